@@ -1,0 +1,139 @@
+// Says on standard error how far a long task is: a spinner with a bar on a terminal, plain lines in a pipe.
+import ora from 'ora';
+
+/** One thing under way. `done` or `fail` ends it; calls after that are ignored. */
+export interface Step {
+  /** Replaces the step's text. */
+  update(text: string): void;
+  /** Shows `done` of `total` after the step's text, with `note` (a rate, say) behind. */
+  bar(done: number, total: number, note?: string): void;
+  /** Ends the step well, with a text that stays on the screen. */
+  done(text: string): void;
+  /** Ends the step badly, with a text that stays on the screen. */
+  fail(text: string): void;
+}
+
+export interface Progress {
+  step(text: string): Step;
+}
+
+/** What the progress needs of a stream; `process.stderr` has it. */
+type ProgressStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+
+export interface ProgressOptions {
+  /** Says nothing at all. @default false */
+  readonly silent?: boolean;
+  /** @default process.stderr */
+  readonly stream?: ProgressStream;
+  /** Milliseconds of a clock that never goes back. @default performance.now */
+  readonly now?: () => number;
+}
+
+/** Lines in a pipe come at most this often, so that a log of a long run stays short. */
+const PLAIN_INTERVAL_MS = 2000;
+/** The spinner and the blank behind it. */
+const SPINNER_COLUMNS = 2;
+const BAR_COLUMNS = 24;
+/** Wider than this, a line is hard to read at a glance. */
+const MAX_COLUMNS = 100;
+
+const silentStep: Step = { update() {}, bar() {}, done() {}, fail() {} };
+
+/** Makes the progress of one command. Nothing is ever written to standard output. */
+export function createProgress(options: ProgressOptions = {}): Progress {
+  const { silent = false, stream = process.stderr, now = () => performance.now() } = options;
+  if (silent) return { step: () => silentStep };
+  if (isInteractive(stream)) return { step: (text) => spinnerStep(text, stream) };
+  return { step: (text) => plainStep(text, stream, now) };
+}
+
+/** True where a spinner can be drawn: a terminal that is not dumb, and no CI log. */
+function isInteractive(stream: ProgressStream): boolean {
+  return stream.isTTY === true && process.env.TERM !== 'dumb' && !('CI' in process.env);
+}
+
+function spinnerStep(firstText: string, stream: ProgressStream): Step {
+  let text = firstText;
+  let open = true;
+  const room = () => Math.min(stream.columns ?? 80, MAX_COLUMNS) - SPINNER_COLUMNS - 1;
+  const spinner = ora({
+    text: cut(text, room()),
+    stream,
+    // Standard input may be the file that is being read.
+    discardStdin: false,
+  }).start();
+  return {
+    update(next) {
+      if (!open) return;
+      text = next;
+      spinner.text = cut(text, room());
+    },
+    bar(done, total, note) {
+      if (open) spinner.text = barLine(text, done, total, note, room());
+    },
+    done(last) {
+      if (open) spinner.succeed(last);
+      open = false;
+    },
+    fail(last) {
+      if (open) spinner.fail(last);
+      open = false;
+    },
+  };
+}
+
+function plainStep(firstText: string, stream: ProgressStream, now: () => number): Step {
+  let text = firstText;
+  let open = true;
+  let lastLine = now();
+  const write = (line: string) => {
+    lastLine = now();
+    stream.write(`${line}\n`);
+  };
+  const writeSometimes = (line: () => string) => {
+    if (open && now() - lastLine >= PLAIN_INTERVAL_MS) write(line());
+  };
+  const end = (last: string) => {
+    if (open) write(last);
+    open = false;
+  };
+  write(text);
+  return {
+    update(next) {
+      text = next;
+      writeSometimes(() => text);
+    },
+    bar(done, total, note) {
+      writeSometimes(() => `${text}: ${done} of ${total}${note ? `, ${note}` : ''}`);
+    },
+    done: end,
+    fail: end,
+  };
+}
+
+/**
+ * One line of at most `columns` columns: text, bar, numbers, note. What does not fit goes in this order:
+ * the note, the bar, the end of the text; the numbers stay.
+ */
+export function barLine(
+  text: string,
+  done: number,
+  total: number,
+  note: string | undefined,
+  columns: number,
+): string {
+  const share = total > 0 ? Math.min(done / total, 1) : 1;
+  const filled = Math.round(share * BAR_COLUMNS);
+  const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_COLUMNS - filled)}`;
+  const numbers = `${done}/${total}`;
+  const withBar = `${text} ${bar} ${numbers}`;
+  const withNote = note ? `${withBar} ${note}` : withBar;
+  if (withNote.length <= columns) return withNote;
+  if (withBar.length <= columns) return withBar;
+  return `${cut(text, columns - numbers.length - 1)} ${numbers}`;
+}
+
+function cut(text: string, columns: number): string {
+  if (text.length <= columns) return text;
+  return columns > 1 ? `${text.slice(0, columns - 1)}…` : '';
+}
