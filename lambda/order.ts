@@ -33,31 +33,32 @@ const addressSchema = z.object({
   country: z.enum(COUNTRIES, { error: 'must be an ISO 3166-1 alpha-2 country code' }),
 });
 
+const fields = z.object({
+  eventType: z.literal(ORDER_PLACED),
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  orderId: id,
+  placedAt: z.iso.datetime().describe('ISO 8601 in UTC, ending in Z.'),
+  customerId: id,
+  currency: z.enum(CURRENCIES, { error: 'must be an ISO 4217 currency code in use' }),
+  items: z.array(lineSchema).min(1).max(50),
+  total: amount.describe('In minor units. Must equal the sum of quantity × unitPrice over the items.'),
+  shippingAddress: addressSchema
+    .optional()
+    .describe('Present exactly when at least one item has requiresShipping true.'),
+});
+
+export type Order = z.output<typeof fields>;
+
 /** Unknown fields are dropped, not refused: a publisher may add fields without a new version. */
-export const orderSchema = z
-  .object({
-    eventType: z.literal(ORDER_PLACED),
-    schemaVersion: z.literal(SCHEMA_VERSION),
-    orderId: id,
-    placedAt: z.iso.datetime().describe('ISO 8601 in UTC, ending in Z.'),
-    customerId: id,
-    currency: z.enum(CURRENCIES, { error: 'must be an ISO 4217 currency code in use' }),
-    items: z.array(lineSchema).min(1).max(50),
-    total: amount.describe('In minor units. Must equal the sum of quantity × unitPrice over the items.'),
-    shippingAddress: addressSchema
-      .optional()
-      .describe('Present exactly when at least one item has requiresShipping true.'),
-  })
+export const orderSchema = fields
   .refine((order) => order.total === sum(order.items), {
     path: ['total'],
     error: 'must equal the sum of quantity × unitPrice over the items',
   })
-  .refine((order) => (order.shippingAddress !== undefined) === order.items.some(ships), {
+  .refine((order) => (order.shippingAddress !== undefined) === requiresShipping(order), {
     path: ['shippingAddress'],
     error: 'must be present exactly when some item requires shipping',
   });
-
-export type Order = z.output<typeof orderSchema>;
 
 /** One field of an order and what it must be. Holds no value of the order, so it may be logged. */
 export type Problem = { field: string; message: string };
@@ -71,7 +72,7 @@ export function checkOrder(value: unknown): { order: Order } | { problems: Probl
 
 /** Whether some item of the order ships, and so whether shipping receives it. */
 export function requiresShipping(order: Order): boolean {
-  return order.items.some(ships);
+  return order.items.some((item) => item.requiresShipping);
 }
 
 /** The SNS message attributes that the subscriptions' filter policies read. */
@@ -93,10 +94,6 @@ export function orderDigest(order: Order): string {
 
 function sum(items: Order['items']): number {
   return items.reduce((total, { quantity, unitPrice }) => total + quantity * unitPrice, 0);
-}
-
-function ships(item: { requiresShipping: boolean }): boolean {
-  return item.requiresShipping;
 }
 
 function sortKeys(_key: string, value: unknown): unknown {
