@@ -1,0 +1,180 @@
+// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, DynamoDB and CloudFormation.
+import './loopback-only.ts';
+import { randomUUID } from 'node:crypto';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { buildApp } from 'fauxqs';
+import { describeStacks, type StackDescription } from './cloudformation.ts';
+import { DynamoDbFault, LocalDynamoDb } from './dynamodb.ts';
+import { onRefused } from './loopback-only.ts';
+
+export interface EmulatorOptions {
+  /** 0 takes a free one. */
+  port: number;
+  /** Folder in which queues, topics and tables survive; in memory without it. */
+  stateDirectory?: string;
+}
+/** What the main thread asks; `id` comes back with the answer. */
+export type EmulatorRequest =
+  | { id: number; ask: 'describe'; stacks: StackDescription[] }
+  | { id: number; ask: 'counts' }
+  | { id: number; ask: 'stop' };
+export type EmulatorMessage =
+  | { event: 'listening'; port: number }
+  | { event: 'failed'; code: string; message: string }
+  | { event: 'refused'; host: string }
+  | { event: 'answer'; id: number; value: unknown };
+
+/** Per queue name since the start, as CloudWatch counts them: a message that SQS itself moves to a dead-letter queue is not `sent` there. */
+export interface QueueCounts {
+  sent: number;
+  deleted: number;
+  movedToDeadLetterQueue: number;
+}
+
+const port = parentPort;
+if (!port) throw new Error('emulator-worker.ts runs as a worker thread');
+const say = (message: EmulatorMessage) => port.postMessage(message);
+onRefused((host) => say({ event: 'refused', host }));
+const options = workerData as EmulatorOptions;
+
+// fauxqs exports no way to set its stores' host, their persistence or a listener without listening on 0.0.0.0, so its
+// modules are loaded by file; the exact version is pinned in package.json because of this.
+const inside = (file: string) => import(new URL(file, import.meta.resolve('fauxqs')).href);
+const [{ SqsStore }, { SnsStore }, { S3Store }, { PersistenceManager }] = await Promise.all([
+  inside('./sqs/sqsStore.js'),
+  inside('./sns/snsStore.js'),
+  inside('./s3/s3Store.js'),
+  inside('./persistence.js'),
+]);
+
+interface SpyEvent {
+  service: string;
+  queueName?: string;
+  status: string;
+  messageId: string;
+}
+const counts = new Map<string, QueueCounts>();
+const moving = new Set<string>();
+function record({ service, queueName, status, messageId }: SpyEvent): void {
+  if (service !== 'sqs' || queueName === undefined) return;
+  let queue = counts.get(queueName);
+  if (!queue) {
+    queue = { sent: 0, deleted: 0, movedToDeadLetterQueue: 0 };
+    counts.set(queueName, queue);
+  }
+  if (status === 'consumed') queue.deleted += 1;
+  else if (status === 'dlq') {
+    queue.movedToDeadLetterQueue += 1;
+    moving.add(messageId);
+  } else if (!moving.delete(messageId)) queue.sent += 1;
+}
+
+const sqsStore = new SqsStore();
+const snsStore = new SnsStore();
+const s3Store = new S3Store();
+sqsStore.host = '';
+sqsStore.spy = { addMessage: record };
+const persistence = options.stateDirectory
+  ? new PersistenceManager(path.join(options.stateDirectory, 'sqs'))
+  : undefined;
+if (persistence) {
+  persistence.loadSqsAndSns(sqsStore, snsStore);
+  sqsStore.persistence = persistence;
+  snsStore.persistence = persistence;
+}
+const fauxqs = buildApp({ logger: false, stores: { sqsStore, snsStore, s3Store } });
+// fauxqs moves messages back from "in flight" only when somebody receives; a look at a queue must not see old figures.
+fauxqs.addHook('preHandler', async (request) => {
+  if (String(request.headers['x-amz-target']).endsWith('.GetQueueAttributes')) sqsStore.processAllTimers();
+});
+await fauxqs.ready();
+
+const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
+let stacks: StackDescription[] = [];
+
+/** The service that a request is signed for: Credential=key/date/region/service/aws4_request. */
+function serviceOf(request: http.IncomingMessage): string | undefined {
+  return /Credential=[^/\s]+\/\d+\/[^/]+\/([^/]+)\//.exec(request.headers.authorization ?? '')?.[1];
+}
+
+async function bodyOf(request: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function answerDynamoDb(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  let status = 200;
+  let answer: unknown;
+  try {
+    const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
+    answer = await dynamodb.call(operation, JSON.parse(await bodyOf(request)));
+  } catch (error) {
+    if (!(error instanceof DynamoDbFault)) throw error;
+    status = error.statusCode;
+    answer = error.body;
+  }
+  response.writeHead(status, {
+    'content-type': 'application/x-amz-json-1.0',
+    'x-amzn-requestid': randomUUID(),
+  });
+  response.end(JSON.stringify(answer));
+}
+
+async function answerCloudFormation(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  const { status, xml } = describeStacks(new URLSearchParams(await bodyOf(request)), stacks);
+  response.writeHead(status, { 'content-type': 'text/xml', 'x-amzn-requestid': randomUUID() });
+  response.end(xml);
+}
+
+const server = http.createServer((request, response) => {
+  const service = serviceOf(request);
+  if (service !== 'dynamodb' && service !== 'cloudformation') return fauxqs.routing(request, response);
+  const answered =
+    service === 'dynamodb' ? answerDynamoDb(request, response) : answerCloudFormation(request, response);
+  answered.catch((error: Error) => {
+    // A client that went away mid-request (a timed out function) has nobody left to answer.
+    if (request.destroyed && !request.complete) return;
+    if (!response.headersSent) response.writeHead(500, { 'content-type': 'application/x-amz-json-1.0' });
+    response.end(JSON.stringify({ __type: 'InternalServerError', message: error.message }));
+  });
+});
+server.on('error', (error: NodeJS.ErrnoException) =>
+  say({ event: 'failed', code: error.code ?? '', message: error.message }),
+);
+// Longer than any client keeps an idle connection, so that none is closed under a request.
+server.keepAliveTimeout = 120_000;
+server.listen(options.port, '127.0.0.1', () => {
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // Queues that were loaded carry the port of the run that made them.
+  for (const queue of [...sqsStore.allQueues()]) {
+    sqsStore.queues.delete(queue.url);
+    queue.url = sqsStore.buildQueueUrl(queue.name, '', host, '');
+    sqsStore.queues.set(queue.url, queue);
+  }
+  say({ event: 'listening', port: (server.address() as AddressInfo).port });
+});
+
+async function stop(): Promise<void> {
+  sqsStore.shutdown();
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+  await fauxqs.close();
+  await dynamodb.close();
+  persistence?.close();
+}
+
+port.on('message', async (request: EmulatorRequest) => {
+  let value: unknown;
+  if (request.ask === 'describe') stacks = request.stacks;
+  if (request.ask === 'counts') value = Object.fromEntries(counts);
+  if (request.ask === 'stop') await stop();
+  say({ event: 'answer', id: request.id, value });
+  if (request.ask === 'stop') port.close();
+});
