@@ -1,64 +1,83 @@
 /** The contract: what `order.placed` version 1 says. Publisher and consumers use this schema and no other. */
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { COUNTRIES, CURRENCIES } from './iso-codes.ts';
 
 export const ORDER_PLACED = 'order.placed';
 export const SCHEMA_VERSION = 1;
 
-const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-const text = z
-  .string()
-  .min(1)
-  .max(200)
-  // DynamoDB and SQS refuse a lone surrogate, which JSON can smuggle in as "\ud800".
-  .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' });
-/** An amount in the currency's minor unit (cents for EUR, whole yen for JPY). */
-const amount = z.int().min(0);
+const id = pattern(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, "-" or "_"');
+const sku = pattern(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 letters, digits, "-", "_" or "."');
+const amount = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+const flag = z.boolean(mustBe('true or false'));
 
-const lineSchema = z.object({
-  sku: z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
-  quantity: z.int().min(1).max(1000),
-  unitPrice: amount.describe('In minor units of the currency.'),
-  requiresShipping: z.boolean(),
-});
+const text = z.string(mustBe('text')).check(
+  z.minLength(1, mustBe('1 to 200 characters')),
+  z.maxLength(200, mustBe('1 to 200 characters')),
+  // JSON can smuggle a lone surrogate in as "\ud800"; UTF-8, and so DynamoDB, has no way to write it.
+  z.refine((value) => value.isWellFormed(), mustBe('well-formed Unicode')),
+);
 
-const addressSchema = z.object({
-  name: text,
-  line1: text,
-  line2: text.optional(),
-  city: text,
-  region: text.optional(),
-  postalCode: text,
-  country: z.enum(COUNTRIES, { error: 'must be an ISO 3166-1 alpha-2 country code' }),
-});
+const line = z.object(
+  {
+    sku,
+    quantity: wholeNumber(1, 1000),
+    unitPrice: amount.check(z.describe('In minor units of the currency.')),
+    requiresShipping: flag,
+  },
+  mustBe('an object'),
+);
 
-const fields = z.object({
-  eventType: z.literal(ORDER_PLACED),
-  schemaVersion: z.literal(SCHEMA_VERSION),
-  orderId: id,
-  placedAt: z.iso.datetime().describe('ISO 8601 in UTC, ending in Z.'),
-  customerId: id,
-  currency: z.enum(CURRENCIES, { error: 'must be an ISO 4217 currency code in use' }),
-  items: z.array(lineSchema).min(1).max(50),
-  total: amount.describe('In minor units. Must equal the sum of quantity × unitPrice over the items.'),
-  shippingAddress: addressSchema
-    .optional()
-    .describe('Present exactly when at least one item has requiresShipping true.'),
-});
+const address = z.object(
+  {
+    name: text,
+    line1: text,
+    line2: z.optional(text),
+    city: text,
+    region: z.optional(text),
+    postalCode: text,
+    country: z.enum(COUNTRIES, mustBe('an ISO 3166-1 alpha-2 country code')),
+  },
+  mustBe('an object'),
+);
+
+const fields = z.object(
+  {
+    eventType: z.literal(ORDER_PLACED, mustBe(`"${ORDER_PLACED}"`)),
+    schemaVersion: z.literal(SCHEMA_VERSION, mustBe(String(SCHEMA_VERSION))),
+    orderId: id,
+    placedAt: z.iso.datetime(mustBe('an ISO 8601 date and time in UTC, like 2026-11-22T17:00:00Z')),
+    customerId: id,
+    currency: z.enum(CURRENCIES, mustBe('an ISO 4217 currency code')),
+    items: z
+      .array(line, mustBe('a list of 1 to 50 items'))
+      .check(
+        z.minLength(1, mustBe('a list of 1 to 50 items')),
+        z.maxLength(50, mustBe('a list of 1 to 50 items')),
+      ),
+    total: amount.check(
+      z.describe('In minor units. Must equal the sum of quantity × unitPrice over the items.'),
+    ),
+    shippingAddress: z
+      .optional(address)
+      .check(z.describe('Present exactly when at least one item has requiresShipping true.')),
+  },
+  mustBe('an object'),
+);
 
 export type Order = z.output<typeof fields>;
 
 /** Unknown fields are dropped, not refused: a publisher may add fields without a new version. */
-export const orderSchema = fields
-  .refine((order) => order.total === sum(order.items), {
+export const orderSchema = fields.check(
+  z.refine((order) => order.total === sum(order.items), {
     path: ['total'],
     error: 'must equal the sum of quantity × unitPrice over the items',
-  })
-  .refine((order) => (order.shippingAddress !== undefined) === requiresShipping(order), {
+  }),
+  z.refine((order) => (order.shippingAddress !== undefined) === requiresShipping(order), {
     path: ['shippingAddress'],
     error: 'must be present exactly when some item requires shipping',
-  });
+  }),
+);
 
 /** One field of an order and what it must be. Holds no value of the order, so it may be logged. */
 export type Problem = { field: string; message: string };
@@ -90,6 +109,23 @@ export function messageAttributes(order: Order) {
  */
 export function orderDigest(order: Order): string {
   return createHash('sha256').update(JSON.stringify(order, sortKeys)).digest('hex');
+}
+
+function pattern(expression: RegExp, what: string) {
+  return z.string(mustBe(what)).check(z.regex(expression, mustBe(what)));
+}
+
+function wholeNumber(min: number, max: number) {
+  const what = mustBe(`a whole number from ${min} to ${max}`);
+  return z.int(what).check(z.gte(min, what), z.lte(max, what));
+}
+
+/** The message of a problem, free of the value: it ends up in logs and dead letters. */
+function mustBe(what: string) {
+  return {
+    error: (issue: { input?: unknown }) =>
+      `${issue.input === undefined ? 'is missing, must' : 'must'} be ${what}`,
+  };
 }
 
 function sum(items: Order['items']): number {
