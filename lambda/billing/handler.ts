@@ -1,3 +1,8 @@
-import type { SQSBatchResponse } from 'aws-lambda';
+import { environment } from '../environment.ts';
+import { orderConsumer } from '../order-consumer.ts';
+import { recordTable } from '../record-table.ts';
+import { bill, type Invoice } from './invoice.ts';
 
-export const handler = async (): Promise<SQSBatchResponse> => ({ batchItemFailures: [] });
+const invoices = recordTable<Invoice>(environment('INVOICES_TABLE'));
+
+export const handler = orderConsumer((order, at) => invoices.putOnce(bill(order, at)));

@@ -1,3 +1,11 @@
-import type { SQSBatchResponse } from 'aws-lambda';
+import { environment } from '../environment.ts';
+import { orderConsumer } from '../order-consumer.ts';
+import { reserve } from './reservation.ts';
+import { stockTable } from './stock.ts';
 
-export const handler = async (): Promise<SQSBatchResponse> => ({ batchItemFailures: [] });
+const stock = stockTable({
+  stock: environment('STOCK_TABLE'),
+  reservations: environment('RESERVATIONS_TABLE'),
+});
+
+export const handler = orderConsumer((order, at) => stock.take(reserve(order, at)));

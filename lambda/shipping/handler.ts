@@ -1,3 +1,8 @@
-import type { SQSBatchResponse } from 'aws-lambda';
+import { environment } from '../environment.ts';
+import { orderConsumer } from '../order-consumer.ts';
+import { recordTable } from '../record-table.ts';
+import { type Shipment, ship } from './shipment.ts';
 
-export const handler = async (): Promise<SQSBatchResponse> => ({ batchItemFailures: [] });
+const shipments = recordTable<Shipment>(environment('SHIPMENTS_TABLE'));
+
+export const handler = orderConsumer((order, at) => shipments.putOnce(ship(order, at)));

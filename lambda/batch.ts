@@ -1,0 +1,174 @@
+/** The SQS batch every consumer shares: each message ends acknowledged, tried again later, or dead-lettered with its reason. */
+import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { fullJitter } from './backoff.ts';
+import { deadLetter } from './dead-letter.ts';
+import { PermanentError } from './permanent-error.ts';
+
+/** What a consumer does with one message; it knows nothing of queues. */
+export type MessageHandler<T> = {
+  /** Checks the JSON value of a body. Throws PermanentError for what is no such message. */
+  readonly parse: (value: unknown) => T;
+  /** Returns what became of the message, for the log. Throws PermanentError, or any other error to try again. */
+  readonly handle: (message: T) => Promise<string>;
+  /** What the log may say of a body, known good or not: identifiers only. */
+  readonly identify: (value: unknown) => Record<string, string>;
+};
+
+/** The queue the messages come from, and the means to talk to it. */
+export type Queue = {
+  readonly sqs: SQSClient;
+  readonly consumer: string;
+  readonly url: string;
+  readonly deadLetterUrl: string;
+  /** Receives after which SQS itself moves a message to the dead-letter queue. */
+  readonly maxReceiveCount: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+};
+
+type About = Record<string, string | number>;
+
+/** Seconds. Four retries wait 75 s on average: an outage of a minute is mostly ridden out. */
+const BACKOFF_BASE = 10;
+/** Seconds. The queue's visibility timeout, 6 × the functions' 30 s, is what a message would wait without a backoff. */
+const BACKOFF_CAP = 180;
+/** The share of its time after which an invocation gives up unfinished messages, so that finished ones are not repeated. */
+const USABLE_TIME = 0.95;
+
+/**
+ * The Lambda handler for batches of one queue; its event source mapping must have ReportBatchItemFailures.
+ * Records run concurrently, and none can fail its neighbours.
+ */
+export function batchHandler<T>(
+  { parse, handle, identify }: MessageHandler<T>,
+  queue: Queue,
+): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
+  const { logger, metrics } = queue;
+
+  async function deliver(record: SQSRecord, requestId: string): Promise<void> {
+    const attempt = Number(record.attributes.ApproximateReceiveCount);
+    const about: About = { messageId: record.messageId, attempt, requestId };
+    try {
+      const value = readBody(record.body);
+      Object.assign(about, identify(value));
+      const outcome = await handle(parse(value));
+      logger.info(outcome, about);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (!(error instanceof PermanentError) && attempt < queue.maxReceiveCount) {
+        logger.warn('failed, will be tried again', { ...about, error: loggable(error) });
+        await retryLater(record, attempt, about);
+        throw error;
+      }
+      await refuse(record, error, attempt, about, requestId);
+    }
+  }
+
+  async function refuse(
+    record: SQSRecord,
+    error: Error,
+    attempt: number,
+    about: About,
+    requestId: string,
+  ): Promise<void> {
+    try {
+      const letter = deadLetter(record, error, { consumer: queue.consumer, requestId });
+      await queue.sqs.send(new SendMessageCommand({ QueueUrl: queue.deadLetterUrl, ...letter }));
+    } catch (sendError) {
+      logger.error('could not be dead-lettered, stays in the queue', {
+        ...about,
+        error: loggable(error),
+        sendError: loggable(asError(sendError)),
+      });
+      await retryLater(record, attempt, about);
+      throw error;
+    }
+    metrics.addMetric('DeadLettered', MetricUnit.Count, 1);
+    logger.error('dead-lettered', { ...about, error: loggable(error) });
+  }
+
+  async function retryLater(record: SQSRecord, attempt: number, about: About): Promise<void> {
+    try {
+      await queue.sqs.send(
+        new ChangeMessageVisibilityCommand({
+          QueueUrl: queue.url,
+          ReceiptHandle: record.receiptHandle,
+          VisibilityTimeout: fullJitter(attempt, BACKOFF_BASE, BACKOFF_CAP),
+        }),
+      );
+    } catch (error) {
+      // The message then waits out the queue's own visibility timeout.
+      logger.warn('could not set the time of the next try', { ...about, error: loggable(asError(error)) });
+    }
+  }
+
+  return async (event, context) => {
+    const deadline = deadlineOf(context);
+    try {
+      return await processPartialResponse(
+        event,
+        (record: SQSRecord) => Promise.race([deliver(record, context.awsRequestId), deadline.passed]),
+        new BatchProcessor(EventType.SQS),
+        { context, throwOnFullBatchFailure: false },
+      );
+    } finally {
+      deadline.clear();
+      if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
+    }
+  };
+
+  /** Rejects shortly before Lambda would kill the function, and the whole batch with it. */
+  function deadlineOf(context: Context): { passed: Promise<never>; clear: () => void } {
+    const { promise: passed, reject } = Promise.withResolvers<never>();
+    passed.catch(() => {}); // A batch may be over before anybody listens.
+    const timer = setTimeout(() => {
+      logger.error('out of time, unfinished messages stay in the queue', { requestId: context.awsRequestId });
+      reject(new Error('out of time'));
+    }, context.getRemainingTimeInMillis() * USABLE_TIME);
+    return { passed, clear: () => clearTimeout(timer) };
+  }
+}
+
+/** The JSON value of a body, out of SNS's envelope where the subscription is not raw. */
+function readBody(body: string): unknown {
+  const value = parseJson(body);
+  if (!isEnvelope(value)) return value;
+  const inner = parseJson(value.Message);
+  if (isEnvelope(inner)) throw new PermanentError('NestedEnvelope', 'an SNS envelope inside an SNS envelope');
+  return inner;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // JSON.parse quotes the text in its message, so that message goes nowhere.
+    throw new PermanentError('NotJson', 'the body is not JSON');
+  }
+}
+
+/** https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html */
+function isEnvelope(value: unknown): value is { Message: string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'Type' in value &&
+    value.Type === 'Notification' &&
+    'Message' in value &&
+    typeof value.Message === 'string'
+  );
+}
+
+/** Not the error itself: the log would show all it carries, and DynamoDB's carry items. */
+function loggable(error: Error): Record<string, string | undefined> {
+  const { name, message, stack } = error;
+  return error instanceof PermanentError ? { name, message } : { name, message, stack };
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
