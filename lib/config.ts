@@ -1,0 +1,156 @@
+/** The only settings: who consumes what, and how the stages differ. */
+import type { Node } from 'constructs';
+import { ConfigError } from './limits.ts';
+
+export type StageName = 'dev' | 'prod';
+
+export interface Stage {
+  /** Keep tables, logs and key when the stack goes, and protect the tables from deletion. */
+  readonly keepData: boolean;
+  /** Encrypt topics and queues with a key of the account's own instead of the services' keys. */
+  readonly customerManagedKey: boolean;
+  /** X-Ray tracing of topic and functions. */
+  readonly tracing: boolean;
+  readonly logRetentionDays: number;
+  readonly topicAlarms: TopicThresholds;
+}
+
+/** When the topic's alarms go off. */
+export interface TopicThresholds {
+  /** Failed deliveries within 5 minutes. */
+  readonly failedDeliveries: number;
+  /** Messages within 5 minutes whose attributes the filters cannot read. */
+  readonly invalidAttributes: number;
+}
+
+/** When a consumer's alarms go off. The dead-letter alarms have no setting: one dead letter is one too many. */
+export interface ConsumerThresholds {
+  /** Messages waiting, for 5 minutes on end. */
+  readonly queueDepth: number;
+  /** Age of the oldest waiting message, while the queue does not shrink. */
+  readonly oldestMessageSeconds: number;
+  /** Failed invocations within 5 minutes. */
+  readonly functionErrors: number;
+  /** Throttled invocations within 5 minutes. */
+  readonly functionThrottles: number;
+}
+
+export interface TableSettings {
+  readonly partitionKey: string;
+  /** All that the consumer does to the table, as IAM actions. */
+  readonly actions: readonly `dynamodb:${string}`[];
+}
+
+/** A consumer's name, in kebab-case, is also its folder in `lambda/`, whose `handler.ts` exports `handler`. */
+export interface ConsumerSettings {
+  /**
+   * Values that a message attribute must have one of, on top of the event type.
+   * @default - every order
+   */
+  readonly filter?: Readonly<Record<string, readonly string[]>>;
+  /** Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE. */
+  readonly tables: Readonly<Record<string, TableSettings>>;
+  readonly memoryMiB: number;
+  readonly timeoutSeconds: number;
+  readonly batchSize: number;
+  readonly batchWindowSeconds: number;
+  /** Invocations at a time. */
+  readonly maxConcurrency: number;
+  readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
+}
+
+/** The message attribute `eventType` of what the consumers take. `ORDER_PLACED` in lambda/order.ts is the same. */
+export const eventType = 'order.placed';
+
+export const stages = {
+  dev: {
+    keepData: false,
+    customerManagedKey: false,
+    tracing: false,
+    logRetentionDays: 14,
+    topicAlarms: { failedDeliveries: 1, invalidAttributes: 1 },
+  },
+  prod: {
+    keepData: true,
+    customerManagedKey: true,
+    tracing: true,
+    logRetentionDays: 90,
+    topicAlarms: { failedDeliveries: 1, invalidAttributes: 1 },
+  },
+} satisfies Record<StageName, Stage>;
+
+export const consumers = {
+  billing: {
+    tables: { invoices: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
+    memoryMiB: 512,
+    timeoutSeconds: 10,
+    batchSize: 10,
+    batchWindowSeconds: 0,
+    maxConcurrency: 10,
+    alarms: {
+      dev: { queueDepth: 1_000, oldestMessageSeconds: 900, functionErrors: 5, functionThrottles: 10 },
+      prod: { queueDepth: 10_000, oldestMessageSeconds: 300, functionErrors: 3, functionThrottles: 10 },
+    },
+  },
+  shipping: {
+    filter: { requiresShipping: ['true'] },
+    tables: { shipments: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
+    memoryMiB: 512,
+    timeoutSeconds: 10,
+    batchSize: 10,
+    batchWindowSeconds: 0,
+    maxConcurrency: 10,
+    alarms: {
+      dev: { queueDepth: 1_000, oldestMessageSeconds: 900, functionErrors: 5, functionThrottles: 10 },
+      prod: { queueDepth: 10_000, oldestMessageSeconds: 600, functionErrors: 3, functionThrottles: 10 },
+    },
+  },
+  inventory: {
+    tables: {
+      reservations: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] },
+      stock: { partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
+    },
+    memoryMiB: 512,
+    // Longer than the others: transactions on a popular SKU conflict and are tried again within the invocation.
+    timeoutSeconds: 20,
+    batchSize: 10,
+    batchWindowSeconds: 0,
+    // Fewer than the others: each concurrent transaction on the same SKU makes conflicts likelier.
+    maxConcurrency: 5,
+    alarms: {
+      dev: { queueDepth: 1_000, oldestMessageSeconds: 900, functionErrors: 5, functionThrottles: 10 },
+      prod: { queueDepth: 10_000, oldestMessageSeconds: 300, functionErrors: 3, functionThrottles: 10 },
+    },
+  },
+} satisfies Record<string, ConsumerSettings>;
+
+/** What the caller of `cdk` chose with `-c`. */
+export interface Choices {
+  readonly stage: StageName;
+  /** @default - nobody is subscribed to the operations topic */
+  readonly alarmEmail?: string;
+}
+
+/**
+ * Reads `-c stage=` (default dev) and `-c alarmEmail=`.
+ *
+ * @throws ConfigError naming the value and what is allowed
+ */
+export function readChoices(node: Node): Choices {
+  const stage: unknown = node.tryGetContext('stage') ?? 'dev';
+  if (!isStageName(stage)) {
+    throw new ConfigError(`-c stage=${stage}: no such stage; use one of ${Object.keys(stages).join(', ')}`);
+  }
+  const alarmEmail: unknown = node.tryGetContext('alarmEmail');
+  if (alarmEmail === undefined) return { stage };
+  if (typeof alarmEmail !== 'string' || !/^[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+$/.test(alarmEmail)) {
+    throw new ConfigError(
+      `-c alarmEmail=${alarmEmail}: not an e-mail address; use one like ops@example.com, or leave it out`,
+    );
+  }
+  return { stage, alarmEmail };
+}
+
+function isStageName(value: unknown): value is StageName {
+  return typeof value === 'string' && Object.hasOwn(stages, value);
+}

@@ -1,0 +1,241 @@
+import { type Duration, type RemovalPolicy, type Size, Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import {
+  Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import {
+  type ITopic,
+  Subscription,
+  type SubscriptionFilter,
+  SubscriptionProtocol,
+} from 'aws-cdk-lib/aws-sns';
+import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { checkConsumer, checkQueueName } from './consumer-limits.ts';
+import { handlerCode } from './handler-code.ts';
+
+export interface ConsumerProps {
+  /** Topic whose messages the consumer takes. */
+  readonly topic: ITopic;
+  /**
+   * Filters by message attribute; a message must pass all.
+   * @default - every message
+   */
+  readonly filterPolicy?: Record<string, SubscriptionFilter>;
+  /** Path of the TypeScript module that exports `handler`. */
+  readonly handlerEntry: string;
+  /**
+   * Environment of the function, beside QUEUE_URL, DEAD_LETTER_QUEUE_URL, MAX_RECEIVE_COUNT and CODE_VERSION.
+   * @default - nothing more
+   */
+  readonly environment?: Record<string, string>;
+  readonly memory: Size;
+  readonly timeout: Duration;
+  /** Most messages in one invocation. */
+  readonly batchSize: number;
+  /**
+   * How long to wait for a batch to fill.
+   * @default - not at all
+   */
+  readonly batchWindow?: Duration;
+  /** Most invocations at a time. */
+  readonly maxConcurrency: number;
+  /**
+   * Deliveries of a message before SQS takes it for dead.
+   * @default 5
+   */
+  readonly maxReceiveCount?: number;
+  /**
+   * How long the queue keeps a message.
+   * @default - 4 days
+   */
+  readonly retention?: Duration;
+  /**
+   * How long a dead letter is kept, counted from when the message was first sent.
+   * @default - 14 days
+   */
+  readonly deadLetterRetention?: Duration;
+  /**
+   * Key that encrypts both queues. Its policy must let sns.amazonaws.com use it.
+   * @default - a key that SQS owns
+   */
+  readonly encryptionKey?: IKey;
+  /** How long logs are kept: one of the periods that CloudWatch Logs knows. */
+  readonly logRetention: Duration;
+  /** What becomes of the logs when the stack goes. */
+  readonly removalPolicy: RemovalPolicy;
+  /**
+   * Whether X-Ray follows messages through the function.
+   * @default false
+   */
+  readonly tracing?: boolean;
+}
+
+/** One consumer of a topic: a queue, its dead-letter queue, a filtered subscription and the function that works it off. */
+export class Consumer extends Construct {
+  readonly deadLetterQueue: Queue;
+  readonly queue: Queue;
+  readonly function: LambdaFunction;
+
+  constructor(scope: Construct, id: string, props: ConsumerProps) {
+    super(scope, id);
+    const limits = checkConsumer(this, props);
+
+    const queueName = `${Stack.of(this).stackName}-${id}`;
+    checkQueueName(this, queueName);
+    this.deadLetterQueue = this.createDeadLetterQueue(
+      queueName,
+      limits.deadLetterRetention,
+      props.encryptionKey,
+    );
+    this.queue = new Queue(this, 'Queue', {
+      queueName,
+      ...encryption(props.encryptionKey),
+      enforceSSL: true,
+      retentionPeriod: limits.retention,
+      visibilityTimeout: limits.visibilityTimeout,
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: limits.maxReceiveCount },
+    });
+    this.subscribe(props);
+
+    this.function = this.createFunction(props, limits.maxReceiveCount);
+    this.function.addEventSourceMapping('Messages', {
+      eventSourceArn: this.queue.queueArn,
+      batchSize: props.batchSize,
+      maxBatchingWindow: limits.batchWindow,
+      maxConcurrency: props.maxConcurrency,
+      reportBatchItemFailures: true,
+    });
+    this.grantQueues(props.encryptionKey);
+    this.acknowledgeFindings(props.tracing ?? false);
+  }
+
+  private createDeadLetterQueue(sourceName: string, retention: Duration, key: IKey | undefined): Queue {
+    // Each queue's policy names the other. A name that is known beforehand breaks the circle, so the source queue
+    // is the one resource whose physical name is not generated.
+    const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: sourceName });
+    return new Queue(this, 'DeadLetterQueue', {
+      ...encryption(key),
+      enforceSSL: true,
+      retentionPeriod: retention,
+      redriveAllowPolicy: {
+        redrivePermission: RedrivePermission.BY_QUEUE,
+        sourceQueues: [Queue.fromQueueArn(this, 'Source', sourceArn)],
+      },
+    });
+  }
+
+  /** Not SqsSubscription: with an encrypted topic it would make the key's policy and the topic circular. */
+  private subscribe({ topic, filterPolicy }: ConsumerProps): void {
+    const delivery = this.queue.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('sns.amazonaws.com')],
+        actions: ['sqs:SendMessage'],
+        resources: [this.queue.queueArn],
+        conditions: { ArnEquals: { 'aws:SourceArn': topic.topicArn } },
+      }),
+    );
+    const subscription = new Subscription(this, 'Subscription', {
+      topic,
+      protocol: SubscriptionProtocol.SQS,
+      endpoint: this.queue.queueArn,
+      rawMessageDelivery: true,
+      ...(filterPolicy && { filterPolicy }),
+      // What cannot be delivered lies with what could not be processed. This also lets SNS send to that queue.
+      deadLetterQueue: this.deadLetterQueue,
+    });
+    // A message that arrives before the policy does would be refused, and SNS does not try a refusal again.
+    if (delivery.policyDependable) subscription.node.addDependency(delivery.policyDependable);
+  }
+
+  private createFunction(props: ConsumerProps, maxReceiveCount: number): LambdaFunction {
+    const logGroup = new LogGroup(this, 'Logs', {
+      retention: props.logRetention.toDays(),
+      removalPolicy: props.removalPolicy,
+    });
+    // A role of its own, because the one that Function makes may write to every log group of the account.
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    logGroup.grantWrite(role);
+
+    const { code, version } = handlerCode(this, props.handlerEntry);
+    return new LambdaFunction(this, 'Function', {
+      description: `Works off ${this.node.path}`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code,
+      handler: 'index.handler',
+      memorySize: props.memory.toMebibytes(),
+      timeout: props.timeout,
+      role,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
+      environment: {
+        ...props.environment,
+        QUEUE_URL: this.queue.queueUrl,
+        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+        MAX_RECEIVE_COUNT: String(maxReceiveCount),
+        CODE_VERSION: version,
+        NODE_OPTIONS: '--enable-source-maps',
+      },
+    });
+  }
+
+  /** Fewer actions than Queue's own grants. */
+  private grantQueues(key: IKey | undefined): void {
+    // The first three are the event source mapping's: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    // The last is the handler's, which puts off the next try of a message that failed.
+    this.queue.grant(
+      this.function,
+      'sqs:ReceiveMessage',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ChangeMessageVisibility',
+    );
+    // The handler dead-letters at once what can never succeed.
+    this.deadLetterQueue.grant(this.function, 'sqs:SendMessage');
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    key?.grant(this.function, 'kms:Decrypt', 'kms:GenerateDataKey');
+  }
+
+  private acknowledgeFindings(tracing: boolean): void {
+    Validations.of(this.deadLetterQueue).acknowledge({
+      id: 'Serverless-SQSRedrivePolicy',
+      reason: 'A dead-letter queue is the end of the line; alarms watch it.',
+    });
+    Validations.of(this.function).acknowledge(
+      {
+        id: 'Serverless-LambdaDLQ',
+        reason:
+          'It is for asynchronous invocations; this function is invoked by SQS, whose queue has a dead-letter queue.',
+      },
+      {
+        id: 'Serverless-LambdaEventSourceMappingDestination',
+        reason: 'Lambda has no failure destination for SQS; the queue has a dead-letter queue instead.',
+      },
+    );
+    if (tracing) {
+      Validations.of(this).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason: 'X-Ray has no resources to name for PutTraceSegments and PutTelemetryRecords.',
+      });
+    } else {
+      Validations.of(this.function).acknowledge({
+        id: 'Serverless-LambdaTracing',
+        reason: 'Tracing is a setting of the stage, and this stage has it off.',
+      });
+    }
+  }
+}
+
+function encryption(key: IKey | undefined) {
+  return key
+    ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key }
+    : { encryption: QueueEncryption.SQS_MANAGED };
+}

@@ -1,0 +1,68 @@
+import { ArnFormat, Aws, Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+
+export interface OperationsTopicProps {
+  /**
+   * Key that encrypts notifications at rest. Its policy must let cloudwatch.amazonaws.com use it.
+   * @default - not encrypted by the topic
+   */
+  readonly encryptionKey?: IKey;
+  /**
+   * Address that gets every notification, once its owner has confirmed.
+   * @default - nobody is subscribed
+   */
+  readonly email?: string;
+}
+
+/** The topic that alarms are announced on, over TLS only. */
+export class OperationsTopic extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, props: OperationsTopicProps = {}) {
+    super(scope, id);
+
+    this.topic = new Topic(this, 'Topic', {
+      enforceSSL: true,
+      ...(props.encryptionKey && { masterKey: props.encryptionKey }),
+    });
+
+    // enforceSSL gives the topic a policy of its own, in place of SNS's default one that lets the account's
+    // services publish. An alarm whose action is refused says so only in its history.
+    // https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
+          ArnLike: {
+            'aws:SourceArn': Stack.of(this).formatArn({
+              service: 'cloudwatch',
+              resource: 'alarm',
+              resourceName: '*',
+              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            }),
+          },
+        },
+      }),
+    );
+
+    if (props.email) this.subscribe(props.email);
+  }
+
+  private subscribe(email: string): void {
+    const subscription = new Subscription(this, 'Email', {
+      topic: this.topic,
+      protocol: SubscriptionProtocol.EMAIL,
+      endpoint: email,
+    });
+    Validations.of(subscription).acknowledge({
+      id: 'Serverless-SNSRedrivePolicy',
+      reason: 'Nothing would read a queue of undelivered mail; the state of every alarm stays in CloudWatch.',
+    });
+  }
+}

@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps } from 'aws-cdk-lib';
+import { type ITopic, SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import {
+  type ConsumerSettings,
+  type ConsumerThresholds,
+  consumers,
+  eventType,
+  type Stage,
+  type StageName,
+  stages,
+} from './config.ts';
+import { Consumer } from './consumer.ts';
+import { ConsumerAlarms } from './consumer-alarms.ts';
+import { FanOutDashboard } from './dashboard.ts';
+import { FanOutTopic } from './fan-out-topic.ts';
+import { MessagingKey } from './messaging-key.ts';
+import { pascalCase } from './naming.ts';
+import { OperationsTopic } from './operations-topic.ts';
+import { OwnedTable } from './owned-table.ts';
+import { TopicAlarms } from './topic-alarms.ts';
+
+const HANDLERS = join(import.meta.dirname, '..', 'lambda');
+
+export interface OrderFanOutStackProps extends StackProps {
+  readonly stage: StageName;
+  /**
+   * Address that gets the alarms.
+   * @default - nobody is subscribed
+   */
+  readonly alarmEmail?: string;
+  /**
+   * Who consumes orders.
+   * @default - the table in config.ts
+   */
+  readonly consumers?: Readonly<Record<string, ConsumerSettings>>;
+  /**
+   * Folder with a folder for each consumer, which holds its `handler.ts`.
+   * @default - lambda/ of this project
+   */
+  readonly handlers?: string;
+}
+
+/** Orders, from the topic they are published to, to the tables of their consumers. */
+export class OrderFanOutStack extends Stack {
+  constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
+    super(scope, id, props);
+    const stage = stages[props.stage];
+
+    const key = stage.customerManagedKey
+      ? new MessagingKey(this, 'Key', { removalPolicy: removalPolicy(stage) })
+      : undefined;
+    const encryption = key && { encryptionKey: key };
+    const { topic: operationsTopic } = new OperationsTopic(this, 'Operations', {
+      ...encryption,
+      ...(props.alarmEmail && { email: props.alarmEmail }),
+    });
+    const { topic } = new FanOutTopic(this, 'Orders', { ...encryption, tracing: stage.tracing });
+    new TopicAlarms(this, 'OrdersAlarms', { topic, name: 'orders', operationsTopic, ...stage.topicAlarms });
+    new CfnOutput(this, 'OrdersTopicArn', { value: topic.topicArn });
+    new CfnOutput(this, 'OperationsTopicArn', { value: operationsTopic.topicArn });
+
+    const shown = new Map<string, Consumer>();
+    for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
+      const consumer = new Consumer(this, pascalCase(name), {
+        ...consumerProps(name, settings, stage),
+        ...encryption,
+        topic,
+        handlerEntry: join(props.handlers ?? HANDLERS, name, 'handler.ts'),
+      });
+      this.addTables(consumer, settings, stage);
+      this.addAlarms(consumer, name, settings.alarms[props.stage], operationsTopic);
+      this.addOutputs(consumer);
+      shown.set(name, consumer);
+    }
+    new FanOutDashboard(this, 'Overview', { topic, consumers: shown });
+  }
+
+  private addTables(consumer: Consumer, { tables }: ConsumerSettings, { keepData }: Stage): void {
+    for (const [name, settings] of Object.entries(tables)) {
+      const id = `${pascalCase(name)}Table`;
+      const table = new OwnedTable(consumer, id, { owner: consumer, name, keepData, ...settings });
+      new CfnOutput(this, `${consumer.node.id}${id}Name`, { value: table.tableName });
+    }
+  }
+
+  private addAlarms(
+    consumer: Consumer,
+    name: string,
+    when: ConsumerThresholds,
+    operationsTopic: ITopic,
+  ): void {
+    new ConsumerAlarms(this, `${consumer.node.id}Alarms`, {
+      consumer,
+      name,
+      operationsTopic,
+      ...when,
+      oldestMessage: Duration.seconds(when.oldestMessageSeconds),
+    });
+  }
+
+  private addOutputs({ node, queue, deadLetterQueue, function: worker }: Consumer): void {
+    new CfnOutput(this, `${node.id}QueueUrl`, { value: queue.queueUrl });
+    new CfnOutput(this, `${node.id}DeadLetterQueueUrl`, { value: deadLetterQueue.queueUrl });
+    new CfnOutput(this, `${node.id}FunctionName`, { value: worker.functionName });
+  }
+}
+
+/** What lib/config.ts says of a consumer, in the words of the construct. */
+function consumerProps(name: string, settings: ConsumerSettings, stage: Stage) {
+  const filter = { eventType: [eventType], ...settings.filter };
+  return {
+    filterPolicy: Object.fromEntries(
+      Object.entries(filter).map(([attribute, allowlist]) => [
+        attribute,
+        SubscriptionFilter.stringFilter({ allowlist: [...allowlist] }),
+      ]),
+    ),
+    environment: {
+      POWERTOOLS_SERVICE_NAME: name,
+      POWERTOOLS_METRICS_NAMESPACE: 'OrderFanOut',
+    },
+    memory: Size.mebibytes(settings.memoryMiB),
+    timeout: Duration.seconds(settings.timeoutSeconds),
+    batchSize: settings.batchSize,
+    batchWindow: Duration.seconds(settings.batchWindowSeconds),
+    maxConcurrency: settings.maxConcurrency,
+    logRetention: Duration.days(stage.logRetentionDays),
+    removalPolicy: removalPolicy(stage),
+    tracing: stage.tracing,
+  };
+}
+
+function removalPolicy({ keepData }: Stage): RemovalPolicy {
+  return keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+}

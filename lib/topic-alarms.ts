@@ -1,0 +1,45 @@
+import { Duration } from 'aws-cdk-lib';
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { OperationsAlarm } from './operations-alarm.ts';
+
+const FIVE_MINUTES = { period: Duration.minutes(5), statistic: Stats.SUM };
+
+export interface TopicAlarmsProps {
+  readonly topic: ITopic;
+  /** The topic's name as it is told to the people on call. */
+  readonly name: string;
+  readonly operationsTopic: ITopic;
+  /** Failed deliveries within 5 minutes. */
+  readonly failedDeliveries: number;
+  /** Messages within 5 minutes whose attributes the filters cannot read. */
+  readonly invalidAttributes: number;
+}
+
+/** What wakes somebody for the topic: messages that do not arrive, and messages that no filter can read. */
+export class TopicAlarms extends Construct {
+  constructor(scope: Construct, id: string, props: TopicAlarmsProps) {
+    super(scope, id);
+    const { topic, name, operationsTopic } = props;
+
+    new OperationsAlarm(this, 'FailedDeliveries', {
+      metric: topic.metricNumberOfNotificationsFailed(FIVE_MINUTES),
+      threshold: props.failedDeliveries,
+      meaning:
+        `${name} topic: ${props.failedDeliveries} deliveries or more failed within 5 minutes; ` +
+        "the messages are in the consumer's dead-letter queue.",
+      article: 'failed-deliveries',
+      operationsTopic,
+    });
+    new OperationsAlarm(this, 'InvalidAttributes', {
+      metric: topic.metricNumberOfNotificationsFilteredOutInvalidAttributes(FIVE_MINUTES),
+      threshold: props.invalidAttributes,
+      meaning:
+        `${name} topic: ${props.invalidAttributes} messages or more within 5 minutes reached no consumer, ` +
+        'because their attributes are malformed.',
+      article: 'invalid-attributes',
+      operationsTopic,
+    });
+  }
+}
