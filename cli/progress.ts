@@ -47,9 +47,11 @@ export function createProgress(options: ProgressOptions = {}): Progress {
   return { step: (text) => plainStep(text, stream, now) };
 }
 
-/** True where a spinner can be drawn: a terminal that is not dumb, and no CI log. */
+/** True where a spinner can be drawn: a terminal that is not dumb and has a size, and no CI log. */
 function isInteractive(stream: ProgressStream): boolean {
-  return stream.isTTY === true && process.env.TERM !== 'dumb' && !('CI' in process.env);
+  return (
+    stream.isTTY === true && stream.columns !== 0 && process.env.TERM !== 'dumb' && !('CI' in process.env)
+  );
 }
 
 function spinnerStep(firstText: string, stream: ProgressStream): Step {
