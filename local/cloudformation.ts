@@ -15,7 +15,7 @@ const ENTITIES: Record<string, string> = {
   '"': '&quot;',
   "'": '&apos;',
 };
-const escape = (text: string) => text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
+const escapeXml = (text: string) => text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
 const tag = (name: string, content: string) => `<${name}>${content}</${name}>`;
 
 /**
@@ -39,15 +39,15 @@ export function describeStacks(
     const outputs = stack.outputs.map((output) =>
       tag(
         'member',
-        tag('OutputKey', escape(output.key)) +
-          tag('OutputValue', escape(output.value)) +
-          (output.description ? tag('Description', escape(output.description)) : ''),
+        tag('OutputKey', escapeXml(output.key)) +
+          tag('OutputValue', escapeXml(output.value)) +
+          (output.description ? tag('Description', escapeXml(output.description)) : ''),
       ),
     );
     return tag(
       'member',
-      tag('StackName', escape(stack.name)) +
-        tag('StackId', escape(stack.id)) +
+      tag('StackName', escapeXml(stack.name)) +
+        tag('StackId', escapeXml(stack.id)) +
         tag('CreationTime', stack.createdAt) +
         tag('StackStatus', 'CREATE_COMPLETE') +
         tag('Outputs', outputs.join('')),
@@ -64,7 +64,7 @@ function refusal(code: string, message: string): { status: number; xml: string }
     status: 400,
     xml: tag(
       'ErrorResponse',
-      tag('Error', tag('Type', 'Sender') + tag('Code', code) + tag('Message', escape(message))),
+      tag('Error', tag('Type', 'Sender') + tag('Code', code) + tag('Message', escapeXml(message))),
     ),
   };
 }

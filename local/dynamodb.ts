@@ -1,12 +1,13 @@
 // DynamoDB for the local run: dynalite's store and operations, called in-process, and what dynalite lacks on top of them.
 import { createRequire } from 'node:module';
+import type { Json as JsonValue } from './template.ts';
 
 // dynalite has no programmatic interface but its HTTP server, which dies with a client that aborts mid-body and knows no
 // transactions. Its modules are plain CommonJS; the exact version is pinned in package.json because of this.
 const require = createRequire(import.meta.url);
 
 type Item = Record<string, unknown>;
-type Json = Record<string, any>;
+type Json = Record<string, JsonValue>;
 type Callback = (error: (Error & { statusCode?: number; body?: Json }) | null, data?: Json) => void;
 interface Store {
   db: { close(): Promise<void> };

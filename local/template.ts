@@ -2,6 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
+// biome-ignore lint/suspicious/noExplicitAny: parsed JSON, whose shape only the one who reads it knows
+export type Json = any;
+
 export interface Resource {
   Type: string;
   Properties?: Record<string, unknown>;
@@ -32,7 +35,7 @@ export function readAssembly(directory: string): SynthesizedStack {
   const manifestFile = path.join(directory, 'manifest.json');
   if (!fs.existsSync(manifestFile)) throw new Error(`${directory} holds no cloud assembly (manifest.json)`);
   const manifest = JSON.parse(fs.readFileSync(manifestFile, 'utf8'));
-  const stacks = Object.entries<any>(manifest.artifacts).filter(
+  const stacks = Object.entries<Json>(manifest.artifacts).filter(
     ([, { type }]) => type === 'aws:cloudformation:stack',
   );
   const [entry, ...others] = stacks;
@@ -45,7 +48,7 @@ export function readAssembly(directory: string): SynthesizedStack {
   const assets = new Map<string, string>();
   const assetFile = path.join(directory, `${id}.assets.json`);
   if (fs.existsSync(assetFile)) {
-    for (const [hash, { source }] of Object.entries<any>(
+    for (const [hash, { source }] of Object.entries<Json>(
       JSON.parse(fs.readFileSync(assetFile, 'utf8')).files,
     )) {
       assets.set(hash, path.resolve(directory, source.path));
@@ -82,7 +85,7 @@ export class Values {
    * A copy of `value` in which every intrinsic function is replaced by its result.
    * @throws Error naming the function, or the logical ID that is not known
    */
-  resolve(value: unknown): any {
+  resolve(value: unknown): Json {
     if (Array.isArray(value)) {
       return value.map((member) => this.resolve(member)).filter((member) => member !== undefined);
     }
@@ -160,7 +163,7 @@ export class Values {
   }
 
   private condition(expression: unknown): boolean {
-    const [name, argument] = Object.entries(expression as Record<string, any>)[0] ?? [];
+    const [name, argument] = Object.entries(expression as Record<string, Json>)[0] ?? [];
     switch (name) {
       case 'Condition':
         return this.condition(this.template.Conditions?.[argument]);

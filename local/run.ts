@@ -1,0 +1,189 @@
+// A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { Emulators } from './emulators.ts';
+import { Metrics } from './metrics.ts';
+import { CREDENTIALS, REGION } from './resources.ts';
+import { LocalStack } from './stack.ts';
+import { readAssembly } from './template.ts';
+
+/** What another process needs to use a local stack; it lies in a file while the stack is up. */
+export interface LocalEndpoint {
+  endpoint: string;
+  stackName: string;
+  region: string;
+  pid: number;
+}
+
+export interface LocalRunOptions {
+  /** Folder of the cloud assembly. */
+  assembly: string;
+  /** Port on 127.0.0.1; 0 takes a free one. */
+  port: number;
+  /** Folder for a log file a function. */
+  logDirectory: string;
+  /** Folder in which queues and tables survive the run; without it they are kept in memory. */
+  stateDirectory?: string;
+}
+
+/** How many messages a queue holds. */
+export interface QueueDepth {
+  waiting: number;
+  inFlight: number;
+}
+
+/** A running local stack. */
+export class LocalRun {
+  readonly stack: LocalStack;
+  readonly metrics: Metrics;
+  /** What went wrong outside the handlers, a line each; refused connections are among them. */
+  readonly problems: readonly string[];
+  /** Settings with which an AWS SDK client reaches the stack. */
+  readonly client: { endpoint: string; region: string; credentials: typeof CREDENTIALS };
+  private readonly emulators: Emulators;
+  private readonly logs: FunctionLogs;
+  private readonly sqs: SQSClient;
+
+  /**
+   * Starts the emulators and brings up the stack of the assembly. Messages are consumed from `consume` on.
+   * @throws Error with one line for a taken port, a type that is not known, an assembly that is not there
+   */
+  static async start(options: LocalRunOptions): Promise<LocalRun> {
+    const synthesized = readAssembly(options.assembly);
+    const problems: string[] = [];
+    const metrics = new Metrics();
+    const logs = new FunctionLogs(options.logDirectory);
+    const emulators = await Emulators.start(
+      { port: options.port, ...(options.stateDirectory && { stateDirectory: options.stateDirectory }) },
+      (host) => problems.push(leftMachine('an emulator', host)),
+    );
+    try {
+      const stack = await LocalStack.deploy(synthesized, {
+        endpoint: emulators.endpoint,
+        events: {
+          log(functionName, line) {
+            metrics.ingest(line);
+            logs.write(functionName, line);
+          },
+          refused: (functionName, host) => problems.push(leftMachine(functionName, host)),
+        },
+        onProblem: (problem) => problems.push(problem),
+      });
+      await emulators.describe([stack.description]);
+      return new LocalRun(stack, emulators, metrics, logs, problems);
+    } catch (error) {
+      await emulators.stop();
+      throw error;
+    }
+  }
+
+  private constructor(
+    stack: LocalStack,
+    emulators: Emulators,
+    metrics: Metrics,
+    logs: FunctionLogs,
+    problems: string[],
+  ) {
+    this.stack = stack;
+    this.emulators = emulators;
+    this.metrics = metrics;
+    this.logs = logs;
+    this.problems = problems;
+    this.client = { endpoint: emulators.endpoint, region: REGION, credentials: CREDENTIALS };
+    this.sqs = new SQSClient(this.client);
+  }
+
+  get endpoint(): LocalEndpoint {
+    return {
+      endpoint: this.emulators.endpoint,
+      stackName: this.stack.description.name,
+      region: REGION,
+      pid: process.pid,
+    };
+  }
+
+  consume(): void {
+    this.stack.start();
+  }
+
+  /** Messages that reached a queue since the start, by queue URL; those that SQS itself moved there do not count. */
+  async delivered(queueUrl: string): Promise<number> {
+    return (await this.emulators.counts())[path.posix.basename(queueUrl)]?.sent ?? 0;
+  }
+
+  async depth(queueUrl: string): Promise<QueueDepth> {
+    const { Attributes = {} } = await this.sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] }),
+    );
+    return {
+      waiting:
+        Number(Attributes.ApproximateNumberOfMessages) +
+        Number(Attributes.ApproximateNumberOfMessagesDelayed),
+      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
+    };
+  }
+
+  /**
+   * Waits until the queues hold nothing, neither waiting nor in flight.
+   * @param onProgress called with the number of messages that are left, after each look
+   * @param patienceMs how long nothing may happen before it gives up
+   * @returns whether they are empty
+   */
+  async drained(
+    queueUrls: string[],
+    onProgress: (left: number) => void,
+    patienceMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    let last = Number.POSITIVE_INFINITY;
+    let lastChange = Date.now();
+    for (;;) {
+      signal.throwIfAborted();
+      const depths = await Promise.all(queueUrls.map((url) => this.depth(url)));
+      const left = depths.reduce((sum, depth) => sum + depth.waiting + depth.inFlight, 0);
+      onProgress(left);
+      if (left === 0) return true;
+      if (left !== last) lastChange = Date.now();
+      else if (Date.now() - lastChange > patienceMs) return false;
+      last = left;
+      await pause(100, undefined, { signal });
+    }
+  }
+
+  /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves. */
+  async stop(): Promise<void> {
+    await this.stack.stop();
+    this.sqs.destroy();
+    await this.emulators.stop();
+    this.logs.close();
+  }
+}
+
+/** A log file a function; a line is in it as soon as the function has said it. */
+class FunctionLogs {
+  private readonly directory: string;
+  private readonly files = new Map<string, number>();
+
+  constructor(directory: string) {
+    this.directory = directory;
+    fs.mkdirSync(directory, { recursive: true });
+  }
+
+  write(functionName: string, line: string): void {
+    let file = this.files.get(functionName);
+    if (file === undefined) {
+      file = fs.openSync(path.join(this.directory, `${functionName}.log`), 'a');
+      this.files.set(functionName, file);
+    }
+    fs.writeSync(file, `${line}\n`);
+  }
+
+  close(): void {
+    for (const file of this.files.values()) fs.closeSync(file);
+  }
+}
+
+const leftMachine = (who: string, host: string) =>
+  `${who} tried to reach ${host}; the connection was refused, since the local run stays on 127.0.0.1`;
