@@ -69,5 +69,5 @@ export function stockTable(tables: { readonly stock: string; readonly reservatio
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
  */
 function isConflict({ CancellationReasons: reasons = [] }: TransactionCanceledException): boolean {
-  return reasons.every(({ Code }) => Code === 'None' || Code === 'TransactionConflict');
+  return reasons.length > 0 && reasons.every(({ Code }) => Code === 'None' || Code === 'TransactionConflict');
 }
