@@ -15,10 +15,10 @@ export interface Article {
 /** More than any test run sells. */
 const PLENTY = 1_000_000;
 
-/** Few pieces of articles that some orders want: in a run of a thousand, one or two orders in a hundred are backordered. */
+/** Few pieces of articles that some orders want: in a run of a thousand, about two orders in a hundred are backordered. */
 const scarce: readonly Article[] = [
-  { sku: 'LAMP-NO-7', price: 18_900, requiresShipping: true, popularity: 0.5, stock: 20 },
-  { sku: 'LP-FIRST-PRESS', price: 6_400, requiresShipping: true, popularity: 0.3, stock: 1 },
+  { sku: 'LAMP-NO-7', price: 18_900, requiresShipping: true, popularity: 0.4, stock: 16 },
+  { sku: 'LP-FIRST-PRESS', price: 6_400, requiresShipping: true, popularity: 0.5, stock: 1 },
 ];
 
 const shipped: readonly Article[] = Object.entries({

@@ -1,0 +1,35 @@
+// The AWS clients of the command line, all for one account, region and endpoint.
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
+
+/** Where calls go and in whose name; what is left out comes from the environment and ~/.aws, as with any AWS tool. */
+export interface ClientOptions {
+  readonly region?: string;
+  /** A profile of ~/.aws. */
+  readonly profile?: string;
+  /** Takes the place of AWS's own endpoints. */
+  readonly endpoint?: string;
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+export interface Clients {
+  readonly sns: SNSClient;
+  readonly sqs: SQSClient;
+  readonly dynamodb: DynamoDBClient;
+  readonly cloudFormation: CloudFormationClient;
+}
+
+/** What a local stack takes for credentials; not a secret. */
+export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
+
+/** Makes the clients; nothing is sent or looked up before their first call. */
+export function createClients(options: ClientOptions): Clients {
+  return {
+    sns: new SNSClient(options),
+    sqs: new SQSClient(options),
+    dynamodb: new DynamoDBClient(options),
+    cloudFormation: new CloudFormationClient(options),
+  };
+}

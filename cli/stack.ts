@@ -1,0 +1,182 @@
+// Finds a deployed stack, on AWS or on this machine, and what it says of itself in its outputs.
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import type { Command } from 'commander';
+import { type ClientOptions, type Clients, createClients, LOCAL_CREDENTIALS } from './clients.ts';
+import { Fault, wrongUsage } from './fault.ts';
+
+/** What a command needs to know of a stack. */
+export interface StackHandles {
+  readonly name: string;
+  /** Absent where only the clients' own settings know it. */
+  readonly region?: string;
+  /** The topic that orders are published to. */
+  readonly topicArn: string;
+  /** In the order of their names. */
+  readonly consumers: readonly ConsumerHandles[];
+}
+
+export interface ConsumerHandles {
+  /** In kebab-case, as in lib/config.ts: `billing`. */
+  readonly name: string;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly functionName: string;
+  /** Table id, in kebab-case, → table name. */
+  readonly tables: Readonly<Record<string, string>>;
+}
+
+/** Which stack a command is about; the options that every command has. */
+export interface StackOptions {
+  readonly stack: string;
+  readonly local?: boolean;
+  readonly region?: string;
+  readonly profile?: string;
+}
+
+export const DEFAULT_STACK = 'OrderFanOut-dev';
+
+/** Where a running local stack says how to reach it. */
+export const LOCAL_ENDPOINT_FILE = fileURLToPath(new URL('../.local/endpoint.json', import.meta.url));
+
+const START_LOCAL = 'start it in another terminal with `npm start -- --keep`';
+
+/** Gives a command the options of StackOptions. */
+export function addStackOptions(command: Command): Command {
+  return command
+    .option('--stack <name>', 'the CloudFormation stack', DEFAULT_STACK)
+    .option('--local', 'the stack that runs on this machine (npm start -- --keep)')
+    .option('--region <region>', 'AWS region, if not the one of the environment')
+    .option('--profile <name>', 'profile of ~/.aws, if not the one of the environment');
+}
+
+/** The clients and the stack that `options` name. @throws Fault for a stack that cannot be found or reached */
+export async function connect(options: StackOptions): Promise<{ clients: Clients; stack: StackHandles }> {
+  const { name, ...settings } = options.local
+    ? localStack()
+    : { name: options.stack, ...clientOptions(options) };
+  const clients = createClients(settings);
+  return { clients, stack: await findStack(clients.cloudFormation, name) };
+}
+
+/** The settings of clients for AWS. */
+export function clientOptions({ region, profile }: Pick<StackOptions, 'region' | 'profile'>): ClientOptions {
+  return { ...(region !== undefined && { region }), ...(profile !== undefined && { profile }) };
+}
+
+/**
+ * Name of the running local stack, and how to reach it.
+ * @throws Fault where none is running
+ */
+export function localStack(file = LOCAL_ENDPOINT_FILE): ClientOptions & { name: string } {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch {
+    throw new Fault(`The local stack is not running: ${START_LOCAL}`);
+  }
+  const { endpoint, stackName, region, pid } = parseEndpoint(text, file);
+  if (!isRunning(pid)) {
+    throw new Fault(`The local stack is not running, its process ${pid} is gone: ${START_LOCAL}`);
+  }
+  return { name: stackName, endpoint, region, credentials: LOCAL_CREDENTIALS };
+}
+
+/**
+ * Reads a stack's outputs. Consumers are whatever has a `<Consumer>DeadLetterQueueUrl`.
+ * @throws Fault for a stack that is not there or is no order fan-out; whatever the SDK throws
+ */
+export async function findStack(cloudFormation: CloudFormationClient, name: string): Promise<StackHandles> {
+  const region = await cloudFormation.config.region();
+  const found = await cloudFormation.send(new DescribeStacksCommand({ StackName: name })).catch((error) => {
+    if (!/does not exist/.test(error?.message)) throw error;
+    throw new Fault(
+      `No stack "${name}" in ${region}: deploy it with \`npx cdk deploy ${name}\`, or name another with --stack or --region`,
+    );
+  });
+  const stack = found.Stacks?.[0];
+  const outputs = new Map(
+    stack?.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
+  );
+  const topicArn = outputs.get('OrdersTopicArn');
+  if (!topicArn) {
+    throw new Fault(
+      `Stack "${name}" in ${region} (${stack?.StackStatus}) has no output OrdersTopicArn: it is not deployed completely, or it is another kind of stack`,
+    );
+  }
+  return { name, region, topicArn, consumers: readConsumers(outputs, name) };
+}
+
+function readConsumers(outputs: Map<string, string>, stackName: string): ConsumerHandles[] {
+  const prefixes = Array.from(outputs.keys())
+    .map((key) => /^(\w+)DeadLetterQueueUrl$/.exec(key)?.[1])
+    .filter((prefix) => prefix !== undefined)
+    .sort();
+  const get = (key: string) => {
+    const value = outputs.get(key);
+    if (value) return value;
+    throw new Fault(
+      `Stack "${stackName}" has no output ${key}: deploy its current version with \`npx cdk deploy ${stackName}\``,
+    );
+  };
+  return prefixes.map((prefix) => ({
+    name: kebabCase(prefix),
+    queueUrl: get(`${prefix}QueueUrl`),
+    deadLetterQueueUrl: get(`${prefix}DeadLetterQueueUrl`),
+    functionName: get(`${prefix}FunctionName`),
+    tables: readTables(outputs, prefix, prefixes),
+  }));
+}
+
+function readTables(
+  outputs: Map<string, string>,
+  prefix: string,
+  prefixes: string[],
+): Record<string, string> {
+  const tables: Record<string, string> = {};
+  for (const [key, value] of outputs) {
+    // Of consumers `Order` and `OrderArchive`, the output OrderArchiveFilesTableName belongs to the longer one.
+    const owner = prefixes.filter((each) => key.startsWith(each)).sort((a, b) => b.length - a.length)[0];
+    const id = owner === prefix ? /^([A-Z]\w*)TableName$/.exec(key.slice(prefix.length))?.[1] : undefined;
+    if (id) tables[kebabCase(id)] = value;
+  }
+  return tables;
+}
+
+function parseEndpoint(text: string, file: string) {
+  let value: { endpoint?: unknown; stackName?: unknown; region?: unknown; pid?: unknown };
+  try {
+    value = JSON.parse(text) ?? {};
+  } catch {
+    value = {};
+  }
+  const { endpoint, stackName, region, pid } = value;
+  const isComplete =
+    typeof endpoint === 'string' &&
+    typeof stackName === 'string' &&
+    typeof region === 'string' &&
+    typeof pid === 'number' &&
+    pid > 0;
+  if (!isComplete) throw new Fault(`${file} is not what a local stack writes: remove it, and ${START_LOCAL}`);
+  const host = URL.parse(endpoint)?.hostname;
+  if (host !== '127.0.0.1' && host !== 'localhost') {
+    throw wrongUsage(`${file} names the endpoint ${endpoint}, but a local stack is on 127.0.0.1`);
+  }
+  return { endpoint, stackName, region, pid };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It is there, and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** `StockLevels` as `stock-levels`, the reverse of how lib/ makes IDs. */
+function kebabCase(id: string): string {
+  return id.replace(/(?<!^)(?=[A-Z])/g, '-').toLowerCase();
+}
