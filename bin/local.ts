@@ -1,0 +1,149 @@
+/** `npm start`: the whole stack on this machine, test orders through it, and the proof that every one is accounted for. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { type LocalOrdersResult, runLocalOrders } from '../cli/local-orders.ts';
+import { createProgress } from '../cli/progress.ts';
+import { type LocalEndpoint, LocalRun } from '../local/run.ts';
+import { synthesize } from '../local/synthesize.ts';
+
+const PROJECT = path.join(import.meta.dirname, '..');
+const WORKSPACE = path.join(PROJECT, '.local');
+const ENDPOINT_FILE = path.join(WORKSPACE, 'endpoint.json');
+
+interface Options {
+  orders: number;
+  seed: number;
+  port: number;
+  keep: boolean;
+  persist: boolean;
+  json: boolean;
+}
+
+/** A whole number within bounds, or wrong usage. */
+function whole(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < from || value > to) {
+      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
+    }
+    return value;
+  };
+}
+
+const command = new Command('npm start --')
+  .description('Run the whole stack on this machine, send test orders through it and account for every one.')
+  .option('--orders <count>', 'how many test orders are published', whole(1, 100_000), 1000)
+  .option('--seed <number>', 'makes the same orders again', whole(0, 2 ** 32 - 1), 1)
+  .option('--port <port>', 'port on 127.0.0.1, 0 for any free one', whole(0, 65_535), 0)
+  .option('--keep', 'stay up afterwards, until Ctrl-C', false)
+  .option('--persist', 'keep queues and tables in .local/state for the next run with --persist', false)
+  .option('--json', 'print one JSON object on standard output, and no progress', false)
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 every order is accounted for, 1 something is missing or did not start, 2 wrong usage, 130 Ctrl-C.
+
+Examples:
+  npm start -- --orders 200 --seed 7
+  npm start -- --keep --port 4566
+  npm start --silent -- --json | jq .consumers`,
+  )
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // Asked twice, it goes at once.
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort();
+  });
+}
+
+try {
+  process.exitCode = await main(command.parse().opts<Options>());
+} catch (error) {
+  if (interrupted.signal.aborted) process.exitCode = 130;
+  else {
+    console.error(`npm start: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Resolves with the exit code. */
+async function main(options: Options): Promise<number> {
+  const { signal } = interrupted;
+  const kept = options.keep || options.persist;
+  if (kept) refuseSecond();
+  const workspace = kept ? WORKSPACE : fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
+  const progress = createProgress({ silent: options.json });
+  let run: LocalRun | undefined;
+  let result: LocalOrdersResult | undefined;
+  try {
+    const synth = progress.step('Synthesizing the stack');
+    const assembly = path.join(workspace, 'cdk.out');
+    await synthesize(PROJECT, assembly).catch((error: Error) => {
+      synth.fail('The stack could not be synthesized');
+      throw error;
+    });
+    signal.throwIfAborted();
+    synth.done('Synthesized the stack');
+
+    const start = progress.step('Starting SNS, SQS, DynamoDB and the functions');
+    run = await LocalRun.start({
+      assembly,
+      port: options.port,
+      logDirectory: path.join(workspace, 'logs'),
+      ...(options.persist && { stateDirectory: path.join(WORKSPACE, 'state') }),
+    }).catch((error: Error) => {
+      start.fail('The stack did not start');
+      throw error;
+    });
+    const { endpoint } = run;
+    start.done(
+      `${endpoint.stackName} is up at ${endpoint.endpoint}, with ${run.stack.functions.size} functions`,
+    );
+    signal.throwIfAborted();
+    if (kept) fs.writeFileSync(ENDPOINT_FILE, JSON.stringify(endpoint));
+
+    result = await runLocalOrders({ run, count: options.orders, seed: options.seed, progress, signal });
+    console.log(options.json ? JSON.stringify(result.summary) : result.report);
+    if (!options.json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
+    if (options.keep) await stayUp(endpoint, options.json);
+  } finally {
+    if (kept) fs.rmSync(ENDPOINT_FILE, { force: true });
+    await run?.stop();
+    if (!kept && result?.balanced) fs.rmSync(workspace, { recursive: true, force: true });
+    else if (!kept && fs.existsSync(path.join(workspace, 'logs'))) {
+      console.error(`The functions' logs are in ${path.join(workspace, 'logs')}`);
+    }
+  }
+  return result?.balanced ? 0 : 1;
+}
+
+/** Only one stack at a time can be the one that `--local` finds. */
+function refuseSecond(): void {
+  fs.mkdirSync(WORKSPACE, { recursive: true });
+  if (!fs.existsSync(ENDPOINT_FILE)) return;
+  const other: LocalEndpoint = JSON.parse(fs.readFileSync(ENDPOINT_FILE, 'utf8'));
+  try {
+    process.kill(other.pid, 0);
+  } catch {
+    return;
+  }
+  throw new Error(`a local stack is up already at ${other.endpoint}: stop it first (process ${other.pid})`);
+}
+
+/** Says how to go on and waits for Ctrl-C. */
+async function stayUp({ endpoint, region }: LocalEndpoint, json: boolean): Promise<void> {
+  if (!json) {
+    console.log(`
+The stack stays up at ${endpoint} until Ctrl-C. In another terminal:
+  npm run orders -- publish --local --count 100 --wait
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${region} aws --endpoint-url ${endpoint} sqs list-queues
+Logs of the functions: .local/logs`);
+  }
+  await pause(2 ** 31 - 1, undefined, { signal: interrupted.signal }).catch(() => {});
+}

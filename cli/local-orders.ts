@@ -1,0 +1,205 @@
+// What `npm start` does with a local stack: stock, test orders, and the books at the end.
+import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { LocalRun } from '../local/run.ts';
+import { type Balance, balance, type ConsumerBooks, type Difference, readLedger } from './books.ts';
+import { initialStock } from './catalogue.ts';
+import { createClients } from './clients.ts';
+import { Fault } from './fault.ts';
+import { generateOrders, type TestMessage } from './generate.ts';
+import type { Progress } from './progress.ts';
+import { publishMessages } from './publisher.ts';
+import { findStack, type StackHandles } from './stack.ts';
+import { readSubscriptions } from './subscriptions.ts';
+
+/** Namespace of the consumers' own metrics, as lib/ gives it to them. */
+const NAMESPACE = 'OrderFanOut';
+/** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
+const DUPLICATE_SHARE = 0.05;
+const POISON_SHARE = 0.01;
+/** Longer than the longest wait of a message that is tried again. */
+const PATIENCE_MS = 240_000;
+/** How many differences the report for people spells out. */
+const SHOWN_DIFFERENCES = 20;
+
+export interface LocalOrdersOptions {
+  readonly run: LocalRun;
+  readonly count: number;
+  readonly seed: number;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** The outcome, for programs. */
+export interface Summary extends Balance {
+  readonly orders: number;
+  readonly consumers: Record<string, ConsumerBooks>;
+}
+
+export interface LocalOrdersResult {
+  readonly summary: Summary;
+  /** The same for people: several lines of plain text. */
+  readonly report: string;
+  /** Nothing is missing, and nothing is there that should not be. */
+  readonly balanced: boolean;
+}
+
+/**
+ * Publishes test orders to a local stack, waits until its queues are empty, and compares what its consumers made of them
+ * with what was published.
+ * @throws Fault if not all could be published
+ */
+export async function runLocalOrders(options: LocalOrdersOptions): Promise<LocalOrdersResult> {
+  const { run, count, seed, progress, signal } = options;
+  const clients = createClients(run.client);
+  try {
+    const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
+    const takes = await readSubscriptions(clients.sns, stack);
+    await fillStock(clients.dynamodb, stack);
+    const before = await readLedger(clients.dynamodb, stack);
+    const lettersBefore = await deadLetters(run, stack);
+    run.consume();
+
+    const messages = generateOrders({
+      count,
+      seed,
+      duplicates: Math.ceil(count * DUPLICATE_SHARE),
+      poison: Math.ceil(count * POISON_SHARE),
+    });
+    const started = performance.now();
+    const publishing = progress.step('Publishing');
+    const { published, failed } = await publishMessages({
+      sns: clients.sns,
+      topicArn: stack.topicArn,
+      messages,
+      signal,
+      onProgress: (sent) => publishing.bar(sent.published, messages.length),
+    });
+    signal.throwIfAborted();
+    const [first] = failed;
+    if (first)
+      throw new Fault(`${failed.length} of ${messages.length} messages were not published: ${first.reason}`);
+    publishing.done(`Published ${published} messages: ${kindsOf(messages)}`);
+
+    const processing = progress.step('Processing');
+    let most = 1;
+    const isEmpty = await run.drained(
+      stack.consumers.map(({ queueUrl }) => queueUrl),
+      (left) => {
+        most = Math.max(most, left);
+        processing.bar(most - left, most);
+      },
+      PATIENCE_MS,
+      signal,
+    );
+    const seconds = (performance.now() - started) / 1000;
+    if (isEmpty) processing.done(`Processed them in ${seconds.toFixed(1)} s: the queues are empty`);
+    else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
+
+    const after = await readLedger(clients.dynamodb, stack);
+    const consumers = await countMessages(run, stack, lettersBefore);
+    const differences = balance(messages, takes, consumers, before, after);
+    for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
+    const summary = { orders: count, consumers, ...differences };
+    return {
+      summary,
+      report: reportOf(summary, metric(run, 'inventory', 'Backordered')),
+      balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
+    };
+  } finally {
+    for (const client of Object.values(clients)) client.destroy();
+  }
+}
+
+/** Gives every article its stock, but leaves alone what a kept state already holds. */
+async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): Promise<void> {
+  const TableName = stack.consumers.map(({ tables }) => tables.stock).find((name) => name !== undefined);
+  for (const [sku, available] of initialStock()) {
+    await dynamodb
+      .send(
+        new PutItemCommand({
+          TableName,
+          Item: { sku: { S: sku }, available: { N: String(available) } },
+          ConditionExpression: 'attribute_not_exists(sku)',
+        }),
+      )
+      .catch((error: Error) => {
+        if (error.name !== 'ConditionalCheckFailedException') throw error;
+      });
+  }
+}
+
+/** Dead letters by consumer. */
+async function deadLetters(run: LocalRun, stack: StackHandles): Promise<Record<string, number>> {
+  const depths = stack.consumers.map(async ({ name, deadLetterQueueUrl }) => {
+    const { waiting, inFlight } = await run.depth(deadLetterQueueUrl);
+    return [name, waiting + inFlight] as const;
+  });
+  return Object.fromEntries(await Promise.all(depths));
+}
+
+async function countMessages(
+  run: LocalRun,
+  stack: StackHandles,
+  lettersBefore: Record<string, number>,
+): Promise<Record<string, ConsumerBooks>> {
+  const letters = await deadLetters(run, stack);
+  const books = stack.consumers.map(async ({ name, queueUrl }) => {
+    const ofConsumer = {
+      delivered: await run.delivered(queueUrl),
+      processed: metric(run, name, 'Processed'),
+      duplicates: metric(run, name, 'Duplicates'),
+      deadLettered: (letters[name] ?? 0) - (lettersBefore[name] ?? 0),
+    };
+    return [name, ofConsumer] as const;
+  });
+  return Object.fromEntries(await Promise.all(books));
+}
+
+function metric(run: LocalRun, consumer: string, name: string): number {
+  return run.metrics.sum(NAMESPACE, name, { service: consumer });
+}
+
+/** `1000 orders, 50 duplicates, 10 poison`. */
+function kindsOf(messages: TestMessage[]): string {
+  const number = (kind: TestMessage['kind']) => messages.filter((message) => message.kind === kind).length;
+  return `${number('order')} orders, ${number('duplicate')} duplicates, ${number('poison')} poison`;
+}
+
+function reportOf({ consumers, missing, unexpected, orders }: Summary, backordered: number): string {
+  const columns = ['consumer', 'delivered', 'processed', 'duplicates', 'dead-lettered'];
+  const rows = Object.entries(consumers).map(([name, books]) => [
+    name,
+    String(books.delivered),
+    String(books.processed),
+    String(books.duplicates),
+    String(books.deadLettered),
+  ]);
+  const line = (cells: string[]) =>
+    cells
+      .map((cell, at) => (at === 0 ? cell.padEnd(12) : cell.padStart((columns[at]?.length ?? 0) + 3)))
+      .join('');
+  const table = [columns, ...rows].map(line).join('\n');
+  if (missing.length + unexpected.length === 0) {
+    return `
+${table}
+
+Each of the ${orders} orders is exactly once in every table where it belongs, each poison message in the
+dead-letter queues, and the stock adds up (${backordered} orders wait for stock).`;
+  }
+  return `
+${table}
+
+The books do not balance:
+${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
+}
+
+function differenceLines(heading: string, differences: Difference[]): string {
+  const lines = differences
+    .slice(0, SHOWN_DIFFERENCES)
+    .map(({ consumer, orderId, sku, problem }) =>
+      [`  ${heading}: ${consumer}`, orderId, sku, problem].filter(Boolean).join(', '),
+    );
+  const left = differences.length - lines.length;
+  if (left > 0) lines.push(`  ${heading}: ${left} more (--json lists all)`);
+  return lines.map((each) => `${each}\n`).join('');
+}
