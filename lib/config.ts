@@ -19,8 +19,8 @@ export interface Stage {
 export interface TopicThresholds {
   /** Failed deliveries within 5 minutes. */
   readonly failedDeliveries: number;
-  /** Messages within 5 minutes whose attributes the filters cannot read. */
-  readonly invalidAttributes: number;
+  /** Messages within 5 minutes that filters cannot read, because attributes are malformed, or because there are none. */
+  readonly unreadableAttributes: number;
 }
 
 /** When a consumer's alarms go off. The dead-letter alarms have no setting: one dead letter is one too many. */
@@ -68,14 +68,14 @@ export const stages = {
     customerManagedKey: false,
     tracing: false,
     logRetentionDays: 14,
-    topicAlarms: { failedDeliveries: 1, invalidAttributes: 1 },
+    topicAlarms: { failedDeliveries: 1, unreadableAttributes: 1 },
   },
   prod: {
     keepData: true,
     customerManagedKey: true,
     tracing: true,
     logRetentionDays: 90,
-    topicAlarms: { failedDeliveries: 1, invalidAttributes: 1 },
+    topicAlarms: { failedDeliveries: 1, unreadableAttributes: 1 },
   },
 } satisfies Record<StageName, Stage>;
 

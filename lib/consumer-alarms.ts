@@ -79,7 +79,7 @@ export class ConsumerAlarms extends Construct {
       // One minute out of five may bring a dip: a stuck consumer still lets a message expire or die now and then.
       evaluationPeriods: 5,
       datapointsToAlarm: 4,
-      meaning: `The oldest message has waited ${seconds} seconds or more, and the queue is not getting shorter.`,
+      meaning: `the oldest message has waited ${seconds} seconds or more, and the queue is not getting shorter.`,
       article: 'not-draining',
     });
   }
@@ -92,7 +92,7 @@ export class ConsumerAlarms extends Construct {
         statistic: Stats.MAXIMUM,
       }),
       threshold: 1,
-      meaning: 'Messages lie in the dead-letter queue; they will not be tried again by themselves.',
+      meaning: 'messages lie in the dead-letter queue; they will not be tried again by themselves.',
       article: 'dead-letters',
     });
   }
@@ -108,7 +108,7 @@ export class ConsumerAlarms extends Construct {
         label: 'New dead letters',
       }),
       threshold: 1,
-      meaning: 'New messages have joined those in the dead-letter queue.',
+      meaning: 'new messages have joined those in the dead-letter queue.',
       article: 'dead-letters-growing',
     });
   }
@@ -118,7 +118,7 @@ export class ConsumerAlarms extends Construct {
       metric: consumer.function.metricErrors({ period: FIVE_MINUTES, statistic: Stats.SUM }),
       threshold,
       meaning:
-        `The function failed as a whole ${threshold} times or more within 5 minutes: it crashed, timed out or ran ` +
+        `the function failed as a whole ${threshold} times or more within 5 minutes: it crashed, timed out or ran ` +
         'out of memory.',
       article: 'function-errors',
     });

@@ -1,5 +1,5 @@
 /** What AWS allows of a consumer, checked at synth, and what follows from its settings. */
-import { Duration } from 'aws-cdk-lib';
+import { Duration, SizeRoundingBehavior } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
@@ -46,7 +46,7 @@ export function checkConsumer(scope: Construct, props: ConsumerProps): ConsumerL
   const seconds = (setting: string, duration: Duration, range: Range) =>
     checkWithin(scope, setting, duration.toSeconds({ integral: false }), range);
 
-  checkWithin(scope, 'memory', props.memory.toMebibytes({ rounding: 2 }), MEMORY);
+  checkWithin(scope, 'memory', props.memory.toMebibytes({ rounding: SizeRoundingBehavior.NONE }), MEMORY);
   seconds('timeout', props.timeout, TIMEOUT);
 
   const batchWindow = props.batchWindow ?? Duration.seconds(0);

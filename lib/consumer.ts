@@ -1,14 +1,7 @@
 import { type Duration, type RemovalPolicy, type Size, Stack, Validations } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import {
-  Architecture,
-  Function as LambdaFunction,
-  LoggingFormat,
-  Runtime,
-  Tracing,
-} from 'aws-cdk-lib/aws-lambda';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   type ITopic,
   Subscription,
@@ -17,8 +10,8 @@ import {
 } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { consumerFunction } from './consumer-function.ts';
 import { checkConsumer, checkQueueName } from './consumer-limits.ts';
-import { handlerCode } from './handler-code.ts';
 
 export interface ConsumerProps {
   /** Topic whose messages the consumer takes. */
@@ -31,7 +24,7 @@ export interface ConsumerProps {
   /** Path of the TypeScript module that exports `handler`. */
   readonly handlerEntry: string;
   /**
-   * Environment of the function, beside QUEUE_URL, DEAD_LETTER_QUEUE_URL, MAX_RECEIVE_COUNT and CODE_VERSION.
+   * Environment of the function, beside QUEUE_URL, DEAD_LETTER_QUEUE_URL and MAX_RECEIVE_COUNT.
    * @default - nothing more
    */
   readonly environment?: Record<string, string>;
@@ -104,7 +97,16 @@ export class Consumer extends Construct {
     });
     this.subscribe(props);
 
-    this.function = this.createFunction(props, limits.maxReceiveCount);
+    this.function = consumerFunction(this, {
+      ...props,
+      tracing: props.tracing ?? false,
+      environment: {
+        ...props.environment,
+        QUEUE_URL: this.queue.queueUrl,
+        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+        MAX_RECEIVE_COUNT: String(limits.maxReceiveCount),
+      },
+    });
     this.function.addEventSourceMapping('Messages', {
       eventSourceArn: this.queue.queueArn,
       batchSize: props.batchSize,
@@ -113,14 +115,13 @@ export class Consumer extends Construct {
       reportBatchItemFailures: true,
     });
     this.grantQueues(props.encryptionKey);
-    this.acknowledgeFindings(props.tracing ?? false);
   }
 
   private createDeadLetterQueue(sourceName: string, retention: Duration, key: IKey | undefined): Queue {
     // Each queue's policy names the other. A name that is known beforehand breaks the circle, so the source queue
     // is the one resource whose physical name is not generated.
     const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: sourceName });
-    return new Queue(this, 'DeadLetterQueue', {
+    const deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
       ...encryption(key),
       enforceSSL: true,
       retentionPeriod: retention,
@@ -129,11 +130,16 @@ export class Consumer extends Construct {
         sourceQueues: [Queue.fromQueueArn(this, 'Source', sourceArn)],
       },
     });
+    Validations.of(deadLetterQueue).acknowledge({
+      id: 'Serverless-SQSRedrivePolicy',
+      reason: 'A dead-letter queue is the end of the line; alarms watch it.',
+    });
+    return deadLetterQueue;
   }
 
   /** Not SqsSubscription: with an encrypted topic it would make the key's policy and the topic circular. */
   private subscribe({ topic, filterPolicy }: ConsumerProps): void {
-    const delivery = this.queue.addToResourcePolicy(
+    this.queue.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal('sns.amazonaws.com')],
         actions: ['sqs:SendMessage'],
@@ -150,41 +156,8 @@ export class Consumer extends Construct {
       // What cannot be delivered lies with what could not be processed. This also lets SNS send to that queue.
       deadLetterQueue: this.deadLetterQueue,
     });
-    // A message that arrives before the policy does would be refused, and SNS does not try a refusal again.
-    if (delivery.policyDependable) subscription.node.addDependency(delivery.policyDependable);
-  }
-
-  private createFunction(props: ConsumerProps, maxReceiveCount: number): LambdaFunction {
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: props.logRetention.toDays(),
-      removalPolicy: props.removalPolicy,
-    });
-    // A role of its own, because the one that Function makes may write to every log group of the account.
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-    logGroup.grantWrite(role);
-
-    const { code, version } = handlerCode(this, props.handlerEntry);
-    return new LambdaFunction(this, 'Function', {
-      description: `Works off ${this.node.path}`,
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
-      code,
-      handler: 'index.handler',
-      memorySize: props.memory.toMebibytes(),
-      timeout: props.timeout,
-      role,
-      logGroup,
-      loggingFormat: LoggingFormat.JSON,
-      tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
-      environment: {
-        ...props.environment,
-        QUEUE_URL: this.queue.queueUrl,
-        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
-        MAX_RECEIVE_COUNT: String(maxReceiveCount),
-        CODE_VERSION: version,
-        NODE_OPTIONS: '--enable-source-maps',
-      },
-    });
+    // Queues with their policies first: SNS does not try again what a queue refuses.
+    subscription.node.addDependency(this.queue, this.deadLetterQueue);
   }
 
   /** Fewer actions than Queue's own grants. */
@@ -202,35 +175,6 @@ export class Consumer extends Construct {
     this.deadLetterQueue.grant(this.function, 'sqs:SendMessage');
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     key?.grant(this.function, 'kms:Decrypt', 'kms:GenerateDataKey');
-  }
-
-  private acknowledgeFindings(tracing: boolean): void {
-    Validations.of(this.deadLetterQueue).acknowledge({
-      id: 'Serverless-SQSRedrivePolicy',
-      reason: 'A dead-letter queue is the end of the line; alarms watch it.',
-    });
-    Validations.of(this.function).acknowledge(
-      {
-        id: 'Serverless-LambdaDLQ',
-        reason:
-          'It is for asynchronous invocations; this function is invoked by SQS, whose queue has a dead-letter queue.',
-      },
-      {
-        id: 'Serverless-LambdaEventSourceMappingDestination',
-        reason: 'Lambda has no failure destination for SQS; the queue has a dead-letter queue instead.',
-      },
-    );
-    if (tracing) {
-      Validations.of(this).acknowledge({
-        id: 'AwsSolutions-IAM5[Resource::*]',
-        reason: 'X-Ray has no resources to name for PutTraceSegments and PutTelemetryRecords.',
-      });
-    } else {
-      Validations.of(this.function).acknowledge({
-        id: 'Serverless-LambdaTracing',
-        reason: 'Tracing is a setting of the stage, and this stage has it off.',
-      });
-    }
   }
 }
 

@@ -13,8 +13,8 @@ export interface TopicAlarmsProps {
   readonly operationsTopic: ITopic;
   /** Failed deliveries within 5 minutes. */
   readonly failedDeliveries: number;
-  /** Messages within 5 minutes whose attributes the filters cannot read. */
-  readonly invalidAttributes: number;
+  /** Messages within 5 minutes that filters cannot read, because attributes are malformed, or because there are none. */
+  readonly unreadableAttributes: number;
 }
 
 /** What wakes somebody for the topic: messages that do not arrive, and messages that no filter can read. */
@@ -32,14 +32,22 @@ export class TopicAlarms extends Construct {
       article: 'failed-deliveries',
       operationsTopic,
     });
-    new OperationsAlarm(this, 'InvalidAttributes', {
-      metric: topic.metricNumberOfNotificationsFilteredOutInvalidAttributes(FIVE_MINUTES),
-      threshold: props.invalidAttributes,
-      meaning:
-        `${name} topic: ${props.invalidAttributes} messages or more within 5 minutes reached no consumer, ` +
-        'because their attributes are malformed.',
-      article: 'invalid-attributes',
+    // Such messages reach neither queue nor dead-letter queue: without an alarm nobody would know.
+    const unreadable = {
+      threshold: props.unreadableAttributes,
+      article: 'unreadable-attributes',
       operationsTopic,
+    };
+    const atLeast = `${name} topic: ${props.unreadableAttributes} messages or more within 5 minutes reached no consumer`;
+    new OperationsAlarm(this, 'InvalidAttributes', {
+      ...unreadable,
+      metric: topic.metricNumberOfNotificationsFilteredOutInvalidAttributes(FIVE_MINUTES),
+      meaning: `${atLeast}, because their attributes are malformed.`,
+    });
+    new OperationsAlarm(this, 'NoAttributes', {
+      ...unreadable,
+      metric: topic.metricNumberOfNotificationsFilteredOutNoMessageAttributes(FIVE_MINUTES),
+      meaning: `${atLeast}, because they have no attributes.`,
     });
   }
 }

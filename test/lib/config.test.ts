@@ -1,0 +1,166 @@
+import { expect, test } from '@jest/globals';
+import { ORDER_PLACED } from '../../lambda/order.ts';
+import { type ConsumerSettings, consumers, eventType, readChoices } from '../../lib/config.ts';
+import { ConfigError } from '../../lib/limits.ts';
+import { synthesize, testApp } from './synthesized.ts';
+
+test('the subscriptions filter on the event type of the contract', () => {
+  expect(eventType).toBe(ORDER_PLACED);
+});
+
+test('the stage is dev, and nobody is mailed, unless the caller says otherwise', () => {
+  expect(readChoices(testApp().node)).toEqual({ stage: 'dev' });
+  expect(readChoices(testApp({ stage: 'prod', alarmEmail: 'ops@example.com' }).node)).toEqual({
+    stage: 'prod',
+    alarmEmail: 'ops@example.com',
+  });
+});
+
+test.each(['nope', '', 'Dev', 'toString', ['dev']])('there is no stage %p', (stage) => {
+  expect(() => readChoices(testApp({ stage }).node)).toThrow(
+    new ConfigError(`-c stage=${stage}: no such stage; use one of dev, prod`),
+  );
+});
+
+test.each([
+  '',
+  'ops',
+  'ops@',
+  '@example.com',
+  'ops@example',
+  'o ps@example.com',
+  'a@example.com,b@example.com',
+  true,
+])('the alarms cannot be mailed to %p', (alarmEmail) => {
+  expect(() => readChoices(testApp({ alarmEmail }).node)).toThrow(
+    new ConfigError(
+      `-c alarmEmail=${alarmEmail}: not an e-mail address; use one like ops@example.com, or leave it out`,
+    ),
+  );
+});
+
+const dev = consumers.billing.alarms.dev;
+const alarms = (thresholds: object) => ({
+  alarms: { ...consumers.billing.alarms, dev: { ...dev, ...thresholds } },
+});
+const keys = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`key${index}`, ['a']]));
+const values = (count: number) => Array.from({ length: count }, (_, index) => `value${index}`);
+
+test.each<[string, object, string]>([
+  [
+    'a timeout of nothing',
+    { timeoutSeconds: 0 },
+    'timeout is 0 seconds, but must be a whole number from 1 to 900',
+  ],
+  [
+    'too long a timeout',
+    { timeoutSeconds: 901 },
+    'timeout is 901 seconds, but must be a whole number from 1 to 900',
+  ],
+  [
+    'half a second',
+    { timeoutSeconds: 1.5 },
+    'timeout is 1.5 seconds, but must be a whole number from 1 to 900',
+  ],
+  ['a number that is none', { timeoutSeconds: Number.NaN }, 'timeout is NaN seconds, but must be'],
+  [
+    'too little memory',
+    { memoryMiB: 127 },
+    'memory is 127 MiB, but must be a whole number from 128 to 10240 MiB',
+  ],
+  [
+    'too much memory',
+    { memoryMiB: 10_241 },
+    'memory is 10241 MiB, but must be a whole number from 128 to 10240 MiB',
+  ],
+  ['an empty batch', { batchSize: 0 }, 'batch size is 0, but must be a whole number from 1 to 10000'],
+  [
+    'too large a batch',
+    { batchSize: 10_001 },
+    'batch size is 10001, but must be a whole number from 1 to 10000',
+  ],
+  [
+    'a large batch without a window',
+    { batchSize: 11 },
+    'batch size is 11, but over 10 needs a batch window of 1 to 300',
+  ],
+  [
+    'too long a window',
+    { batchWindowSeconds: 301 },
+    'batch window is 301 seconds, but must be a whole number from 0',
+  ],
+  [
+    'too little concurrency',
+    { maxConcurrency: 1 },
+    'maximum concurrency is 1, but must be a whole number from 2 to 1000',
+  ],
+  ['too much concurrency', { maxConcurrency: 1_001 }, 'maximum concurrency is 1001, but must be'],
+  [
+    'a depth of nothing',
+    alarms({ queueDepth: 0 }),
+    'threshold is 0, but must be a whole number of at least 1',
+  ],
+  [
+    'a negative age',
+    alarms({ oldestMessageSeconds: 0 }),
+    'threshold for the oldest message is 0 seconds, but must be',
+  ],
+  ['an age over 14 days', alarms({ oldestMessageSeconds: 1_209_601 }), 'is 1209601 seconds, but must be'],
+  [
+    'half an error',
+    alarms({ functionErrors: 0.5 }),
+    'threshold is 0.5, but must be a whole number of at least 1',
+  ],
+  [
+    'no throttles',
+    alarms({ functionThrottles: 0 }),
+    'threshold is 0, but must be a whole number of at least 1',
+  ],
+  ['too many filter keys', { filter: keys(5) }, 'filter policy has 6 keys, but may have 5 at most'],
+  [
+    'too many filter values',
+    { filter: { a: values(151) } },
+    'filter policy has 151 combinations of values, but must have',
+  ],
+  [
+    'too many combinations',
+    { filter: { a: values(4), b: values(38) } },
+    'filter policy has 152 combinations of values',
+  ],
+  ['a filter that lets nothing pass', { filter: { a: [] } }, 'filter policy has 0 combinations of values'],
+])('synth refuses %s in one line', (_, settings, message) => {
+  const refusal = refusalOf({ ...consumers.billing, ...settings });
+
+  expect(refusal).toBeInstanceOf(ConfigError);
+  expect(refusal.message).toContain(message);
+  expect(refusal.message).toMatch(/^OrderFanOut-dev\/Billing.*$/);
+});
+
+test.each<[string, Partial<ConsumerSettings>]>([
+  ['the longest timeout', { timeoutSeconds: 900 }],
+  ['the largest batch', { batchSize: 10_000, batchWindowSeconds: 1 }],
+  ['the longest window', { batchWindowSeconds: 300 }],
+  ['the widest concurrency', { maxConcurrency: 1_000 }],
+  ['the most filter keys', { filter: keys(4) }],
+  ['the most filter values', { filter: { a: values(150) } }],
+])('synth takes %s', (_, settings) => {
+  expect(() =>
+    synthesize('dev', { consumers: { billing: { ...consumers.billing, ...settings } } }),
+  ).not.toThrow();
+});
+
+test.each(['Billing', 'image_jobs', '-billing', ''])('a consumer cannot be called %p', (name) => {
+  expect(() => synthesize('dev', { consumers: { [name]: consumers.billing } })).toThrow(
+    new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`),
+  );
+});
+
+function refusalOf(billing: ConsumerSettings): Error {
+  try {
+    synthesize('dev', { consumers: { billing } });
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('synth took it');
+}

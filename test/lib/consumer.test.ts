@@ -1,0 +1,131 @@
+/** The consumer construct by itself, fanning out something that is no order. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
+import { Consumer, type ConsumerProps } from '../../lib/consumer.ts';
+import { ConfigError } from '../../lib/limits.ts';
+import { resource, testApp } from './synthesized.ts';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'telemetry-'));
+  writeFileSync(join(folder, 'handler.ts'), 'export const handler = async () => {};\n');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function telemetry(props: Partial<ConsumerProps> = {}, id = 'Thermostats'): Template {
+  const stack = new Stack(testApp(), 'Telemetry');
+  new Consumer(stack, id, {
+    topic: new Topic(stack, 'Readings'),
+    handlerEntry: join(folder, 'handler.ts'),
+    memory: Size.mebibytes(256),
+    timeout: Duration.seconds(30),
+    batchSize: 500,
+    batchWindow: Duration.seconds(20),
+    maxConcurrency: 2,
+    logRetention: Duration.days(7),
+    removalPolicy: RemovalPolicy.DESTROY,
+    ...props,
+  });
+  return Template.fromStack(stack);
+}
+
+test('a consumer without a filter takes every message', () => {
+  expect(
+    resource(telemetry(), 'AWS::SNS::Subscription', 'ThermostatsSubscription').Properties.FilterPolicy,
+  ).toBeUndefined();
+});
+
+test('a consumer may filter by any condition that SNS knows', () => {
+  const template = telemetry({
+    filterPolicy: { celsius: SubscriptionFilter.numericFilter({ greaterThan: 30 }) },
+  });
+
+  template.hasResourceProperties('AWS::SNS::Subscription', {
+    FilterPolicy: { celsius: [{ numeric: ['>', 30] }] },
+  });
+});
+
+test('the batch window lengthens the visibility timeout', () => {
+  telemetry().hasResourceProperties('AWS::SQS::Queue', { VisibilityTimeout: 6 * 30 + 20 });
+});
+
+test('tries and retention may differ from the defaults', () => {
+  const template = telemetry({
+    maxReceiveCount: 8,
+    retention: Duration.days(1),
+    deadLetterRetention: Duration.days(7),
+  });
+
+  expect(resource(template, 'AWS::SQS::Queue', 'ThermostatsQueue').Properties).toMatchObject({
+    MessageRetentionPeriod: 86_400,
+    RedrivePolicy: { maxReceiveCount: 8 },
+  });
+  expect(
+    resource(template, 'AWS::SQS::Queue', 'ThermostatsDeadLetterQueue').Properties.MessageRetentionPeriod,
+  ).toBe(604_800);
+  template.hasResourceProperties('AWS::Lambda::Function', {
+    Environment: { Variables: { MAX_RECEIVE_COUNT: '8' } },
+  });
+});
+
+test.each<[string, Partial<ConsumerProps>, string]>([
+  [
+    'fewer than five tries',
+    { maxReceiveCount: 4 },
+    'maximum receive count is 4, but must be a whole number from 5',
+  ],
+  ['retention over 14 days', { retention: Duration.days(15) }, 'retention is 1296000 seconds, but must be'],
+  [
+    'dead letters that expire with their messages',
+    { retention: Duration.days(14) },
+    "dead-letter retention is 1209600 seconds, but must be longer than the queue's 1209600",
+  ],
+  [
+    'a log retention that CloudWatch lacks',
+    { logRetention: Duration.days(8) },
+    'log retention is 8 days, but must be',
+  ],
+  [
+    'logs for ever',
+    { logRetention: Duration.days(9999) },
+    'log retention is 9999 days, but must be one of 1, 3, 5',
+  ],
+])('synth refuses %s', (_, props, message) => {
+  expect(() => telemetry(props)).toThrow(ConfigError);
+  expect(() => telemetry(props)).toThrow(`Telemetry/Thermostats: ${message}`);
+});
+
+test('synth refuses a queue name that SQS would', () => {
+  expect(() => telemetry({}, 'T'.repeat(71))).toThrow(
+    'is 81 characters, but must be a whole number from 1 to 80',
+  );
+  expect(() => telemetry({}, 'T'.repeat(70))).not.toThrow();
+});
+
+test('a handler that cannot be bundled fails synth in one line that says where and why', () => {
+  writeFileSync(join(folder, 'broken.ts'), "import './no-such-module.ts';\n");
+  const stack = new Stack(testApp({ 'aws:cdk:bundling-stacks': ['**'] }), 'Telemetry');
+
+  expect(
+    () =>
+      new Consumer(stack, 'Thermostats', {
+        topic: new Topic(stack, 'Readings'),
+        handlerEntry: join(folder, 'broken.ts'),
+        memory: Size.mebibytes(256),
+        timeout: Duration.seconds(30),
+        batchSize: 10,
+        maxConcurrency: 2,
+        logRetention: Duration.days(7),
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
+  ).toThrow(
+    /^Telemetry\/Thermostats: cannot bundle .*broken\.ts: Could not resolve "\.\/no-such-module\.ts" at .*broken\.ts:1$/,
+  );
+});

@@ -1,0 +1,167 @@
+/** What the stack has beside its consumers. */
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import {
+  operationsTopic,
+  ordersTopic,
+  resource,
+  type Statement,
+  stageNames,
+  synthesize,
+} from './synthesized.ts';
+
+describe.each(stageNames)('in %s', (stage) => {
+  let template: Template;
+
+  beforeAll(() => {
+    template = synthesize(stage);
+  });
+
+  test('the topics are among the outputs', () => {
+    template.hasOutput('OrdersTopicArn', { Value: { Ref: ordersTopic(template) } });
+    template.hasOutput('OperationsTopicArn', { Value: { Ref: operationsTopic(template) } });
+  });
+
+  test.each([
+    ['orders', ordersTopic],
+    ['operations', operationsTopic],
+  ])('the %s topic takes messages over TLS only', (_, topic) => {
+    template.hasResourceProperties('AWS::SNS::TopicPolicy', {
+      Topics: [{ Ref: topic(template) }],
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 'sns:Publish',
+            Resource: { Ref: topic(template) },
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          }),
+        ]),
+      },
+    });
+  });
+
+  test("this account's alarms, and they alone, may publish to the operations topic", () => {
+    const policy = resource(template, 'AWS::SNS::TopicPolicy', 'OperationsTopicPolicy');
+    const allowed = (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement.filter(
+      ({ Effect }) => Effect === 'Allow',
+    );
+
+    expect(allowed).toEqual([
+      expect.objectContaining({
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: { Ref: operationsTopic(template) },
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+          ArnLike: { 'aws:SourceArn': arnOfThisAccount('cloudwatch', 'alarm:*') },
+        },
+      }),
+    ]);
+  });
+
+  test('every resource is one that CloudFormation makes by itself', () => {
+    const types = Object.values<{ Type: string }>(template.toJSON().Resources).map(({ Type }) => Type);
+
+    expect(types.filter((type) => /^Custom::|^AWS::CloudFormation::|^AWS::CDK::/.test(type))).toEqual([]);
+  });
+
+  test('every policy on a queue, topic or key names who it lets in', () => {
+    const statements = ['AWS::SQS::QueuePolicy', 'AWS::SNS::TopicPolicy']
+      .flatMap((type) => Object.values(template.findResources(type)))
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
+
+    expect(statements.filter(({ Effect, Condition }) => Effect === 'Allow' && !Condition)).toEqual([]);
+  });
+});
+
+describe('prod', () => {
+  let template: Template;
+
+  beforeAll(() => {
+    template = synthesize('prod');
+  });
+
+  test('encrypts topics and queues with a key of its own, which rotates and is kept', () => {
+    const key = resource(template, 'AWS::KMS::Key', 'Key');
+    const keyId = { 'Fn::GetAtt': [key.ref, 'Arn'] };
+
+    expect(key).toMatchObject({ Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
+    template.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: keyId });
+    template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: keyId });
+  });
+
+  test.each([
+    ['SNS', 'sns.amazonaws.com', 'sns', '*'],
+    ['CloudWatch', 'cloudwatch.amazonaws.com', 'cloudwatch', 'alarm:*'],
+  ])('lets %s use the key, for this account only', (_, service, source, resources) => {
+    template.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          {
+            Effect: 'Allow',
+            Principal: { Service: service },
+            Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+            Resource: '*',
+            Condition: {
+              StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+              ArnLike: { 'aws:SourceArn': arnOfThisAccount(source, resources) },
+            },
+          },
+        ]),
+      },
+    });
+  });
+
+  test('traces the functions and the topic, and lets SNS write the traces of this topic', () => {
+    template.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });
+    template.hasResource('AWS::SNS::Topic', { Properties: { TracingConfig: 'Active' } });
+    const { Properties } = resource(template, 'AWS::XRay::ResourcePolicy', 'OrdersTracingPolicy');
+    const document = JSON.stringify(Properties.PolicyDocument);
+
+    expect(document).toContain('sns.amazonaws.com');
+    expect(document).toContain('xray:PutTraceSegments');
+    expect(document).toContain(`{"Ref":"${ordersTopic(template)}"}`);
+  });
+});
+
+test('dev has SQS encrypt the queues, makes no key and traces nothing', () => {
+  const template = synthesize('dev');
+
+  template.allResourcesProperties('AWS::SQS::Queue', { SqsManagedSseEnabled: true });
+  template.resourceCountIs('AWS::KMS::Key', 0);
+  template.resourceCountIs('AWS::XRay::ResourcePolicy', 0);
+  expect(JSON.stringify(template.toJSON())).not.toContain('TracingConfig');
+});
+
+test('an alarm e-mail address is subscribed to the operations topic, and none is by default', () => {
+  const subscribed = synthesize('dev', { alarmEmail: 'ops@example.com' });
+
+  subscribed.hasResourceProperties('AWS::SNS::Subscription', {
+    TopicArn: { Ref: operationsTopic(subscribed) },
+    Protocol: 'email',
+    Endpoint: 'ops@example.com',
+  });
+  expect(
+    synthesize('dev').findResources('AWS::SNS::Subscription', { Properties: { Protocol: 'email' } }),
+  ).toEqual({});
+});
+
+function arnOfThisAccount(service: string, resources: string) {
+  const account = { Ref: 'AWS::AccountId' };
+  return {
+    'Fn::Join': [
+      '',
+      [
+        'arn:',
+        { Ref: 'AWS::Partition' },
+        `:${service}:`,
+        { Ref: 'AWS::Region' },
+        ':',
+        account,
+        `:${resources}`,
+      ],
+    ],
+  };
+}
