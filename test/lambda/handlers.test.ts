@@ -135,17 +135,36 @@ describe.each([
     expect(output.text()).not.toContain('Grace Hopper');
   });
 
-  test('tries again where the store fails, or cannot say what it holds', async () => {
-    for (const answer of [failure('ValidationException'), conditionFailed()]) {
-      dynamodb.answer = () => answer;
+  test.each([
+    ['the store fails', failure('ValidationException'), 'ValidationException'],
+    ['the store cannot say what it holds', conditionFailed(), 'ConditionalCheckFailedException'],
+  ])('tries again where %s', async (_name, refusal, error) => {
+    dynamodb.answer = () => refusal;
 
-      const { event, answer: response } = await deliver(consumer, anOrder());
+    const { event, answer } = await deliver(consumer, anOrder());
 
-      expect(response.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
-    }
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
+    expect(output.logs()).toEqual([
+      expect.objectContaining({ level: 'WARN', error: expect.objectContaining({ name: error }) }),
+    ]);
     expect(counted()).toEqual({});
     expect(await queue.deadLetters()).toEqual([]);
   });
+});
+
+test('a call to AWS gives up, all of its attempts together, well before the function times out', async () => {
+  for (const client of Object.values(await import('../../lambda/clients.ts'))) {
+    const { connectionTimeout, requestTimeout, throwOnRequestTimeout } = (
+      client.config.requestHandler as unknown as {
+        httpHandlerConfigs(): Record<string, number | boolean>;
+      }
+    ).httpHandlerConfigs();
+
+    expect(throwOnRequestTimeout).toBe(true);
+    expect(
+      (await client.config.maxAttempts()) * (Number(connectionTimeout) + Number(requestTimeout)),
+    ).toBeLessThan(15_000);
+  }
 });
 
 describe('any consumer of orders', () => {
