@@ -45,7 +45,9 @@ net.Socket.prototype.connect = function guarded(this: net.Socket, ...args: unkno
   const isPath =
     (target && 'path' in target && target.path) || (typeof first === 'string' && !/^\d+$/.test(first));
   if (!isPath && host !== undefined && !isLoopback(host)) {
-    this.destroy(refuse(host));
+    const error = refuse(host);
+    // Not at once: a TLS client still sets up its socket after this call.
+    process.nextTick(() => this.destroy(error));
     return this;
   }
   return (connect as (...all: unknown[]) => net.Socket).apply(this, args);

@@ -109,7 +109,7 @@ async function bringQueue(id: string, properties: Properties, to: Deployment): P
       }),
     )
     .catch(async (error: Error) => {
-      if (error.name !== 'QueueNameExists') throw error;
+      if (!error.name.endsWith('QueueNameExists')) throw error;
       const { QueueUrl } = await to.sqs.send(new GetQueueUrlCommand({ QueueName }));
       await to.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: settings }));
       return { QueueUrl };

@@ -140,6 +140,7 @@ test('what the handler prints is there before its result is', async () => {
 
 test.each([
   ['fetch', `await fetch('http://sqs.us-east-1.amazonaws.com/')`],
+  ['fetch over TLS', `await fetch('https://sqs.us-east-1.amazonaws.com/')`],
   [
     'an address',
     `await new Promise((_, no) => require('node:net').connect(443, '192.0.2.1').on('error', no))`,

@@ -1,0 +1,190 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, expect, test } from '@jest/globals';
+import { LocalRun } from '../../local/run.ts';
+import { synthesize } from '../../local/synthesize.ts';
+import { readAssembly } from '../../local/template.ts';
+
+const root = fs.mkdtempSync(path.join(os.tmpdir(), 'local-stack-'));
+afterAll(() => fs.rmSync(root, { recursive: true }));
+let made = 0;
+
+/** A cloud assembly with one stack of the given resources, as `cdk synth` would leave it. */
+function assembly(resources: Record<string, object>, outputs: Record<string, object> = {}): string {
+  const directory = path.join(root, String(made++));
+  fs.mkdirSync(path.join(directory, 'asset.code'), { recursive: true });
+  fs.writeFileSync(
+    path.join(directory, 'asset.code', 'index.mjs'),
+    `export const handler = async ({ Records }) => console.log(JSON.stringify({ got: Records.map(({ body }) => body) }))`,
+  );
+  const write = (file: string, value: object) =>
+    fs.writeFileSync(path.join(directory, file), JSON.stringify(value));
+  write('manifest.json', {
+    artifacts: {
+      Telemetry: {
+        type: 'aws:cloudformation:stack',
+        properties: { templateFile: 'Telemetry.template.json', stackName: 'Telemetry' },
+      },
+    },
+  });
+  write('Telemetry.assets.json', { files: { code: { source: { path: 'asset.code' } } } });
+  write('Telemetry.template.json', { Resources: resources, Outputs: outputs });
+  return directory;
+}
+
+const start = (directory: string) =>
+  LocalRun.start({ assembly: directory, port: 0, logDirectory: path.join(directory, 'logs') });
+
+const queue = { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeout: 30 } };
+
+test('a stack that has nothing to do with orders runs from its template alone', async () => {
+  const directory = assembly(
+    {
+      Topic: { Type: 'AWS::SNS::Topic' },
+      Letters: { Type: 'AWS::SQS::Queue' },
+      Readings: {
+        Type: 'AWS::SQS::Queue',
+        Properties: {
+          QueueName: 'readings',
+          RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Letters', 'Arn'] }, maxReceiveCount: 5 },
+        },
+      },
+      Subscription: {
+        Type: 'AWS::SNS::Subscription',
+        Properties: {
+          TopicArn: { Ref: 'Topic' },
+          Protocol: 'sqs',
+          Endpoint: { 'Fn::GetAtt': ['Readings', 'Arn'] },
+          RawMessageDelivery: true,
+          FilterPolicy: { kind: ['reading'] },
+        },
+      },
+      Worker: {
+        Type: 'AWS::Lambda::Function',
+        Properties: { Handler: 'index.handler', Code: { S3Bucket: 'any', S3Key: 'code.zip' }, Timeout: 5 },
+      },
+      Messages: {
+        Type: 'AWS::Lambda::EventSourceMapping',
+        Properties: {
+          EventSourceArn: { 'Fn::GetAtt': ['Readings', 'Arn'] },
+          FunctionName: { Ref: 'Worker' },
+          BatchSize: 10,
+        },
+      },
+      Role: { Type: 'AWS::IAM::Role' },
+    },
+    { TopicArn: { Value: { Ref: 'Topic' } } },
+  );
+  const run = await start(directory);
+  const [topic] = run.stack.description.outputs;
+  const sns = new SNSClient(run.client);
+  const publish = (Message: string, kind: string) =>
+    sns.send(
+      new PublishCommand({
+        TopicArn: topic?.value,
+        Message,
+        MessageAttributes: { kind: { DataType: 'String', StringValue: kind } },
+      }),
+    );
+
+  run.consume();
+  await publish('21.5', 'reading');
+  await publish('ignored', 'other');
+  const url = `${run.endpoint.endpoint}/000000000000/readings`;
+  const isEmpty = await run.drained([url], () => {}, 10_000, new AbortController().signal);
+  sns.destroy();
+  await run.stop();
+
+  expect(isEmpty).toBe(true);
+  expect(fs.readFileSync(path.join(directory, 'logs', 'Telemetry-Worker.log'), 'utf8')).toBe('{"got":["21.5"]}\n');
+  expect(run.stack.notRun).toEqual(['1 × AWS::IAM::Role: permissions are not evaluated']);
+  expect(run.problems).toEqual([]);
+});
+
+test('a type that is not known stops the start, naming its logical ID', async () => {
+  const directory = assembly({ Queue: queue, Bus: { Type: 'AWS::Events::EventBus' } });
+
+  await expect(start(directory)).rejects.toThrow(
+    /^Bus is of type AWS::Events::EventBus, which the local run does not know \(known: AWS::SNS::Topic, /,
+  );
+});
+
+test('a function whose bundle is not in the assembly stops the start, naming its logical ID', async () => {
+  const directory = assembly({
+    Worker: { Type: 'AWS::Lambda::Function', Properties: { Handler: 'index.handler', Code: { S3Key: 'x.zip' } } },
+  });
+
+  await expect(start(directory)).rejects.toThrow('Worker: the assembly holds no asset for its code');
+});
+
+test('a kept state takes up the settings of a changed template', async () => {
+  const stateDirectory = path.join(root, 'state');
+  const options = (seconds: number) => ({
+    assembly: assembly({
+      Queue: { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeout: seconds } },
+      Table: {
+        Type: 'AWS::DynamoDB::Table',
+        Properties: {
+          KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+          AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+          BillingMode: 'PAY_PER_REQUEST',
+        },
+      },
+    }),
+    port: 0,
+    logDirectory: path.join(root, 'state-logs'),
+    stateDirectory,
+  });
+  await (await LocalRun.start(options(30))).stop();
+
+  const run = await LocalRun.start(options(60));
+  const sqs = new SQSClient(run.client);
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: `${run.endpoint.endpoint}/000000000000/Telemetry-Queue`,
+      AttributeNames: ['VisibilityTimeout'],
+    }),
+  );
+  sqs.destroy();
+  await run.stop();
+
+  expect(Attributes).toEqual({ VisibilityTimeout: '60' });
+});
+
+test('a folder without a cloud assembly is named', () => {
+  expect(() => readAssembly(root)).toThrow(`${root} holds no cloud assembly (manifest.json)`);
+});
+
+test('a synth that fails says what the app said', async () => {
+  const directory = path.join(root, 'app');
+  fs.mkdirSync(directory);
+  fs.writeFileSync(
+    path.join(directory, 'cdk.json'),
+    JSON.stringify({ app: 'node app.mjs', context: { stage: 'dev', kept: 'yes' } }),
+  );
+  fs.writeFileSync(
+    path.join(directory, 'app.mjs'),
+    'console.error(`no stage ${process.env.CDK_CONTEXT_JSON}`); process.exit(1)',
+  );
+
+  await expect(synthesize(directory, path.join(directory, 'out'), { stage: 'nope' })).rejects.toThrow(
+    /^no stage {"stage":"nope","kept":"yes"}$/,
+  );
+});
+
+test('an app that would leave this machine while it synthesizes is refused', async () => {
+  const directory = path.join(root, 'curious');
+  fs.mkdirSync(directory);
+  fs.writeFileSync(path.join(directory, 'cdk.json'), JSON.stringify({ app: 'node app.mjs' }));
+  fs.writeFileSync(
+    path.join(directory, 'app.mjs'),
+    `await fetch('https://example.com').catch((error) => { console.error(error.cause.message); process.exit(1) })`,
+  );
+
+  await expect(synthesize(directory, path.join(directory, 'out'))).rejects.toThrow(
+    'refused a connection to example.com: the local run stays on 127.0.0.1',
+  );
+});
