@@ -81,6 +81,11 @@ function isThrottling(error: unknown): boolean {
   return $retryable?.throttling === true || $metadata?.httpStatusCode === 429 || isThrottlingCode(name);
 }
 
+/** Whether the call reached nobody, or nobody's answer came back. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && codeOf(error) !== undefined;
+}
+
 /** Whether an error code or name, also one of a batch's single entry, asks for fewer calls. */
 export function isThrottlingCode(code = ''): boolean {
   return THROTTLED.test(code);
@@ -91,7 +96,7 @@ export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { $fault, $metadata } = error as AwsError;
   const status = $metadata?.httpStatusCode ?? 0;
-  return isThrottling(error) || $fault === 'server' || status >= 500 || codeOf(error) !== undefined;
+  return isThrottling(error) || $fault === 'server' || status >= 500 || isUnreachable(error);
 }
 
 /** The network's error code. Node wraps several of them into an AggregateError where a host has several addresses. */

@@ -1,7 +1,7 @@
 // Publishes messages to an SNS topic in batches, and accounts for every one of them.
 import { setTimeout } from 'node:timers/promises';
 import { type MessageAttributeValue, PublishBatchCommand, type SNSClient } from '@aws-sdk/client-sns';
-import { explain, isThrottlingCode, isTransient } from './fault.ts';
+import { explain, isThrottlingCode, isTransient, isUnreachable } from './fault.ts';
 
 /** A message as it goes to the topic. */
 export interface OutgoingMessage {
@@ -23,6 +23,8 @@ export interface PublishResult {
   readonly published: number;
   /** By index. `published` and these together are all messages that came in. */
   readonly failed: FailedMessage[];
+  /** Why the run ended before every message had been tried; it is also the reason of each message left over. */
+  readonly stopped?: string;
 }
 
 export interface PublishOptions {
@@ -56,8 +58,8 @@ interface Entry {
 
 /**
  * Publishes all `messages`. Entries that fail are tried again with exponential backoff and full jitter, unless SNS says
- * that the sender is at fault. A call that is refused as a whole (no permission, no such topic) ends the run: what is left
- * comes back as failed for that reason. Does not throw for anything that AWS answers.
+ * that the sender is at fault. A call that is refused as a whole (no permission, no such topic), or that reached nobody in all
+ * its tries, ends the run: what is left comes back as failed for that reason. Does not throw for anything that AWS answers.
  *
  * A message whose answer was lost is sent again, so it can arrive twice, as it can from SNS itself.
  */
@@ -67,7 +69,7 @@ export async function publishMessages(options: PublishOptions): Promise<PublishR
   let published = 0;
   // Ends early for the caller's reason, or for an answer that no further call would change.
   const stop = new AbortController();
-  const onAbort = () => stop.abort('not sent: stopped');
+  const onAbort = () => stop.abort('stopped before it was sent');
   if (options.signal?.aborted) onAbort();
   options.signal?.addEventListener('abort', onAbort, { once: true });
 
@@ -83,7 +85,11 @@ export async function publishMessages(options: PublishOptions): Promise<PublishR
   } finally {
     options.signal?.removeEventListener('abort', onAbort);
   }
-  return { published, failed: failed.sort((a, b) => a.index - b.index) };
+  return {
+    published,
+    failed: failed.sort((a, b) => a.index - b.index),
+    ...(stop.signal.aborted && { stopped: String(stop.signal.reason) }),
+  };
 
   async function send(batch: Entry[]): Promise<void> {
     const [only] = batch;
@@ -97,10 +103,10 @@ export async function publishMessages(options: PublishOptions): Promise<PublishR
     let left = batch;
     for (let attempt = 1; ; attempt++) {
       if (stop.signal.aborted) return left.forEach((entry) => void fail(entry, String(stop.signal.reason)));
-      const reasons = await sendOnce(left);
+      const reasons = await sendOnce(left, attempt === attempts);
       left = left.filter((entry) => reasons.has(entry));
       if (left.length === 0) return;
-      if (attempt === attempts) {
+      if (attempt === attempts && !stop.signal.aborted) {
         return left.forEach((entry) => void fail(entry, `${reasons.get(entry)} (tried ${attempts} times)`));
       }
       await pause(Math.random() * Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** (attempt - 1)), stop.signal);
@@ -108,7 +114,7 @@ export async function publishMessages(options: PublishOptions): Promise<PublishR
   }
 
   /** Sends the entries; returns those that are worth another try, with what was said of them. */
-  async function sendOnce(entries: Entry[]): Promise<Map<Entry, string>> {
+  async function sendOnce(entries: Entry[], isLast: boolean): Promise<Map<Entry, string>> {
     const again = new Map<Entry, string>();
     try {
       const answer = await sns.send(
@@ -135,8 +141,10 @@ export async function publishMessages(options: PublishOptions): Promise<PublishR
         }
       }
     } catch (error) {
-      const reason = explain(error, 'sns:Publish') ?? String(error);
-      if (!isTransient(error)) stop.abort(reason);
+      const reason = isNotFound(error)
+        ? `There is no topic ${topicArn}: check the stack, --topic-arn and --region`
+        : (explain(error, 'sns:Publish') ?? String(error));
+      if (!isTransient(error) || (isLast && isUnreachable(error))) stop.abort(reason);
       for (const entry of entries) again.set(entry, reason);
     }
     return again;
@@ -201,6 +209,10 @@ async function* paced(
     }
     yield batch;
   }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && /^NotFound(Exception)?$/.test(error.name);
 }
 
 /** Ends early, without an error, on the signal. */

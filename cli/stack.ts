@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type ClientOptions, type Clients, createClients, LOCAL_CREDENTIALS } from './clients.ts';
 import { Fault, wrongUsage } from './fault.ts';
 
@@ -35,10 +35,10 @@ export interface StackOptions {
   readonly profile?: string;
 }
 
-export const DEFAULT_STACK = 'OrderFanOut-dev';
+const DEFAULT_STACK = 'OrderFanOut-dev';
 
 /** Where a running local stack says how to reach it. */
-export const LOCAL_ENDPOINT_FILE = fileURLToPath(new URL('../.local/endpoint.json', import.meta.url));
+const LOCAL_ENDPOINT_FILE = fileURLToPath(new URL('../.local/endpoint.json', import.meta.url));
 
 const START_LOCAL = 'start it in another terminal with `npm start -- --keep`';
 
@@ -46,7 +46,13 @@ const START_LOCAL = 'start it in another terminal with `npm start -- --keep`';
 export function addStackOptions(command: Command): Command {
   return command
     .option('--stack <name>', 'the CloudFormation stack', DEFAULT_STACK)
-    .option('--local', 'the stack that runs on this machine (npm start -- --keep)')
+    .addOption(
+      new Option('--local', 'the stack that runs on this machine (npm start -- --keep)').conflicts([
+        'stack',
+        'region',
+        'profile',
+      ]),
+    )
     .option('--region <region>', 'AWS region, if not the one of the environment')
     .option('--profile <name>', 'profile of ~/.aws, if not the one of the environment');
 }

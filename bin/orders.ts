@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// The operator's command line. A verb is a file in cli/; what they have in common is here: help, errors, exit codes.
+import { Command, CommanderError } from 'commander';
+import { explain, Fault } from '../cli/fault.ts';
+import { addPublish } from '../cli/publish.ts';
+
+const program = new Command('npm run orders --')
+  .description('Publishes orders to the fan-out, on AWS or on this machine.')
+  .exitOverride()
+  .showHelpAfterError('(--help shows what is possible)');
+addPublish(program);
+
+// A reader that has seen enough, such as `head`, is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+
+/** Says what went wrong; a stack only where nobody expected it. */
+function exitCodeOf(error: unknown): number {
+  // Commander has printed what it had to say.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  console.error(explain(error) ?? error);
+  return error instanceof Fault ? error.exitCode : 1;
+}

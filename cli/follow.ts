@@ -1,0 +1,205 @@
+// Follows published orders to their end at each consumer: recorded, refused, or not seen.
+import { setTimeout } from 'node:timers/promises';
+import { BatchGetItemCommand, DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { checkOrder, orderDigest } from '../lambda/order.ts';
+import type { Clients } from './clients.ts';
+import { lookAtDeadLetters } from './dead-letters.ts';
+import { Fault } from './fault.ts';
+import type { OutgoingMessage } from './publisher.ts';
+import type { ConsumerHandles, StackHandles } from './stack.ts';
+import { readSubscriptions } from './subscriptions.ts';
+
+/** A published message; copies of it count as one. */
+export interface FollowedMessage extends OutgoingMessage {
+  readonly orderId: string;
+}
+
+/** What became of the messages at one consumer. All of those that its filter lets through are in one of the three. */
+export interface Outcome {
+  /** How many orders it has a record of. */
+  readonly processed: number;
+  /** In its dead-letter queue. */
+  readonly refused: RefusedMessage[];
+  /** In neither place when the time was over. */
+  readonly missing: FollowedMessage[];
+}
+
+export interface RefusedMessage {
+  readonly message: FollowedMessage;
+  /** What the consumer said; absent where SQS or SNS moved the message without a word. */
+  readonly reason?: string;
+}
+
+export interface FollowOptions {
+  readonly clients: Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
+  readonly stack: StackHandles;
+  readonly messages: Iterable<FollowedMessage>;
+  /** How long to wait for the last one. */
+  readonly timeoutMs: number;
+  /** Called after each look, with sums over all consumers. */
+  readonly onProgress?: (progress: { ended: number; expected: number }) => void;
+  /** Ends the wait at once; what has not been found then is missing. */
+  readonly signal?: AbortSignal;
+}
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
+const MAX_KEYS = 100;
+const PARALLEL_READS = 4;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5000;
+
+interface Open {
+  readonly message: FollowedMessage;
+  /** Absent where the message is no valid order: then it can only be refused. */
+  readonly digest: string | undefined;
+}
+
+/**
+ * Waits until each message has ended at each consumer whose filter policy lets it through, at most `timeoutMs`.
+ * @returns consumer → outcome, in the order of the stack
+ * @throws Fault for a consumer that cannot be followed; whatever the SDK throws
+ */
+export async function followMessages(options: FollowOptions): Promise<Map<string, Outcome>> {
+  const { clients, stack, messages, timeoutMs, onProgress, signal = new AbortController().signal } = options;
+  const deadline = performance.now() + timeoutMs;
+  const takes = await readSubscriptions(clients.sns, stack);
+  const distinct = new Map<string, Open>();
+  for (const message of messages) {
+    if (!distinct.has(message.body)) distinct.set(message.body, { message, digest: digestOf(message.body) });
+  }
+  const followed = await Promise.all(
+    stack.consumers.map(async (consumer) => {
+      const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
+      return new FollowedConsumer(clients, consumer, await recordTable(clients.dynamodb, consumer), expected);
+    }),
+  );
+  const sum = (of: (consumer: FollowedConsumer) => number) =>
+    followed.reduce((all, each) => all + of(each), 0);
+  const expected = sum((each) => each.open.size);
+
+  for (let left = expected, pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+    const before = left;
+    const isLast = signal.aborted || performance.now() >= deadline;
+    await Promise.all(followed.map((each) => each.look(isLast)));
+    left = sum((each) => each.open.size);
+    onProgress?.({ ended: expected - left, expected });
+    if (left === 0 || isLast) break;
+    if (left < before) pause = FIRST_PAUSE_MS;
+    const rest = Math.max(0, deadline - performance.now());
+    await setTimeout(Math.min(pause, rest), undefined, { signal }).catch(() => {});
+  }
+  return new Map(followed.map((each) => [each.name, each.outcome()]));
+}
+
+class FollowedConsumer {
+  readonly name: string;
+  /** Body → what has not ended yet. */
+  readonly open: Map<string, Open>;
+  private readonly clients: FollowOptions['clients'];
+  private readonly deadLetterQueueUrl: string;
+  private readonly table: string;
+  private processed = 0;
+  private readonly refused: RefusedMessage[] = [];
+
+  constructor(clients: FollowOptions['clients'], consumer: ConsumerHandles, table: string, expected: Open[]) {
+    this.name = consumer.name;
+    this.clients = clients;
+    this.deadLetterQueueUrl = consumer.deadLetterQueueUrl;
+    this.table = table;
+    this.open = new Map(expected.map((each) => [each.message.body, each]));
+  }
+
+  async look(isLast: boolean): Promise<void> {
+    const before = this.open.size;
+    await this.lookForRecords();
+    // While records still come in, the dead letters can wait.
+    if (this.open.size > 0 && (isLast || this.open.size === before)) await this.lookForDeadLetters();
+  }
+
+  outcome(): Outcome {
+    return {
+      processed: this.processed,
+      refused: this.refused,
+      missing: Array.from(this.open.values(), ({ message }) => message),
+    };
+  }
+
+  private async lookForRecords(): Promise<void> {
+    const ids = new Set<string>();
+    for (const { message, digest } of this.open.values()) if (digest) ids.add(message.orderId);
+    const digests = await readDigests(this.clients.dynamodb, this.table, Array.from(ids));
+    for (const [body, { message, digest }] of this.open) {
+      // Another digest: a different order has the orderId, and this message will be refused.
+      if (!digest || digests.get(message.orderId) !== digest) continue;
+      this.open.delete(body);
+      this.processed++;
+    }
+  }
+
+  private async lookForDeadLetters(): Promise<void> {
+    await lookAtDeadLetters(
+      this.clients.sqs,
+      this.deadLetterQueueUrl,
+      ({ Body = '', MessageAttributes = {} }) => {
+        const found = this.open.get(Body);
+        if (!found) return;
+        this.open.delete(Body);
+        const { DeadLetterError, DeadLetterMessage } = MessageAttributes;
+        const reason = [DeadLetterError?.StringValue, DeadLetterMessage?.StringValue]
+          .filter(Boolean)
+          .join(': ');
+        this.refused.push({ message: found.message, ...(reason && { reason }) });
+      },
+    );
+  }
+}
+
+/** The consumer's table of one record an order: the one whose key is orderId. */
+async function recordTable(dynamodb: DynamoDBClient, { name, tables }: ConsumerHandles): Promise<string> {
+  for (const TableName of Object.values(tables)) {
+    const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
+    const keys = Table?.KeySchema?.map(({ AttributeName }) => AttributeName);
+    if (keys?.length === 1 && keys[0] === 'orderId') return TableName;
+  }
+  throw new Fault(`Cannot follow orders to ${name}: it has no table with the key orderId`);
+}
+
+/** orderId → digest of the order that is recorded. What DynamoDB leaves out under load is not in it: ask again. */
+async function readDigests(
+  dynamodb: DynamoDBClient,
+  table: string,
+  orderIds: string[],
+): Promise<Map<string, string>> {
+  const digests = new Map<string, string>();
+  const chunks = Array.from({ length: Math.ceil(orderIds.length / MAX_KEYS) }, (_, index) =>
+    orderIds.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
+  );
+  const reader = async () => {
+    for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
+      const { Responses = {} } = await dynamodb.send(
+        new BatchGetItemCommand({
+          RequestItems: {
+            [table]: {
+              Keys: chunk.map((orderId) => ({ orderId: { S: orderId } })),
+              ProjectionExpression: 'orderId, orderDigest',
+            },
+          },
+        }),
+      );
+      for (const { orderId, orderDigest: digest } of Responses[table] ?? []) {
+        if (orderId?.S && digest?.S) digests.set(orderId.S, digest.S);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
+  return digests;
+}
+
+function digestOf(body: string): string | undefined {
+  try {
+    const result = checkOrder(JSON.parse(body));
+    return 'order' in result ? orderDigest(result.order) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+// Which consumers a message of the topic is for.
+import {
+  GetSubscriptionAttributesCommand,
+  type MessageAttributeValue,
+  paginateListSubscriptionsByTopic,
+  type SNSClient,
+} from '@aws-sdk/client-sns';
+import { Fault } from './fault.ts';
+import { parseFilterPolicy } from './filter-policy.ts';
+import type { StackHandles } from './stack.ts';
+
+/** Whether the consumer's subscription lets a message with these attributes through. */
+export type Takes = (
+  consumer: string,
+  message: { readonly attributes: Readonly<Record<string, MessageAttributeValue>> },
+) => boolean;
+
+/**
+ * Reads the filter policies of all consumers' subscriptions.
+ * @throws Fault for a consumer without a subscription, and for a policy that cannot be followed here
+ */
+export async function readSubscriptions(sns: SNSClient, stack: StackHandles): Promise<Takes> {
+  const arns = new Map<string, string>();
+  for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn: stack.topicArn })) {
+    for (const { Protocol, Endpoint = '', SubscriptionArn = '' } of page.Subscriptions ?? []) {
+      if (Protocol === 'sqs') arns.set(Endpoint.split(':').at(-1) ?? '', SubscriptionArn);
+    }
+  }
+  const filters = await Promise.all(
+    stack.consumers.map(async ({ name, queueUrl }) => {
+      const arn = arns.get(queueUrl.split('/').at(-1) ?? '');
+      if (!arn)
+        throw new Fault(
+          `The queue of ${name} is not subscribed to ${stack.topicArn}: deploy the stack again`,
+        );
+      const { Attributes = {} } = await sns.send(
+        new GetSubscriptionAttributesCommand({ SubscriptionArn: arn }),
+      );
+      if (Attributes.FilterPolicyScope === 'MessageBody') {
+        throw new Fault(
+          `The subscription of ${name} filters on MessageBody; only MessageAttributes is known here`,
+        );
+      }
+      return [name, parseFilterPolicy(Attributes.FilterPolicy)] as const;
+    }),
+  );
+  const passes = new Map(filters);
+  return (consumer, { attributes }) => passes.get(consumer)?.(attributes) ?? false;
+}
