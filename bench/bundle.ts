@@ -89,7 +89,7 @@ const VARIANTS: { name: string; plugins?: Plugin[]; alias?: Record<string, strin
 const consumers = readdirSync(LAMBDA, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 const directory = mkdtempSync(join(tmpdir(), 'bundle-'));
 try {
-  const bundles = [];
+  const bundles: { consumer: string; variant: string; outfile: string; times: number[] }[] = [];
   for (const { name: consumer } of consumers) {
     for (const { name: variant, ...options } of VARIANTS) {
       const outfile = join(directory, `${consumer}-${variant.replace(/\W/g, '-')}`, 'index.mjs');
@@ -109,7 +109,7 @@ try {
           js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
         },
       });
-      bundles.push({ consumer, variant, outfile, times: [] as number[] });
+      bundles.push({ consumer, variant, outfile, times: [] });
     }
   }
   // Round after round, so that a busy moment of the machine falls on all alike.

@@ -6,14 +6,14 @@ import type { MessageAttributeValue, SendMessageCommandInput } from '@aws-sdk/cl
 import type { SQSMessageAttribute, SQSRecord } from 'aws-lambda';
 import { PermanentError } from './permanent-error.ts';
 
-export const REASON_ATTRIBUTES = ['DeadLetterError', 'DeadLetterMessage', 'DeadLetterContext'] as const;
+const REASON_ATTRIBUTES = ['DeadLetterError', 'DeadLetterMessage', 'DeadLetterContext'] as const;
 
 /** What SQS allows, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const MAX_ATTRIBUTES = 10;
 const MAX_BYTES = 1_048_576;
 const MAX_REASON_BYTES = 1_024;
 
-export type Attributes = Record<string, SQSMessageAttribute>;
+type Attributes = Record<string, SQSMessageAttribute>;
 
 /** The JSON in the attribute DeadLetterContext. Times are ISO 8601. */
 export type DeadLetterContext = {
@@ -109,9 +109,7 @@ function text(value: string): SQSMessageAttribute {
 
 /** Only the characters that SQS takes: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
 function sendable(value: string): string {
-  return value
-    .toWellFormed()
-    .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}');
+  return value.replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}');
 }
 
 /** The longest beginning of `value` that takes at most `limit` bytes of UTF-8, ending in … where something was cut. */

@@ -42,7 +42,7 @@ export function orderConsumer(handle: (order: Order, at: Date) => Promise<Outcom
 }
 
 /** The order that `value` is. Throws PermanentError, naming fields but no values, where it is none. */
-export function parseOrder(value: unknown): Order {
+function parseOrder(value: unknown): Order {
   const result = checkOrder(value);
   if ('order' in result) return result.order;
   if (isOfOtherVersion(value)) {

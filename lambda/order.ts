@@ -105,7 +105,8 @@ export function messageAttributes(order: Order) {
 
 /**
  * SHA-256, in hex, of the parsed order with its keys sorted: the same for every delivery of one order,
- * however its publisher orders keys and whatever unknown fields it adds.
+ * however its publisher orders keys and whatever unknown fields it adds. A field added to the schema counts from then on: let
+ * the consumers know it before publishers send it, or a redelivery of an older order that carries it becomes a conflict.
  */
 export function orderDigest(order: Order): string {
   return createHash('sha256').update(JSON.stringify(order, sortKeys)).digest('hex');
