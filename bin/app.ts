@@ -6,7 +6,8 @@ import { ConfigError } from '../lib/limits.ts';
 import { OrderFanOutStack } from '../lib/order-fan-out-stack.ts';
 
 try {
-  const app = new App();
+  // Without autoSynth an app that could not be built is not synthesized in part when the process ends.
+  const app = new App({ autoSynth: false });
   const choices = readChoices(app.node);
   new OrderFanOutStack(app, `OrderFanOut-${choices.stage}`, {
     ...choices,

@@ -31,6 +31,20 @@ export function checkWithin(scope: IConstruct, setting: string, value: number, r
 }
 
 /**
+ * Checks that no number among settings is negative: Duration and Size refuse those, but do not say which it was.
+ *
+ * @param owner where the settings stand, such as `consumers.billing in lib/config.ts`
+ * @throws ConfigError naming the setting and its value
+ */
+export function checkNotNegative(owner: string, settings: object): void {
+  for (const [setting, value] of Object.entries(settings)) {
+    if (typeof value === 'number' && value < 0) {
+      throw new ConfigError(`${owner}: ${setting} is ${value}, but must not be negative`);
+    }
+  }
+}
+
+/**
  * Refuses a setting.
  *
  * @throws ConfigError always, as one line: the construct's path, the fault, and the page that says so

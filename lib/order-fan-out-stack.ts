@@ -15,6 +15,7 @@ import { Consumer } from './consumer.ts';
 import { ConsumerAlarms } from './consumer-alarms.ts';
 import { FanOutDashboard } from './dashboard.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
+import { checkNotNegative } from './limits.ts';
 import { MessagingKey } from './messaging-key.ts';
 import { pascalCase } from './naming.ts';
 import { OperationsTopic } from './operations-topic.ts';
@@ -47,6 +48,7 @@ export class OrderFanOutStack extends Stack {
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
     super(scope, id, props);
     const stage = stages[props.stage];
+    checkNotNegative(`stages.${props.stage} in lib/config.ts`, stage);
 
     const key = stage.customerManagedKey
       ? new MessagingKey(this, 'Key', { removalPolicy: removalPolicy(stage) })
@@ -91,6 +93,7 @@ export class OrderFanOutStack extends Stack {
     when: ConsumerThresholds,
     operationsTopic: ITopic,
   ): void {
+    checkNotNegative(`alarms of consumers.${name} in lib/config.ts`, when);
     new ConsumerAlarms(this, `${consumer.node.id}Alarms`, {
       consumer,
       name,
@@ -109,6 +112,7 @@ export class OrderFanOutStack extends Stack {
 
 /** What lib/config.ts says of a consumer, in the words of the construct. */
 function consumerProps(name: string, settings: ConsumerSettings, stage: Stage) {
+  checkNotNegative(`consumers.${name} in lib/config.ts`, settings);
   const filter = { eventType: [eventType], ...settings.filter };
   return {
     filterPolicy: Object.fromEntries(

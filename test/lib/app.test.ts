@@ -1,6 +1,6 @@
 /** bin/app.ts as the CDK command line runs it, rule packs and all. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -36,9 +36,10 @@ test.each([
 ])(
   '%p is refused in one line, with exit code 1',
   async (context, line) => {
-    const { code, errors } = await runApp('refused', context);
+    const { code, errors, outputFolder } = await runApp('refused', context);
 
     expect(errors).toEqual([line]);
+    expect(existsSync(join(outputFolder, 'manifest.json'))).toBe(false);
     expect(code).toBe(1);
   },
   60_000,

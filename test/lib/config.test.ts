@@ -102,7 +102,7 @@ test.each<[string, object, string]>([
     'threshold is 0, but must be a whole number of at least 1',
   ],
   [
-    'a negative age',
+    'no age',
     alarms({ oldestMessageSeconds: 0 }),
     'threshold for the oldest message is 0 seconds, but must be',
   ],
@@ -135,6 +135,17 @@ test.each<[string, object, string]>([
   expect(refusal).toBeInstanceOf(ConfigError);
   expect(refusal.message).toContain(message);
   expect(refusal.message).toMatch(/^OrderFanOut-dev\/Billing.*$/);
+});
+
+test('synth says which setting is negative', () => {
+  expect(refusalOf({ ...consumers.billing, timeoutSeconds: -5 })).toEqual(
+    new ConfigError('consumers.billing in lib/config.ts: timeoutSeconds is -5, but must not be negative'),
+  );
+  expect(refusalOf({ ...consumers.billing, ...alarms({ oldestMessageSeconds: -1 }) })).toEqual(
+    new ConfigError(
+      'alarms of consumers.billing in lib/config.ts: oldestMessageSeconds is -1, but must not be negative',
+    ),
+  );
 });
 
 test.each<[string, Partial<ConsumerSettings>]>([

@@ -124,6 +124,7 @@ describe.each(stageNames)('in %s', (stage) => {
       const logs = resource(template, 'AWS::Logs::LogGroup', `${id}Logs`);
       const worker = resource(template, 'AWS::Lambda::Function', `${id}Function`);
 
+      expect(logs.DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
       expect(logs.Properties.RetentionInDays).toBe(stages[stage].logRetentionDays);
       expect(worker.Properties).toMatchObject({
         Runtime: 'nodejs24.x',

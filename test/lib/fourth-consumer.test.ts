@@ -24,7 +24,13 @@ beforeAll(() => {
   // The one folder in lambda/.
   writeFileSync(
     join(handlers, 'fraud-check', 'handler.ts'),
-    "export const handler = async (): Promise<string> => 'no fraud in sight';\n",
+    `import verdict from './verdict.cjs';
+    export const handler = async (): Promise<string> => verdict;`,
+  );
+  // Like the CommonJS packages that handlers bring along.
+  writeFileSync(
+    join(handlers, 'fraud-check', 'verdict.cjs'),
+    "module.exports = require('node:path').join('no', 'fraud');",
   );
 });
 
@@ -86,11 +92,16 @@ test('a fourth consumer runs the handler of its folder, bundled to one ES module
   const { Code } = resource(Template.fromStack(stack), 'AWS::Lambda::Function', 'FraudCheckFunction')
     .Properties as { Code: { S3Key: string } };
   const asset = join(app.outdir, `asset.${Code.S3Key.replace('.zip', '')}`);
+  const bundle = readFileSync(join(asset, 'index.mjs'), 'utf8');
   const { handler } = await import(join(asset, 'index.mjs'));
 
   expect(readdirSync(asset)).toEqual(['index.mjs', 'index.mjs.map']);
-  expect(await handler()).toBe('no fraud in sight');
-  expect(JSON.parse(readFileSync(join(asset, 'index.mjs.map'), 'utf8')).sources).toEqual(['handler.ts']);
+  expect(bundle.split('\n').length).toBeLessThan(5);
+  expect(await handler()).toBe('no/fraud');
+  expect(JSON.parse(readFileSync(join(asset, 'index.mjs.map'), 'utf8')).sources).toEqual([
+    'verdict.cjs',
+    'handler.ts',
+  ]);
 });
 
 test('a consumer without a handler fails synth with the path that is missing', () => {

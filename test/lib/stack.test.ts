@@ -118,11 +118,23 @@ describe('prod', () => {
     template.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });
     template.hasResource('AWS::SNS::Topic', { Properties: { TracingConfig: 'Active' } });
     const { Properties } = resource(template, 'AWS::XRay::ResourcePolicy', 'OrdersTracingPolicy');
-    const document = JSON.stringify(Properties.PolicyDocument);
+    const [separator, parts] = (Properties.PolicyDocument as { 'Fn::Join': [string, unknown[]] })['Fn::Join'];
+    const document = parts.map((part) =>
+      typeof part === 'string' ? part : `{${Object.values(part as object)}}`,
+    );
 
-    expect(document).toContain('sns.amazonaws.com');
-    expect(document).toContain('xray:PutTraceSegments');
-    expect(document).toContain(`{"Ref":"${ordersTopic(template)}"}`);
+    expect(JSON.parse(document.join(separator)).Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'sns.amazonaws.com' },
+        Action: ['xray:PutTraceSegments', 'xray:GetSamplingRules', 'xray:GetSamplingTargets'],
+        Resource: '*',
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': '{AWS::AccountId}' },
+          ArnEquals: { 'aws:SourceArn': `{${ordersTopic(template)}}` },
+        },
+      },
+    ]);
   });
 });
 
