@@ -16,7 +16,7 @@ export interface Stage {
 }
 
 /** When the topic's alarms go off. */
-export interface TopicThresholds {
+interface TopicThresholds {
   /** Failed deliveries within 5 minutes. */
   readonly failedDeliveries: number;
   /** Messages within 5 minutes that filters cannot read, because attributes are malformed, or because there are none. */
@@ -35,7 +35,7 @@ export interface ConsumerThresholds {
   readonly functionThrottles: number;
 }
 
-export interface TableSettings {
+interface TableSettings {
   readonly partitionKey: string;
   /** All that the consumer does to the table, as IAM actions. */
   readonly actions: readonly `dynamodb:${string}`[];
