@@ -119,7 +119,7 @@ function explainCredentials(message: string): string {
   }
   if (profile)
     return `No AWS credentials in the profile "${profile}": check --profile, AWS_PROFILE and ~/.aws/config`;
-  return 'No AWS credentials: run `aws configure` or `aws sso login`, set AWS_PROFILE or --profile, or use --local';
+  return 'No AWS credentials: run `aws configure` or `aws sso login`, check the profile in --profile or AWS_PROFILE, or use --local';
 }
 
 function explainDenial(message: string, action: string | undefined): string {

@@ -1,6 +1,12 @@
 // Follows published orders to their end at each consumer: recorded, refused, or not seen.
 import { setTimeout } from 'node:timers/promises';
-import { BatchGetItemCommand, DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetItemCommand,
+  type BatchGetItemCommandOutput,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  type KeysAndAttributes,
+} from '@aws-sdk/client-dynamodb';
 import { checkOrder, orderDigest } from '../lambda/order.ts';
 import type { Clients } from './clients.ts';
 import { lookAtDeadLetters } from './dead-letters.ts';
@@ -24,7 +30,7 @@ export interface Outcome {
   readonly missing: FollowedMessage[];
 }
 
-export interface RefusedMessage {
+interface RefusedMessage {
   readonly message: FollowedMessage;
   /** What the consumer said; absent where SQS or SNS moved the message without a word. */
   readonly reason?: string;
@@ -45,6 +51,7 @@ export interface FollowOptions {
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const MAX_KEYS = 100;
 const PARALLEL_READS = 4;
+const MAX_EMPTY_ANSWERS = 5;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -164,7 +171,7 @@ async function recordTable(dynamodb: DynamoDBClient, { name, tables }: ConsumerH
   throw new Fault(`Cannot follow orders to ${name}: it has no table with the key orderId`);
 }
 
-/** orderId → digest of the order that is recorded. What DynamoDB leaves out under load is not in it: ask again. */
+/** orderId → digest of the order that is recorded. */
 async function readDigests(
   dynamodb: DynamoDBClient,
   table: string,
@@ -176,23 +183,34 @@ async function readDigests(
   );
   const reader = async () => {
     for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
-      const { Responses = {} } = await dynamodb.send(
-        new BatchGetItemCommand({
-          RequestItems: {
-            [table]: {
-              Keys: chunk.map((orderId) => ({ orderId: { S: orderId } })),
-              ProjectionExpression: 'orderId, orderDigest',
-            },
-          },
-        }),
-      );
-      for (const { orderId, orderDigest: digest } of Responses[table] ?? []) {
+      for await (const { orderId, orderDigest: digest } of readItems(dynamodb, table, chunk)) {
         if (orderId?.S && digest?.S) digests.set(orderId.S, digest.S);
       }
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
   return digests;
+}
+
+async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: string[]) {
+  const all: KeysAndAttributes = {
+    Keys: orderIds.map((orderId) => ({ orderId: { S: orderId } })),
+    ProjectionExpression: 'orderId, orderDigest',
+  };
+  // Under load or over 16 MB DynamoDB answers in part, and asks for patience with the rest.
+  for (let left: KeysAndAttributes | undefined = all, tries = 0; left; tries++) {
+    const answer: BatchGetItemCommandOutput = await dynamodb.send(
+      new BatchGetItemCommand({ RequestItems: { [table]: left } }),
+    );
+    const items = answer.Responses?.[table] ?? [];
+    yield* items;
+    left = answer.UnprocessedKeys?.[table];
+    if (items.length > 0) tries = 0;
+    if (left && tries === MAX_EMPTY_ANSWERS) {
+      throw new Fault('DynamoDB throttles dynamodb:BatchGetItem: try again later');
+    }
+    if (left && tries > 0) await setTimeout(Math.random() * FIRST_PAUSE_MS * 2 ** tries);
+  }
 }
 
 function digestOf(body: string): string | undefined {

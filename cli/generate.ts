@@ -12,7 +12,7 @@ export const POISON_KINDS = [
   'zero-quantity',
   'conflict',
 ] as const;
-export type PoisonKind = (typeof POISON_KINDS)[number];
+type PoisonKind = (typeof POISON_KINDS)[number];
 
 /** A message of a test run. */
 export interface TestMessage {
@@ -155,14 +155,14 @@ function newOrder(orderId: string, placedAt: string, random: Random): Order {
 
   const lines = 1 + weighted(lineCounts, (weight) => weight, random);
   const articles = Array.from({ length: lines }, () => weightedItem(choice, random));
+  // Some shops put an article into a second line instead of raising the quantity.
+  if (lines > 1 && random() < 0.1) articles[lines - 1] = at(articles, 0);
   if (!isDigital && !articles.some((article) => article.requiresShipping)) {
     articles[0] = pick(
       catalogue.filter((article) => article.requiresShipping && article.popularity === 1),
       random,
     );
   }
-  // Some shops put an article into a second line instead of raising the quantity.
-  if (lines > 1 && random() < 0.1) articles[lines - 1] = at(articles, 0);
 
   const items = articles.map(({ sku, price, requiresShipping }) => ({
     sku,

@@ -31,7 +31,7 @@ interface Found {
  * The whole file is held in memory, since nothing is published before all of it is known to be good and standard input
  * cannot be read twice. That takes about three times its size.
  */
-export const MAX_FILE_BYTES = 256 * 1024 * 1024;
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /**
  * Reads `file`, or standard input for `-`.

@@ -2,7 +2,7 @@
 import ora from 'ora';
 
 /** One thing under way. `done` or `fail` ends it; calls after that are ignored. */
-export interface Step {
+interface Step {
   /** Replaces the step's text. */
   update(text: string): void;
   /** Shows `done` of `total` after the step's text, with `note` (a rate, say) behind. */

@@ -12,7 +12,7 @@ export interface OutgoingMessage {
 }
 
 /** A message that is not published, as far as can be known: after a lost answer it may be. */
-export interface FailedMessage {
+interface FailedMessage {
   /** Its position in `messages`, from 0. */
   readonly index: number;
   readonly orderId?: string;
@@ -46,7 +46,7 @@ export interface PublishOptions {
 }
 
 /** https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html */
-export const MAX_BATCH_ENTRIES = 10;
+const MAX_BATCH_ENTRIES = 10;
 /** Of a whole batch, so also of one message. A topic can be set to take more, up to 1 MiB. */
 export const MAX_BATCH_BYTES = 256 * 1024;
 const MAX_BACKOFF_MS = 5000;
