@@ -56,6 +56,11 @@ export interface ConsumerSettings {
   readonly batchWindowSeconds: number;
   /** Invocations at a time. */
   readonly maxConcurrency: number;
+  /**
+   * Concurrency of the account that is kept for the function, at least `maxConcurrency`. Lambda wants 100 to be left.
+   * @default - it shares what the account's other functions leave
+   */
+  readonly reservedConcurrency?: number;
   readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
 }
 

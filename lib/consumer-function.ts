@@ -17,6 +17,7 @@ export interface ConsumerFunctionProps {
   readonly environment: Record<string, string>;
   readonly memory: Size;
   readonly timeout: Duration;
+  readonly reservedConcurrency?: number;
   readonly logRetention: Duration;
   /** What becomes of the logs when the stack goes. */
   readonly removalPolicy: RemovalPolicy;
@@ -44,6 +45,9 @@ export function consumerFunction(scope: Construct, props: ConsumerFunctionProps)
     handler: 'index.handler',
     memorySize: props.memory.toMebibytes(),
     timeout: props.timeout,
+    ...(props.reservedConcurrency !== undefined && {
+      reservedConcurrentExecutions: props.reservedConcurrency,
+    }),
     role,
     logGroup,
     loggingFormat: LoggingFormat.JSON,

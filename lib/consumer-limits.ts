@@ -1,9 +1,15 @@
 /** What AWS allows of a consumer, checked at synth, and what follows from its settings. */
 import { Duration, SizeRoundingBehavior } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { ConsumerProps } from './consumer.ts';
+import {
+  checkDeadLetterRetention,
+  checkFilterPolicy,
+  checkReceives,
+  checkReservedConcurrency,
+  leastVisibility,
+} from './guard-rails.ts';
 import { checkWithin, fail, type Range } from './limits.ts';
 
 const LAMBDA_LIMITS = 'https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html';
@@ -11,22 +17,17 @@ const LAMBDA_SQS = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-co
 const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';
 const SQS_QUOTAS =
   'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html';
-const SNS_FILTERS = 'https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html';
 
 const MEMORY: Range = { min: 128, max: 10_240, unit: 'MiB', source: LAMBDA_LIMITS };
 const TIMEOUT: Range = { min: 1, max: 900, unit: 'seconds', source: LAMBDA_LIMITS };
 const BATCH_SIZE: Range = { min: 1, max: 10_000, source: LAMBDA_SQS };
 const BATCH_WINDOW: Range = { min: 0, max: 300, unit: 'seconds', source: LAMBDA_SQS };
 const MAX_CONCURRENCY: Range = { min: 2, max: 1_000, source: LAMBDA_SCALING };
-/** Lambda's advice is at least 5; SQS's limit is 1,000. */
-const MAX_RECEIVE_COUNT: Range = { min: 5, max: 1_000, source: LAMBDA_SQS };
 const RETENTION: Range = { min: 60, max: 1_209_600, unit: 'seconds', source: SQS_QUOTAS };
 const VISIBILITY: Range = { min: 0, max: 43_200, unit: 'seconds', source: SQS_QUOTAS };
 const QUEUE_NAME: Range = { min: 1, max: 80, unit: 'characters', source: SQS_QUOTAS };
 const LOG_RETENTION =
   'https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html';
-const MAX_FILTER_KEYS = 5;
-const MAX_FILTER_COMBINATIONS = 150;
 
 export interface ConsumerLimits {
   readonly batchWindow: Duration;
@@ -60,26 +61,29 @@ export function checkConsumer(scope: Construct, props: ConsumerProps): ConsumerL
     );
   }
   checkWithin(scope, 'maximum concurrency', props.maxConcurrency, MAX_CONCURRENCY);
+  if (props.reservedConcurrency !== undefined) {
+    checkReservedConcurrency(scope, props.reservedConcurrency, props.maxConcurrency);
+  }
 
   const maxReceiveCount = props.maxReceiveCount ?? 5;
-  checkWithin(scope, 'maximum receive count', maxReceiveCount, MAX_RECEIVE_COUNT);
+  checkReceives(scope, maxReceiveCount);
 
-  const visibilityTimeout = Duration.seconds(6 * props.timeout.toSeconds() + batchWindow.toSeconds());
+  const visibilityTimeout = Duration.seconds(
+    leastVisibility(props.timeout.toSeconds(), batchWindow.toSeconds()),
+  );
   seconds('visibility timeout (6 × timeout + batch window)', visibilityTimeout, VISIBILITY);
 
   const retention = props.retention ?? Duration.days(4);
   const deadLetterRetention = props.deadLetterRetention ?? Duration.days(14);
   seconds('retention', retention, RETENTION);
   seconds('dead-letter retention', deadLetterRetention, RETENTION);
-  if (deadLetterRetention.toSeconds() <= retention.toSeconds()) {
-    fail(
-      scope,
-      `dead-letter retention is ${deadLetterRetention.toSeconds()} seconds, but must be longer than the queue's ` +
-        `${retention.toSeconds()}: SQS counts it from when the message was first sent`,
-    );
-  }
+  checkDeadLetterRetention(scope, {
+    queue: retention.toSeconds(),
+    deadLetters: deadLetterRetention.toSeconds(),
+  });
 
-  checkFilter(scope, props.filterPolicy ?? {});
+  const filters = Object.entries(props.filterPolicy ?? {});
+  checkFilterPolicy(scope, Object.fromEntries(filters.map(([key, { conditions }]) => [key, conditions])));
   checkLogRetention(scope, props.logRetention.toDays({ integral: false }));
   return { batchWindow, maxReceiveCount, retention, deadLetterRetention, visibilityTimeout };
 }
@@ -91,25 +95,6 @@ export function checkConsumer(scope: Construct, props: ConsumerProps): ConsumerL
  */
 export function checkQueueName(scope: Construct, name: string): void {
   checkWithin(scope, `length of the queue name "${name}"`, name.length, QUEUE_NAME);
-}
-
-function checkFilter(scope: Construct, filterPolicy: Record<string, SubscriptionFilter>): void {
-  const filters = Object.values(filterPolicy);
-  if (filters.length > MAX_FILTER_KEYS) {
-    fail(
-      scope,
-      `filter policy has ${filters.length} keys, but may have ${MAX_FILTER_KEYS} at most`,
-      SNS_FILTERS,
-    );
-  }
-  const combinations = filters.reduce((product, { conditions }) => product * conditions.length, 1);
-  if (combinations < 1 || combinations > MAX_FILTER_COMBINATIONS) {
-    fail(
-      scope,
-      `filter policy has ${combinations} combinations of values, but must have 1 to ${MAX_FILTER_COMBINATIONS}`,
-      SNS_FILTERS,
-    );
-  }
 }
 
 function checkLogRetention(scope: Construct, days: number): void {

@@ -40,6 +40,11 @@ export interface ConsumerProps {
   /** Most invocations at a time. */
   readonly maxConcurrency: number;
   /**
+   * Concurrency of the account that is kept for the function, and is its bound as well.
+   * @default - it shares what the account's other functions leave
+   */
+  readonly reservedConcurrency?: number;
+  /**
    * Deliveries of a message before SQS takes it for dead.
    * @default 5
    */

@@ -15,6 +15,7 @@ import { Consumer } from './consumer.ts';
 import { ConsumerAlarms } from './consumer-alarms.ts';
 import { FanOutDashboard } from './dashboard.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
+import { guardRails } from './guard-rails.ts';
 import { checkNotNegative } from './limits.ts';
 import { MessagingKey } from './messaging-key.ts';
 import { pascalCase } from './naming.ts';
@@ -47,6 +48,7 @@ export interface OrderFanOutStackProps extends StackProps {
 export class OrderFanOutStack extends Stack {
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
     super(scope, id, props);
+    guardRails(this);
     const stage = stages[props.stage];
     checkNotNegative(`stages.${props.stage} in lib/config.ts`, stage);
 
@@ -130,6 +132,7 @@ function consumerProps(name: string, settings: ConsumerSettings, stage: Stage) {
     batchSize: settings.batchSize,
     batchWindow: Duration.seconds(settings.batchWindowSeconds),
     maxConcurrency: settings.maxConcurrency,
+    ...(settings.reservedConcurrency !== undefined && { reservedConcurrency: settings.reservedConcurrency }),
     logRetention: Duration.days(stage.logRetentionDays),
     removalPolicy: removalPolicy(stage),
     tracing: stage.tracing,

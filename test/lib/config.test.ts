@@ -97,6 +97,11 @@ test.each<[string, object, string]>([
   ],
   ['too much concurrency', { maxConcurrency: 1_001 }, 'maximum concurrency is 1001, but must be'],
   [
+    'less reserved than maximum concurrency',
+    { reservedConcurrency: 9 },
+    'reserved concurrency is 9, but must be a whole number of at least 10',
+  ],
+  [
     'a depth of nothing',
     alarms({ queueDepth: 0 }),
     'threshold is 0, but must be a whole number of at least 1',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
 import { Consumer, type ConsumerProps } from '../../lib/consumer.ts';
 import { ConfigError } from '../../lib/limits.ts';
@@ -56,6 +56,15 @@ test('the batch window lengthens the visibility timeout', () => {
   telemetry().hasResourceProperties('AWS::SQS::Queue', { VisibilityTimeout: 6 * 30 + 20 });
 });
 
+test('concurrency may be reserved for the function, and is not by default', () => {
+  telemetry({ reservedConcurrency: 2 }).hasResourceProperties('AWS::Lambda::Function', {
+    ReservedConcurrentExecutions: 2,
+  });
+  telemetry().hasResourceProperties('AWS::Lambda::Function', {
+    ReservedConcurrentExecutions: Match.absent(),
+  });
+});
+
 test('tries and retention may differ from the defaults', () => {
   const template = telemetry({
     maxReceiveCount: 8,
@@ -86,6 +95,16 @@ test.each<[string, Partial<ConsumerProps>, string]>([
     'dead letters that expire with their messages',
     { retention: Duration.days(14) },
     "dead-letter retention is 1209600 seconds, but must be longer than the queue's 1209600",
+  ],
+  [
+    'less reserved concurrency than the queue may use',
+    { reservedConcurrency: 1 },
+    'reserved concurrency is 1, but must be a whole number of at least 2, the maximum concurrency of what invokes',
+  ],
+  [
+    'half an invocation',
+    { reservedConcurrency: 2.5 },
+    'reserved concurrency is 2.5, but must be a whole number of at least 2',
   ],
   [
     'a log retention that CloudWatch lacks',
