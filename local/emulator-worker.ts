@@ -9,6 +9,7 @@ import { buildApp } from 'fauxqs';
 import { describeStacks, type StackDescription } from './cloudformation.ts';
 import { DynamoDbFault, LocalDynamoDb } from './dynamodb.ts';
 import { onRefused } from './loopback-only.ts';
+import { MessageMoveTasks } from './message-move-task.ts';
 
 export interface EmulatorOptions {
   /** 0 takes a free one. */
@@ -69,6 +70,7 @@ function record({ service, queueName, status, messageId }: SpyEvent): void {
   else if (status === 'dlq') {
     queue.movedToDeadLetterQueue += 1;
     moving.add(messageId);
+    moveTasks.noteMoved(messageId, queueName);
   } else if (!moving.delete(messageId)) queue.sent += 1;
 }
 
@@ -90,6 +92,7 @@ const fauxqs = buildApp({ logger: false, stores: { sqsStore, snsStore, s3Store }
 fauxqs.addHook('preHandler', async (request) => {
   if (String(request.headers['x-amz-target']).endsWith('.GetQueueAttributes')) sqsStore.processAllTimers();
 });
+const moveTasks = new MessageMoveTasks(fauxqs, sqsStore);
 await fauxqs.ready();
 
 const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
@@ -162,6 +165,7 @@ server.listen(options.port, '127.0.0.1', () => {
 });
 
 async function stop(): Promise<void> {
+  moveTasks.stop();
   sqsStore.shutdown();
   server.closeAllConnections();
   await new Promise((done) => server.close(done));
