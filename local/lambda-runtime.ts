@@ -92,7 +92,11 @@ class Environment {
       workerData,
       env: environment,
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: definition.memoryMegabytes },
+      resourceLimits: {
+        maxOldGenerationSizeMb: definition.memoryMegabytes,
+        // V8 would take 48 MB for each thread before it looks for garbage.
+        maxYoungGenerationSizeMb: 8,
+      },
     });
     let becomeReady: (failure?: InvocationResult) => void = () => {};
     this.ready = new Promise((resolve) => {
