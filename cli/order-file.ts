@@ -154,7 +154,7 @@ function elementLines(text: string): number[] {
       continue;
     }
     const closes = token === ']' || token === '}';
-    if (expectsElement && depth === 1 && !closes) {
+    if (expectsElement && !closes) {
       lines.push(line);
       expectsElement = false;
     }

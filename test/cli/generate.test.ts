@@ -126,6 +126,22 @@ test('poison is of all kinds', () => {
   expect(kinds.sort()).toEqual([...POISON_KINDS].sort());
 });
 
+test.each([
+  ['wrong-total', ['total']],
+  ['unknown-version', ['schemaVersion']],
+  ['missing-field', ['customerId']],
+  ['zero-quantity', ['items[0].quantity']],
+])('%s is wrong in nothing but %j', (kind, fields) => {
+  const poison = generate({ poison: 12 }).filter((message) => message.poison === kind);
+
+  expect(poison).toHaveLength(2);
+  for (const { body } of poison) {
+    expect(checkOrder(JSON.parse(body))).toEqual({
+      problems: fields.map((field) => ({ field, message: expect.any(String) })),
+    });
+  }
+});
+
 test('duplicates come after their orders and not all at the end', () => {
   const messages = generate({ count: 2000, duplicates: 50 });
   const positions = messages.flatMap(({ kind }, index) => (kind === 'duplicate' ? [index] : []));

@@ -277,6 +277,17 @@ test('a message too large for SNS fails without a call, and its neighbours go', 
   ]);
 });
 
+test('failures are listed in the order of the messages, whichever was known first', async () => {
+  aws.script['sns:PublishBatch'] = () => queryError('InternalFailure', '', 500);
+
+  const result = await publish({
+    messages: [message('a'), message('x'.repeat(MAX_BATCH_BYTES))],
+    attempts: 3,
+  });
+
+  expect(result.failed.map(({ index }) => index)).toEqual([0, 1]);
+});
+
 test('after the signal nothing more is sent, and what was not sent is reported', async () => {
   const controller = new AbortController();
   aws.script['sns:PublishBatch'] = (input) => {
