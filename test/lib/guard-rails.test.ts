@@ -245,6 +245,18 @@ test.each<[string, (stack: Stack) => void, string]>([
     'Post/Parcels/Queue: the key is alias/aws/sqs, ',
   ],
   [
+    'a queue that is subscribed twice, and says its fault once',
+    (stack) => {
+      const { queue } = new Parcels(stack, { queue: sqsKey });
+      new Subscription(stack, 'Again', {
+        topic: new Topic(stack, 'Topic'),
+        protocol: SubscriptionProtocol.SQS,
+        endpoint: queue.queueArn,
+      });
+    },
+    'Post/Parcels/Queue: the key is alias/aws/sqs, ',
+  ],
+  [
     'a resource without a construct around it',
     (stack) => {
       new CfnAlarm(stack, 'Bare', { comparisonOperator: 'GreaterThanThreshold', evaluationPeriods: 1 });
@@ -252,11 +264,12 @@ test.each<[string, (stack: Stack) => void, string]>([
     'Post/Bare: it has no alarm action, ',
   ],
   [
-    'a nested stack',
+    'a nested stack, whose logical IDs may be those of its parent',
     (stack) => {
-      new Parcels(new NestedStack(stack, 'Nested'), { maxReceiveCount: 1 });
+      new Parcels(stack);
+      new Parcels(new NestedStack(stack, 'Nested'), { queue: { visibilityTimeout: Duration.seconds(10) } });
     },
-    'Post/Nested/Parcels/Queue: maximum receive count is 1, ',
+    'Post/Nested/Parcels/Queue: visibility timeout is 10 seconds, ',
   ],
 ])('synth looks into %s', (_, build, message) => {
   expect(faultsOf(build)).toEqual([expect.stringContaining(message)]);
@@ -325,8 +338,8 @@ test.each<[string, (stack: Stack) => void]>([
   [
     'what only the deployment knows',
     (stack) => {
-      const { queue, function: worker } = new Parcels(stack);
       const parameter = new CfnParameter(stack, 'Any', { type: 'Number' });
+      const { queue, function: worker } = new Parcels(stack, { maxReceiveCount: parameter.valueAsNumber });
       resourceOf<CfnQueue>(queue).visibilityTimeout = parameter.valueAsNumber;
       resourceOf<CfnFunction>(worker).reservedConcurrentExecutions = parameter.valueAsNumber;
     },
