@@ -29,9 +29,9 @@ interface Found {
 
 /**
  * The whole file is held in memory, since nothing is published before all of it is known to be good and standard input
- * cannot be read twice. That takes about three times its size.
+ * cannot be read twice. A file of this size, about 150,000 orders, takes 0.8 GB.
  */
-const MAX_FILE_BYTES = 256 * 1024 * 1024;
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads `file`, or standard input for `-`.
@@ -53,7 +53,7 @@ export async function readOrderFile(file: string): Promise<OrderFile> {
     throw wrongUsage(`Cannot read ${name}: ${reasons[code ?? ''] ?? message}`);
   }
   if (bytes > MAX_FILE_BYTES) {
-    throw new Fault(`${name} has more than ${MAX_FILE_BYTES / 1024 / 1024} MiB: split it, a line an order`);
+    throw new Fault(`${name} has more than ${MAX_FILE_BYTES / 1024 / 1024} MiB: publish it in parts`);
   }
   let text: string;
   try {

@@ -81,7 +81,7 @@ export function addPublish(program: Command): void {
     .addOption(
       new Option(
         '--file <path>',
-        'publish the orders in a JSON Lines or JSON file, - for standard input',
+        'publish the orders in a JSON Lines or JSON file of up to 64 MiB, - for standard input',
       ).conflicts(['count', 'seed', 'placedAt', 'duplicates', 'poison']),
     )
     .option('--rate <n>', 'messages per second, at most', positive)

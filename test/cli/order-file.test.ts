@@ -155,6 +155,13 @@ describe('a file', () => {
     await expect(readOrderFile(folder)).rejects.toThrow(`Cannot read ${folder}: it is a directory`);
   });
 
+  test('of more than 64 MiB is refused', async () => {
+    const large = write('');
+    fs.truncateSync(large, 64 * 1024 * 1024 + 1);
+
+    await expect(readOrderFile(large)).rejects.toThrow('has more than 64 MiB: publish it in parts');
+  });
+
   test('that is not UTF-8 is refused', async () => {
     await expect(readOrderFile(write(Buffer.from([0x7b, 0xff])))).rejects.toThrow('is not UTF-8 text');
   });
