@@ -6,12 +6,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { type LocalOrdersResult, runLocalOrders } from '../cli/local-orders.ts';
 import { createProgress } from '../cli/progress.ts';
+import { LOCAL_DIRECTORY, LOCAL_ENDPOINT_FILE } from '../cli/stack.ts';
 import { type LocalEndpoint, LocalRun } from '../local/run.ts';
 import { synthesize } from '../local/synthesize.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
-const WORKSPACE = path.join(PROJECT, '.local');
-const ENDPOINT_FILE = path.join(WORKSPACE, 'endpoint.json');
 
 interface Options {
   orders: number;
@@ -77,7 +76,7 @@ async function main(options: Options): Promise<number> {
   const { signal } = interrupted;
   const kept = options.keep || options.persist;
   if (kept) refuseSecond();
-  const workspace = kept ? WORKSPACE : fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
+  const workspace = kept ? LOCAL_DIRECTORY : fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
   const progress = createProgress({ silent: options.json });
   let run: LocalRun | undefined;
   let result: LocalOrdersResult | undefined;
@@ -96,7 +95,7 @@ async function main(options: Options): Promise<number> {
       assembly,
       port: options.port,
       logDirectory: path.join(workspace, 'logs'),
-      ...(options.persist && { stateDirectory: path.join(WORKSPACE, 'state') }),
+      ...(options.persist && { stateDirectory: path.join(LOCAL_DIRECTORY, 'state') }),
     }).catch((error: Error) => {
       start.fail('The stack did not start');
       throw error;
@@ -106,28 +105,31 @@ async function main(options: Options): Promise<number> {
       `${endpoint.stackName} is up at ${endpoint.endpoint}, with ${run.stack.functions.size} functions`,
     );
     signal.throwIfAborted();
-    if (kept) fs.writeFileSync(ENDPOINT_FILE, JSON.stringify(endpoint));
+    if (kept) fs.writeFileSync(LOCAL_ENDPOINT_FILE, JSON.stringify(endpoint));
 
     result = await runLocalOrders({ run, count: options.orders, seed: options.seed, progress, signal });
     console.log(options.json ? JSON.stringify(result.summary) : result.report);
     if (!options.json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(endpoint, options.json);
   } finally {
-    if (kept) fs.rmSync(ENDPOINT_FILE, { force: true });
+    if (kept) fs.rmSync(LOCAL_ENDPOINT_FILE, { force: true });
     await run?.stop();
-    if (!kept && result?.balanced) fs.rmSync(workspace, { recursive: true, force: true });
-    else if (!kept && fs.existsSync(path.join(workspace, 'logs'))) {
-      console.error(`The functions' logs are in ${path.join(workspace, 'logs')}`);
-    }
+    if (!kept) clearAway(workspace, result?.balanced === false);
   }
   return result?.balanced ? 0 : 1;
 }
 
+/** Removes what a run left on the disk, but not the logs of one whose books do not balance. */
+function clearAway(workspace: string, isWorthALook: boolean): void {
+  if (isWorthALook) console.error(`The logs of the functions are in ${path.join(workspace, 'logs')}`);
+  else fs.rmSync(workspace, { recursive: true, force: true });
+}
+
 /** Only one stack at a time can be the one that `--local` finds. */
 function refuseSecond(): void {
-  fs.mkdirSync(WORKSPACE, { recursive: true });
-  if (!fs.existsSync(ENDPOINT_FILE)) return;
-  const other: LocalEndpoint = JSON.parse(fs.readFileSync(ENDPOINT_FILE, 'utf8'));
+  fs.mkdirSync(LOCAL_DIRECTORY, { recursive: true });
+  if (!fs.existsSync(LOCAL_ENDPOINT_FILE)) return;
+  const other: LocalEndpoint = JSON.parse(fs.readFileSync(LOCAL_ENDPOINT_FILE, 'utf8'));
   try {
     process.kill(other.pid, 0);
   } catch {
@@ -143,7 +145,7 @@ async function stayUp({ endpoint, region }: LocalEndpoint, json: boolean): Promi
 The stack stays up at ${endpoint} until Ctrl-C. In another terminal:
   npm run orders -- publish --local --count 100 --wait
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${region} aws --endpoint-url ${endpoint} sqs list-queues
-Logs of the functions: .local/logs`);
+Logs of the functions: ${path.relative('', path.join(LOCAL_DIRECTORY, 'logs'))}`);
   }
   await pause(2 ** 31 - 1, undefined, { signal: interrupted.signal }).catch(() => {});
 }

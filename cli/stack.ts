@@ -1,5 +1,6 @@
 // Finds a deployed stack, on AWS or on this machine, and what it says of itself in its outputs.
 import fs from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { type Command, Option } from 'commander';

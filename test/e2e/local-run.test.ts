@@ -1,71 +1,18 @@
 // The main job as a user starts it, over and over: a process of its own, its output and exit code, nothing of its inside.
-import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { killRuns, Run } from '../fixtures/run.ts';
 
-const PROJECT = path.join(import.meta.dirname, '../..');
-const ENDPOINT_FILE = path.join(PROJECT, '.local', 'endpoint.json');
-const running = new Set<ChildProcess>();
+// A folder of its own, so that a stack that somebody keeps in the project is left alone.
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'local-run-'));
+const env = { LOCAL_STACK_DIRECTORY: folder };
+const start = (...args: string[]) => new Run('bin/local.ts', args, env);
 
-afterEach(() => {
-  for (const child of running) child.kill('SIGKILL');
-  fs.rmSync(ENDPOINT_FILE, { force: true });
-});
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-class Run {
-  stdout = '';
-  stderr = '';
-  readonly ended: Promise<Ended>;
-  private readonly child: ChildProcess;
-
-  constructor(script: string, args: string[], env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [path.join(PROJECT, script), ...args], {
-      cwd: PROJECT,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    running.add(this.child);
-    this.child.stdout?.on('data', (chunk) => {
-      this.stdout += chunk;
-    });
-    this.child.stderr?.on('data', (chunk) => {
-      this.stderr += chunk;
-    });
-    this.ended = new Promise((resolve) =>
-      this.child.once('close', (code) => {
-        running.delete(this.child);
-        resolve({ code, stdout: this.stdout, stderr: this.stderr });
-      }),
-    );
-  }
-
-  /** Resolves once standard output or error holds the text, or rejects when the process ends before that. */
-  async says(text: string): Promise<void> {
-    const holds = () => this.stdout.includes(text) || this.stderr.includes(text);
-    let over = false;
-    void this.ended.then(() => {
-      over = true;
-    });
-    while (!holds()) {
-      if (over) throw new Error(`ended without saying "${text}": ${this.stdout}${this.stderr}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  interrupt(): void {
-    this.child.kill('SIGINT');
-  }
-}
-
-const start = (...args: string[]) => new Run('bin/local.ts', args);
+afterEach(killRuns);
+afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 describe('npm start', () => {
   test('accounts for every order and says so in one JSON object', async () => {
@@ -134,12 +81,16 @@ describe('a kept stack', () => {
     const kept = start('--orders', '10', '--keep');
     await kept.says('stays up at');
 
-    const publish = new Run('bin/orders.ts', ['publish', '--local', '--count', '100', '--wait', '--json']);
+    const publish = new Run(
+      'bin/orders.ts',
+      ['publish', '--local', '--count', '100', '--wait', '--json'],
+      env,
+    );
     const published = await publish.ended;
     const second = await start('--orders', '5', '--keep').ended;
     kept.interrupt();
     const { code, stdout } = await kept.ended;
-    const gone = await new Run('bin/orders.ts', ['publish', '--local', '--count', '1']).ended;
+    const gone = await new Run('bin/orders.ts', ['publish', '--local', '--count', '1'], env).ended;
 
     expect(published.code).toBe(0);
     expect(JSON.parse(published.stdout)).toMatchObject({ published: 100 });
@@ -149,6 +100,6 @@ describe('a kept stack', () => {
     expect(stdout).toContain('npm run orders -- publish --local --count 100');
     expect(gone.code).toBe(1);
     expect(gone.stderr).toContain('npm start -- --keep');
-    expect(fs.existsSync(ENDPOINT_FILE)).toBe(false);
+    expect(fs.existsSync(path.join(folder, 'endpoint.json'))).toBe(false);
   });
 });
