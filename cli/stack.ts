@@ -38,8 +38,11 @@ export interface StackOptions {
 
 const DEFAULT_STACK = 'OrderFanOut-dev';
 
+/** Where a kept local stack has its files; another folder lets a second one run beside it. */
+export const LOCAL_DIRECTORY =
+  process.env.LOCAL_STACK_DIRECTORY ?? fileURLToPath(new URL('../.local', import.meta.url));
 /** Where a running local stack says how to reach it. */
-const LOCAL_ENDPOINT_FILE = fileURLToPath(new URL('../.local/endpoint.json', import.meta.url));
+export const LOCAL_ENDPOINT_FILE = path.join(LOCAL_DIRECTORY, 'endpoint.json');
 
 const START_LOCAL = 'start it in another terminal with `npm start -- --keep`';
 
