@@ -60,8 +60,8 @@ export interface ConsumerProps {
    */
   readonly deadLetterRetention?: Duration;
   /**
-   * Key that encrypts both queues. Its policy must let sns.amazonaws.com use it.
-   * @default - a key that SQS owns
+   * Key that encrypts both queues and the logs. Its policy must let SNS and CloudWatch Logs use it.
+   * @default - keys that SQS and CloudWatch Logs own
    */
   readonly encryptionKey?: IKey;
   /** How long logs are kept: one of the periods that CloudWatch Logs knows. */

@@ -3,11 +3,14 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 
-/** A customer-managed key for topics and queues, which SNS may use to deliver and CloudWatch to publish alarms. */
+/**
+ * A customer-managed key for messages, in topics and queues, and for what is logged of them: SNS may use it to deliver,
+ * CloudWatch to publish alarms, and CloudWatch Logs for the log groups of the stack.
+ */
 export class MessagingKey extends Key {
   constructor(scope: Construct, id: string, props: { readonly removalPolicy: RemovalPolicy }) {
     super(scope, id, {
-      description: `Topics and queues of ${Stack.of(scope).stackName}`,
+      description: `Topics, queues and logs of ${Stack.of(scope).stackName}`,
       enableKeyRotation: true,
       removalPolicy: props.removalPolicy,
     });
@@ -21,6 +24,30 @@ export class MessagingKey extends Key {
       resourceName: '*',
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
+    this.allowLogs();
+  }
+
+  /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html */
+  private allowLogs(): void {
+    const stack = Stack.of(this);
+    this.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal(`logs.${stack.region}.amazonaws.com`)],
+        actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        resources: ['*'],
+        conditions: {
+          ArnLike: {
+            // A pattern, because the log groups name this key. CloudFormation begins their names with the stack's.
+            'kms:EncryptionContext:aws:logs:arn': stack.formatArn({
+              service: 'logs',
+              resource: 'log-group',
+              resourceName: `${stack.stackName}-*`,
+              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            }),
+          },
+        },
+      }),
+    );
   }
 
   private allowService(service: string, source: Parameters<Stack['formatArn']>[0]): void {

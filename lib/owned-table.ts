@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
 import type { Consumer } from './consumer.ts';
@@ -34,5 +34,12 @@ export class OwnedTable extends Table {
     });
     props.owner.function.addEnvironment(`${upperSnakeCase(props.name)}_TABLE`, this.tableName);
     this.grant(props.owner.function, ...props.actions);
+
+    Validations.of(this).acknowledge({
+      id: 'NIST.800.53.R5-DynamoDBInBackupPlan',
+      reason:
+        'It can be restored to any second of the last 35 days, and is protected from deletion. How long copies are kept ' +
+        'beyond that, and where, is for a backup plan of the account, which selects tables by tag.',
+    });
   }
 }

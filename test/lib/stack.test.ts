@@ -1,6 +1,10 @@
 /** What the stack has beside its consumers. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { NIST80053R5Checks } from 'cdk-nag';
+import { consumers } from '../../lib/config.ts';
+import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
+import { rulePacks } from '../../lib/rule-packs.ts';
 import {
   operationsTopic,
   ordersTopic,
@@ -8,6 +12,7 @@ import {
   type Statement,
   stageNames,
   synthesize,
+  testApp,
 } from './synthesized.ts';
 
 describe.each(stageNames)('in %s', (stage) => {
@@ -83,13 +88,14 @@ describe('prod', () => {
     template = synthesize('prod');
   });
 
-  test('encrypts topics and queues with a key of its own, which rotates and is kept', () => {
+  test('encrypts topics, queues and logs with a key of its own, which rotates and is kept', () => {
     const key = resource(template, 'AWS::KMS::Key', 'Key');
     const keyId = { 'Fn::GetAtt': [key.ref, 'Arn'] };
 
     expect(key).toMatchObject({ Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
     template.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: keyId });
     template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: keyId });
+    template.allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: keyId });
   });
 
   test.each([
@@ -107,6 +113,37 @@ describe('prod', () => {
             Condition: {
               StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
               ArnLike: { 'aws:SourceArn': arnOfThisAccount(source, resources) },
+            },
+          },
+        ]),
+      },
+    });
+  });
+
+  test('lets CloudWatch Logs use the key, for the log groups of this stack only', () => {
+    template.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          {
+            Effect: 'Allow',
+            Principal: {
+              Service: { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] },
+            },
+            Action: [
+              'kms:Encrypt',
+              'kms:Decrypt',
+              'kms:ReEncrypt*',
+              'kms:GenerateDataKey*',
+              'kms:DescribeKey',
+            ],
+            Resource: '*',
+            Condition: {
+              ArnLike: {
+                'kms:EncryptionContext:aws:logs:arn': arnOfThisAccount(
+                  'logs',
+                  'log-group:OrderFanOut-prod-*',
+                ),
+              },
             },
           },
         ]),
@@ -136,6 +173,23 @@ describe('prod', () => {
       },
     ]);
   });
+});
+
+test('dev and prod are held to the rule packs of cdk-nag, prod to those of NIST as well', () => {
+  expect(rulePacks('dev').map(({ name }) => name)).toEqual(['AwsSolutions', 'Serverless']);
+  expect(rulePacks('prod').map(({ name }) => name)).toEqual(['AwsSolutions', 'Serverless', 'NIST.800.53.R5']);
+});
+
+test('a function with reserved concurrency needs no excuse before NIST', () => {
+  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-prod', {
+    stage: 'prod',
+    consumers: { billing: { ...consumers.billing, reservedConcurrency: 10 } },
+  });
+
+  expect(JSON.stringify(stack.node.findAll().map(({ node }) => node.metadata))).not.toContain(
+    'NIST.800.53.R5-LambdaConcurrency',
+  );
+  expect(new NIST80053R5Checks().validateScope(stack).violations).toEqual([]);
 });
 
 test('dev has SQS encrypt the queues, makes no key and traces nothing', () => {
