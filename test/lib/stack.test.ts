@@ -130,11 +130,11 @@ describe('prod', () => {
               Service: { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] },
             },
             Action: [
-              'kms:Encrypt',
               'kms:Decrypt',
-              'kms:ReEncrypt*',
-              'kms:GenerateDataKey*',
               'kms:DescribeKey',
+              'kms:Encrypt',
+              'kms:GenerateDataKey*',
+              'kms:ReEncrypt*',
             ],
             Resource: '*',
             Condition: {
