@@ -1,7 +1,7 @@
 // The books of a run: what was published against what every consumer's tables and dead-letter queue hold.
 import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { checkOrder, orderDigest } from '../lambda/order.ts';
+import { digestOf } from './follow.ts';
 import type { TestMessage } from './generate.ts';
 import type { StackHandles } from './stack.ts';
 
@@ -135,16 +135,4 @@ export function balance(
     if (actual < expected) missing.push(difference);
     if (actual > expected) unexpected.push(difference);
   }
-}
-
-/** The digest of a body that is a valid order. */
-function digestOf(body: string): string | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  const result = checkOrder(value);
-  return 'order' in result ? orderDigest(result.order) : undefined;
 }

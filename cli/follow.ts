@@ -213,7 +213,8 @@ async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: str
   }
 }
 
-function digestOf(body: string): string | undefined {
+/** The digest of the order in a body; undefined where it holds no valid one. */
+export function digestOf(body: string): string | undefined {
   try {
     const result = checkOrder(JSON.parse(body));
     return 'order' in result ? orderDigest(result.order) : undefined;

@@ -1,66 +1,69 @@
-// The comparison rules that Lambda's event filters and SNS's filter policies share.
+// The comparison rules that Lambda's event filters and SNS's filter policies share, and Lambda's patterns made of them.
 
 /** One rule: a literal, or an object with one operator. */
 export type Rule = string | number | boolean | null | Record<string, unknown>;
+/** A test of one value; `undefined` where the field is absent. */
+type Test = (value: unknown) => boolean;
 
-const OPERATORS = ['prefix', 'suffix', 'anything-but', 'equals-ignore-case', 'numeric', 'exists'];
+const text = (test: (value: string) => boolean): Test => {
+  return (value) => typeof value === 'string' && test(value);
+};
+
+/** Operator → what makes a test of its operand; undefined for an operand that it cannot have. */
+const OPERATORS: Record<string, (operand: unknown) => Test | undefined> = {
+  exists: (wanted) => (typeof wanted === 'boolean' ? (value) => (value !== undefined) === wanted : undefined),
+  prefix: (start) => (typeof start === 'string' ? text((value) => value.startsWith(start)) : undefined),
+  suffix: (end) => (typeof end === 'string' ? text((value) => value.endsWith(end)) : undefined),
+  'equals-ignore-case': (other) =>
+    typeof other === 'string' ? text((value) => value.toLowerCase() === other.toLowerCase()) : undefined,
+  'anything-but': (refused) => {
+    const tests = [refused].flat().map((rule) => ruleTest(rule as Rule));
+    return (value) => value !== undefined && !tests.some((test) => test(value));
+  },
+  numeric: (terms) => (Array.isArray(terms) ? numericTest(terms) : undefined),
+};
+
+const COMPARISONS: Record<string, (a: number, b: number) => boolean> = {
+  '=': (a, b) => a === b,
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+};
 
 /**
- * Whether a value satisfies one of the rules.
- * @param value the field's value; undefined where the field is not there
- * @param rules as in `["order.placed", { "prefix": "order." }]`
- * @throws Error naming an operator that this evaluator does not know
+ * Makes the test of a rule.
+ * @throws Error naming an operator or an operand that is not known here
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
-export function matchesAny(value: unknown, rules: readonly Rule[]): boolean {
-  return rules.some((rule) => matches(value, rule));
+export function ruleTest(rule: Rule): Test {
+  if (typeof rule !== 'object' || rule === null) return (value) => value === rule;
+  const [[operator, operand] = ['', undefined], ...others] = Object.entries(rule);
+  const test = others.length === 0 && Object.hasOwn(OPERATORS, operator) && OPERATORS[operator]?.(operand);
+  if (test) return test;
+  throw new Error(
+    `the filter rule ${JSON.stringify(rule)} is not known here; known are literals and ${Object.keys(OPERATORS).join(', ')}`,
+  );
 }
 
-function matches(value: unknown, rule: Rule): boolean {
-  if (typeof rule !== 'object' || rule === null) return value === rule;
-  const [operator, argument] = Object.entries(rule)[0] ?? [];
-  switch (operator) {
-    case 'exists':
-      return (value !== undefined) === argument;
-    case 'prefix':
-      return typeof value === 'string' && value.startsWith(String(argument));
-    case 'suffix':
-      return typeof value === 'string' && value.endsWith(String(argument));
-    case 'equals-ignore-case':
-      return typeof value === 'string' && value.toLowerCase() === String(argument).toLowerCase();
-    case 'anything-but': {
-      const refused = (Array.isArray(argument) ? argument : [argument]) as Rule[];
-      return value !== undefined && !matchesAny(value, refused);
-    }
-    case 'numeric':
-      return typeof value === 'number' && matchesNumeric(value, argument as (string | number)[]);
-    default:
-      throw new Error(`filter operator ${operator} is not known here; known are ${OPERATORS.join(', ')}`);
+/** `[">", 0, "<=", 150]`: every pair has to hold. */
+function numericTest(terms: unknown[]): Test | undefined {
+  const pairs: ((value: number) => boolean)[] = [];
+  for (let index = 0; index < terms.length; index += 2) {
+    const [comparison, bound] = [String(terms[index]), terms[index + 1]];
+    const compare = Object.hasOwn(COMPARISONS, comparison) ? COMPARISONS[comparison] : undefined;
+    if (!compare || typeof bound !== 'number') return undefined;
+    pairs.push((value) => compare(value, bound));
   }
-}
-
-function matchesNumeric(value: number, comparisons: (string | number)[]): boolean {
-  for (let index = 0; index < comparisons.length; index += 2) {
-    const bound = Number(comparisons[index + 1]);
-    const holds = {
-      '=': value === bound,
-      '<': value < bound,
-      '<=': value <= bound,
-      '>': value > bound,
-      '>=': value >= bound,
-    }[String(comparisons[index])];
-    if (holds === undefined)
-      throw new Error(`numeric comparison ${comparisons[index]} is not one of = < <= > >=`);
-    if (!holds) return false;
-  }
-  return true;
+  if (pairs.length === 0) return undefined;
+  return (value) => typeof value === 'number' && pairs.every((holds) => holds(value));
 }
 
 type Pattern = { [field: string]: Pattern | Rule[] };
 
 /**
  * Whether an event satisfies a Lambda filter pattern, in which objects nest and arrays list what is allowed.
- * @throws Error naming an operator that is not known
+ * @throws Error naming a rule that is not known here
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
  */
 export function matchesPattern(event: unknown, pattern: Pattern): boolean {
@@ -71,6 +74,7 @@ export function matchesPattern(event: unknown, pattern: Pattern): boolean {
       typeof event === 'object' && event !== null && Object.hasOwn(event, field)
         ? (event as Record<string, unknown>)[field]
         : undefined;
-    return Array.isArray(expected) ? matchesAny(value, expected) : matchesPattern(value, expected);
+    if (!Array.isArray(expected)) return matchesPattern(value, expected);
+    return expected.some((rule) => ruleTest(rule)(value));
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { matchesAny, matchesPattern, type Rule } from '../../local/filter-pattern.ts';
+import { matchesPattern, type Rule, ruleTest } from '../../local/filter-pattern.ts';
 
 const table: [rule: Rule, matching: unknown[], other: unknown[]][] = [
   ['order.placed', ['order.placed'], ['order.place', 'ORDER.PLACED', undefined, 1]],
@@ -20,18 +20,27 @@ const table: [rule: Rule, matching: unknown[], other: unknown[]][] = [
 ];
 
 test.each(table)('%j', (rule, matching, other) => {
-  for (const value of matching) expect([value, matchesAny(value, [rule])]).toEqual([value, true]);
-  for (const value of other) expect([value, matchesAny(value, [rule])]).toEqual([value, false]);
+  for (const value of matching) expect([value, ruleTest(rule)(value)]).toEqual([value, true]);
+  for (const value of other) expect([value, ruleTest(rule)(value)]).toEqual([value, false]);
 });
 
 test('one rule of several is enough, and none match nothing', () => {
-  expect(matchesAny('b', ['a', 'b'])).toBe(true);
-  expect(matchesAny('b', [])).toBe(false);
+  expect(matchesPattern({ field: 'b' }, { field: ['a', 'b'] })).toBe(true);
+  expect(matchesPattern({ field: 'b' }, { field: [] })).toBe(false);
 });
 
-test('an operator or a comparison that is not known is an error that names it', () => {
-  expect(() => matchesAny('x', [{ cidr: '10.0.0.0/8' }])).toThrow('filter operator cidr is not known here');
-  expect(() => matchesAny(1, [{ numeric: ['!=', 1] }])).toThrow('numeric comparison != is not one of');
+test.each<Rule>([
+  { cidr: '10.0.0.0/8' },
+  { numeric: ['!=', 1] },
+  { numeric: ['>'] },
+  { numeric: [] },
+  { prefix: 1 },
+  { prefix: 'a', suffix: 'b' },
+  { toString: 'a' },
+  { 'anything-but': [{ wildcard: '*' }] },
+  {},
+])('%j is an error that names it', (rule) => {
+  expect(() => ruleTest(rule)).toThrow('is not known here; known are literals and exists, prefix');
 });
 
 test('a pattern nests, needs all of its fields and ignores the others', () => {
