@@ -59,7 +59,8 @@ export function describeStacks(
   };
 }
 
-function refusal(code: string, message: string): { status: number; xml: string } {
+/** An error in the Query protocol. */
+export function refusal(code: string, message: string): { status: number; xml: string } {
   return {
     status: 400,
     xml: tag(

@@ -6,10 +6,14 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { buildApp } from 'fauxqs';
+import { AccessControl, type Permissions, type ServiceCaller, UnknownAccessKey } from './access.ts';
+import { type Refusal, refusalOf } from './access-refusal.ts';
 import { describeStacks, type StackDescription } from './cloudformation.ts';
 import { DynamoDbFault, LocalDynamoDb } from './dynamodb.ts';
+import { type Need, neededFor } from './iam-actions.ts';
 import { onRefused } from './loopback-only.ts';
 import { MessageMoveTasks } from './message-move-task.ts';
+import { deliverAsSns } from './sns-delivery.ts';
 
 export interface EmulatorOptions {
   /** 0 takes a free one. */
@@ -21,11 +25,15 @@ export interface EmulatorOptions {
 export type EmulatorRequest =
   | { id: number; ask: 'describe'; stacks: StackDescription[] }
   | { id: number; ask: 'counts' }
+  | { id: number; ask: 'permit'; permissions: Permissions }
+  | { id: number; ask: 'denial'; caller: string | ServiceCaller; needs: Need[] }
+  | { id: number; ask: 'accesses' }
   | { id: number; ask: 'stop' };
 export type EmulatorMessage =
   | { event: 'listening'; port: number }
   | { event: 'failed'; code: string; message: string }
   | { event: 'refused'; host: string }
+  | { event: 'denied'; sentence: string }
   | { event: 'answer'; id: number; value: unknown };
 
 /** Per queue name since the start, as CloudWatch counts them: a message that SQS itself moves to a dead-letter queue is not `sent` there. */
@@ -87,7 +95,21 @@ if (persistence) {
   sqsStore.persistence = persistence;
   snsStore.persistence = persistence;
 }
+const access = new AccessControl(
+  (arn) => {
+    const { attributes } = sqsStore.getQueueByArn(arn) ?? snsStore.getTopic(arn) ?? {};
+    return { policy: attributes?.Policy, key: attributes?.KmsMasterKeyId };
+  },
+  (sentence) => say({ event: 'denied', sentence }),
+);
+deliverAsSns(snsStore, sqsStore, (caller, needs) => access.authorize(caller, needs));
 const fauxqs = buildApp({ logger: false, stores: { sqsStore, snsStore, s3Store } });
+fauxqs.addHook('preHandler', async (request, reply) => {
+  const input = request.body as Record<string, string> | undefined;
+  const operation = operationOf(request.raw) ?? input?.Action;
+  const refusal = check(request.raw, operation, input);
+  if (refusal) await reply.code(refusal.status).headers(refusal.headers).send(refusal.body);
+});
 // fauxqs moves messages back from "in flight" only when somebody receives; a look at a queue must not see old figures.
 fauxqs.addHook('preHandler', async (request) => {
   if (String(request.headers['x-amz-target']).endsWith('.GetQueueAttributes')) sqsStore.processAllTimers();
@@ -98,9 +120,28 @@ await fauxqs.ready();
 const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
 let stacks: StackDescription[] = [];
 
-/** The service that a request is signed for: Credential=key/date/region/service/aws4_request. */
-function serviceOf(request: http.IncomingMessage): string | undefined {
-  return /Credential=[^/\s]+\/\d+\/[^/]+\/([^/]+)\//.exec(request.headers.authorization ?? '')?.[1];
+/** Who signed a request, and for what: Credential=key/date/region/service/aws4_request. */
+function signatureOf(request: http.IncomingMessage) {
+  const [, accessKeyId = '', region = '', service = ''] =
+    /Credential=([^/\s]+)\/\d+\/([^/]+)\/([^/]+)\//.exec(request.headers.authorization ?? '') ?? [];
+  return { accessKeyId, region, service };
+}
+
+/** The operation that a request of the JSON protocol is for. */
+function operationOf(request: http.IncomingMessage): string | undefined {
+  return String(request.headers['x-amz-target'] ?? '').split('.')[1];
+}
+
+/** The answer to a request that its signer may not make. */
+function check(request: http.IncomingMessage, operation = '', input: unknown = {}): Refusal | undefined {
+  const { accessKeyId, region, service } = signatureOf(request);
+  try {
+    if (accessKeyId === '') throw new UnknownAccessKey('Request is missing Authentication Token');
+    access.authorize(accessKeyId, neededFor({ service, region, operation, input }));
+    return undefined;
+  } catch (error) {
+    return refusalOf(error, service);
+  }
 }
 
 async function bodyOf(request: http.IncomingMessage): Promise<string> {
@@ -110,11 +151,14 @@ async function bodyOf(request: http.IncomingMessage): Promise<string> {
 }
 
 async function answerDynamoDb(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  const operation = operationOf(request) ?? '';
+  const input = JSON.parse(await bodyOf(request));
+  const refusal = check(request, operation, input);
+  if (refusal) return answerRefusal(refusal, response);
   let status = 200;
   let answer: unknown;
   try {
-    const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
-    answer = await dynamodb.call(operation, JSON.parse(await bodyOf(request)));
+    answer = await dynamodb.call(operation, input);
   } catch (error) {
     if (!(error instanceof DynamoDbFault)) throw error;
     status = error.statusCode;
@@ -131,13 +175,21 @@ async function answerCloudFormation(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
-  const { status, xml } = describeStacks(new URLSearchParams(await bodyOf(request)), stacks);
+  const form = new URLSearchParams(await bodyOf(request));
+  const refusal = check(request, form.get('Action') ?? '', Object.fromEntries(form));
+  if (refusal) return answerRefusal(refusal, response);
+  const { status, xml } = describeStacks(form, stacks);
   response.writeHead(status, { 'content-type': 'text/xml', 'x-amzn-requestid': randomUUID() });
   response.end(xml);
 }
 
+function answerRefusal({ status, headers, body }: Refusal, response: http.ServerResponse): void {
+  response.writeHead(status, { ...headers, 'x-amzn-requestid': randomUUID() });
+  response.end(body);
+}
+
 const server = http.createServer((request, response) => {
-  const service = serviceOf(request);
+  const { service } = signatureOf(request);
   if (service !== 'dynamodb' && service !== 'cloudformation') return fauxqs.routing(request, response);
   const answered =
     service === 'dynamodb' ? answerDynamoDb(request, response) : answerCloudFormation(request, response);
@@ -178,6 +230,9 @@ port.on('message', async (request: EmulatorRequest) => {
   let value: unknown;
   if (request.ask === 'describe') stacks = request.stacks;
   if (request.ask === 'counts') value = Object.fromEntries(counts);
+  if (request.ask === 'permit') access.permit(request.permissions);
+  if (request.ask === 'denial') value = access.denial(request.caller, request.needs)?.message;
+  if (request.ask === 'accesses') value = access.accesses();
   if (request.ask === 'stop') await stop();
   say({ event: 'answer', id: request.id, value });
   if (request.ask === 'stop') port.close();

@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
+import type { Access, Permissions, ServiceCaller } from './access.ts';
 import type { StackDescription } from './cloudformation.ts';
 import type { EmulatorMessage, EmulatorOptions, EmulatorRequest, QueueCounts } from './emulator-worker.ts';
+import type { Need } from './iam-actions.ts';
 
 type Question = EmulatorRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
 
@@ -15,11 +17,17 @@ export class Emulators {
   >();
   private nextId = 0;
 
-  private constructor(worker: Worker, port: number, onRefused: (host: string) => void) {
+  private constructor(
+    worker: Worker,
+    port: number,
+    onRefused: (host: string) => void,
+    onDenied: (sentence: string) => void,
+  ) {
     this.worker = worker;
     this.endpoint = `http://127.0.0.1:${port}`;
     worker.on('message', (message: EmulatorMessage) => {
       if (message.event === 'refused') onRefused(message.host);
+      if (message.event === 'denied') onDenied(message.sentence);
       if (message.event !== 'answer') return;
       this.waiting.get(message.id)?.resolve(message.value as never);
       this.waiting.delete(message.id);
@@ -31,15 +39,20 @@ export class Emulators {
   /**
    * Starts them and resolves when they listen.
    * @param onRefused called with the host of a connection that would have left this machine
+   * @param onDenied called with AWS's sentence, once for each permission that somebody lacks
    * @throws Error with one line that says what to do when the port is taken
    */
-  static async start(options: EmulatorOptions, onRefused: (host: string) => void): Promise<Emulators> {
+  static async start(
+    options: EmulatorOptions,
+    onRefused: (host: string) => void,
+    onDenied: (sentence: string) => void = () => {},
+  ): Promise<Emulators> {
     const worker = new Worker(new URL('./emulator-worker.ts', import.meta.url), { workerData: options });
     const first = await new Promise<EmulatorMessage>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
     });
-    if (first.event === 'listening') return new Emulators(worker, first.port, onRefused);
+    if (first.event === 'listening') return new Emulators(worker, first.port, onRefused, onDenied);
     await worker.terminate();
     if (first.event === 'failed' && first.code === 'EADDRINUSE') {
       throw new Error(
@@ -52,6 +65,24 @@ export class Emulators {
   /** Makes stacks known to DescribeStacks. */
   async describe(stacks: StackDescription[]): Promise<void> {
     await this.ask({ ask: 'describe', stacks });
+  }
+
+  /** Gives the functions of a stack their permissions. Until then only the operator may call anything. */
+  async permit(permissions: Permissions): Promise<void> {
+    await this.ask({ ask: 'permit', permissions });
+  }
+
+  /**
+   * Why a call would be refused, in AWS's sentence, or undefined where it is allowed.
+   * @param caller an access key, or a service and the resource it acts for
+   */
+  denial(caller: string | ServiceCaller, needs: Need[]): Promise<string | undefined> {
+    return this.ask({ ask: 'denial', caller, needs });
+  }
+
+  /** Every permission that was asked for since `permit`, once. */
+  accesses(): Promise<Access[]> {
+    return this.ask({ ask: 'accesses' });
   }
 
   /** What has passed through each queue since the start, by queue name. */

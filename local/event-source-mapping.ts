@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
   type Message,
   type MessageAttributeValue,
   ReceiveMessageCommand,
@@ -35,14 +36,17 @@ const PAYLOAD_BYTES = 6 * 1024 * 1024;
 
 /** Polls a queue and invokes a function with batches of its messages, as Lambda's event source mapping does. */
 export class EventSourceMapping {
-  private readonly definition: MappingDefinition;
-  private readonly target: LocalFunction;
+  readonly definition: MappingDefinition;
+  readonly target: LocalFunction;
   private readonly sqs: SQSClient;
   private readonly report: (problem: string) => void;
   private pollers: Promise<void>[] = [];
   private stopping = false;
 
-  /** @param report called with what goes wrong outside the function: a receive or a delete that fails */
+  /**
+   * @param sqs makes its calls with the function's credentials, as Lambda does
+   * @param report called with what goes wrong outside the function: a receive or a delete that fails
+   */
   constructor(
     definition: MappingDefinition,
     target: LocalFunction,
@@ -53,6 +57,27 @@ export class EventSourceMapping {
     this.target = target;
     this.sqs = sqs;
     this.report = report;
+  }
+
+  /**
+   * Asks the queue for its terms, as Lambda does when a mapping is made.
+   * @throws Error where messages would come back while the function may still be at work
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+   */
+  async checkQueue(): Promise<void> {
+    const { Attributes } = await this.sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: this.definition.queueUrl,
+        AttributeNames: ['VisibilityTimeout'],
+      }),
+    );
+    const visibility = Number(Attributes?.VisibilityTimeout);
+    const { timeoutSeconds } = this.target.definition;
+    if (visibility < timeoutSeconds) {
+      throw new Error(
+        `Queue visibility timeout: ${visibility} seconds is less than Function timeout: ${timeoutSeconds} seconds`,
+      );
+    }
   }
 
   start(): void {

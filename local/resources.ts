@@ -16,16 +16,14 @@ import {
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   SetQueueAttributesCommand,
-  type SQSClient,
+  SQSClient,
 } from '@aws-sdk/client-sqs';
+import type { Permissions } from './access.ts';
+import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
 import { EventSourceMapping } from './event-source-mapping.ts';
+import { compilePolicy } from './iam-policy.ts';
 import { type FunctionEvents, LocalFunction } from './lambda-runtime.ts';
 import type { Json, Standing } from './template.ts';
-
-export const REGION = 'us-east-1';
-/** fauxqs knows this account only. */
-export const ACCOUNT = '000000000000';
-export const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 
 /** What the resources of one stack share. */
 export interface Deployment {
@@ -37,11 +35,26 @@ export interface Deployment {
   sqs: SQSClient;
   dynamodb: DynamoDBClient;
   functions: Map<string, LocalFunction>;
-  mappings: EventSourceMapping[];
+  mappings: Map<string, EventSourceMapping>;
+  /** By ARN. */
+  roles: Map<string, Role>;
+  managedPolicies: Map<string, object>;
+  keyPolicies: Permissions['keyPolicies'];
+  /** Functions with the ARNs of their roles. */
+  callers: { functionName: string; roleArn: string }[];
+  /** To be closed at the end. */
+  clients: { destroy(): void }[];
   queueUrls: Map<string, string>;
   onProblem(problem: string): void;
 }
+/** What a role may do: policy documents of its own, and ARNs of managed ones. */
+export interface Role {
+  name: string;
+  policies: object[];
+  managedPolicyArns: string[];
+}
 type Properties = Record<string, Json>;
+
 type Bring = (id: string, properties: Properties, to: Deployment) => Promise<Standing | NotRun>;
 /** In place of a resource that cannot be had on this machine. */
 export class NotRun {
@@ -53,6 +66,12 @@ export class NotRun {
 
 /** The types that run here. */
 export const BRING: Record<string, Bring> = {
+  'AWS::IAM::Role': bringRole,
+  'AWS::IAM::Policy': bringPolicy,
+  'AWS::IAM::ManagedPolicy': bringManagedPolicy,
+  'AWS::SNS::TopicPolicy': bringTopicPolicy,
+  'AWS::SQS::QueuePolicy': bringQueuePolicy,
+  'AWS::KMS::Key': bringKey,
   'AWS::SNS::Topic': bringTopic,
   'AWS::SQS::Queue': bringQueue,
   'AWS::SNS::Subscription': bringSubscription,
@@ -72,16 +91,98 @@ const asStrings = (values: Record<string, unknown>): Record<string, string> =>
 const physicalName = (id: string, given: string | undefined, to: Deployment): string =>
   given ?? `${to.name}-${id}`;
 
+/** Says of which resource a policy is that cannot be evaluated. */
+function checkPolicy(id: string, document: Json, kind: Parameters<typeof compilePolicy>[1]): object {
+  try {
+    compilePolicy(document, kind);
+    return document;
+  } catch (error) {
+    throw new Error(`${id}: ${(error as Error).message}`);
+  }
+}
+
+async function bringRole(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  const name = physicalName(id, properties.RoleName, to);
+  const Arn = `arn:aws:iam::${ACCOUNT}:role${properties.Path ?? '/'}${name}`;
+  to.roles.set(Arn, {
+    name,
+    policies: (properties.Policies ?? []).map(({ PolicyDocument }: Json) =>
+      checkPolicy(id, PolicyDocument, 'identity'),
+    ),
+    managedPolicyArns: properties.ManagedPolicyArns ?? [],
+  });
+  return { ref: name, attributes: { Arn, RoleId: id } };
+}
+
+/** The roles that a policy says it belongs to. Users and groups of the template run nothing here. */
+function rolesOf(id: string, { Roles = [] }: Properties, to: Deployment): Role[] {
+  return Roles.map((name: string) => {
+    const role = [...to.roles.values()].find((each) => each.name === name);
+    if (!role) throw new Error(`${id}: no role ${name} in this stack`);
+    return role;
+  });
+}
+
+async function bringPolicy(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  const document = checkPolicy(id, properties.PolicyDocument, 'identity');
+  for (const role of rolesOf(id, properties, to)) role.policies.push(document);
+  return { ref: id, attributes: { Id: id } };
+}
+
+async function bringManagedPolicy(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  const name = physicalName(id, properties.ManagedPolicyName, to);
+  const arn = `arn:aws:iam::${ACCOUNT}:policy${properties.Path ?? '/'}${name}`;
+  to.managedPolicies.set(arn, checkPolicy(id, properties.PolicyDocument, 'identity'));
+  for (const role of rolesOf(id, properties, to)) role.managedPolicyArns.push(arn);
+  return { ref: arn, attributes: { PolicyArn: arn } };
+}
+
+/** Encrypts nothing here, but its policy says who may use what it would encrypt. */
+async function bringKey(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  const Arn = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`;
+  // Without a policy of its own a key is the account's.
+  // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+  const accounts = {
+    Effect: 'Allow',
+    Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
+    Action: 'kms:*',
+    Resource: '*',
+  };
+  to.keyPolicies[Arn] = checkPolicy(id, properties.KeyPolicy ?? { Statement: accounts }, 'resource');
+  return { ref: id, attributes: { Arn, KeyId: id } };
+}
+
+/** ARN of the key that encrypts a queue or topic, which may be named by its ID; empty without one. */
+function keyOf({ KmsMasterKeyId = '' }: Properties, to: Deployment): string {
+  return Object.keys(to.keyPolicies).find((arn) => arn.endsWith(`:key/${KmsMasterKeyId}`)) ?? KmsMasterKeyId;
+}
+
+async function bringTopicPolicy(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  const AttributeValue = JSON.stringify(checkPolicy(id, properties.PolicyDocument, 'resource'));
+  for (const TopicArn of properties.Topics) {
+    await to.sns.send(new SetTopicAttributesCommand({ TopicArn, AttributeName: 'Policy', AttributeValue }));
+  }
+  return { ref: id, attributes: { Id: id } };
+}
+
+async function bringQueuePolicy(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  const Policy = JSON.stringify(checkPolicy(id, properties.PolicyDocument, 'resource'));
+  for (const QueueUrl of properties.Queues) {
+    await to.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy } }));
+  }
+  return { ref: id, attributes: { Id: id } };
+}
+
 async function bringTopic(id: string, properties: Properties, to: Deployment): Promise<Standing> {
   const { TopicName, FifoTopic, ContentBasedDeduplication, DisplayName } = properties;
   const Name = physicalName(id, TopicName, to) + (FifoTopic && !TopicName ? '.fifo' : '');
   const { TopicArn = '' } = await to.sns.send(
     new CreateTopicCommand({ Name, Attributes: asStrings({ FifoTopic, ContentBasedDeduplication }) }),
   );
-  if (DisplayName) {
-    await to.sns.send(
-      new SetTopicAttributesCommand({ TopicArn, AttributeName: 'DisplayName', AttributeValue: DisplayName }),
-    );
+  // A kept topic loses what the template no longer says.
+  const attributes = { DisplayName: DisplayName ?? '', KmsMasterKeyId: keyOf(properties, to), Policy: '' };
+  for (const [AttributeName, AttributeValue] of Object.entries(attributes)) {
+    await to.sns.send(new SetTopicAttributesCommand({ TopicArn, AttributeName, AttributeValue }));
   }
   return { ref: TopicArn, attributes: { TopicArn, TopicName: Name } };
 }
@@ -115,6 +216,9 @@ async function bringQueue(id: string, properties: Properties, to: Deployment): P
       return { QueueUrl };
     });
   const QueueUrl = url.QueueUrl ?? '';
+  // A kept queue loses what the template no longer says.
+  const KmsMasterKeyId = keyOf(properties, to);
+  await to.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { KmsMasterKeyId, Policy: '' } }));
   const { Attributes } = await to.sqs.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
   );
@@ -172,8 +276,13 @@ async function bringTable(id: string, properties: Properties, to: Deployment): P
   return { ref: TableName, attributes: { Arn: `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${TableName}` } };
 }
 
+/** The access key that tells a function's calls from those of others. No function's name has a colon. */
+export const functionKeyId = (functionName: string): string => `function:${functionName}`;
+
 async function bringFunction(id: string, properties: Properties, to: Deployment): Promise<Standing> {
   const functionName = physicalName(id, properties.FunctionName, to);
+  const roleArn = String(properties.Role);
+  if (!to.roles.has(roleArn)) throw new Error(`${id}: no role ${roleArn} in this stack`);
   const functionArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${functionName}`;
   const key = String(properties.Code?.S3Key ?? '');
   const codeDirectory = to.assets.get(key.replace(/\.zip$/, ''));
@@ -208,12 +317,13 @@ async function bringFunction(id: string, properties: Properties, to: Deployment)
       AWS_LAMBDA_LOG_STREAM_NAME: 'local',
       AWS_LAMBDA_LOG_FORMAT: String(properties.LoggingConfig?.LogFormat ?? 'Text'),
       AWS_LAMBDA_LOG_LEVEL: String(properties.LoggingConfig?.ApplicationLogLevel ?? 'INFO'),
-      AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+      AWS_ACCESS_KEY_ID: functionKeyId(functionName),
       AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
       AWS_ENDPOINT_URL: to.endpoint,
       TZ: ':UTC',
     },
   };
+  to.callers.push({ functionName, roleArn });
   to.functions.set(functionName, new LocalFunction(definition, to.events));
   return { ref: functionName, attributes: { Arn: functionArn } };
 }
@@ -238,7 +348,15 @@ async function bringMapping(id: string, properties: Properties, to: Deployment):
         JSON.parse(each.Pattern),
       ),
     };
-    to.mappings.push(new EventSourceMapping(definition, target, to.sqs, to.onProblem));
+    // Lambda polls with the function's role.
+    // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    const sqs = new SQSClient({
+      endpoint: to.endpoint,
+      region: REGION,
+      credentials: { ...CREDENTIALS, accessKeyId: functionKeyId(functionName) },
+    });
+    to.clients.push(sqs);
+    to.mappings.set(id, new EventSourceMapping(definition, target, sqs, to.onProblem));
   }
   return { ref: id, attributes: { Id: id } };
 }

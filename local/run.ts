@@ -3,9 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type { Access } from './access.ts';
+import { CREDENTIALS, REGION } from './account.ts';
 import { Emulators } from './emulators.ts';
 import { Metrics } from './metrics.ts';
-import { CREDENTIALS, REGION } from './resources.ts';
 import { LocalStack } from './stack.ts';
 import { readAssembly } from './template.ts';
 
@@ -38,7 +39,7 @@ export interface QueueDepth {
 export class LocalRun {
   readonly stack: LocalStack;
   readonly metrics: Metrics;
-  /** What went wrong outside the handlers, a line each; refused connections are among them. */
+  /** What went wrong outside the handlers, a line each; refused connections and denied calls are among them. */
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
   readonly client: { endpoint: string; region: string; credentials: typeof CREDENTIALS };
@@ -58,10 +59,12 @@ export class LocalRun {
     const emulators = await Emulators.start(
       { port: options.port, ...(options.stateDirectory && { stateDirectory: options.stateDirectory }) },
       (host) => problems.push(leftMachine('an emulator', host)),
+      (sentence) => problems.push(sentence),
     );
     try {
       const stack = await LocalStack.deploy(synthesized, {
         endpoint: emulators.endpoint,
+        access: emulators,
         events: {
           log(functionName, line) {
             metrics.ingest(line);
@@ -106,6 +109,11 @@ export class LocalRun {
 
   consume(): void {
     this.stack.start();
+  }
+
+  /** The permissions that were asked for since the stack stood, each once, and whether they were there. */
+  accesses(): Promise<Access[]> {
+    return this.emulators.accesses();
   }
 
   /** Messages that reached a queue since the start, by queue URL; those that SQS itself moved there do not count. */

@@ -2,19 +2,17 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Permissions } from './access.ts';
+import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
 import type { StackDescription } from './cloudformation.ts';
+import type { Emulators } from './emulators.ts';
+import type { EventSourceMapping } from './event-source-mapping.ts';
 import type { FunctionEvents, LocalFunction } from './lambda-runtime.ts';
-import { ACCOUNT, BRING, CREDENTIALS, type Deployment, NotRun, REGION } from './resources.ts';
+import { BRING, type Deployment, functionKeyId, NotRun } from './resources.ts';
 import { deploymentOrder, type Resource, type Standing, type SynthesizedStack, Values } from './template.ts';
 
 /** Types that stand in the template for AWS alone, and why each is not run here. */
 const NOT_RUN: Record<string, string> = {
-  'AWS::IAM::Role': 'permissions are not evaluated',
-  'AWS::IAM::Policy': 'permissions are not evaluated',
-  'AWS::IAM::ManagedPolicy': 'permissions are not evaluated',
-  'AWS::SNS::TopicPolicy': 'permissions are not evaluated',
-  'AWS::SQS::QueuePolicy': 'permissions are not evaluated',
-  'AWS::KMS::Key': 'nothing is encrypted',
   'AWS::KMS::Alias': 'nothing is encrypted',
   'AWS::Logs::LogGroup': 'logs go to a file',
   'AWS::CloudWatch::Alarm': 'no alarm is evaluated',
@@ -27,6 +25,8 @@ const NOT_RUN: Record<string, string> = {
 /** What the local run needs of the outside. */
 export interface LocalStackOptions {
   endpoint: string;
+  /** Holds every call against the policies of the stack. */
+  access: Pick<Emulators, 'permit' | 'denial'>;
   events: FunctionEvents;
   /** Called with what goes wrong outside the functions. */
   onProblem(problem: string): void;
@@ -52,16 +52,22 @@ export class LocalStack {
    */
   static async deploy(stack: SynthesizedStack, options: LocalStackOptions): Promise<LocalStack> {
     const client = { endpoint: options.endpoint, region: REGION, credentials: CREDENTIALS };
+    const [sns, sqs, dynamodb] = [new SNSClient(client), new SQSClient(client), new DynamoDBClient(client)];
     const deployment: Deployment = {
       ...options,
       name: stack.name,
       assets: stack.assets,
-      sns: new SNSClient(client),
-      sqs: new SQSClient(client),
-      dynamodb: new DynamoDBClient(client),
+      sns,
+      sqs,
+      dynamodb,
+      clients: [sns, sqs, dynamodb],
       functions: new Map(),
-      mappings: [],
+      mappings: new Map(),
       queueUrls: new Map(),
+      roles: new Map(),
+      managedPolicies: new Map(),
+      keyPolicies: {},
+      callers: [],
     };
     const { Resources: resources } = stack.template;
     refuseUnknownTypes(resources);
@@ -88,6 +94,10 @@ export class LocalStack {
         values.standing.set(logicalId, placeholder(logicalId, resource.Type));
       } else values.standing.set(logicalId, standing);
     }
+    await options.access.permit(permissionsOf(deployment));
+    for (const [logicalId, mapping] of deployment.mappings) {
+      await checkMapping(logicalId, mapping, options.access);
+    }
     const description: StackDescription = {
       name: stack.name,
       id,
@@ -111,16 +121,63 @@ export class LocalStack {
 
   /** Starts the event source mappings: from here on messages are consumed. */
   start(): void {
-    for (const mapping of this.deployment.mappings) mapping.start();
+    for (const mapping of this.deployment.mappings.values()) mapping.start();
   }
 
   /** Ends the mappings, then the functions, then the connections. */
   async stop(): Promise<void> {
-    const { mappings, functions, sns, sqs, dynamodb } = this.deployment;
-    await Promise.all(mappings.map((mapping) => mapping.stop()));
+    const { mappings, functions, clients } = this.deployment;
+    await Promise.all([...mappings.values()].map((mapping) => mapping.stop()));
     await Promise.all([...functions.values()].map((each) => each.stop()));
-    for (const client of [sns, sqs, dynamodb]) client.destroy();
+    for (const client of clients) client.destroy();
   }
+}
+
+/** What each function may do by the policies of its role. */
+function permissionsOf({ callers, roles, managedPolicies, keyPolicies }: Deployment): Permissions {
+  return {
+    keyPolicies,
+    callers: callers.map(({ functionName, roleArn }) => {
+      const { name = '', policies = [], managedPolicyArns = [] } = roles.get(roleArn) ?? {};
+      const managed = managedPolicyArns.map((arn) => {
+        const document = managedPolicies.get(arn);
+        if (!document)
+          throw new Error(
+            `role ${name}: the managed policy ${arn} is not in this stack, so nobody knows it here`,
+          );
+        return document;
+      });
+      return {
+        accessKeyId: functionKeyId(functionName),
+        arn: `arn:aws:sts::${ACCOUNT}:assumed-role/${name}/${functionName}`,
+        roleArn,
+        policies: [...policies, ...managed],
+      };
+    }),
+  };
+}
+
+/**
+ * Lambda makes no mapping whose function could not poll the queue.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ */
+async function checkMapping(
+  logicalId: string,
+  mapping: EventSourceMapping,
+  access: LocalStackOptions['access'],
+): Promise<void> {
+  const { definition, target } = mapping;
+  for (const action of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
+    const needs = [{ action: `sqs:${action}`, resource: definition.queueArn }];
+    const denial = await access.denial(functionKeyId(target.definition.functionName), needs);
+    if (denial)
+      throw new Error(
+        `${logicalId}: the execution role has no permission to call ${action} on SQS: ${denial}`,
+      );
+  }
+  await mapping.checkQueue().catch((error: Error) => {
+    throw new Error(`${logicalId}: ${error.message}`);
+  });
 }
 
 function refuseUnknownTypes(resources: Record<string, Resource>): void {

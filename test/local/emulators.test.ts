@@ -20,6 +20,7 @@ import {
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
+  SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -213,6 +214,21 @@ describe('SNS and SQS', () => {
     return { url: QueueUrl, arn: answer.Attributes?.QueueArn ?? '' };
   };
 
+  /** Gives a queue a policy under which SNS may put messages into it. */
+  const letTopicsIn = (QueueUrl: string) => {
+    const Statement = [
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'sns.amazonaws.com' },
+        Action: 'sqs:SendMessage',
+        Resource: '*',
+      },
+    ];
+    return sqs.send(
+      new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy: JSON.stringify({ Statement }) } }),
+    );
+  };
+
   test('the queue URL leads back to the endpoint, so that no client goes elsewhere', async () => {
     const { url } = await queue('urls');
 
@@ -221,6 +237,7 @@ describe('SNS and SQS', () => {
 
   test('what is published reaches a subscribed queue and is counted as sent and deleted', async () => {
     const { url, arn } = await queue('counted');
+    await letTopicsIn(url);
     const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'topic' }));
     await sns.send(
       new SubscribeCommand({

@@ -38,6 +38,19 @@ function assembly(resources: Record<string, object>, outputs: Record<string, obj
 const start = (directory: string) =>
   LocalRun.start({ assembly: directory, port: 0, logDirectory: path.join(directory, 'logs') });
 
+/** A role that may do the given on anything. */
+const role = (actions: string[]) => ({
+  Type: 'AWS::IAM::Role',
+  Properties: {
+    Policies: [
+      {
+        PolicyName: 'Inline',
+        PolicyDocument: { Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }] },
+      },
+    ],
+  },
+});
+
 const queue = { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeout: 30 } };
 
 test('a stack that has nothing to do with orders runs from its template alone', async () => {
@@ -52,6 +65,23 @@ test('a stack that has nothing to do with orders runs from its template alone', 
           RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Letters', 'Arn'] }, maxReceiveCount: 5 },
         },
       },
+      ReadingsPolicy: {
+        Type: 'AWS::SQS::QueuePolicy',
+        Properties: {
+          Queues: [{ Ref: 'Readings' }],
+          PolicyDocument: {
+            Statement: [
+              {
+                Effect: 'Allow',
+                Principal: { Service: 'sns.amazonaws.com' },
+                Action: 'sqs:SendMessage',
+                Resource: { 'Fn::GetAtt': ['Readings', 'Arn'] },
+                Condition: { ArnEquals: { 'aws:SourceArn': { Ref: 'Topic' } } },
+              },
+            ],
+          },
+        },
+      },
       Subscription: {
         Type: 'AWS::SNS::Subscription',
         Properties: {
@@ -64,7 +94,12 @@ test('a stack that has nothing to do with orders runs from its template alone', 
       },
       Worker: {
         Type: 'AWS::Lambda::Function',
-        Properties: { Handler: 'index.handler', Code: { S3Bucket: 'any', S3Key: 'code.zip' }, Timeout: 5 },
+        Properties: {
+          Handler: 'index.handler',
+          Code: { S3Bucket: 'any', S3Key: 'code.zip' },
+          Timeout: 5,
+          Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+        },
       },
       Messages: {
         Type: 'AWS::Lambda::EventSourceMapping',
@@ -74,7 +109,8 @@ test('a stack that has nothing to do with orders runs from its template alone', 
           BatchSize: 10,
         },
       },
-      Role: { Type: 'AWS::IAM::Role' },
+      Role: role(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes']),
+      Logs: { Type: 'AWS::Logs::LogGroup' },
     },
     { TopicArn: { Value: { Ref: 'Topic' } } },
   );
@@ -99,8 +135,10 @@ test('a stack that has nothing to do with orders runs from its template alone', 
   await run.stop();
 
   expect(isEmpty).toBe(true);
-  expect(fs.readFileSync(path.join(directory, 'logs', 'Telemetry-Worker.log'), 'utf8')).toBe('{"got":["21.5"]}\n');
-  expect(run.stack.notRun).toEqual(['1 × AWS::IAM::Role: permissions are not evaluated']);
+  expect(fs.readFileSync(path.join(directory, 'logs', 'Telemetry-Worker.log'), 'utf8')).toBe(
+    '{"got":["21.5"]}\n',
+  );
+  expect(run.stack.notRun).toEqual(['1 × AWS::Logs::LogGroup: logs go to a file']);
   expect(run.problems).toEqual([]);
 });
 
@@ -108,13 +146,21 @@ test('a type that is not known stops the start, naming its logical ID', async ()
   const directory = assembly({ Queue: queue, Bus: { Type: 'AWS::Events::EventBus' } });
 
   await expect(start(directory)).rejects.toThrow(
-    /^Bus is of type AWS::Events::EventBus, which the local run does not know \(known: AWS::SNS::Topic, /,
+    /^Bus is of type AWS::Events::EventBus, which the local run does not know \(known: .*AWS::SNS::Topic, /,
   );
 });
 
 test('a function whose bundle is not in the assembly stops the start, naming its logical ID', async () => {
   const directory = assembly({
-    Worker: { Type: 'AWS::Lambda::Function', Properties: { Handler: 'index.handler', Code: { S3Key: 'x.zip' } } },
+    Worker: {
+      Type: 'AWS::Lambda::Function',
+      Properties: {
+        Handler: 'index.handler',
+        Code: { S3Key: 'x.zip' },
+        Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+      },
+    },
+    Role: role([]),
   });
 
   await expect(start(directory)).rejects.toThrow('Worker: the assembly holds no asset for its code');
