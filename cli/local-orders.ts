@@ -1,5 +1,6 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { Alarms } from '../local/alarms.ts';
 import type { LocalRun } from '../local/run.ts';
 import { type Balance, balance, type ConsumerBooks, type Difference, readLedger } from './books.ts';
 import { initialStock } from './catalogue.ts';
@@ -33,6 +34,8 @@ export interface LocalOrdersOptions {
 export interface Summary extends Balance {
   readonly orders: number;
   readonly consumers: Record<string, ConsumerBooks>;
+  /** State of each alarm, by name. */
+  readonly alarms: Record<string, string>;
 }
 
 export interface LocalOrdersResult {
@@ -57,6 +60,9 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     await fillStock(clients.dynamodb, stack);
     const before = await readLedger(clients.dynamodb, stack);
     const lettersBefore = await deadLetters(run, stack);
+    // Before the first order: whether dead letters become more shows against what lies there already.
+    await run.cloudWatch.endMinute();
+    run.cloudWatch.followRealTime();
     run.consume();
 
     const messages = generateOrders({
@@ -99,10 +105,12 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const consumers = await countMessages(run, stack, lettersBefore);
     const differences = balance(messages, takes, consumers, before, after);
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
-    const summary = { orders: count, consumers, ...differences };
+    await run.cloudWatch.endMinute();
+    const { alarms } = run.cloudWatch;
+    const summary = { orders: count, consumers, alarms: alarms.states(), ...differences };
     return {
       summary,
-      report: reportOf(summary, metric(run, 'inventory', 'Backordered')),
+      report: `${reportOf(summary, metric(run, 'inventory', 'Backordered'))}\n\n${alarmLines(alarms)}`,
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {
@@ -191,6 +199,18 @@ ${table}
 
 The books do not balance:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
+}
+
+/** How many alarms are in which state, and those that are on with the article that their text names. */
+function alarmLines(alarms: Alarms): string {
+  const states = Object.entries(alarms.states());
+  const counts = Map.groupBy(states, ([, state]) => state);
+  const on = (counts.get('ALARM') ?? []).map(([name]) => {
+    const [article] = /\S+#\S+$/.exec(alarms.description(name) ?? '') ?? [];
+    return `\n  ${[name, article].filter(Boolean).join(': ')}`;
+  });
+  const summary = [...counts].sort().map(([state, of]) => `${of.length} in ${state}`);
+  return `Alarms: ${summary.join(', ')}${on.join('')}`;
 }
 
 function differenceLines(heading: string, differences: Difference[]): string {

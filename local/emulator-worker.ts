@@ -13,6 +13,7 @@ import { DynamoDbFault, LocalDynamoDb } from './dynamodb.ts';
 import { type Need, neededFor } from './iam-actions.ts';
 import { onRefused } from './loopback-only.ts';
 import { MessageMoveTasks } from './message-move-task.ts';
+import { MessagingMetrics } from './messaging-metrics.ts';
 import { deliverAsSns } from './sns-delivery.ts';
 
 export interface EmulatorOptions {
@@ -25,6 +26,7 @@ export interface EmulatorOptions {
 export type EmulatorRequest =
   | { id: number; ask: 'describe'; stacks: StackDescription[] }
   | { id: number; ask: 'counts' }
+  | { id: number; ask: 'sample' }
   | { id: number; ask: 'permit'; permissions: Permissions }
   | { id: number; ask: 'denial'; caller: string | ServiceCaller; needs: Need[] }
   | { id: number; ask: 'accesses' }
@@ -36,13 +38,6 @@ export type EmulatorMessage =
   | { event: 'denied'; sentence: string }
   | { event: 'answer'; id: number; value: unknown };
 
-/** Per queue name since the start, as CloudWatch counts them: a message that SQS itself moves to a dead-letter queue is not `sent` there. */
-export interface QueueCounts {
-  sent: number;
-  deleted: number;
-  movedToDeadLetterQueue: number;
-}
-
 const port = parentPort;
 if (!port) throw new Error('emulator-worker.ts runs as a worker thread');
 const say = (message: EmulatorMessage) => port.postMessage(message);
@@ -52,41 +47,22 @@ const options = workerData as EmulatorOptions;
 // fauxqs exports no way to set its stores' host, their persistence or a listener without listening on 0.0.0.0, so its
 // modules are loaded by file; the exact version is pinned in package.json because of this.
 const inside = (file: string) => import(new URL(file, import.meta.resolve('fauxqs')).href);
-const [{ SqsStore }, { SnsStore }, { S3Store }, { PersistenceManager }] = await Promise.all([
-  inside('./sqs/sqsStore.js'),
-  inside('./sns/snsStore.js'),
-  inside('./s3/s3Store.js'),
-  inside('./persistence.js'),
-]);
-
-interface SpyEvent {
-  service: string;
-  queueName?: string;
-  status: string;
-  messageId: string;
-}
-const counts = new Map<string, QueueCounts>();
-const moving = new Set<string>();
-function record({ service, queueName, status, messageId }: SpyEvent): void {
-  if (service !== 'sqs' || queueName === undefined) return;
-  let queue = counts.get(queueName);
-  if (!queue) {
-    queue = { sent: 0, deleted: 0, movedToDeadLetterQueue: 0 };
-    counts.set(queueName, queue);
-  }
-  if (status === 'consumed') queue.deleted += 1;
-  else if (status === 'dlq') {
-    queue.movedToDeadLetterQueue += 1;
-    moving.add(messageId);
-    moveTasks.noteMoved(messageId, queueName);
-  } else if (!moving.delete(messageId)) queue.sent += 1;
-}
+const [{ SqsStore, SqsQueue }, { SnsStore }, filters, { S3Store }, { PersistenceManager }] =
+  await Promise.all([
+    inside('./sqs/sqsStore.js'),
+    inside('./sns/snsStore.js'),
+    inside('./sns/filter.js'),
+    inside('./s3/s3Store.js'),
+    inside('./persistence.js'),
+  ]);
 
 const sqsStore = new SqsStore();
 const snsStore = new SnsStore();
 const s3Store = new S3Store();
 sqsStore.host = '';
-sqsStore.spy = { addMessage: record };
+const messaging = new MessagingMetrics({ sqsStore, snsStore, SqsQueue, ...filters }, (messageId, queueName) =>
+  moveTasks.noteMoved(messageId, queueName),
+);
 const persistence = options.stateDirectory
   ? new PersistenceManager(path.join(options.stateDirectory, 'sqs'))
   : undefined;
@@ -102,7 +78,12 @@ const access = new AccessControl(
   },
   (sentence) => say({ event: 'denied', sentence }),
 );
-deliverAsSns(snsStore, sqsStore, (caller, needs) => access.authorize(caller, needs));
+deliverAsSns(
+  snsStore,
+  sqsStore,
+  (caller, needs) => access.authorize(caller, needs),
+  (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
+);
 const fauxqs = buildApp({ logger: false, stores: { sqsStore, snsStore, s3Store } });
 fauxqs.addHook('preHandler', async (request, reply) => {
   const input = request.body as Record<string, string> | undefined;
@@ -229,7 +210,8 @@ async function stop(): Promise<void> {
 port.on('message', async (request: EmulatorRequest) => {
   let value: unknown;
   if (request.ask === 'describe') stacks = request.stacks;
-  if (request.ask === 'counts') value = Object.fromEntries(counts);
+  if (request.ask === 'counts') value = messaging.counts();
+  if (request.ask === 'sample') value = messaging.sample();
   if (request.ask === 'permit') access.permit(request.permissions);
   if (request.ask === 'denial') value = access.denial(request.caller, request.needs)?.message;
   if (request.ask === 'accesses') value = access.accesses();

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import type { Access, Permissions, ServiceCaller } from './access.ts';
 import type { StackDescription } from './cloudformation.ts';
-import type { EmulatorMessage, EmulatorOptions, EmulatorRequest, QueueCounts } from './emulator-worker.ts';
+import type { EmulatorMessage, EmulatorOptions, EmulatorRequest } from './emulator-worker.ts';
 import type { Need } from './iam-actions.ts';
+import type { MessagingSample, QueueCounts } from './messaging-metrics.ts';
 
 type Question = EmulatorRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
 
@@ -88,6 +89,11 @@ export class Emulators {
   /** What has passed through each queue since the start, by queue name. */
   counts(): Promise<Record<string, QueueCounts>> {
     return this.ask({ ask: 'counts' });
+  }
+
+  /** What every queue holds now, and what queues and topics have done since the start. */
+  sample(): Promise<MessagingSample> {
+    return this.ask({ ask: 'sample' });
   }
 
   /** Ends all connections, writes out kept state and ends the thread. */

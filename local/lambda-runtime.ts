@@ -21,18 +21,15 @@ export interface FunctionEvents {
   log(functionName: string, line: string): void;
   /** A connection that would have left this machine. */
   refused(functionName: string, host: string): void;
+  /** A value of a metric that Lambda keeps of a function; durations are in milliseconds. */
+  measured(functionName: string, metric: FunctionMetric, value: number): void;
 }
 
-/** What Lambda counts of a function. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html */
-export interface FunctionCounts {
-  invocations: number;
-  errors: number;
-  throttles: number;
-}
+/** https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html */
+type FunctionMetric = 'Invocations' | 'Errors' | 'Throttles' | 'Duration';
 
 /** A function that runs its bundle in worker threads, each one an execution environment as Lambda keeps them. */
 export class LocalFunction {
-  readonly counts: FunctionCounts = { invocations: 0, errors: 0, throttles: 0 };
   readonly definition: FunctionDefinition;
   private readonly events: FunctionEvents;
   private readonly idle: Environment[] = [];
@@ -52,18 +49,21 @@ export class LocalFunction {
     let environment = this.idle.pop();
     if (!environment) {
       if (reservedConcurrency !== undefined && this.all.size >= reservedConcurrency) {
-        this.counts.throttles += 1;
+        this.events.measured(functionName, 'Throttles', 1);
         return { ok: false, errorType: 'TooManyRequestsException', errorMessage: 'Rate Exceeded.' };
       }
       environment = new Environment(this.definition, this.events);
       this.all.add(environment);
     }
-    this.counts.invocations += 1;
+    const started = performance.now();
     const result = await environment.run(event);
+    this.events.measured(functionName, 'Invocations', 1);
+    this.events.measured(functionName, 'Duration', performance.now() - started);
+    this.events.measured(functionName, 'Errors', result.ok ? 0 : 1);
+    this.events.measured(functionName, 'Throttles', 0);
     if (environment.alive) this.idle.push(environment);
     else this.all.delete(environment);
     if (!result.ok) {
-      this.counts.errors += 1;
       this.events.log(functionName, JSON.stringify({ level: 'ERROR', type: 'platform.report', ...result }));
     }
     return result;

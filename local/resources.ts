@@ -20,6 +20,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Permissions } from './access.ts';
 import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
+import type { Alarms } from './alarms.ts';
 import { EventSourceMapping } from './event-source-mapping.ts';
 import { compilePolicy } from './iam-policy.ts';
 import { type FunctionEvents, LocalFunction } from './lambda-runtime.ts';
@@ -45,6 +46,7 @@ export interface Deployment {
   /** To be closed at the end. */
   clients: { destroy(): void }[];
   queueUrls: Map<string, string>;
+  alarms: Alarms;
   onProblem(problem: string): void;
 }
 /** What a role may do: policy documents of its own, and ARNs of managed ones. */
@@ -78,6 +80,8 @@ export const BRING: Record<string, Bring> = {
   'AWS::DynamoDB::Table': bringTable,
   'AWS::Lambda::Function': bringFunction,
   'AWS::Lambda::EventSourceMapping': bringMapping,
+  'AWS::CloudWatch::Alarm': bringAlarm,
+  'AWS::CloudWatch::CompositeAlarm': bringCompositeAlarm,
 };
 
 const asStrings = (values: Record<string, unknown>): Record<string, string> =>
@@ -359,4 +363,27 @@ async function bringMapping(id: string, properties: Properties, to: Deployment):
     to.mappings.set(id, new EventSourceMapping(definition, target, sqs, to.onProblem));
   }
   return { ref: id, attributes: { Id: id } };
+}
+
+async function bringAlarm(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  return standingAlarm(id, properties, to, (name) => to.alarms.addMetricAlarm(name, properties));
+}
+
+async function bringCompositeAlarm(id: string, properties: Properties, to: Deployment): Promise<Standing> {
+  return standingAlarm(id, properties, to, (name) => to.alarms.addCompositeAlarm(name, properties));
+}
+
+/** @param add makes the alarm and gives its ARN */
+function standingAlarm(
+  id: string,
+  { AlarmName }: Properties,
+  to: Deployment,
+  add: (name: string) => string,
+): Standing {
+  const name = physicalName(id, AlarmName, to);
+  try {
+    return { ref: name, attributes: { Arn: add(name) } };
+  } catch (error) {
+    throw new Error(`${id}: ${(error as Error).message}`);
+  }
 }

@@ -2,9 +2,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Access } from './access.ts';
 import { CREDENTIALS, REGION } from './account.ts';
+import { LocalCloudWatch } from './cloudwatch.ts';
 import { Emulators } from './emulators.ts';
 import { Metrics } from './metrics.ts';
 import { LocalStack } from './stack.ts';
@@ -39,6 +41,7 @@ export interface QueueDepth {
 export class LocalRun {
   readonly stack: LocalStack;
   readonly metrics: Metrics;
+  readonly cloudWatch: LocalCloudWatch;
   /** What went wrong outside the handlers, a line each; refused connections and denied calls are among them. */
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
@@ -46,6 +49,7 @@ export class LocalRun {
   private readonly emulators: Emulators;
   private readonly logs: FunctionLogs;
   private readonly sqs: SQSClient;
+  private readonly sns: SNSClient;
 
   /**
    * Starts the emulators and brings up the stack of the assembly. Messages are consumed from `consume` on.
@@ -71,6 +75,9 @@ export class LocalRun {
             logs.write(functionName, line);
           },
           refused: (functionName, host) => problems.push(leftMachine(functionName, host)),
+          measured(functionName, metric, value) {
+            metrics.add('AWS/Lambda', metric, { FunctionName: functionName }, value);
+          },
         },
         onProblem: (problem) => problems.push(problem),
       });
@@ -96,6 +103,14 @@ export class LocalRun {
     this.problems = problems;
     this.client = { endpoint: emulators.endpoint, region: REGION, credentials: CREDENTIALS };
     this.sqs = new SQSClient(this.client);
+    this.sns = new SNSClient(this.client);
+    this.cloudWatch = new LocalCloudWatch({
+      metrics,
+      alarms: stack.alarms,
+      emulators,
+      sns: this.sns,
+      onProblem: (problem) => problems.push(problem),
+    });
   }
 
   get endpoint(): LocalEndpoint {
@@ -162,8 +177,10 @@ export class LocalRun {
 
   /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves. */
   async stop(): Promise<void> {
+    await this.cloudWatch.stop();
     await this.stack.stop();
     this.sqs.destroy();
+    this.sns.destroy();
     await this.emulators.stop();
     this.logs.close();
   }

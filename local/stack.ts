@@ -4,6 +4,7 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Permissions } from './access.ts';
 import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
+import { Alarms } from './alarms.ts';
 import type { StackDescription } from './cloudformation.ts';
 import type { Emulators } from './emulators.ts';
 import type { EventSourceMapping } from './event-source-mapping.ts';
@@ -15,8 +16,6 @@ import { deploymentOrder, type Resource, type Standing, type SynthesizedStack, V
 const NOT_RUN: Record<string, string> = {
   'AWS::KMS::Alias': 'nothing is encrypted',
   'AWS::Logs::LogGroup': 'logs go to a file',
-  'AWS::CloudWatch::Alarm': 'no alarm is evaluated',
-  'AWS::CloudWatch::CompositeAlarm': 'no alarm is evaluated',
   'AWS::CloudWatch::Dashboard': 'nothing shows it',
   'AWS::XRay::ResourcePolicy': 'nothing is traced',
   'AWS::CDK::Metadata': 'it describes the CDK app',
@@ -68,6 +67,7 @@ export class LocalStack {
       managedPolicies: new Map(),
       keyPolicies: {},
       callers: [],
+      alarms: new Alarms(),
     };
     const { Resources: resources } = stack.template;
     refuseUnknownTypes(resources);
@@ -117,6 +117,10 @@ export class LocalStack {
   /** The functions by physical name. */
   get functions(): ReadonlyMap<string, LocalFunction> {
     return this.deployment.functions;
+  }
+
+  get alarms(): Alarms {
+    return this.deployment.alarms;
   }
 
   /** Starts the event source mappings: from here on messages are consumed. */

@@ -255,7 +255,12 @@ describe('SNS and SQS', () => {
     await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: Messages[0]?.ReceiptHandle }));
 
     expect(Messages.map((message) => message.Body)).toEqual(['hello']);
-    expect((await emulators.counts()).counted).toEqual({ sent: 1, deleted: 1, movedToDeadLetterQueue: 0 });
+    expect((await emulators.counts()).counted).toEqual({
+      sent: 1,
+      received: 1,
+      deleted: 1,
+      movedToDeadLetterQueue: 0,
+    });
   });
 
   test('a message that SQS moves to the dead-letter queue does not count as sent there', async () => {
@@ -273,7 +278,7 @@ describe('SNS and SQS', () => {
     await sqs.send(new ReceiveMessageCommand({ QueueUrl: url }));
 
     const counts = await emulators.counts();
-    expect(counts.moved).toEqual({ sent: 1, deleted: 0, movedToDeadLetterQueue: 1 });
+    expect(counts.moved).toEqual({ sent: 1, received: 1, deleted: 0, movedToDeadLetterQueue: 1 });
     expect(counts.letters?.sent ?? 0).toBe(0);
   });
 });

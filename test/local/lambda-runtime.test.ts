@@ -43,7 +43,7 @@ test('a warm environment is used again, and a second one is made only for an inv
 });
 
 test('an error of the handler is a result with its name and message, and the environment lives on', async () => {
-  const { target, lines } = localFunction(
+  const { target, lines, measured } = localFunction(
     `let calls = 0; export const handler = async () => { if (calls++ === 0) throw new TypeError('no good'); return calls }`,
   );
 
@@ -53,7 +53,7 @@ test('an error of the handler is a result with its name and message, and the env
 
   expect(failed).toEqual({ ok: false, errorType: 'TypeError', errorMessage: 'no good' });
   expect(next).toEqual({ ok: true, payload: 2 });
-  expect(target.counts).toEqual({ invocations: 2, errors: 1, throttles: 0 });
+  expect(measured).toEqual({ Invocations: 2, Errors: 1, Throttles: 0 });
   expect(lines.join()).toContain('no good');
 });
 
@@ -112,7 +112,7 @@ test('a bundle that cannot be loaded fails every invocation with its reason', as
 });
 
 test('beyond the reserved concurrency an invocation is throttled', async () => {
-  const { target } = localFunction(
+  const { target, measured } = localFunction(
     `export const handler = () => new Promise((done) => setTimeout(() => done('slow'), 50))`,
     { reservedConcurrency: 1 },
   );
@@ -124,7 +124,7 @@ test('beyond the reserved concurrency an invocation is throttled', async () => {
     { ok: true, payload: 'slow' },
     { ok: false, errorType: 'TooManyRequestsException' },
   ]);
-  expect(target.counts).toEqual({ invocations: 1, errors: 0, throttles: 1 });
+  expect(measured).toEqual({ Invocations: 1, Errors: 0, Throttles: 1 });
 });
 
 test('what the handler prints is there before its result is', async () => {

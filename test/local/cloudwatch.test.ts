@@ -1,0 +1,172 @@
+import type { SNSClient } from '@aws-sdk/client-sns';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Alarms } from '../../local/alarms.ts';
+import { LocalCloudWatch } from '../../local/cloudwatch.ts';
+import type { Emulators } from '../../local/emulators.ts';
+import type { MessagingSample, QueueSample } from '../../local/messaging-metrics.ts';
+import { Metrics, type Statistic } from '../../local/metrics.ts';
+
+const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
+const idle: QueueSample = {
+  name: 'work',
+  visible: 0,
+  inFlight: 0,
+  delayed: 0,
+  sent: 0,
+  received: 0,
+  deleted: 0,
+  movedToDeadLetterQueue: 0,
+};
+
+/** CloudWatch over queues and topics that hold what the test says. */
+function watched(denial?: string) {
+  const metrics = new Metrics();
+  const alarms = new Alarms();
+  const sample: MessagingSample = { queues: [], topics: [] };
+  const sent: object[] = [];
+  const problems: string[] = [];
+  const cloudWatch = new LocalCloudWatch({
+    metrics,
+    alarms,
+    emulators: {
+      sample: async () => structuredClone(sample),
+      denial: async () => denial,
+    } as unknown as Emulators,
+    sns: { send: async ({ input }: { input: object }) => sent.push(input) } as unknown as SNSClient,
+    onProblem: (problem) => problems.push(problem),
+  });
+  // So that metrics are kept for an hour.
+  alarms.addMetricAlarm('any', {
+    Namespace: 'AWS/SQS',
+    MetricName: 'NumberOfMessagesSent',
+    Dimensions: [{ Name: 'QueueName', Value: 'work' }],
+    Statistic: 'Sum',
+    Period: 60,
+    EvaluationPeriods: 1,
+    Threshold: 5,
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    AlarmActions: [TOPIC],
+  });
+  const last = (
+    statistic: Statistic,
+    name: string,
+    namespace = 'AWS/SQS',
+    dimensions: Record<string, string> = { QueueName: 'work' },
+  ) => metrics.statistic(statistic, namespace, name, dimensions, 1, 0);
+  return { cloudWatch, sample, sent, problems, last, alarms };
+}
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: Date.UTC(2026, 10, 11, 2, 45, 20) });
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe('a minute', () => {
+  test('has what a queue holds at its end, and what it did since the last one', async () => {
+    const { cloudWatch, sample, last } = watched();
+    sample.queues = [{ ...idle, visible: 3, inFlight: 2, delayed: 1, sent: 10, received: 8, deleted: 4 }];
+    await cloudWatch.endMinute();
+    sample.queues = [{ ...idle, visible: 4, sent: 13, received: 8, deleted: 9 }];
+
+    await cloudWatch.endMinute();
+
+    expect(last('Maximum', 'ApproximateNumberOfMessagesVisible')).toBe(4);
+    expect(last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(0);
+    expect(last('Maximum', 'ApproximateNumberOfMessagesDelayed')).toBe(0);
+    expect(last('Sum', 'NumberOfMessagesSent')).toBe(3);
+    expect(last('Sum', 'NumberOfMessagesReceived')).toBe(0);
+    expect(last('Sum', 'NumberOfMessagesDeleted')).toBe(5);
+  });
+
+  test('has what a topic did, and nothing of a topic that did nothing', async () => {
+    const { cloudWatch, sample, last } = watched();
+    const published = () => last('Sum', 'NumberOfMessagesPublished', 'AWS/SNS', { TopicName: 'orders' });
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 2 } }];
+    await cloudWatch.endMinute();
+    const first = published();
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 7 } }];
+    await cloudWatch.endMinute();
+    const second = published();
+
+    await cloudWatch.endMinute();
+
+    expect([first, second, published()]).toEqual([2, 5, undefined]);
+  });
+
+  test('makes messages older by a minute of its own clock, whatever the real one says', async () => {
+    const { cloudWatch, sample, last } = watched();
+    const age = async () => {
+      await cloudWatch.endMinute();
+      return last('Maximum', 'ApproximateAgeOfOldestMessage');
+    };
+    sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
+    const early = [await age(), await age(), await age()];
+    jest.advanceTimersByTime(5_000);
+    sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
+
+    const late = [await age(), await age()];
+
+    expect(early).toEqual([60, 120, 180]);
+    expect(late).toEqual([55, 115]);
+  });
+
+  test('of an empty queue has the age 0', async () => {
+    const { cloudWatch, sample, last } = watched();
+    sample.queues = [idle];
+
+    await cloudWatch.endMinute();
+
+    expect(last('Maximum', 'ApproximateAgeOfOldestMessage')).toBe(0);
+  });
+
+  test('publishes what alarms announce, on their topics', async () => {
+    const { cloudWatch, sample, sent } = watched();
+    sample.queues = [{ ...idle, sent: 5 }];
+
+    await cloudWatch.endMinute();
+
+    expect(sent).toEqual([
+      {
+        TopicArn: TOPIC,
+        Subject: 'ALARM: "any" in US East (N. Virginia)',
+        Message: expect.stringContaining('"StateChangeTime":"2026-11-11T02:46:00.000+0000"'),
+      },
+    ]);
+  });
+
+  test('reports a topic that does not let CloudWatch in, and publishes nothing there', async () => {
+    const { cloudWatch, sample, sent, problems } = watched('not authorized');
+    sample.queues = [{ ...idle, sent: 5 }];
+
+    await cloudWatch.endMinute();
+
+    expect(sent).toEqual([]);
+    expect(problems).toEqual([
+      'alarm notification "ALARM: "any" in US East (N. Virginia)" was refused: not authorized',
+    ]);
+  });
+});
+
+describe('real time', () => {
+  test('ends a minute when the machine clock does, again and again, until it is stopped', async () => {
+    const { cloudWatch, sample, last } = watched();
+    cloudWatch.followRealTime();
+    sample.queues = [{ ...idle, sent: 1 }];
+    await jest.advanceTimersByTimeAsync(39_999);
+    const before = last('Sum', 'NumberOfMessagesSent');
+
+    await jest.advanceTimersByTimeAsync(1);
+    const first = last('Sum', 'NumberOfMessagesSent');
+    sample.queues = [{ ...idle, sent: 4 }];
+    await jest.advanceTimersByTimeAsync(60_000);
+    const second = last('Sum', 'NumberOfMessagesSent');
+    await cloudWatch.stop();
+    sample.queues = [{ ...idle, sent: 9 }];
+    await jest.advanceTimersByTimeAsync(120_000);
+
+    expect([before, first, second, last('Sum', 'NumberOfMessagesSent')]).toEqual([undefined, 1, 3, 3]);
+  });
+});
