@@ -1,5 +1,7 @@
 // The AWS clients of the command line, all for one account, region and endpoint.
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -19,6 +21,8 @@ export interface Clients {
   readonly sqs: SQSClient;
   readonly dynamodb: DynamoDBClient;
   readonly cloudFormation: CloudFormationClient;
+  readonly cloudWatch: CloudWatchClient;
+  readonly cloudWatchLogs: CloudWatchLogsClient;
 }
 
 /** What a local stack takes for credentials; not a secret. */
@@ -31,5 +35,7 @@ export function createClients(options: ClientOptions): Clients {
     sqs: new SQSClient(options),
     dynamodb: new DynamoDBClient(options),
     cloudFormation: new CloudFormationClient(options),
+    cloudWatch: new CloudWatchClient(options),
+    cloudWatchLogs: new CloudWatchLogsClient(options),
   };
 }

@@ -9,6 +9,7 @@ import { type FileProblem, readOrderFile } from './order-file.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { type PublishResult, publishMessages } from './publisher.ts';
 import { addStackOptions, clientOptions, connect, type StackHandles, type StackOptions } from './stack.ts';
+import { count, format, table } from './table.ts';
 
 interface Options extends StackOptions {
   readonly count: number;
@@ -333,25 +334,15 @@ function printText({ selection, target, result, seconds, outcomes }: Report): vo
     ? describe(selection)
     : `${format(result.published)} of ${count(selection.messages.length, 'message')}`;
   console.log(`Published ${what} to ${target.stack?.name ?? target.topicArn} in ${seconds.toFixed(1)} s`);
-  if (outcomes) console.log(table(outcomes));
+  if (outcomes) console.log(outcomeTable(outcomes));
 }
 
-function table(outcomes: Map<string, Outcome>): string {
+function outcomeTable(outcomes: Map<string, Outcome>): string {
   const rows = Array.from(outcomes, ([name, { processed, refused, missing }]) => [
     name,
     ...[processed, refused.length, missing.length].map(format),
   ]);
-  const all = [['', 'processed', 'refused', 'missing'], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart((widths[column] ?? 0) + 2),
-        )
-        .join(''),
-    )
-    .join('\n');
+  return table([['', 'processed', 'refused', 'missing'], ...rows]);
 }
 
 function describe({
@@ -366,14 +357,6 @@ function describe({
     ...(poison > 0 ? [count(poison, 'poison message')] : []),
   ];
   return `${parts.join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;
-}
-
-function count(number: number, noun: string): string {
-  return `${format(number)} ${noun}${number === 1 ? '' : 's'}`;
-}
-
-function format(number: number): string {
-  return number.toLocaleString('en-US');
 }
 
 function wholeNumber(min: number, max: number) {

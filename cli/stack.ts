@@ -70,6 +70,29 @@ export async function connect(options: StackOptions): Promise<{ clients: Clients
   return { clients, stack: await findStack(clients.cloudFormation, name) };
 }
 
+/**
+ * The consumer that the user named.
+ * @throws Fault, wrong usage, with the names there are
+ */
+export function consumerOf({ name: stackName, consumers }: StackHandles, name: string): ConsumerHandles {
+  const found = consumers.find((each) => each.name === name);
+  if (found) return found;
+  const names = consumers.map((each) => each.name).join(', ');
+  throw wrongUsage(`No consumer "${name}" in ${stackName}: it has ${names}`);
+}
+
+/** A command for the same stack, as one types it: `npm run orders -- failed billing --local`. */
+export function commandFor(options: StackOptions, ...args: string[]): string {
+  const { stack, local, region, profile } = options;
+  const which = [
+    ...(local ? ['--local'] : []),
+    ...(stack === DEFAULT_STACK || local ? [] : ['--stack', stack]),
+    ...(region === undefined ? [] : ['--region', region]),
+    ...(profile === undefined ? [] : ['--profile', profile]),
+  ];
+  return ['npm run orders --', ...args, ...which].join(' ');
+}
+
 /** The settings of clients for AWS. */
 export function clientOptions({ region, profile }: Pick<StackOptions, 'region' | 'profile'>): ClientOptions {
   return { ...(region !== undefined && { region }), ...(profile !== undefined && { profile }) };
