@@ -3,15 +3,15 @@ import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-p
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Context, SQSBatchResponse, SQSEvent, SQSMessageAttributes, SQSRecord } from 'aws-lambda';
 import { fullJitter } from './backoff.ts';
 import { deadLetter } from './dead-letter.ts';
 import { PermanentError } from './permanent-error.ts';
 
 /** What a consumer does with one message; it knows nothing of queues. */
 export type MessageHandler<T> = {
-  /** Checks the JSON value of a body. Throws PermanentError for what is no such message. */
-  readonly parse: (value: unknown) => T;
+  /** Checks the JSON value of a body, beside the message's attributes. Throws PermanentError for what is no such message. */
+  readonly parse: (value: unknown, attributes: SQSMessageAttributes) => T;
   /** Returns what became of the message, for the log. Throws PermanentError, or any other error to try again. */
   readonly handle: (message: T) => Promise<string>;
   /** What the log may say of a body, known good or not: identifiers only. */
@@ -55,7 +55,7 @@ export function batchHandler<T>(
     try {
       const value = readBody(record.body);
       Object.assign(about, identify(value));
-      const outcome = await handle(parse(value));
+      const outcome = await handle(parse(value, record.messageAttributes));
       logger.info(outcome, about);
     } catch (thrown) {
       const error = asError(thrown);

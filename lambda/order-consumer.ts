@@ -1,10 +1,11 @@
 /** What makes a consumer of orders out of one function: the contract, the queue's settings, logs and metrics. */
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { SQSMessageAttributes } from 'aws-lambda';
 import { batchHandler } from './batch.ts';
 import { sqs } from './clients.ts';
 import { environment, environmentCount } from './environment.ts';
-import { checkOrder, ORDER_PLACED, type Order, SCHEMA_VERSION } from './order.ts';
+import { checkOrder, ORDER_PLACED, type Order, requiresShipping, SCHEMA_VERSION } from './order.ts';
 import { PermanentError } from './permanent-error.ts';
 
 /** What became of an order: recorded, recorded as waiting for stock, or known already. */
@@ -42,9 +43,12 @@ export function orderConsumer(handle: (order: Order, at: Date) => Promise<Outcom
 }
 
 /** The order that `value` is. Throws PermanentError, naming fields but no values, where it is none. */
-function parseOrder(value: unknown): Order {
+function parseOrder(value: unknown, attributes: SQSMessageAttributes): Order {
   const result = checkOrder(value);
-  if ('order' in result) return result.order;
+  if ('order' in result) {
+    checkShippingToldOf(result.order, attributes);
+    return result.order;
+  }
   if (isOfOtherVersion(value)) {
     throw new PermanentError(
       'UnknownVersion',
@@ -55,6 +59,22 @@ function parseOrder(value: unknown): Order {
     'SchemaViolation',
     result.problems.map(({ field, message }) => `${field} ${message}`).join('; '),
   );
+}
+
+/**
+ * Throws PermanentError for an order that ships although its attribute kept it from shipping, which would be billed and
+ * never sent. Only a message with the attribute `eventType` has been through the filters.
+ */
+function checkShippingToldOf(
+  order: Order,
+  { eventType, requiresShipping: told }: SQSMessageAttributes,
+): void {
+  if (eventType && requiresShipping(order) && told?.stringValue !== 'true') {
+    throw new PermanentError(
+      'AttributeMismatch',
+      'an item requires shipping, yet the message attribute requiresShipping was not "true"',
+    );
+  }
 }
 
 /** The orderId that `value` claims, if it looks like one. */

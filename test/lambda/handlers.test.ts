@@ -1,5 +1,6 @@
+import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { orderDigest } from '../../lambda/order.ts';
+import { messageAttributes, orderDigest } from '../../lambda/order.ts';
 import {
   conditionFailed,
   done,
@@ -63,8 +64,12 @@ beforeEach(async () => {
   dynamodb.answer = () => done;
 });
 
-async function deliver(consumer: keyof Handlers, order: object) {
-  await queue.send(JSON.stringify(order));
+async function deliver(
+  consumer: keyof Handlers,
+  order: object,
+  attributes: Record<string, MessageAttributeValue> = {},
+) {
+  await queue.send(JSON.stringify(order), attributes);
   const event = await queue.receive();
   return { event, answer: await handlers[consumer](event, lambdaContext()) };
 }
@@ -188,6 +193,40 @@ describe('any consumer of orders', () => {
       attempts: 1,
     });
     expect(dynamodb.requests).toEqual([]);
+  });
+
+  test.each([
+    ['"false"', { DataType: 'String', StringValue: 'false' }],
+    ['"TRUE"', { DataType: 'String', StringValue: 'TRUE' }],
+    ['missing', undefined],
+  ])(
+    'refuses an order that ships, when the attribute that should have told shipping is %s',
+    async (_, told) => {
+      const { requiresShipping: __, ...others } = messageAttributes(anOrder());
+      await deliver('billing', anOrder(), { ...others, ...(told && { requiresShipping: told }) });
+
+      const [letter] = await queue.deadLetters();
+      expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe('AttributeMismatch');
+      expect(letter?.MessageAttributes?.DeadLetterMessage?.StringValue).toBe(
+        'an item requires shipping, yet the message attribute requiresShipping was not "true"',
+      );
+      expect(dynamodb.requests).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['an order that ships, as its attributes say', anOrder(), messageAttributes(anOrder())],
+    [
+      'an order with nothing to ship, as its attributes say',
+      anOrder({ items: [anItem({ requiresShipping: false })] }),
+      messageAttributes(anOrder({ items: [anItem({ requiresShipping: false })] })),
+    ],
+    ['an order that did not come through the topic', anOrder(), {}],
+  ])('takes %s', async (_, order, attributes) => {
+    await deliver('billing', order, attributes);
+
+    expect(await queue.deadLetters()).toEqual([]);
+    expect(counted()).toEqual({ Processed: 1 });
   });
 
   test('says in its log which order it was, good or refused, and nothing personal', async () => {
