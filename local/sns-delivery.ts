@@ -69,9 +69,10 @@ export function deliverAsSns(
     return current;
   };
   sqs.getQueueByArn = (arn) => {
+    // A queue that has just taken a message in may look up its own dead-letter queue, for one that it hands out.
     if (!publishing || current?.endpoint !== arn) return getQueueByArn(arn);
     const { topicArn, attributes } = current;
-    // A queue that takes the message in may hand another one to a waiting receiver, and look up its dead-letter queue.
+    // The look at its policy looks the queue up again.
     current = undefined;
     const queue = reach(topicArn, arn);
     if (queue) {
