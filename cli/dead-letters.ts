@@ -1,59 +1,167 @@
-// Looks into a dead-letter queue and leaves everything there.
+// Goes round a dead-letter queue: every letter once, and what is not dealt with stays there.
 import {
   ChangeMessageVisibilityBatchCommand,
+  GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 
-/** How long a letter is hidden from others if the look is cut off before it gives the letters back. */
-const LOOK_SECONDS = 60;
-const BATCH = 10;
+/** What was found on the way round. */
+export interface Round {
+  /** Distinct letters that were received. */
+  readonly seen: number;
+  /**
+   * About how many more SQS counts: somebody else has received them, they are more than SQS has in flight at a time
+   * (120,000), or they have only just left.
+   */
+  readonly unseen: number;
+}
 
-/**
- * Shows `visit` each letter in the queue once, then makes all of them visible again; on an error too. Only ids are kept.
- * A letter that somebody else has received at the moment is not seen.
- */
-export async function lookAtDeadLetters(
+export interface RoundOptions {
+  /** Ends the round early; everything is given back all the same. */
+  readonly signal?: AbortSignal;
+  /** How long it takes to handle all letters, in seconds, if that is longer than to receive them. @default 0 */
+  readonly handlingSeconds?: number;
+  /** Called after each batch. `expected` is what SQS counts, which is not exact. */
+  readonly onProgress?: (progress: { seen: number; expected: number }) => void;
+}
+
+/** How long a letter is hidden from others if the round is cut off before it gives the letters back. */
+const LEAST_HIDDEN_SECONDS = 60;
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html */
+const MOST_HIDDEN_SECONDS = 43_200;
+/** Several times what it takes, so that no letter is back before the last one has been seen. */
+const SECONDS_A_LETTER = 0.02;
+const BATCH = 10;
+/** All of them have to find nothing before the queue counts as seen: on AWS a poll can come back empty although there are letters. */
+const POLLERS = 4;
+/** So many polls on end without a new letter are enough, even if SQS still counts letters: its count lags behind. */
+const MAX_BARREN_POLLS = 5;
+
+/** Shows `visit` each letter in the queue once, and leaves all of them there. */
+export function lookAtDeadLetters(
   sqs: SQSClient,
   queueUrl: string,
   visit: (letter: Message) => void,
-): Promise<void> {
-  const seen = new Map<string, string>();
-  try {
-    for (;;) {
-      const { Messages = [] } = await sqs.send(
-        new ReceiveMessageCommand({
-          QueueUrl: queueUrl,
-          MaxNumberOfMessages: BATCH,
-          VisibilityTimeout: LOOK_SECONDS,
-          // A long poll asks all servers of the queue, a short one only some, so only here does empty mean empty:
-          // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
-          WaitTimeSeconds: 1,
-          MessageAttributeNames: ['All'],
-          MessageSystemAttributeNames: ['All'],
-        }),
-      );
-      if (Messages.length === 0) return;
-      const letters = Messages.filter(({ MessageId = '' }) => !seen.has(MessageId));
-      for (const { MessageId = '', ReceiptHandle = '' } of Messages) seen.set(MessageId, ReceiptHandle);
-      // Nothing but letters seen before: the look takes longer than they stay hidden.
-      if (letters.length === 0) return;
-      letters.forEach(visit);
+  options: RoundOptions = {},
+): Promise<Round> {
+  const handle = async (letters: Message[]) => {
+    letters.forEach(visit);
+    return [];
+  };
+  return goRound(sqs, queueUrl, handle, options);
+}
+
+/**
+ * Hands each letter in the queue to `handle` once, in batches of up to ten, some of them at the same time. At the end, on an
+ * error too, all letters become visible again but those that `handle` returned: these are deleted already. Only IDs are
+ * kept. Of a group of a FIFO queue no more letters can be seen than SQS hands out at a time.
+ */
+export async function goRound(
+  sqs: SQSClient,
+  queueUrl: string,
+  handle: (letters: Message[]) => Promise<readonly Message[]>,
+  { signal, handlingSeconds = 0, onProgress }: RoundOptions = {},
+): Promise<Round> {
+  const before = await countLetters(sqs, queueUrl);
+  const expected = before.visible + before.hidden;
+  const hiddenSeconds = Math.min(
+    MOST_HIDDEN_SECONDS,
+    Math.ceil(LEAST_HIDDEN_SECONDS + expected * SECONDS_A_LETTER + handlingSeconds),
+  );
+  const seen = new Set<string>();
+  const held = new Map<string, string>();
+  let hasFailed = false;
+
+  const poll = async () => {
+    for (let barren = 0; barren < MAX_BARREN_POLLS && !hasFailed && !signal?.aborted; ) {
+      const letters = await receive(sqs, queueUrl, hiddenSeconds);
+      const unknown = letters.filter(({ MessageId = '' }) => !seen.has(MessageId));
+      for (const { MessageId = '', ReceiptHandle = '' } of letters) {
+        seen.add(MessageId);
+        held.set(MessageId, ReceiptHandle);
+      }
+      if (unknown.length > 0) {
+        barren = 0;
+        for (const { MessageId = '' } of await handle(unknown)) held.delete(MessageId);
+        onProgress?.({ seen: seen.size, expected: Math.max(expected, seen.size) });
+      } else if ((await countLetters(sqs, queueUrl)).visible === 0) return;
+      else barren++;
     }
-  } finally {
-    await giveBack(sqs, queueUrl, Array.from(seen.values()));
+  };
+  const polls = await Promise.allSettled(
+    Array.from({ length: POLLERS }, () =>
+      poll().catch((error) => {
+        hasFailed = true;
+        throw error;
+      }),
+    ),
+  );
+  const givenBack = await giveBack(sqs, queueUrl, Array.from(held.values()));
+  for (const result of [...polls, ...givenBack]) if (result.status === 'rejected') throw result.reason;
+  return { seen: seen.size, unseen: Math.max(0, expected - seen.size) };
+}
+
+/** How many letters SQS counts, about. Those that somebody has received are hidden. */
+export async function countLetters(
+  sqs: SQSClient,
+  queueUrl: string,
+): Promise<{ visible: number; hidden: number }> {
+  const { Attributes = {} } = await sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: queueUrl,
+      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+    }),
+  );
+  return {
+    visible: Number(Attributes.ApproximateNumberOfMessages),
+    hidden: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
+  };
+}
+
+async function receive(sqs: SQSClient, queueUrl: string, hiddenSeconds: number): Promise<Message[]> {
+  try {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: queueUrl,
+        MaxNumberOfMessages: BATCH,
+        VisibilityTimeout: hiddenSeconds,
+        // A long poll asks all servers of the queue, a short one only some:
+        // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+        WaitTimeSeconds: 1,
+        MessageAttributeNames: ['All'],
+        MessageSystemAttributeNames: ['All'],
+      }),
+    );
+    return Messages;
+  } catch (error) {
+    // As many are in flight as SQS allows: what is left cannot be seen in this round.
+    if (error instanceof Error && error.name === 'OverLimit') return [];
+    throw error;
   }
 }
 
-async function giveBack(sqs: SQSClient, queueUrl: string, handles: string[]): Promise<void> {
-  for (let start = 0; start < handles.length; start += BATCH) {
-    const entries = handles.slice(start, start + BATCH).map((ReceiptHandle, index) => ({
-      Id: String(index),
-      ReceiptHandle,
-      VisibilityTimeout: 0,
-    }));
-    // A letter whose entry fails comes back by itself when the time is over.
-    await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+/** A letter whose call or entry fails comes back by itself when its time is over. */
+async function giveBack(sqs: SQSClient, queueUrl: string, handles: string[]) {
+  const results: PromiseSettledResult<unknown>[] = [];
+  for (let start = 0; start < handles.length; start += BATCH * POLLERS) {
+    const chunks = Array.from({ length: POLLERS }, (_, index) =>
+      handles.slice(start + index * BATCH, start + (index + 1) * BATCH),
+    );
+    const given = await Promise.allSettled(
+      chunks
+        .filter((chunk) => chunk.length > 0)
+        .map((chunk) => {
+          const Entries = chunk.map((ReceiptHandle, index) => ({
+            Id: String(index),
+            ReceiptHandle,
+            VisibilityTimeout: 0,
+          }));
+          return sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+        }),
+    );
+    results.push(...given.filter(({ status }) => status === 'rejected'));
   }
+  return results;
 }
