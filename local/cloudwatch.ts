@@ -44,21 +44,14 @@ export class LocalCloudWatch {
 
   /** Ends the present minute: its datapoints are taken, alarms change their states, and announce it on their topics. */
   endMinute(): Promise<void> {
-    this.ending = this.ending.then(() => this.end());
+    // One that could not be ended is no reason to end none ever after.
+    this.ending = this.ending.catch(() => {}).then(() => this.end());
     return this.ending;
   }
 
   /** From here on minutes also end by the machine's own clock. */
   followRealTime(): void {
-    const { time } = this.now;
-    this.timer = setTimeout(
-      () => {
-        this.endMinute()
-          .catch((error: Error) => this.options.onProblem(`ending a minute: ${error.message}`))
-          .finally(() => this.timer && this.followRealTime());
-      },
-      Math.max(0, time + MINUTE - Date.now()),
-    ).unref();
+    this.endMinuteIn(this.untilNextMinute());
   }
 
   /** Lets a minute that is ending come to its end. */
@@ -70,6 +63,24 @@ export class LocalCloudWatch {
 
   private get now(): { real: number; time: number } {
     return this.turns.at(-1) as { real: number; time: number };
+  }
+
+  private endMinuteIn(milliseconds: number): void {
+    const next = async () => {
+      const pause = await this.endMinute().then(
+        () => this.untilNextMinute(),
+        (error: Error) => {
+          this.options.onProblem(`ending a minute: ${error.message}`);
+          return MINUTE;
+        },
+      );
+      if (this.timer) this.endMinuteIn(pause);
+    };
+    this.timer = setTimeout(() => void next(), milliseconds).unref();
+  }
+
+  private untilNextMinute(): number {
+    return Math.max(0, this.now.time + MINUTE - Date.now());
   }
 
   private async end(): Promise<void> {

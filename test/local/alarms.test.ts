@@ -168,6 +168,12 @@ describe('an alarm on one metric', () => {
     expect([stateAt(value), stateAt(value + 0.5)]).toEqual(['ALARM', 'OK']);
   });
 
+  test('keeps its state in silence only where missing data is to be ignored', () => {
+    expect(stateAfter('X - - - -', { TreatMissingData: 'ignore' })).toBe('ALARM');
+    expect(stateAfter('X - - - -', { TreatMissingData: 'missing' })).toBe('INSUFFICIENT_DATA');
+    expect(stateAfter('X - - - -', {})).toBe('INSUFFICIENT_DATA');
+  });
+
   test('looks at its own dimensions only', () => {
     const alarms = new Alarms();
     const metrics = new Metrics();

@@ -53,7 +53,7 @@ function watched(denial?: string) {
     namespace = 'AWS/SQS',
     dimensions: Record<string, string> = { QueueName: 'work' },
   ) => metrics.statistic(statistic, namespace, name, dimensions, 1, 0);
-  return { cloudWatch, sample, sent, problems, last, alarms };
+  return { cloudWatch, sample, sent, problems, last, metrics };
 }
 
 beforeEach(() => {
@@ -151,6 +151,20 @@ describe('a minute', () => {
 });
 
 describe('real time', () => {
+  test('goes on after a minute whose datapoints could not be taken, and reports it', async () => {
+    const { cloudWatch, sample, metrics, problems } = watched();
+    cloudWatch.followRealTime();
+    sample.queues = [{ ...idle, sent: (() => {}) as never }];
+    await jest.advanceTimersByTimeAsync(60_000);
+    sample.queues = [{ ...idle, sent: 2 }];
+
+    await jest.advanceTimersByTimeAsync(60_000);
+    await cloudWatch.stop();
+
+    expect(problems).toEqual([expect.stringMatching(/^ending a minute: .*could not be cloned/)]);
+    expect(metrics.sum('AWS/SQS', 'NumberOfMessagesSent', { QueueName: 'work' })).toBe(2);
+  });
+
   test('ends a minute when the machine clock does, again and again, until it is stopped', async () => {
     const { cloudWatch, sample, last } = watched();
     cloudWatch.followRealTime();

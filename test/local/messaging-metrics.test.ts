@@ -94,6 +94,9 @@ test('the oldest message counts while it is worked on, and no more once it was r
   expect(await sampleOf('old')).not.toHaveProperty('oldestSince');
   await send(url);
   const before = (await sampleOf('old'))?.oldestSince;
+  const busy = await queue('busy');
+  await send(busy);
+  await receive(busy);
 
   const seen: unknown[] = [];
   for (let receives = 1; receives <= 3; receives += 1) {
@@ -103,6 +106,7 @@ test('the oldest message counts while it is worked on, and no more once it was r
 
   expect(before).toEqual(expect.any(Number));
   expect(seen).toEqual([before, before, undefined]);
+  expect(await sampleOf('busy')).toMatchObject({ inFlight: 1, oldestSince: expect.any(Number) });
 });
 
 test('a message that SQS moves is not sent to the dead-letter queue, and is as old there as its stay', async () => {
