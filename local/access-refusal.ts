@@ -17,6 +17,8 @@ interface Names {
   query: string;
 }
 
+const JSON_SERVICES = ['dynamodb', 'sqs', 'monitoring'];
+
 /**
  * The answer to a call that is not let through, in the words of the service.
  * https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html
@@ -26,13 +28,13 @@ interface Names {
 export function refusalOf(error: unknown, service: string): Refusal {
   const { message } = error as Error;
   const { status, json, query } = namesOf(error, service);
-  if (service === 'dynamodb' || service === 'sqs') {
+  if (JSON_SERVICES.includes(service)) {
     return {
       status: service === 'dynamodb' ? 400 : status,
       headers: {
         'content-type': 'application/x-amz-json-1.0',
-        // Clients that knew SQS's older protocol still read its error codes, from here.
-        ...(service === 'sqs' && { 'x-amzn-query-error': `${query};Sender` }),
+        // Clients that knew an older protocol of SQS or CloudWatch still read its error codes, from here.
+        ...(service !== 'dynamodb' && { 'x-amzn-query-error': `${query};Sender` }),
       },
       body: JSON.stringify({ __type: `com.amazon.coral.service#${json}`, message }),
     };

@@ -18,11 +18,26 @@ interface Announcement {
 interface Alarm {
   name: string;
   arn: string;
+  type: AlarmStatus['type'];
   properties: Record<string, Json>;
   state: AlarmState;
-  /** When it took its state, in CloudWatch's form. */
+  /** When it took its state, in CloudWatch's form, and why; empty before the first change. */
   since: string;
+  reason: string;
 }
+
+/** An alarm as it stands. */
+export interface AlarmStatus {
+  name: string;
+  arn: string;
+  type: 'MetricAlarm' | 'CompositeAlarm';
+  description: string | undefined;
+  state: AlarmState;
+  reason: string;
+  /** In milliseconds since the epoch; undefined before the first change of state. */
+  since: number | undefined;
+}
+
 type Verdict = { state: AlarmState | undefined; reason: string; more: object };
 
 const REGION_NAME = 'US East (N. Virginia)';
@@ -56,7 +71,7 @@ export class Alarms {
    */
   addMetricAlarm(name: string, properties: Record<string, Json>): string {
     const watch = new MetricAlarm(properties);
-    const alarm = this.add(name, properties);
+    const alarm = this.add(name, 'MetricAlarm', properties);
     this.onMetrics.push({ alarm, watch });
     return alarm.arn;
   }
@@ -74,7 +89,7 @@ export class Alarms {
     }
     const rule = parseRule(properties.AlarmRule);
     for (const each of rule.alarms) this.find(each);
-    const alarm = this.add(name, properties);
+    const alarm = this.add(name, 'CompositeAlarm', properties);
     this.composites.push({ alarm, rule });
     return alarm.arn;
   }
@@ -82,6 +97,19 @@ export class Alarms {
   /** State by name. */
   states(): Record<string, AlarmState> {
     return Object.fromEntries([...this.all].map(([name, { state }]) => [name, state]));
+  }
+
+  /** Each of them as it stands. */
+  list(): AlarmStatus[] {
+    return [...this.all.values()].map(({ name, arn, type, properties, state, reason, since }) => ({
+      name,
+      arn,
+      type,
+      description: properties.AlarmDescription,
+      state,
+      reason,
+      since: since ? Date.parse(since.replace('+0000', 'Z')) : undefined,
+    }));
   }
 
   /** The text that the template gives an alarm, if any. */
@@ -106,7 +134,7 @@ export class Alarms {
     const settle = (alarm: Alarm, { state, reason, more }: Verdict): void => {
       if (state === undefined || state === alarm.state) return;
       const old = alarm.state;
-      Object.assign(alarm, { state, since: time });
+      Object.assign(alarm, { state, reason, since: time });
       changed.add(alarm);
       announcements.push(...announce(alarm, old, reason, more));
     };
@@ -131,7 +159,7 @@ export class Alarms {
     return announcements;
   }
 
-  private add(name: string, properties: Record<string, Json>): Alarm {
+  private add(name: string, type: Alarm['type'], properties: Record<string, Json>): Alarm {
     for (const list of ACTIONS) {
       for (const action of properties[list] ?? []) {
         if (!/^arn:[^:]+:sns:/.test(action)) {
@@ -140,7 +168,15 @@ export class Alarms {
       }
     }
     const arn = `arn:aws:cloudwatch:${REGION}:${ACCOUNT}:alarm:${name}`;
-    const alarm: Alarm = { name, arn, properties, state: 'INSUFFICIENT_DATA', since: '' };
+    const alarm: Alarm = {
+      name,
+      arn,
+      type,
+      properties,
+      state: 'INSUFFICIENT_DATA',
+      since: '',
+      reason: '',
+    };
     this.all.set(name, alarm);
     return alarm;
   }

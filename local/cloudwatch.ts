@@ -123,8 +123,13 @@ export class LocalCloudWatch {
     }
   }
 
+  /** What this clock shows at the end of the last whole minute, in milliseconds since the epoch. */
+  get lastMinute(): number {
+    return this.now.time;
+  }
+
   /** The time that this clock showed at a real moment; what was there before it started is as old as it really is. */
-  private timeOf(real: number): number {
+  timeOf(real: number): number {
     const turn = this.turns.findLast((each) => each.real < real);
     if (!turn) return Math.min(real, this.turns[0]?.time ?? real);
     return turn.time + Math.min(MINUTE, real - turn.real);

@@ -9,12 +9,14 @@ import { buildApp } from 'fauxqs';
 import { AccessControl, type Permissions, type ServiceCaller, UnknownAccessKey } from './access.ts';
 import { type Refusal, refusalOf } from './access-refusal.ts';
 import { describeStacks, type StackDescription } from './cloudformation.ts';
+import type { JsonAnswer } from './cloudwatch-api.ts';
 import { DynamoDbFault, LocalDynamoDb } from './dynamodb.ts';
 import { type Need, neededFor } from './iam-actions.ts';
 import { onRefused } from './loopback-only.ts';
 import { MessageMoveTasks } from './message-move-task.ts';
 import { MessagingMetrics } from './messaging-metrics.ts';
 import { deliverAsSns } from './sns-delivery.ts';
+import type { Json } from './template.ts';
 
 export interface EmulatorOptions {
   /** 0 takes a free one. */
@@ -30,12 +32,14 @@ export type EmulatorRequest =
   | { id: number; ask: 'permit'; permissions: Permissions }
   | { id: number; ask: 'denial'; caller: string | ServiceCaller; needs: Need[] }
   | { id: number; ask: 'accesses' }
+  | { id: number; ask: 'answered'; question: number; answer: JsonAnswer }
   | { id: number; ask: 'stop' };
 export type EmulatorMessage =
   | { event: 'listening'; port: number }
   | { event: 'failed'; code: string; message: string }
   | { event: 'refused'; host: string }
   | { event: 'denied'; sentence: string }
+  | { event: 'question'; question: number; operation: string; input: Json }
   | { event: 'answer'; id: number; value: unknown };
 
 const port = parentPort;
@@ -100,6 +104,9 @@ await fauxqs.ready();
 
 const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
 let stacks: StackDescription[] = [];
+/** Requests to CloudWatch that the main thread has not answered yet. */
+const questions = new Map<number, (answer: JsonAnswer) => void>();
+let asked = 0;
 
 /** Who signed a request, and for what: Credential=key/date/region/service/aws4_request. */
 function signatureOf(request: http.IncomingMessage) {
@@ -164,17 +171,42 @@ async function answerCloudFormation(
   response.end(xml);
 }
 
+/** Metrics and alarms are the main thread's: it is asked, and what it answers is passed on. */
+async function answerCloudWatch(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  const operation = operationOf(request) ?? '';
+  const input = JSON.parse(await bodyOf(request));
+  const refusal = check(request, operation, input);
+  if (refusal) return answerRefusal(refusal, response);
+  const answer = await new Promise<JsonAnswer>((resolve) => {
+    questions.set(++asked, resolve);
+    say({ event: 'question', question: asked, operation, input });
+  });
+  const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-requestid': randomUUID() };
+  if ('result' in answer) {
+    response.writeHead(200, headers).end(JSON.stringify(answer.result));
+    return;
+  }
+  const { code, message } = answer;
+  response.writeHead(400, { ...headers, 'x-amzn-query-error': `${code};Sender` });
+  response.end(JSON.stringify({ __type: `com.amazonaws.cloudwatch#${code}`, message }));
+}
+
 function answerRefusal({ status, headers, body }: Refusal, response: http.ServerResponse): void {
   response.writeHead(status, { ...headers, 'x-amzn-requestid': randomUUID() });
   response.end(body);
 }
 
+const ANSWERS: Record<string, typeof answerDynamoDb> = {
+  dynamodb: answerDynamoDb,
+  cloudformation: answerCloudFormation,
+  monitoring: answerCloudWatch,
+};
+
 const server = http.createServer((request, response) => {
   const { service } = signatureOf(request);
-  if (service !== 'dynamodb' && service !== 'cloudformation') return fauxqs.routing(request, response);
-  const answered =
-    service === 'dynamodb' ? answerDynamoDb(request, response) : answerCloudFormation(request, response);
-  answered.catch((error: Error) => {
+  const answer = ANSWERS[service];
+  if (!answer) return fauxqs.routing(request, response);
+  answer(request, response).catch((error: Error) => {
     // A client that went away mid-request (a timed out function) has nobody left to answer.
     if (request.destroyed && !request.complete) return;
     if (!response.headersSent) response.writeHead(500, { 'content-type': 'application/x-amz-json-1.0' });
@@ -214,6 +246,10 @@ port.on('message', async (request: EmulatorRequest) => {
   if (request.ask === 'sample') value = messaging.sample();
   if (request.ask === 'permit') access.permit(request.permissions);
   if (request.ask === 'denial') value = access.denial(request.caller, request.needs)?.message;
+  if (request.ask === 'answered') {
+    questions.get(request.question)?.(request.answer);
+    questions.delete(request.question);
+  }
   if (request.ask === 'accesses') value = access.accesses();
   if (request.ask === 'stop') await stop();
   say({ event: 'answer', id: request.id, value });

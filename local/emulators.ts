@@ -1,9 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type { Access, Permissions, ServiceCaller } from './access.ts';
 import type { StackDescription } from './cloudformation.ts';
+import type { JsonAnswer } from './cloudwatch-api.ts';
 import type { EmulatorMessage, EmulatorOptions, EmulatorRequest } from './emulator-worker.ts';
 import type { Need } from './iam-actions.ts';
 import type { MessagingSample, QueueCounts } from './messaging-metrics.ts';
+import type { Json } from './template.ts';
 
 type Question = EmulatorRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
 
@@ -17,6 +19,10 @@ export class Emulators {
     { resolve: (value: never) => void; reject: (error: Error) => void }
   >();
   private nextId = 0;
+  private cloudWatch: (operation: string, input: Json) => JsonAnswer = () => ({
+    code: 'ServiceUnavailable',
+    message: 'the stack does not stand yet',
+  });
 
   private constructor(
     worker: Worker,
@@ -29,6 +35,11 @@ export class Emulators {
     worker.on('message', (message: EmulatorMessage) => {
       if (message.event === 'refused') onRefused(message.host);
       if (message.event === 'denied') onDenied(message.sentence);
+      if (message.event === 'question') {
+        const { question, operation, input } = message;
+        // Who stops the emulators now gets no answer any more.
+        this.ask({ ask: 'answered', question, answer: this.cloudWatch(operation, input) }).catch(() => {});
+      }
       if (message.event !== 'answer') return;
       this.waiting.get(message.id)?.resolve(message.value as never);
       this.waiting.delete(message.id);
@@ -84,6 +95,11 @@ export class Emulators {
   /** Every permission that was asked for since `permit`, once. */
   accesses(): Promise<Access[]> {
     return this.ask({ ask: 'accesses' });
+  }
+
+  /** From here on what is asked of CloudWatch is answered by `answer`. */
+  answerCloudWatch(answer: (operation: string, input: Json) => JsonAnswer): void {
+    this.cloudWatch = answer;
   }
 
   /** What has passed through each queue since the start, by queue name. */

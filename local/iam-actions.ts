@@ -145,6 +145,8 @@ const SERVICES: Record<string, Record<string, Reader>> = {
     ListTables: onAnything('dynamodb'),
   },
   cloudformation: { DescribeStacks: stack },
+  // CloudWatch, by the name that its requests are signed for.
+  monitoring: each('DescribeAlarms GetMetricData', onAnything('cloudwatch')),
   // Asking who one is takes no permission.
   sts: { GetCallerIdentity: () => [] },
 };

@@ -7,6 +7,7 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Access } from './access.ts';
 import { CREDENTIALS, REGION } from './account.ts';
 import { LocalCloudWatch } from './cloudwatch.ts';
+import { answerCloudWatch } from './cloudwatch-api.ts';
 import { Emulators } from './emulators.ts';
 import { Metrics } from './metrics.ts';
 import { LocalStack } from './stack.ts';
@@ -111,6 +112,8 @@ export class LocalRun {
       sns: this.sns,
       onProblem: (problem) => problems.push(problem),
     });
+    const watched = { metrics, alarms: stack.alarms, clock: this.cloudWatch };
+    emulators.answerCloudWatch((operation, input) => answerCloudWatch(operation, input, watched));
   }
 
   get endpoint(): LocalEndpoint {
