@@ -4,7 +4,7 @@ import type { Need } from './iam-actions.ts';
 import { compilePolicy, evaluate, type Policy, type PolicyRequest, type Principal } from './iam-policy.ts';
 
 /** Somebody with credentials of their own, and the policies of their role. */
-export interface Caller {
+interface Caller {
   accessKeyId: string;
   /** As AWS names them in an error: `arn:aws:sts::…:assumed-role/<role>/<function>`. */
   arn: string;

@@ -60,11 +60,10 @@ export class EventSourceMapping {
   }
 
   /**
-   * Asks the queue for its terms, as Lambda does when a mapping is made.
-   * @throws Error where messages would come back while the function may still be at work
+   * Asks the queue for its terms, as Lambda does when a mapping is made, and says why it would make none.
    * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
    */
-  async checkQueue(): Promise<void> {
+  async problemWithQueue(): Promise<string | undefined> {
     const { Attributes } = await this.sqs.send(
       new GetQueueAttributesCommand({
         QueueUrl: this.definition.queueUrl,
@@ -73,11 +72,10 @@ export class EventSourceMapping {
     );
     const visibility = Number(Attributes?.VisibilityTimeout);
     const { timeoutSeconds } = this.target.definition;
-    if (visibility < timeoutSeconds) {
-      throw new Error(
-        `Queue visibility timeout: ${visibility} seconds is less than Function timeout: ${timeoutSeconds} seconds`,
-      );
-    }
+    // Messages would come back while the function may still be at work.
+    return visibility < timeoutSeconds
+      ? `Queue visibility timeout: ${visibility} seconds is less than Function timeout: ${timeoutSeconds} seconds`
+      : undefined;
   }
 
   start(): void {

@@ -43,7 +43,7 @@ const CONDITION_KEYS = [
   // Only CloudWatch Logs gives it, which does not run here.
   'kms:EncryptionContext:aws:logs:arn',
 ] as const;
-export type ConditionKey = (typeof CONDITION_KEYS)[number];
+type ConditionKey = (typeof CONDITION_KEYS)[number];
 
 /** Tells of a value whether it is what the policy asks for. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html */
 const OPERATORS: Readonly<Record<string, (expected: string) => Test<string>>> = {

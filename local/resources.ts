@@ -50,7 +50,7 @@ export interface Deployment {
   onProblem(problem: string): void;
 }
 /** What a role may do: policy documents of its own, and ARNs of managed ones. */
-export interface Role {
+interface Role {
   name: string;
   policies: object[];
   managedPolicyArns: string[];

@@ -29,7 +29,12 @@ const queueArn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
 const tableArn = (name: string) => `arn:aws:dynamodb:us-east-1:000000000000:table/${name}`;
 const topicArn = 'arn:aws:sns:us-east-1:000000000000:orders';
 
-type Clients = ReturnType<typeof clients>;
+interface Clients {
+  sqs: SQSClient;
+  sns: SNSClient;
+  dynamodb: DynamoDBClient;
+  cloudFormation: CloudFormationClient;
+}
 const made: Clients[] = [];
 const denied: string[] = [];
 let emulators: Emulators;
@@ -39,7 +44,7 @@ let queues = 0;
 let name: string;
 let QueueUrl: string;
 
-function clients(accessKeyId: string) {
+function clients(accessKeyId: string): Clients {
   const settings = {
     endpoint: emulators.endpoint,
     region: 'us-east-1',

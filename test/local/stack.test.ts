@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { readAssembly } from '../../local/template.ts';
@@ -166,11 +166,122 @@ test('a function whose bundle is not in the assembly stops the start, naming its
   await expect(start(directory)).rejects.toThrow('Worker: the assembly holds no asset for its code');
 });
 
+describe('what a function may do', () => {
+  const on = (...Action: string[]) => ({ Statement: [{ Effect: 'Allow', Action, Resource: '*' }] });
+  const [receive, remove, look] = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
+  /** A function that is fed from a queue, with its role. */
+  const fed = (Role: object, { timeout = 5, more = {} } = {}) =>
+    assembly({
+      Queue: queue,
+      Role,
+      Worker: {
+        Type: 'AWS::Lambda::Function',
+        Properties: {
+          Handler: 'index.handler',
+          Code: { S3Key: 'code.zip' },
+          Timeout: timeout,
+          Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+        },
+      },
+      Messages: {
+        Type: 'AWS::Lambda::EventSourceMapping',
+        Properties: {
+          EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+          FunctionName: { Ref: 'Worker' },
+        },
+      },
+      ...more,
+    });
+
+  test('comes from its role, from policies that name the role, and from managed ones either way', async () => {
+    const directory = fed(
+      {
+        Type: 'AWS::IAM::Role',
+        Properties: { ManagedPolicyArns: [{ Ref: 'Named' }] },
+      },
+      {
+        more: {
+          Named: { Type: 'AWS::IAM::ManagedPolicy', Properties: { PolicyDocument: on(receive) } },
+          Naming: {
+            Type: 'AWS::IAM::ManagedPolicy',
+            Properties: { PolicyDocument: on(remove), Roles: [{ Ref: 'Role' }] },
+          },
+          Policy: {
+            Type: 'AWS::IAM::Policy',
+            Properties: { PolicyDocument: on(look), Roles: [{ Ref: 'Role' }] },
+          },
+        },
+      },
+    );
+
+    const run = await start(directory);
+    const accesses = await run.accesses();
+    await run.stop();
+
+    expect(accesses).toEqual([
+      {
+        caller: 'arn:aws:sts::000000000000:assumed-role/Telemetry-Role/Telemetry-Worker',
+        action: 'sqs:GetQueueAttributes',
+        resource: 'arn:aws:sqs:us-east-1:000000000000:Telemetry-Queue',
+        allowed: true,
+      },
+    ]);
+  });
+
+  test.each([receive, remove, look])('without %s it is given no messages', async (lacking = '') => {
+    const granted = [receive, remove, look].filter((action) => action !== lacking);
+
+    await expect(start(fed(role(granted as string[])))).rejects.toThrow(
+      `Messages: the execution role has no permission to call ${lacking.slice('sqs:'.length)} on SQS: ` +
+        'User: arn:aws:sts::000000000000:assumed-role/Telemetry-Role/Telemetry-Worker is not authorized to perform: ' +
+        `${lacking} on resource: arn:aws:sqs:us-east-1:000000000000:Telemetry-Queue`,
+    );
+  });
+
+  test('is no matter where the queue would give messages back while it works', async () => {
+    await expect(start(fed(role(['sqs:*']), { timeout: 31 }))).rejects.toThrow(
+      'Messages: Queue visibility timeout: 30 seconds is less than Function timeout: 31 seconds',
+    );
+  });
+
+  test('cannot be known from a managed policy of AWS, which is named', async () => {
+    const arn = 'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole';
+    const Role = { Type: 'AWS::IAM::Role', Properties: { ManagedPolicyArns: [arn] } };
+
+    await expect(start(fed(Role))).rejects.toThrow(
+      `role Telemetry-Role: the managed policy ${arn} is not in this stack`,
+    );
+  });
+
+  test('cannot be known with a condition that the evaluation does not know', async () => {
+    const Statement = { ...on(receive).Statement[0], Condition: { IpAddress: { 'aws:SourceIp': '::1' } } };
+    const Role = {
+      Type: 'AWS::IAM::Role',
+      Properties: { Policies: [{ PolicyName: 'Inline', PolicyDocument: { Statement } }] },
+    };
+
+    await expect(start(fed(Role))).rejects.toThrow(
+      'Role: the condition operator IpAddress is not known here; known are StringEquals, ',
+    );
+  });
+});
+
 test('a kept state takes up the settings of a changed template', async () => {
   const stateDirectory = path.join(root, 'state');
   const options = (seconds: number) => ({
     assembly: assembly({
       Queue: { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeout: seconds } },
+      ...(seconds === 30 && {
+        Policy: {
+          Type: 'AWS::SQS::QueuePolicy',
+          Properties: {
+            Queues: [{ Ref: 'Queue' }],
+            PolicyDocument: {
+              Statement: { Effect: 'Allow', Principal: '*', Action: 'sqs:*', Resource: '*' },
+            },
+          },
+        },
+      }),
       Table: {
         Type: 'AWS::DynamoDB::Table',
         Properties: {
@@ -191,13 +302,13 @@ test('a kept state takes up the settings of a changed template', async () => {
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({
       QueueUrl: `${run.endpoint.endpoint}/000000000000/Telemetry-Queue`,
-      AttributeNames: ['VisibilityTimeout'],
+      AttributeNames: ['VisibilityTimeout', 'Policy'],
     }),
   );
   sqs.destroy();
   await run.stop();
 
-  expect(Attributes).toEqual({ VisibilityTimeout: '60' });
+  expect(Attributes).toEqual({ VisibilityTimeout: '60', Policy: '' });
 });
 
 test('a folder without a cloud assembly is named', () => {
