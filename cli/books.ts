@@ -9,6 +9,8 @@ import type { StackHandles } from './stack.ts';
 export interface Ledger {
   /** Consumer → orderId → digest of the order that was recorded. */
   records: Map<string, Map<string, string>>;
+  /** Consumer → orderId → the whole record, to be compared with a later look at it. */
+  contents: Map<string, Map<string, string>>;
   /** SKU → pieces that can still be reserved. */
   stock: Map<string, number>;
   /** SKU → pieces reserved by all orders. */
@@ -42,9 +44,10 @@ export interface Balance {
  * Reads every table of the stack. A table keyed by orderId holds its consumer's records, one keyed by sku the stock.
  */
 export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles): Promise<Ledger> {
-  const ledger: Ledger = { records: new Map(), stock: new Map(), reserved: new Map() };
+  const ledger: Ledger = { records: new Map(), contents: new Map(), stock: new Map(), reserved: new Map() };
   for (const { name, tables } of stack.consumers) {
     const records = new Map<string, string>();
+    const contents = new Map<string, string>();
     for (const TableName of Object.values(tables)) {
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
       const key = Table?.KeySchema?.[0]?.AttributeName;
@@ -56,6 +59,7 @@ export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles):
           if (key === 'sku') ledger.stock.set(item.sku, item.available);
           if (key !== 'orderId') continue;
           records.set(item.orderId, item.orderDigest);
+          contents.set(item.orderId, JSON.stringify(item));
           if (item.status !== 'RESERVED') continue;
           for (const { sku, quantity } of item.lines) {
             ledger.reserved.set(sku, (ledger.reserved.get(sku) ?? 0) + quantity);
@@ -64,6 +68,7 @@ export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles):
       }
     }
     ledger.records.set(name, records);
+    ledger.contents.set(name, contents);
   }
   return ledger;
 }
@@ -118,16 +123,7 @@ export function balance(
     compare(consumer, 'processed', records.size - earlier.size, books.processed);
   }
 
-  for (const [sku, available] of before.stock) {
-    const reserved = (after.reserved.get(sku) ?? 0) - (before.reserved.get(sku) ?? 0);
-    const left = after.stock.get(sku);
-    if (left === available - reserved && left >= 0) continue;
-    unexpected.push({
-      consumer: 'inventory',
-      sku,
-      problem: `${left} left of ${available} with ${reserved} reserved in this run`,
-    });
-  }
+  unexpected.push(...stockDifferences(before, after));
   return { missing, unexpected };
 
   function compare(consumer: string, what: string, expected: number, actual: number): void {
@@ -135,4 +131,20 @@ export function balance(
     if (actual < expected) missing.push(difference);
     if (actual > expected) unexpected.push(difference);
   }
+}
+
+/** SKUs of which there is not left what was there before without what was reserved since. */
+export function stockDifferences(before: Ledger, after: Ledger): Difference[] {
+  const differences: Difference[] = [];
+  for (const [sku, available] of before.stock) {
+    const reserved = (after.reserved.get(sku) ?? 0) - (before.reserved.get(sku) ?? 0);
+    const left = after.stock.get(sku);
+    if (left === available - reserved && left >= 0) continue;
+    differences.push({
+      consumer: 'inventory',
+      sku,
+      problem: `${left} left of ${available} with ${reserved} reserved in this run`,
+    });
+  }
+  return differences;
 }

@@ -12,7 +12,7 @@ export const POISON_KINDS = [
   'zero-quantity',
   'conflict',
 ] as const;
-type PoisonKind = (typeof POISON_KINDS)[number];
+export type PoisonKind = (typeof POISON_KINDS)[number];
 
 /** A message of a test run. */
 export interface TestMessage {

@@ -119,7 +119,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
 }
 
 /** Gives every article its stock, but leaves alone what a kept state already holds. */
-async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): Promise<void> {
+export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): Promise<void> {
   const TableName = stack.consumers.map(({ tables }) => tables.stock).find((name) => name !== undefined);
   for (const [sku, available] of initialStock()) {
     await dynamodb
@@ -213,7 +213,7 @@ function alarmLines(alarms: Alarms): string {
   return `Alarms: ${summary.join(', ')}${on.join('')}`;
 }
 
-function differenceLines(heading: string, differences: Difference[]): string {
+export function differenceLines(heading: string, differences: Difference[]): string {
   const lines = differences
     .slice(0, SHOWN_DIFFERENCES)
     .map(({ consumer, orderId, sku, problem }) =>

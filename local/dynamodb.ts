@@ -1,4 +1,5 @@
 // DynamoDB for the local run: dynalite's store and operations, called in-process, and what dynalite lacks on top of them.
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Json as JsonValue } from './template.ts';
 
@@ -108,6 +109,9 @@ const TRANSACTION = { Put: 'PutItem', Update: 'UpdateItem', Delete: 'DeleteItem'
 export class LocalDynamoDb {
   private readonly store: Store;
   private readonly gate = new Gate();
+  /** Where the old items of a transaction lie while its writes are done, so that a process that is killed leaves no half. */
+  private readonly journal: string | undefined;
+  private readonly recovered: Promise<void>;
 
   /** @param path folder in which the tables survive; in memory without it */
   constructor(path?: string) {
@@ -117,6 +121,8 @@ export class LocalDynamoDb {
       updateTableMs: 0,
       ...(path && { path }),
     });
+    this.journal = path && `${path}-transaction.json`;
+    this.recovered = this.undoUnfinished();
   }
 
   close(): Promise<void> {
@@ -128,6 +134,7 @@ export class LocalDynamoDb {
    * @throws DynamoDbFault what DynamoDB would answer with an error status
    */
   async call(operation: string, input: Json): Promise<Json> {
+    await this.recovered;
     if (operation === 'TransactWriteItems') return this.gate.run(true, () => this.transactWrite(input));
     if (!actions.has(operation)) {
       throw fault('UnknownOperationException', `${operation} is not part of the local DynamoDB`);
@@ -195,6 +202,19 @@ export class LocalDynamoDb {
     });
     if (reasons.some((reason) => reason.Code !== 'None')) throw cancelled(reasons);
 
+    this.note(steps.map(({ data }, index) => ({ data, old: olds[index] })));
+    try {
+      await this.apply(steps, olds);
+    } finally {
+      if (this.journal) fs.rmSync(this.journal);
+    }
+    return {};
+  }
+
+  private async apply(
+    steps: { kind: string | undefined; operation: string; data: Json }[],
+    olds: (Item | undefined)[],
+  ): Promise<void> {
     for (const [index, step] of steps.entries()) {
       if (step.kind === 'ConditionCheck') continue;
       try {
@@ -210,7 +230,22 @@ export class LocalDynamoDb {
         );
       }
     }
-    return {};
+  }
+
+  private note(undo: { data: Json; old: Item | undefined }[]): void {
+    if (!this.journal) return;
+    // Under its name only when it is whole: before that nothing is written to a table.
+    fs.writeFileSync(`${this.journal}.part`, JSON.stringify(undo));
+    fs.renameSync(`${this.journal}.part`, this.journal);
+  }
+
+  /** A transaction that nobody has heard the end of did not happen. */
+  private async undoUnfinished(): Promise<void> {
+    if (!this.journal || !fs.existsSync(this.journal)) return;
+    for (const { data, old } of JSON.parse(fs.readFileSync(this.journal, 'utf8'))) {
+      await this.restore(data, old);
+    }
+    fs.rmSync(this.journal);
   }
 
   private check(operation: string, input: Json): Json {

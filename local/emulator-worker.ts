@@ -11,10 +11,14 @@ import { type Refusal, refusalOf } from './access-refusal.ts';
 import { describeStacks, type StackDescription } from './cloudformation.ts';
 import type { JsonAnswer } from './cloudwatch-api.ts';
 import { DynamoDbFault, LocalDynamoDb } from './dynamodb.ts';
+import { type FaultPlan, Faults } from './faults.ts';
+import { FaultyServices } from './faulty-services.ts';
 import { type Need, neededFor } from './iam-actions.ts';
+import { keepMessages } from './kept-messages.ts';
 import { onRefused } from './loopback-only.ts';
 import { MessageMoveTasks } from './message-move-task.ts';
 import { MessagingMetrics } from './messaging-metrics.ts';
+import { scaleQueueTime } from './queue-time.ts';
 import { deliverAsSns } from './sns-delivery.ts';
 import type { Json } from './template.ts';
 
@@ -23,6 +27,10 @@ export interface EmulatorOptions {
   port: number;
   /** Folder in which queues, topics and tables survive; in memory without it. */
   stateDirectory?: string;
+  /** How much faster than on AWS visibility timeouts and delays pass. @default 1 */
+  timeScale?: number;
+  /** What goes wrong. @default nothing */
+  faults?: FaultPlan;
 }
 /** What the main thread asks; `id` comes back with the answer. */
 export type EmulatorRequest =
@@ -70,11 +78,8 @@ const messaging = new MessagingMetrics({ sqsStore, snsStore, SqsQueue, ...filter
 const persistence = options.stateDirectory
   ? new PersistenceManager(path.join(options.stateDirectory, 'sqs'))
   : undefined;
-if (persistence) {
-  persistence.loadSqsAndSns(sqsStore, snsStore);
-  sqsStore.persistence = persistence;
-  snsStore.persistence = persistence;
-}
+if (persistence) keepMessages(persistence, SqsQueue, sqsStore, snsStore);
+if (options.timeScale) scaleQueueTime(SqsQueue, SqsStore, options.timeScale);
 const access = new AccessControl(
   (arn) => {
     const { attributes } = sqsStore.getQueueByArn(arn) ?? snsStore.getTopic(arn) ?? {};
@@ -99,6 +104,8 @@ fauxqs.addHook('preHandler', async (request, reply) => {
 fauxqs.addHook('preHandler', async (request) => {
   if (String(request.headers['x-amz-target']).endsWith('.GetQueueAttributes')) sqsStore.processAllTimers();
 });
+const faults = options.faults && new Faults(options.faults, 'services');
+const services = new FaultyServices(faults, fauxqs, SqsQueue, SqsStore);
 const moveTasks = new MessageMoveTasks(fauxqs, sqsStore);
 await fauxqs.ready();
 
@@ -146,7 +153,7 @@ async function answerDynamoDb(request: http.IncomingMessage, response: http.Serv
   let status = 200;
   let answer: unknown;
   try {
-    answer = await dynamodb.call(operation, input);
+    answer = await services.dynamodb(operation, input, () => dynamodb.call(operation, input));
   } catch (error) {
     if (!(error instanceof DynamoDbFault)) throw error;
     status = error.statusCode;

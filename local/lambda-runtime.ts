@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
+import type { Faults, InvocationFault } from './faults.ts';
 import type { EnvironmentMessage, EnvironmentOptions, InvocationRequest } from './lambda-worker.ts';
 
 /** A function as the template describes it. */
@@ -32,12 +33,15 @@ type FunctionMetric = 'Invocations' | 'Errors' | 'Throttles' | 'Duration';
 export class LocalFunction {
   readonly definition: FunctionDefinition;
   private readonly events: FunctionEvents;
+  private readonly faults: Faults | undefined;
   private readonly idle: Environment[] = [];
   private readonly all = new Set<Environment>();
 
-  constructor(definition: FunctionDefinition, events: FunctionEvents) {
+  /** @param faults what goes wrong with invocations, where something is to */
+  constructor(definition: FunctionDefinition, events: FunctionEvents, faults?: Faults) {
     this.definition = definition;
     this.events = events;
+    this.faults = faults;
   }
 
   /**
@@ -55,8 +59,9 @@ export class LocalFunction {
       environment = new Environment(this.definition, this.events);
       this.all.add(environment);
     }
+    const fault = this.faults?.invocation(event);
     const started = performance.now();
-    const result = await environment.run(event);
+    const result = await environment.run(event, fault);
     this.events.measured(functionName, 'Invocations', 1);
     this.events.measured(functionName, 'Duration', performance.now() - started);
     this.events.measured(functionName, 'Errors', result.ok ? 0 : 1);
@@ -64,6 +69,7 @@ export class LocalFunction {
     if (environment.alive) this.idle.push(environment);
     else this.all.delete(environment);
     if (!result.ok) {
+      if (fault) this.faults?.struck(fault);
       this.events.log(functionName, JSON.stringify({ level: 'ERROR', type: 'platform.report', ...result }));
     }
     return result;
@@ -133,7 +139,7 @@ class Environment {
     this.worker.on('exit', () => fail('Runtime.ExitError', 'the execution environment ended'));
   }
 
-  async run(event: unknown): Promise<InvocationResult> {
+  async run(event: unknown, fault?: InvocationFault): Promise<InvocationResult> {
     // Lambda gives the initialization ten seconds of its own, before the function's timeout begins.
     // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     const failure = await this.ready;
@@ -156,7 +162,12 @@ class Environment {
         resolve(result);
       };
       this.settle = settle;
-      const request: InvocationRequest = { requestId, event, deadline: Date.now() + timeoutSeconds * 1000 };
+      const request: InvocationRequest = {
+        requestId,
+        event,
+        deadline: Date.now() + timeoutSeconds * 1000,
+        ...(fault && { fault }),
+      };
       this.worker.postMessage(request);
     });
   }

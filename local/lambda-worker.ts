@@ -3,6 +3,8 @@ import './loopback-only.ts';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { InvocationFault } from './faults.ts';
+import { withFault } from './faulty-invocation.ts';
 import { onRefused } from './loopback-only.ts';
 
 export interface EnvironmentOptions {
@@ -19,6 +21,8 @@ export interface InvocationRequest {
   event: unknown;
   /** Milliseconds since the epoch. */
   deadline: number;
+  /** What is to go wrong with it. */
+  fault?: InvocationFault;
 }
 /** Messages of one environment arrive in the order in which things happened: what an invocation logs precedes its end. */
 export type EnvironmentMessage =
@@ -65,7 +69,7 @@ async function load(options: EnvironmentOptions): Promise<Handler> {
 }
 
 async function run(handler: Handler, options: EnvironmentOptions, request: InvocationRequest): Promise<void> {
-  const { requestId, event, deadline } = request;
+  const { requestId, event, deadline, fault } = request;
   // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html
   const context = {
     functionName: options.functionName,
@@ -79,7 +83,8 @@ async function run(handler: Handler, options: EnvironmentOptions, request: Invoc
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };
   try {
-    say({ kind: 'result', requestId, payload: JSON.stringify(await handler(event, context)) });
+    const answer = await withFault(fault, async () => handler(event, context));
+    say({ kind: 'result', requestId, payload: JSON.stringify(answer) });
   } catch (error) {
     sayError(error, requestId);
   }

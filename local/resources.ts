@@ -22,6 +22,7 @@ import type { Permissions } from './access.ts';
 import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
 import type { Alarms } from './alarms.ts';
 import { EventSourceMapping } from './event-source-mapping.ts';
+import type { Faults } from './faults.ts';
 import { compilePolicy } from './iam-policy.ts';
 import { type FunctionEvents, LocalFunction } from './lambda-runtime.ts';
 import type { Json, Standing } from './template.ts';
@@ -32,6 +33,8 @@ export interface Deployment {
   assets: Map<string, string>;
   endpoint: string;
   events: FunctionEvents;
+  timeScale: number;
+  faults: Faults | undefined;
   sns: SNSClient;
   sqs: SQSClient;
   dynamodb: DynamoDBClient;
@@ -56,6 +59,9 @@ interface Role {
   managedPolicyArns: string[];
 }
 type Properties = Record<string, Json>;
+
+/** What becomes of a time scale for functions, whose work does not go faster than this machine. */
+const WORK_SHARE = 1 / 3;
 
 type Bring = (id: string, properties: Properties, to: Deployment) => Promise<Standing | NotRun>;
 /** In place of a resource that cannot be had on this machine. */
@@ -302,7 +308,7 @@ async function bringFunction(id: string, properties: Properties, to: Deployment)
     functionName,
     functionArn,
     memoryMegabytes,
-    timeoutSeconds: Number(properties.Timeout ?? 3),
+    timeoutSeconds: Number(properties.Timeout ?? 3) / Math.max(1, to.timeScale * WORK_SHARE),
     ...(properties.ReservedConcurrentExecutions !== undefined && {
       reservedConcurrency: Number(properties.ReservedConcurrentExecutions),
     }),
@@ -328,7 +334,7 @@ async function bringFunction(id: string, properties: Properties, to: Deployment)
     },
   };
   to.callers.push({ functionName, roleArn });
-  to.functions.set(functionName, new LocalFunction(definition, to.events));
+  to.functions.set(functionName, new LocalFunction(definition, to.events, to.faults));
   return { ref: functionName, attributes: { Arn: functionArn } };
 }
 
@@ -345,7 +351,7 @@ async function bringMapping(id: string, properties: Properties, to: Deployment):
       queueUrl,
       queueArn,
       batchSize: Number(properties.BatchSize ?? 10),
-      windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0),
+      windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / to.timeScale,
       ...(maximumConcurrency !== undefined && { maximumConcurrency: Number(maximumConcurrency) }),
       reportsBatchItemFailures: (properties.FunctionResponseTypes ?? []).includes('ReportBatchItemFailures'),
       filters: (properties.FilterCriteria?.Filters ?? []).map((each: { Pattern: string }) =>

@@ -9,6 +9,7 @@ import { CREDENTIALS, REGION } from './account.ts';
 import { LocalCloudWatch } from './cloudwatch.ts';
 import { answerCloudWatch } from './cloudwatch-api.ts';
 import { Emulators } from './emulators.ts';
+import { type FaultPlan, Faults } from './faults.ts';
 import { Metrics } from './metrics.ts';
 import { LocalStack } from './stack.ts';
 import { readAssembly } from './template.ts';
@@ -30,6 +31,15 @@ export interface LocalRunOptions {
   logDirectory: string;
   /** Folder in which queues and tables survive the run; without it they are kept in memory. */
   stateDirectory?: string;
+  /**
+   * How much faster than on AWS the waiting goes: visibility timeouts, delays and batching windows are divided by it. Work
+   * takes the time it takes, so functions' timeouts are divided by a third of it, and stay shorter than visibility timeouts
+   * that are six times as long in the template. The functions' own timers are left alone.
+   * @default 1
+   */
+  timeScale?: number;
+  /** What goes wrong with services and functions. @default nothing */
+  faults?: FaultPlan;
 }
 
 /** How many messages a queue holds. */
@@ -62,7 +72,12 @@ export class LocalRun {
     const metrics = new Metrics();
     const logs = new FunctionLogs(options.logDirectory);
     const emulators = await Emulators.start(
-      { port: options.port, ...(options.stateDirectory && { stateDirectory: options.stateDirectory }) },
+      {
+        port: options.port,
+        ...(options.stateDirectory && { stateDirectory: options.stateDirectory }),
+        ...(options.timeScale && { timeScale: options.timeScale }),
+        ...(options.faults && { faults: options.faults }),
+      },
       (host) => problems.push(leftMachine('an emulator', host)),
       (sentence) => problems.push(sentence),
     );
@@ -80,6 +95,8 @@ export class LocalRun {
             metrics.add('AWS/Lambda', metric, { FunctionName: functionName }, value);
           },
         },
+        timeScale: options.timeScale ?? 1,
+        faults: options.faults && new Faults(options.faults, 'functions'),
         onProblem: (problem) => problems.push(problem),
       });
       await emulators.describe([stack.description]);

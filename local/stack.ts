@@ -8,6 +8,7 @@ import { Alarms } from './alarms.ts';
 import type { StackDescription } from './cloudformation.ts';
 import type { Emulators } from './emulators.ts';
 import type { EventSourceMapping } from './event-source-mapping.ts';
+import type { Faults } from './faults.ts';
 import type { FunctionEvents, LocalFunction } from './lambda-runtime.ts';
 import { BRING, type Deployment, functionKeyId, NotRun } from './resources.ts';
 import { deploymentOrder, type Resource, type Standing, type SynthesizedStack, Values } from './template.ts';
@@ -27,6 +28,10 @@ export interface LocalStackOptions {
   /** Holds every call against the policies of the stack. */
   access: Pick<Emulators, 'permit' | 'denial'>;
   events: FunctionEvents;
+  /** How much faster than on AWS the waiting goes. */
+  timeScale: number;
+  /** What goes wrong with invocations, where something is to. */
+  faults: Faults | undefined;
   /** Called with what goes wrong outside the functions. */
   onProblem(problem: string): void;
 }
@@ -95,7 +100,9 @@ export class LocalStack {
       } else values.standing.set(logicalId, standing);
     }
     await options.access.permit(permissionsOf(deployment));
-    await checkMappings(deployment.mappings, options.access);
+    for (const [logicalId, mapping] of deployment.mappings) {
+      await checkMapping(logicalId, mapping, options.access);
+    }
     const description: StackDescription = {
       name: stack.name,
       id,
@@ -162,30 +169,24 @@ function permissionsOf({ callers, roles, managedPolicies, keyPolicies }: Deploym
 /**
  * Lambda makes no mapping whose function could not poll the queue.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
- * @throws Error with a line for each mapping that cannot be made, and why
  */
-async function checkMappings(
-  mappings: Deployment['mappings'],
+async function checkMapping(
+  logicalId: string,
+  mapping: EventSourceMapping,
   access: LocalStackOptions['access'],
 ): Promise<void> {
-  const problems: string[] = [];
-  for (const [logicalId, mapping] of mappings) {
-    const problem = (await denialOf(mapping, access)) ?? (await mapping.problemWithQueue());
-    if (problem) problems.push(`${logicalId}: ${problem}`);
-  }
-  if (problems.length > 0) throw new Error(problems.join('\n'));
-}
-
-async function denialOf(
-  { definition, target }: EventSourceMapping,
-  access: LocalStackOptions['access'],
-): Promise<string | undefined> {
+  const { definition, target } = mapping;
   for (const action of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
     const needs = [{ action: `sqs:${action}`, resource: definition.queueArn }];
     const denial = await access.denial(functionKeyId(target.definition.functionName), needs);
-    if (denial) return `the execution role has no permission to call ${action} on SQS: ${denial}`;
+    if (denial)
+      throw new Error(
+        `${logicalId}: the execution role has no permission to call ${action} on SQS: ${denial}`,
+      );
   }
-  return undefined;
+  await mapping.checkQueue().catch((error: Error) => {
+    throw new Error(`${logicalId}: ${error.message}`);
+  });
 }
 
 function refuseUnknownTypes(resources: Record<string, Resource>): void {

@@ -21,8 +21,13 @@ function faultless(): { before: Ledger; after: Ledger; counted: Record<string, C
   const stock = new Map(
     messages.flatMap((message) => orderOf(message)?.items ?? []).map(({ sku }) => [sku, 1000]),
   );
-  const before: Ledger = { records: new Map(), stock, reserved: new Map() };
-  const after: Ledger = { records: new Map(), stock: new Map(stock), reserved: new Map() };
+  const before: Ledger = { records: new Map(), contents: new Map(), stock, reserved: new Map() };
+  const after: Ledger = {
+    records: new Map(),
+    contents: new Map(),
+    stock: new Map(stock),
+    reserved: new Map(),
+  };
   const counted: Record<string, ConsumerBooks> = {};
   for (const consumer of ['billing', 'shipping', 'inventory']) {
     const records = new Map<string, string>();

@@ -1,0 +1,106 @@
+/** `npm run chaos`: the local stack on a bad day, and the proof that nothing is lost and nothing done twice. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { type ChaosResult, runChaos } from '../cli/chaos.ts';
+import { createProgress } from '../cli/progress.ts';
+import { synthesize } from '../local/synthesize.ts';
+
+const PROJECT = path.join(import.meta.dirname, '..');
+
+interface Options {
+  orders: number;
+  seed: number;
+  assembly?: string;
+  json: boolean;
+}
+
+/** A whole number within bounds, or wrong usage. */
+function whole(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < from || value > to) {
+      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
+    }
+    return value;
+  };
+}
+
+const command = new Command('npm run chaos --')
+  .description(
+    'Run the local stack under injected faults, kill and restart it on the way, redrive what was dead-lettered, and prove that nothing is lost and nothing is done twice.',
+  )
+  // Fewer do not give every fault a chance.
+  .option('--orders <count>', 'how many test orders are published', whole(50, 100_000), 500)
+  .option(
+    '--seed <number>',
+    'chooses the orders, the faults and the moments of the kills',
+    whole(0, 2 ** 32 - 1),
+    1,
+  )
+  .option('--assembly <directory>', 'a cloud assembly to run instead of synthesizing the stack')
+  .option('--json', 'print one JSON object on standard output, and no progress', false)
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 everything is proved, 1 something is not or did not start, 2 wrong usage, 130 Ctrl-C.
+
+Examples:
+  npm run chaos -- --orders 2000 --seed 1
+  npm run chaos --silent -- --json | jq .faults`,
+  )
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // Asked twice, it goes at once.
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort();
+  });
+}
+
+try {
+  process.exitCode = await main(command.parse().opts<Options>());
+} catch (error) {
+  if (interrupted.signal.aborted) process.exitCode = 130;
+  else {
+    console.error(`npm run chaos: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Resolves with the exit code. */
+async function main({ orders, seed, assembly, json }: Options): Promise<number> {
+  const { signal } = interrupted;
+  const progress = createProgress({ silent: json });
+  const workspace = fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-chaos-'));
+  let result: ChaosResult | undefined;
+  try {
+    if (!assembly) {
+      const synth = progress.step('Synthesizing the stack');
+      await synthesize(PROJECT, path.join(workspace, 'cdk.out')).catch((error: Error) => {
+        synth.fail('The stack could not be synthesized');
+        throw error;
+      });
+      signal.throwIfAborted();
+      synth.done('Synthesized the stack');
+    }
+    result = await runChaos({
+      assembly: assembly ? path.resolve(assembly) : path.join(workspace, 'cdk.out'),
+      workspace,
+      orders,
+      seed,
+      progress,
+      signal,
+    });
+    console.log(json ? JSON.stringify(result.summary) : result.report);
+  } finally {
+    if (result?.proved || signal.aborted) fs.rmSync(workspace, { recursive: true, force: true });
+    else if (fs.existsSync(path.join(workspace, 'logs'))) {
+      console.error(`The functions' logs are in ${path.join(workspace, 'logs')}`);
+    }
+  }
+  return result?.proved ? 0 : 1;
+}

@@ -1,0 +1,151 @@
+// The books of a chaos run: where every distinct message is, under faults, and after the redrive.
+import type { Difference, Ledger } from './books.ts';
+import { digestOf } from './follow.ts';
+import type { PoisonKind, TestMessage } from './generate.ts';
+
+/**
+ * Consumer → body → why the letters with that body are in its dead-letter queue: the name of the error, or undefined for a
+ * letter without a reason, which SQS itself moved.
+ */
+export type Letters = Map<string, Map<string, (string | undefined)[]>>;
+
+/** Distinct messages of one consumer: copies of a message count once. */
+export interface Account {
+  published: number;
+  /** The subscription's filter keeps them from the consumer. */
+  filtered: number;
+  /** It has the record. */
+  processed: number;
+  /** It has no record, and the dead-letter queue has them. */
+  deadLettered: number;
+  /** Of those processed, how many are in the dead-letter queue as well: a copy failed, or an answer was lost. */
+  both: number;
+}
+
+export interface Accounts {
+  consumers: Record<string, Account>;
+  missing: Difference[];
+  unexpected: Difference[];
+}
+
+type Takes = (consumer: string, message: TestMessage) => boolean;
+
+/** The error that the contract gives each poison. A conflict is a valid order, and refused only where the other one came first. */
+const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
+  'not-json': 'NotJson',
+  'wrong-total': 'SchemaViolation',
+  'unknown-version': 'UnknownVersion',
+  'missing-field': 'SchemaViolation',
+  'zero-quantity': 'SchemaViolation',
+};
+const CONFLICT_ERROR = 'OrderConflict';
+
+/** Where each distinct message is: filtered, recorded, dead-lettered, or missing. */
+export function accountFor(
+  messages: TestMessage[],
+  takes: Takes,
+  ledger: Ledger,
+  letters: Letters,
+): Accounts {
+  const consumers: Record<string, Account> = {};
+  const missing: Difference[] = [];
+  const unexpected: Difference[] = [];
+  const published = distinct(messages);
+  for (const [consumer, records] of ledger.records) {
+    const account = { published: published.length, filtered: 0, processed: 0, deadLettered: 0, both: 0 };
+    const left = new Map(letters.get(consumer));
+    const allowed = new Set<string>();
+    for (const { message, digest } of published) {
+      if (!takes(consumer, message)) {
+        account.filtered += 1;
+        continue;
+      }
+      const { orderId } = message;
+      if (digest) allowed.add(`${orderId} ${digest}`);
+      const isLettered = left.delete(message.body);
+      if (digest !== undefined && records.get(orderId) === digest) {
+        account.processed += 1;
+        if (isLettered) account.both += 1;
+      } else if (isLettered) account.deadLettered += 1;
+      else missing.push({ consumer, orderId, problem: 'neither recorded nor dead-lettered' });
+    }
+    for (const [orderId, digest] of records) {
+      if (!allowed.has(`${orderId} ${digest}`)) {
+        unexpected.push({ consumer, orderId, problem: 'a record of no order that was published to it' });
+      }
+    }
+    for (const body of left.keys()) {
+      unexpected.push({
+        consumer,
+        problem: `a dead letter that was not published to it: ${body.slice(0, 60)}`,
+      });
+    }
+    consumers[consumer] = account;
+  }
+  return { consumers, missing, unexpected };
+}
+
+/**
+ * What is not as it has to be once everything was redriven without faults: each valid order recorded and in no dead-letter
+ * queue, each poison in the dead-letter queue with the reason that its kind has.
+ */
+export function unsettled(
+  messages: TestMessage[],
+  takes: Takes,
+  ledger: Ledger,
+  letters: Letters,
+): Pick<Accounts, 'missing' | 'unexpected'> {
+  const missing: Difference[] = [];
+  const unexpected: Difference[] = [];
+  const published = distinct(messages);
+  for (const [consumer, records] of ledger.records) {
+    for (const { message, digest } of published) {
+      if (!takes(consumer, message)) continue;
+      const { orderId, body } = message;
+      const recorded = records.get(orderId);
+      const error = errorOf(message, digest, recorded);
+      const reasons = letters.get(consumer)?.get(body) ?? [];
+      if (error === undefined && recorded === undefined) {
+        missing.push({ consumer, orderId, problem: 'no record after the redrive' });
+      }
+      if (error !== undefined && reasons.length === 0) {
+        missing.push({ consumer, orderId, problem: `not in the dead-letter queue, as ${error}` });
+      }
+      for (const reason of new Set(reasons.filter((each) => each !== error || error === undefined))) {
+        const wanted = error === undefined ? 'and should not be' : `and not as ${error}`;
+        const problem = `in the dead-letter queue as ${reason ?? 'moved by SQS'} after the redrive, ${wanted}`;
+        unexpected.push({ consumer, orderId, problem });
+      }
+    }
+  }
+  return { missing, unexpected };
+}
+
+/** Records that are not what they were at an earlier look: a duplicate has changed something. */
+export function rewritten(before: Ledger, after: Ledger): Difference[] {
+  const differences: Difference[] = [];
+  for (const [consumer, contents] of before.contents) {
+    for (const [orderId, content] of contents) {
+      if (after.contents.get(consumer)?.get(orderId) === content) continue;
+      differences.push({ consumer, orderId, problem: 'the record has changed since it was first written' });
+    }
+  }
+  return differences;
+}
+
+/** Why a consumer that has `recorded` under the orderId must refuse the message, or undefined where it must not. */
+function errorOf(
+  message: TestMessage,
+  digest: string | undefined,
+  recorded: string | undefined,
+): string | undefined {
+  if (digest === undefined) {
+    return message.poison && message.poison !== 'conflict' ? POISON_ERRORS[message.poison] : undefined;
+  }
+  return recorded !== undefined && recorded !== digest ? CONFLICT_ERROR : undefined;
+}
+
+function distinct(messages: TestMessage[]): { message: TestMessage; digest: string | undefined }[] {
+  const bodies = new Map(messages.map((message) => [message.body, message]));
+  return Array.from(bodies.values(), (message) => ({ message, digest: digestOf(message.body) }));
+}

@@ -1,0 +1,458 @@
+// `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  GetQueueAttributesCommand,
+  ListMessageMoveTasksCommand,
+  StartMessageMoveTaskCommand,
+} from '@aws-sdk/client-sqs';
+import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults.ts';
+import { KillableRun } from '../local/killable-run.ts';
+import { type Difference, type Ledger, readLedger, stockDifferences } from './books.ts';
+import { type Account, accountFor, type Letters, rewritten, unsettled } from './chaos-books.ts';
+import { type Clients, createClients, LOCAL_CREDENTIALS } from './clients.ts';
+import { lookAtDeadLetters } from './dead-letters.ts';
+import { Fault } from './fault.ts';
+import { generateOrders, POISON_KINDS, type TestMessage } from './generate.ts';
+import { differenceLines, fillStock } from './local-orders.ts';
+import type { Progress } from './progress.ts';
+import { publishMessages } from './publisher.ts';
+import { findStack, type StackHandles } from './stack.ts';
+import { readSubscriptions, type Takes } from './subscriptions.ts';
+
+export interface ChaosOptions {
+  /** Folder of the cloud assembly. */
+  readonly assembly: string;
+  /** Folder for state and logs. */
+  readonly workspace: string;
+  readonly orders: number;
+  /** A whole number from 0 to 2^32 − 1. */
+  readonly seed: number;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Whether the whole stack is killed in the middle of publishing and of processing, too. @default true */
+  readonly kills?: boolean;
+  /** How many orders kill whatever function works on them, and how many DynamoDB refuses, until the faults are gone. @default 2 */
+  readonly stubborn?: number;
+}
+
+/** The outcome, for programs. */
+export interface ChaosSummary {
+  readonly orders: number;
+  readonly seed: number;
+  /** How often each fault was injected. */
+  readonly faults: Record<FaultKind | 'stack-killed', number>;
+  readonly consumers: Record<string, { underFaults: Account; redriven: number; afterRedrive: Account }>;
+  /** Dead letters under faults: sent by a handler with its reason, and moved by SQS without one. */
+  readonly deadLetters: { withReason: number; withoutReason: number };
+  readonly missing: Difference[];
+  readonly unexpected: Difference[];
+}
+
+export interface ChaosResult {
+  readonly summary: ChaosSummary;
+  /** The same for people: several lines of plain text. */
+  readonly report: string;
+  /** Everything that was to be proved is. */
+  readonly proved: boolean;
+}
+
+/** A visibility timeout of a minute takes a second. */
+const TIME_SCALE = 60;
+const DUPLICATE_SHARE = 0.05;
+const POISON_SHARE = 0.02;
+/** One order of this many is published once more at the end. */
+const LATE_COPY = 10;
+/** Longer than any message under faults waits, and than any without them should. */
+const PATIENCE_MS = 60_000;
+/** Tries of a publish: a killed stack is down for a second or two. */
+const PUBLISH_ATTEMPTS = 25;
+const POLL_MS = 50;
+
+const FAULTS: FaultPlan['faults'] = {
+  'duplicate-delivery': { share: 0.05 },
+  'sns-error': { share: 0.1 },
+  'sqs-error': { share: 0.02, most: 3 },
+  'delete-failed': { share: 0.05, most: 3 },
+  // In a row, so that also the SDK's own retries fail.
+  'dynamodb-throttled': { share: 0.005, most: 30 },
+  'dynamodb-conflict': { share: 0.02, most: 10 },
+  'dynamodb-error': { share: 0.01, most: 30 },
+  'slow-call': { share: 0.003, most: 3 },
+  'handler-exception': { share: 0.03 },
+  'function-timeout': { share: 0.01 },
+  'killed-before-write': { share: 0.02 },
+  'killed-after-write': { share: 0.02 },
+};
+/** Longer than the longest timeout of a function, 20 s by a third of the time scale. */
+const SLOW_MS = 1_500;
+
+/**
+ * Publishes test orders to a stack that suffers faults and is killed on the way, waits until its queues are empty, redrives
+ * the dead letters without faults, and holds what is then there against what was published.
+ * @throws Fault if not all could be published
+ */
+export function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  return new Chaos(options).run();
+}
+
+class Chaos {
+  private readonly options: ChaosOptions;
+  private readonly messages: TestMessage[];
+  private readonly faultLog: string;
+  private readonly killOn: string[];
+  private readonly failOn: string[];
+  private starts = 0;
+  private kills = 0;
+  private port = 0;
+  private current: KillableRun | undefined;
+
+  constructor(options: ChaosOptions) {
+    const { orders, seed, stubborn = 2 } = options;
+    this.options = options;
+    this.faultLog = path.join(options.workspace, 'faults.log');
+    this.messages = generateOrders({
+      count: orders,
+      seed,
+      duplicates: Math.ceil(orders * DUPLICATE_SHARE),
+      poison: Math.max(POISON_KINDS.length, Math.ceil(orders * POISON_SHARE)),
+    });
+    // Every consumer takes them.
+    const everywhere = this.messages
+      .filter(
+        ({ kind, attributes }) => kind === 'order' && attributes.requiresShipping?.StringValue === 'true',
+      )
+      .map(({ orderId }) => orderId);
+    this.killOn = everywhere.slice(0, stubborn);
+    this.failOn = everywhere.slice(stubborn, 2 * stubborn);
+  }
+
+  async run(): Promise<ChaosResult> {
+    const { progress, signal } = this.options;
+    const stop = () => void this.current?.kill();
+    signal.addEventListener('abort', stop, { once: true });
+    let clients: Clients | undefined;
+    try {
+      this.port = await freePort();
+      const start = progress.step('Starting the stack in a process of its own');
+      const { endpoint, stackName, region } = (await this.start()).endpoint;
+      start.done(`${stackName} is up at ${endpoint}, and about to have a bad day`);
+      clients = createClients({ endpoint, region, credentials: LOCAL_CREDENTIALS });
+      const stack = await findStack(clients.cloudFormation, stackName);
+      const takes = await readSubscriptions(clients.sns, stack);
+      await fillStock(clients.dynamodb, stack);
+      const before = await readLedger(clients.dynamodb, stack);
+
+      await this.suffer(clients, stack);
+      signal.throwIfAborted();
+
+      // Nothing is consumed before the books are read.
+      const restart = progress.step('Killing the stack and restarting it without faults');
+      await this.kill();
+      const healed = await this.start();
+      restart.done('Restarted the stack without faults');
+      const underFaults = await this.look(clients, stack);
+      await healed.consume();
+      await this.redrive(clients, stack, underFaults.letters);
+      const after = await this.look(clients, stack);
+      const problems = await healed.stop();
+      this.current = undefined;
+      return this.result({ stack, takes, before, underFaults, after, problems });
+    } finally {
+      signal.removeEventListener('abort', stop);
+      await this.current?.kill();
+      for (const client of Object.values(clients ?? {})) client.destroy();
+    }
+  }
+
+  /** Without faults, time goes as it does on AWS: nothing has to be waited for. */
+  private async start(faults?: FaultPlan): Promise<KillableRun> {
+    const { assembly, workspace, signal } = this.options;
+    signal.throwIfAborted();
+    this.starts += 1;
+    this.current = await KillableRun.start({
+      assembly,
+      port: this.port,
+      logDirectory: path.join(workspace, 'logs'),
+      stateDirectory: path.join(workspace, 'state'),
+      ...(faults && { faults, timeScale: TIME_SCALE }),
+    });
+    return this.current;
+  }
+
+  private async kill(): Promise<void> {
+    this.kills += 1;
+    await this.current?.kill();
+  }
+
+  /** Each start of the stack has choices of its own. */
+  private plan(): FaultPlan {
+    const seed = (this.options.seed + this.starts * 0x9e3779b9) >>> 0;
+    return {
+      seed,
+      faults: FAULTS,
+      slowMs: SLOW_MS,
+      killOn: this.killOn,
+      failOn: this.failOn,
+      logFile: this.faultLog,
+    };
+  }
+
+  private async killAndRestart(): Promise<void> {
+    await this.kill();
+    await (await this.start(this.plan())).consume();
+  }
+
+  /** Publishes everything and waits until it is worked off, under faults. */
+  private async suffer({ sns, sqs }: Clients, stack: StackHandles): Promise<void> {
+    const { progress, signal, seed, kills = true } = this.options;
+    const { messages } = this;
+    // Somewhere in the middle of publishing, and of processing.
+    const [first, second] = [0.2 + ((seed * 7) % 10) / 20, 0.2 + ((seed * 3) % 10) / 20];
+    await this.killAndRestart();
+
+    const publishing = progress.step('Publishing');
+    let restarted: Promise<void> | undefined;
+    const { published, failed } = await publishMessages({
+      sns,
+      topicArn: stack.topicArn,
+      messages,
+      attempts: PUBLISH_ATTEMPTS,
+      // Few at a time, so that the kill comes in the middle.
+      concurrency: 2,
+      signal,
+      onProgress: (sent) => {
+        publishing.bar(sent.published, messages.length);
+        if (kills && sent.published >= first * messages.length) restarted ??= this.killAndRestart();
+      },
+    });
+    await restarted;
+    signal.throwIfAborted();
+    const [refused] = failed;
+    if (refused) {
+      throw new Fault(
+        `${failed.length} of ${messages.length} messages were not published: ${refused.reason}`,
+      );
+    }
+    publishing.done(`Published ${published} messages${kills ? ', and killed the stack meanwhile' : ''}`);
+
+    const processing = progress.step('Processing');
+    let most = 1;
+    let isDue = kills;
+    const isEmpty = await drained(sqs, stack, signal, async (left) => {
+      most = Math.max(most, left);
+      processing.bar(most - left, most);
+      if (!isDue || left > (1 - second) * most) return;
+      isDue = false;
+      await this.killAndRestart();
+    });
+    if (isEmpty) processing.done('The queues are empty');
+    else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
+  }
+
+  /** Moves all dead letters back, publishes late copies of some orders as well, and waits until all is worked off. */
+  private async redrive({ sns, sqs }: Clients, stack: StackHandles, letters: Letters): Promise<void> {
+    const { progress, signal } = this.options;
+    const redriving = progress.step('Redriving');
+    const arnOf = async (QueueUrl: string) => {
+      const { Attributes } = await sqs.send(
+        new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
+      );
+      return Attributes?.QueueArn ?? '';
+    };
+    const copies = this.messages
+      .filter(({ kind }) => kind === 'order')
+      .filter((_, index) => index % LATE_COPY === 0);
+    await publishMessages({ sns, topicArn: stack.topicArn, messages: copies, signal });
+    await Promise.all(
+      stack.consumers.map(async ({ queueUrl, deadLetterQueueUrl }) => {
+        const SourceArn = await arnOf(deadLetterQueueUrl);
+        await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn: await arnOf(queueUrl) }));
+        for (;;) {
+          const { Results = [] } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn }));
+          if (Results[0]?.Status !== 'RUNNING') return;
+          await pause(POLL_MS, undefined, { signal });
+        }
+      }),
+    );
+    const isEmpty = await drained(sqs, stack, signal);
+    const moved = `Redrove ${countLetters(letters)} dead letters`;
+    if (isEmpty) redriving.done(moved);
+    else redriving.fail(`${moved}, and the queues do not become empty`);
+  }
+
+  private async look({ dynamodb, sqs }: Clients, stack: StackHandles): Promise<Look> {
+    const letters: Letters = new Map();
+    await Promise.all(
+      stack.consumers.map(async ({ name, deadLetterQueueUrl }) => {
+        const bodies = new Map<string, (string | undefined)[]>();
+        letters.set(name, bodies);
+        await lookAtDeadLetters(sqs, deadLetterQueueUrl, ({ Body = '', MessageAttributes }) => {
+          const reason = MessageAttributes?.DeadLetterError?.StringValue;
+          bodies.set(Body, [...(bodies.get(Body) ?? []), reason]);
+        });
+      }),
+    );
+    return { ledger: await readLedger(dynamodb, stack), letters };
+  }
+
+  private result(found: {
+    stack: StackHandles;
+    takes: Takes;
+    before: Ledger;
+    underFaults: Look;
+    after: Look;
+    problems: string[];
+  }): ChaosResult {
+    const { takes, before, underFaults, after, problems } = found;
+    const { orders, seed, stubborn = 2 } = this.options;
+    const { messages } = this;
+    const first = accountFor(messages, takes, underFaults.ledger, underFaults.letters);
+    const last = accountFor(messages, takes, after.ledger, after.letters);
+    const open = unsettled(messages, takes, after.ledger, after.letters);
+    const missing = [...first.missing, ...last.missing, ...open.missing];
+    const unexpected = [
+      ...first.unexpected,
+      ...last.unexpected,
+      ...open.unexpected,
+      ...stockDifferences(before, after.ledger),
+      ...rewritten(underFaults.ledger, after.ledger),
+      ...problems.map((problem) => ({ consumer: 'local run', problem })),
+    ];
+
+    const injected = fs.existsSync(this.faultLog) ? fs.readFileSync(this.faultLog, 'utf8').split('\n') : [];
+    const faults = Object.fromEntries([
+      ...FAULT_KINDS.map((kind) => [kind, injected.filter((each) => each === kind).length]),
+      ['stack-killed', this.kills],
+    ]) as ChaosSummary['faults'];
+    for (const [kind, count] of Object.entries(faults)) {
+      if (count === 0) missing.push({ consumer: 'chaos', problem: `the fault ${kind} never happened` });
+    }
+    const reasons = Array.from(underFaults.letters.values(), (bodies) => [...bodies.values()].flat()).flat();
+    const withoutReason = reasons.filter((reason) => reason === undefined).length;
+    const deadLetters = { withReason: reasons.length - withoutReason, withoutReason };
+    if (stubborn > 0 && withoutReason === 0) {
+      missing.push({ consumer: 'chaos', problem: 'SQS itself moved nothing to a dead-letter queue' });
+    }
+
+    const consumers = Object.fromEntries(
+      Object.entries(first.consumers).map(([name, account]) => [
+        name,
+        {
+          underFaults: account,
+          redriven: countLetters(underFaults.letters, name),
+          afterRedrive: last.consumers[name] ?? account,
+        },
+      ]),
+    );
+    const summary = { orders, seed, faults, consumers, deadLetters, missing, unexpected };
+    return {
+      summary,
+      report: reportOf(summary),
+      proved: missing.length + unexpected.length === 0,
+    };
+  }
+}
+
+/** What tables and dead-letter queues hold at one moment. */
+interface Look {
+  ledger: Ledger;
+  letters: Letters;
+}
+
+/** Waits until the consumers' queues hold nothing; false when nothing has moved for too long. */
+async function drained(
+  sqs: Clients['sqs'],
+  stack: StackHandles,
+  signal: AbortSignal,
+  onLook: (left: number) => Promise<void> = async () => {},
+): Promise<boolean> {
+  let last = -1;
+  let lastChange = performance.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const depths = await Promise.all(
+      stack.consumers.map(async ({ queueUrl }) => {
+        const { Attributes = {} } = await sqs.send(
+          new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] }),
+        );
+        return (
+          Number(Attributes.ApproximateNumberOfMessages) +
+          Number(Attributes.ApproximateNumberOfMessagesNotVisible) +
+          Number(Attributes.ApproximateNumberOfMessagesDelayed)
+        );
+      }),
+    );
+    const left = depths.reduce((sum, depth) => sum + depth, 0);
+    await onLook(left);
+    if (left === 0) return true;
+    if (left !== last) lastChange = performance.now();
+    else if (performance.now() - lastChange > PATIENCE_MS) return false;
+    last = left;
+    await pause(POLL_MS, undefined, { signal });
+  }
+}
+
+/**
+ * A free port below those that a system gives to outgoing connections: while nobody listens at one of these, a client that
+ * tries it can be given the same port and connect to itself.
+ */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const server = net.createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (isFree) return port;
+  }
+}
+
+function countLetters(letters: Letters, consumer?: string): number {
+  const chosen = consumer === undefined ? [...letters.values()] : [letters.get(consumer) ?? new Map()];
+  return chosen.reduce((sum, bodies) => sum + [...bodies.values()].flat().length, 0);
+}
+
+function reportOf(summary: ChaosSummary): string {
+  const { orders, seed, faults, consumers, deadLetters, missing, unexpected } = summary;
+  const faultLines = Object.entries(faults).map(
+    ([kind, count]) => `  ${String(count).padStart(5)} × ${kind}`,
+  );
+  const columns = ['consumer', 'published', 'filtered', 'processed', 'dead-lettered', 'both', 'redriven'];
+  const line = (cells: (string | number)[]) =>
+    cells
+      .map((cell, at) =>
+        at === 0 ? String(cell).padEnd(12) : String(cell).padStart((columns[at]?.length ?? 0) + 2),
+      )
+      .join('')
+      .trimEnd();
+  const rows = Object.entries(consumers).flatMap(([name, { underFaults, redriven, afterRedrive }]) => [
+    line([name, ...figures(underFaults), redriven]),
+    line(['  redriven', ...figures(afterRedrive)]),
+  ]);
+  const verdict =
+    missing.length + unexpected.length === 0
+      ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it each of
+the ${orders} orders is exactly once in every table where it belongs, no duplicate has changed a record, the stock adds
+up, and only poison is in the dead-letter queues, each with its reason.`
+      : `Not proved:
+${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}
+To repeat it: npm run chaos -- --orders ${orders} --seed ${seed}`;
+  return `
+Injected:
+${faultLines.join('\n')}
+
+Distinct messages, under faults and after the redrive:
+${line(columns)}
+${rows.join('\n')}
+
+Dead letters under faults: ${deadLetters.withReason} with a reason, ${deadLetters.withoutReason} without (crash or timeout: see the logs).
+${verdict}`;
+}
+
+function figures({ published, filtered, processed, deadLettered, both }: Account): number[] {
+  return [published, filtered, processed, deadLettered, both];
+}

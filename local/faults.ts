@@ -1,0 +1,186 @@
+// What goes wrong on a bad day, chosen by a seed: which request, which message, which invocation, and how.
+import fs from 'node:fs';
+
+/** Everything that can be injected. */
+export const FAULT_KINDS = [
+  /** A message is in the queue twice. */
+  'duplicate-delivery',
+  /** A publish is refused, or done and its answer lost. */
+  'sns-error',
+  /** A call for a message is refused, or done and its answer lost: receive, send, change of visibility. */
+  'sqs-error',
+  /** A message is not deleted, whether SQS says so or not. */
+  'delete-failed',
+  'dynamodb-throttled',
+  /** Another transaction is at the same item. */
+  'dynamodb-conflict',
+  /** A 500, before anything is done or after all of it. */
+  'dynamodb-error',
+  /** An answer that comes later than the function's timeout. */
+  'slow-call',
+  /** The handler throws, before or after its work. */
+  'handler-exception',
+  /** The function hangs in the middle of a batch, until its timeout. */
+  'function-timeout',
+  /** The function's process ends in the middle of a batch, before a request leaves it, */
+  'killed-before-write',
+  /** and after the answer to one. */
+  'killed-after-write',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Which faults happen, and how often. */
+export interface FaultPlan {
+  /** A whole number from 0 to 2^32 − 1. */
+  readonly seed: number;
+  /**
+   * Share of the chances at which a fault begins, and the most chances in a row that it then takes: an outage, not a
+   * single failure. Each fault also begins at one of its first chances.
+   */
+  readonly faults: Readonly<Partial<Record<FaultKind, { readonly share: number; readonly most?: number }>>>;
+  /** Milliseconds by which a slow call is late. */
+  readonly slowMs: number;
+  /** Texts: the process of an invocation whose event holds one of them is always killed. */
+  readonly killOn: readonly string[];
+  /** Texts: DynamoDB answers each request that holds one of them with a 500, and does nothing. */
+  readonly failOn: readonly string[];
+  /** File to which the kind of each fault is added, a line each, as it is injected: it outlives a process that is killed. */
+  readonly logFile: string;
+}
+
+/** What is done to one invocation. `count` is the request or answer of it at which it happens, from 1. */
+export type InvocationFault =
+  | { readonly kind: 'handler-exception'; readonly when: 'before' | 'after' }
+  | {
+      readonly kind: 'killed-before-write' | 'killed-after-write' | 'function-timeout';
+      readonly count: number;
+    };
+
+/** What is done to one request: before the service does it, or after, when only the answer is lost. */
+export interface RequestFault {
+  readonly kind: FaultKind;
+  readonly when: 'before' | 'after';
+}
+
+/** A fault begins at one of this many first chances. */
+const FIRST_CHANCES = 5;
+/** The most requests of an invocation that go by before it is hit. */
+const MOST_REQUESTS = 5;
+
+const QUEUE_CALLS = ['ReceiveMessage', 'SendMessage', 'ChangeMessageVisibility'];
+const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems'];
+
+/** Decides, by a plan, what goes wrong. The same plan and place give the same choices in the same order. */
+export class Faults {
+  private readonly plan: FaultPlan;
+  private readonly random: () => number;
+  private readonly kinds = new Map<FaultKind, { chances: number; first: number; left: number }>();
+
+  /** @param place parts the choices of one thread from those of others */
+  constructor(plan: FaultPlan, place: string) {
+    this.plan = plan;
+    this.random = randomOf(plan.seed, place);
+  }
+
+  get slowMs(): number {
+    return this.plan.slowMs;
+  }
+
+  /** Whether a message that comes into a queue comes twice. */
+  duplicates(): boolean {
+    return this.strikes('duplicate-delivery');
+  }
+
+  /** The fault of a request to SNS, SQS or DynamoDB; `body` is what it carries. */
+  request(operation: string, body: string): RequestFault | undefined {
+    if (operation === 'PublishBatch' || operation === 'Publish') return this.either('sns-error');
+    if (operation.startsWith('DeleteMessage')) {
+      return this.strikes('delete-failed') ? { kind: 'delete-failed', when: 'before' } : undefined;
+    }
+    if (QUEUE_CALLS.includes(operation)) return this.either('sqs-error');
+    if (!WRITES.includes(operation)) return undefined;
+    if (this.plan.failOn.some((text) => body.includes(text))) {
+      this.happened('dynamodb-error');
+      return { kind: 'dynamodb-error', when: 'before' };
+    }
+    for (const kind of ['dynamodb-throttled', 'dynamodb-conflict'] as const) {
+      if (this.strikes(kind)) return { kind, when: 'before' };
+    }
+    return this.either('dynamodb-error') ?? this.either('slow-call');
+  }
+
+  /** The fault of an invocation with this event. It counts only when `struck` says that it was injected. */
+  invocation(event: unknown): InvocationFault | undefined {
+    if (this.plan.killOn.length > 0) {
+      const text = JSON.stringify(event);
+      if (this.plan.killOn.some((each) => text.includes(each))) {
+        const kind = this.random() < 0.5 ? 'killed-before-write' : 'killed-after-write';
+        return { kind, count: this.upTo(MOST_REQUESTS) };
+      }
+    }
+    if (this.begins('handler-exception')) {
+      return { kind: 'handler-exception', when: this.random() < 0.5 ? 'before' : 'after' };
+    }
+    for (const kind of ['function-timeout', 'killed-before-write', 'killed-after-write'] as const) {
+      if (this.begins(kind)) return { kind, count: this.upTo(MOST_REQUESTS) };
+    }
+    return undefined;
+  }
+
+  /** Tells that the fault of an invocation was injected. */
+  struck({ kind }: InvocationFault): void {
+    this.happened(kind);
+  }
+
+  private happened(kind: FaultKind): void {
+    fs.appendFileSync(this.plan.logFile, `${kind}\n`);
+  }
+
+  private either(kind: FaultKind): RequestFault | undefined {
+    return this.strikes(kind) ? { kind, when: this.random() < 0.5 ? 'before' : 'after' } : undefined;
+  }
+
+  private strikes(kind: FaultKind): boolean {
+    const begins = this.begins(kind);
+    if (begins) this.happened(kind);
+    return begins;
+  }
+
+  private begins(kind: FaultKind): boolean {
+    const chosen = this.plan.faults[kind];
+    if (!chosen) return false;
+    let state = this.kinds.get(kind);
+    if (!state) {
+      state = { chances: 0, first: this.upTo(FIRST_CHANCES), left: 0 };
+      this.kinds.set(kind, state);
+    }
+    state.chances += 1;
+    if (state.left > 0) {
+      state.left -= 1;
+      return true;
+    }
+    if (state.chances !== state.first && this.random() >= chosen.share) return false;
+    // Mostly short, now and then long.
+    state.left = Math.floor(this.random() ** 3 * (chosen.most ?? 1));
+    return true;
+  }
+
+  private upTo(most: number): number {
+    return 1 + Math.floor(this.random() * most);
+  }
+}
+
+/** https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+function randomOf(seed: number, place: string): () => number {
+  let state = seed >>> 0;
+  for (const char of place) state = Math.imul(state ^ char.charCodeAt(0), 0x01000193);
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  // The first numbers of neighbouring states are alike.
+  next();
+  return next;
+}

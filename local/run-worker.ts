@@ -1,0 +1,25 @@
+// The process of a KillableRun: a local run, commanded by messages from the process that forked it.
+
+import type { RunMessage, RunRequest } from './killable-run.ts';
+import { LocalRun } from './run.ts';
+
+const say = (message: RunMessage) => process.send?.(message);
+let run: LocalRun;
+
+// Ctrl-C reaches the whole process group; what becomes of this process is the other one's business.
+process.on('SIGINT', () => {});
+// Nobody is left to command it.
+process.on('disconnect', () => process.exit(1));
+
+process.on('message', async (request: RunRequest) => {
+  try {
+    if (request.ask === 'start') run = await LocalRun.start(request.options);
+    if (request.ask === 'consume') run.consume();
+    if (request.ask === 'stop') await run.stop();
+    const value = request.ask === 'stop' ? run.problems : run.endpoint;
+    say({ event: 'answer', id: request.id, value });
+    if (request.ask === 'stop') process.disconnect();
+  } catch (error) {
+    say({ event: 'failed', id: request.id, message: (error as Error).message });
+  }
+});
