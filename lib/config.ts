@@ -51,6 +51,7 @@ export interface ConsumerSettings {
   /** Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE. */
   readonly tables: Readonly<Record<string, TableSettings>>;
   readonly memoryMiB: number;
+  /** Long enough for three attempts of an AWS call, 4 s each at most (lambda/clients.ts), with their backoff. */
   readonly timeoutSeconds: number;
   readonly batchSize: number;
   readonly batchWindowSeconds: number;
@@ -88,7 +89,7 @@ export const consumers = {
   billing: {
     tables: { invoices: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
     memoryMiB: 512,
-    timeoutSeconds: 10,
+    timeoutSeconds: 30,
     batchSize: 10,
     batchWindowSeconds: 0,
     maxConcurrency: 10,
@@ -101,7 +102,7 @@ export const consumers = {
     filter: { requiresShipping: ['true'] },
     tables: { shipments: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
     memoryMiB: 512,
-    timeoutSeconds: 10,
+    timeoutSeconds: 30,
     batchSize: 10,
     batchWindowSeconds: 0,
     maxConcurrency: 10,
@@ -116,8 +117,7 @@ export const consumers = {
       stock: { partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
     },
     memoryMiB: 512,
-    // Longer than the others: transactions on a popular SKU conflict and are tried again within the invocation.
-    timeoutSeconds: 20,
+    timeoutSeconds: 30,
     batchSize: 10,
     batchWindowSeconds: 0,
     // Fewer than the others: each concurrent transaction on the same SKU makes conflicts likelier.
