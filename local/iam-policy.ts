@@ -151,7 +151,7 @@ function arnPattern(pattern: string): Test<string> {
   const tests = Array.from({ length: 6 }, (_, index) => test(glob(parts[index] ?? '*')));
   return (arn) => {
     const given = arnParts(arn);
-    return given.length === 6 && tests.every((each, index) => each(given[index] ?? ''));
+    return tests.every((each, index) => each(given[index] ?? ''));
   };
 }
 

@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import {
+  CreateTopicCommand,
+  GetSubscriptionAttributesCommand,
+  PublishCommand,
+  SNSClient,
+  SubscribeCommand,
+} from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
   DeleteQueueCommand,
+  GetQueueUrlCommand,
   ReceiveMessageCommand,
   SetQueueAttributesCommand,
   SQSClient,
@@ -65,6 +72,7 @@ const subscribe = (attributes: Record<string, string> = {}) =>
       TopicArn,
       Protocol: 'sqs',
       Endpoint: arnOf(queue),
+      ReturnSubscriptionArn: true,
       Attributes: {
         RawMessageDelivery: 'true',
         RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(letters) }),
@@ -184,6 +192,16 @@ test('a policy that is put right lets the next message in', async () => {
 
   expect(await bodiesIn(queue)).toEqual(['b']);
   expect(await bodiesIn(letters)).toEqual(['a']);
+});
+
+test('a look at a subscription, and then at its queue, is no delivery', async () => {
+  const { SubscriptionArn } = await subscribe();
+  await sns.send(new GetSubscriptionAttributesCommand({ SubscriptionArn }));
+
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue.split('/').at(-1) }));
+
+  expect(QueueUrl).toBe(queue);
+  expect(denied).toEqual([]);
 });
 
 test('an encrypted queue takes the key for SNS as well', async () => {
