@@ -100,9 +100,7 @@ export class LocalStack {
       } else values.standing.set(logicalId, standing);
     }
     await options.access.permit(permissionsOf(deployment));
-    for (const [logicalId, mapping] of deployment.mappings) {
-      await checkMapping(logicalId, mapping, options.access);
-    }
+    await checkMappings(deployment.mappings, options.access);
     const description: StackDescription = {
       name: stack.name,
       id,
@@ -169,24 +167,30 @@ function permissionsOf({ callers, roles, managedPolicies, keyPolicies }: Deploym
 /**
  * Lambda makes no mapping whose function could not poll the queue.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ * @throws Error with a line for each mapping that cannot be made, and why
  */
-async function checkMapping(
-  logicalId: string,
-  mapping: EventSourceMapping,
+async function checkMappings(
+  mappings: Deployment['mappings'],
   access: LocalStackOptions['access'],
 ): Promise<void> {
-  const { definition, target } = mapping;
+  const problems: string[] = [];
+  for (const [logicalId, mapping] of mappings) {
+    const problem = (await denialOf(mapping, access)) ?? (await mapping.problemWithQueue());
+    if (problem) problems.push(`${logicalId}: ${problem}`);
+  }
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+}
+
+async function denialOf(
+  { definition, target }: EventSourceMapping,
+  access: LocalStackOptions['access'],
+): Promise<string | undefined> {
   for (const action of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
     const needs = [{ action: `sqs:${action}`, resource: definition.queueArn }];
     const denial = await access.denial(functionKeyId(target.definition.functionName), needs);
-    if (denial)
-      throw new Error(
-        `${logicalId}: the execution role has no permission to call ${action} on SQS: ${denial}`,
-      );
+    if (denial) return `the execution role has no permission to call ${action} on SQS: ${denial}`;
   }
-  await mapping.checkQueue().catch((error: Error) => {
-    throw new Error(`${logicalId}: ${error.message}`);
-  });
+  return undefined;
 }
 
 function refuseUnknownTypes(resources: Record<string, Resource>): void {
