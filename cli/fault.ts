@@ -31,7 +31,7 @@ const EXPIRED = /^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefres
 const UNKNOWN_KEYS =
   /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|InvalidSignatureException|SignatureDoesNotMatch|InvalidSecurity|InvalidSecurityToken|IncompleteSignature|IncompleteSignatureException|MissingAuthenticationToken)$/;
 const DENIED =
-  /^(AccessDenied|AccessDeniedException|AuthorizationError|AuthorizationErrorException|UnauthorizedOperation)$/;
+  /^(AccessDenied|AccessDeniedException|KMSAccessDeniedException|KmsAccessDenied|AuthorizationError|AuthorizationErrorException|UnauthorizedOperation)$/;
 const THROTTLED =
   /throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughputExceeded|LimitExceeded$/i;
 const UNREACHABLE =
