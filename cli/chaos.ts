@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults.ts';
 import { KillableRun } from '../local/killable-run.ts';
+import { readAssembly } from '../local/template.ts';
 import { type Difference, type Ledger, readLedger, stockDifferences } from './books.ts';
 import { type Account, accountFor, type Letters, rewritten, unsettled } from './chaos-books.ts';
 import { type Clients, createClients, LOCAL_CREDENTIALS } from './clients.ts';
@@ -59,8 +60,10 @@ export interface ChaosResult {
   readonly proved: boolean;
 }
 
-/** A visibility timeout of a minute takes a second. */
-const TIME_SCALE = 60;
+/** What the longest visibility timeout is made to last. Functions then have half of it. */
+const VISIBILITY_MS = 2_000;
+/** Longer than a function has. */
+const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
 /** One order of this many is published once more at the end. */
@@ -86,8 +89,6 @@ const FAULTS: FaultPlan['faults'] = {
   'killed-before-write': { share: 0.02 },
   'killed-after-write': { share: 0.02 },
 };
-/** Longer than the longest timeout of a function, 20 s by a third of the time scale. */
-const SLOW_MS = 1_500;
 
 /**
  * Publishes test orders to a stack that suffers faults and is killed on the way, waits until its queues are empty, redrives
@@ -102,6 +103,7 @@ class Chaos {
   private readonly options: ChaosOptions;
   private readonly messages: TestMessage[];
   private readonly faultLog: string;
+  private readonly timeScale: number;
   private readonly killOn: string[];
   private readonly failOn: string[];
   private starts = 0;
@@ -113,6 +115,7 @@ class Chaos {
     const { orders, seed, stubborn = 2 } = options;
     this.options = options;
     this.faultLog = path.join(options.workspace, 'faults.log');
+    this.timeScale = (longestVisibility(options.assembly) * 1000) / VISIBILITY_MS;
     this.messages = generateOrders({
       count: orders,
       seed,
@@ -177,7 +180,7 @@ class Chaos {
       port: this.port,
       logDirectory: path.join(workspace, 'logs'),
       stateDirectory: path.join(workspace, 'state'),
-      ...(faults && { faults, timeScale: TIME_SCALE }),
+      ...(faults && { faults, timeScale: this.timeScale }),
     });
     return this.current;
   }
@@ -354,6 +357,14 @@ class Chaos {
       proved: missing.length + unexpected.length === 0,
     };
   }
+}
+
+/** Seconds. */
+function longestVisibility(assembly: string): number {
+  const queues = Object.values(readAssembly(assembly).template.Resources).filter(
+    ({ Type }) => Type === 'AWS::SQS::Queue',
+  );
+  return Math.max(...queues.map(({ Properties }) => Number(Properties?.VisibilityTimeout ?? 30)));
 }
 
 /** What tables and dead-letter queues hold at one moment. */
