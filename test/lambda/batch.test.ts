@@ -2,10 +2,11 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { batchHandler } from '../../lambda/batch.ts';
 import { PermanentError } from '../../lambda/permanent-error.ts';
 import { captureLogs } from '../fixtures/order-logs.ts';
-import { lambdaContext, startQueues } from '../fixtures/order-queue.ts';
+import { lambdaContext, sqsRecord, startQueues } from '../fixtures/order-queue.ts';
 
 // Sensor readings, not orders: the batch knows nothing of what it carries.
 type Reading = { sensor: string; celsius: number };
@@ -56,11 +57,15 @@ function identify(value: unknown): Record<string, string> {
   return { sensor: String((value as Reading | null)?.sensor) };
 }
 
-function consume(event: Parameters<ReturnType<typeof batchHandler>>[0], context = lambdaContext()) {
+function consume(
+  event: Parameters<ReturnType<typeof batchHandler>>[0],
+  context = lambdaContext(),
+  client = sqs,
+) {
   const handler = batchHandler(
     { parse, identify, handle: (reading: Reading) => handle(reading) },
     {
-      sqs,
+      sqs: client,
       consumer: 'telemetry',
       url: queue.url,
       deadLetterUrl: queue.deadLetterUrl,
@@ -316,4 +321,70 @@ test('dead letters are counted once a batch, and nothing is published where ther
   await consume(await queue.receive());
 
   expect(output.metrics()).toEqual([expect.objectContaining({ DeadLettered: [1, 1], service: 'telemetry' })]);
+});
+
+describe('any batch', () => {
+  const kinds = ['good', 'transient', 'permanent'] as const;
+  const record = fc.record({ kind: fc.constantFrom(...kinds), receives: fc.integer({ min: 1, max: 6 }) });
+
+  test('ends with each message acknowledged once it is handled or dead-lettered, and reported otherwise', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(record, { minLength: 1, maxLength: 10 }),
+        fc.constantFrom('none', 'ChangeMessageVisibility', 'SendMessage'),
+        async (records, broken) => {
+          const sent: { operation: string; input: Record<string, unknown> }[] = [];
+          const send = async (command: { input: Record<string, unknown>; constructor: { name: string } }) => {
+            const operation = command.constructor.name.replace(/Command$/, '');
+            if (operation === broken) throw new Error(`${operation} is down`);
+            sent.push({ operation, input: command.input });
+          };
+          const event = {
+            Records: records.map(({ receives }, index) =>
+              sqsRecord({
+                MessageId: `message-${index}`,
+                ReceiptHandle: `receipt-${index}`,
+                Body: reading(String(index)),
+                Attributes: { ApproximateReceiveCount: String(receives) },
+              }),
+            ),
+          };
+          handle = async ({ sensor }) => {
+            const { kind } = records[Number(sensor)] ?? {};
+            if (kind === 'transient') throw new Error('store is down');
+            if (kind === 'permanent') throw new PermanentError('NoSensor', 'there is no such sensor');
+            return 'stored';
+          };
+
+          const { batchItemFailures } = await consume(event, lambdaContext(), {
+            send,
+          } as unknown as SQSClient);
+
+          const ended = records.map(
+            ({ kind, receives }) => kind === 'permanent' || (kind === 'transient' && receives >= 5),
+          );
+          const failed = records.flatMap(({ kind }, index) =>
+            (kind === 'transient' && !ended[index]) || (ended[index] && broken === 'SendMessage')
+              ? [index]
+              : [],
+          );
+          const of = (operation: string, member: string) =>
+            sent.filter((each) => each.operation === operation).map(({ input }) => input[member]);
+          const indices = (yes: (index: number) => boolean) => records.map((_, index) => index).filter(yes);
+          const dead = indices((index) => ended[index] === true && broken !== 'SendMessage');
+          const later = broken === 'ChangeMessageVisibility' ? [] : failed;
+          expect(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier).sort()).toEqual(
+            failed.map((index) => `message-${index}`).sort(),
+          );
+          expect(of('SendMessage', 'MessageBody').sort()).toEqual(
+            dead.map((index) => reading(String(index))).sort(),
+          );
+          expect(of('ChangeMessageVisibility', 'ReceiptHandle').sort()).toEqual(
+            later.map((index) => `receipt-${index}`).sort(),
+          );
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
 });
