@@ -1,19 +1,27 @@
 #!/usr/bin/env node
 // The operator's command line. A verb is a file in cli/; what they have in common is here: help, errors, exit codes.
 import { Command, CommanderError } from 'commander';
+import { addFailed } from '../cli/failed.ts';
 import { explain, Fault } from '../cli/fault.ts';
 import { addPublish } from '../cli/publish.ts';
+import { addPurge } from '../cli/purge.ts';
+import { addRedrive } from '../cli/redrive.ts';
 
 const program = new Command('npm run orders --')
   .description('Publishes orders to the fan-out, on AWS or on this machine.')
   .exitOverride()
   .showHelpAfterError('(--help shows what is possible)');
 addPublish(program);
+addFailed(program);
+addRedrive(program);
+addPurge(program);
 
-// A reader that has seen enough, such as `head`, is no fault.
+// A reader that has seen enough, such as `head`, is no fault. The command ends as after Ctrl-C: it may have to tidy up.
+let isHeard = true;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit();
+  if (isHeard && !process.emit('SIGTERM', 'SIGTERM')) process.exit();
+  isHeard = false;
 });
 
 try {

@@ -5,6 +5,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { STSClient } from '@aws-sdk/client-sts';
 
 /** Where calls go and in whose name; what is left out comes from the environment and ~/.aws, as with any AWS tool. */
 export interface ClientOptions {
@@ -23,6 +24,7 @@ export interface Clients {
   readonly cloudFormation: CloudFormationClient;
   readonly cloudWatch: CloudWatchClient;
   readonly cloudWatchLogs: CloudWatchLogsClient;
+  readonly sts: STSClient;
 }
 
 /** What a local stack takes for credentials; not a secret. */
@@ -37,5 +39,6 @@ export function createClients(options: ClientOptions): Clients {
     cloudFormation: new CloudFormationClient(options),
     cloudWatch: new CloudWatchClient(options),
     cloudWatchLogs: new CloudWatchLogsClient(options),
+    sts: new STSClient(options),
   };
 }

@@ -23,6 +23,8 @@ export interface RoundOptions {
   readonly signal?: AbortSignal;
   /** How long it takes to handle all letters, in seconds, if that is longer than to receive them. @default 0 */
   readonly handlingSeconds?: number;
+  /** How many batches are under way at the same time; one keeps the order of a FIFO queue. @default 4 */
+  readonly pollers?: number | undefined;
   /** Called after each batch. `expected` is what SQS counts, which is not exact. */
   readonly onProgress?: (progress: { seen: number; expected: number }) => void;
 }
@@ -62,7 +64,7 @@ export async function goRound(
   sqs: SQSClient,
   queueUrl: string,
   handle: (letters: Message[]) => Promise<readonly Message[]>,
-  { signal, handlingSeconds = 0, onProgress }: RoundOptions = {},
+  { signal, handlingSeconds = 0, pollers = POLLERS, onProgress }: RoundOptions = {},
 ): Promise<Round> {
   const before = await countLetters(sqs, queueUrl);
   const expected = before.visible + before.hidden;
@@ -91,7 +93,7 @@ export async function goRound(
     }
   };
   const polls = await Promise.allSettled(
-    Array.from({ length: POLLERS }, () =>
+    Array.from({ length: pollers }, () =>
       poll().catch((error) => {
         hasFailed = true;
         throw error;

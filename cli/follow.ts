@@ -13,7 +13,7 @@ import { lookAtDeadLetters } from './dead-letters.ts';
 import { Fault } from './fault.ts';
 import type { OutgoingMessage } from './publisher.ts';
 import type { ConsumerHandles, StackHandles } from './stack.ts';
-import { readSubscriptions } from './subscriptions.ts';
+import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 /** A published message; copies of it count as one. */
 export interface FollowedMessage extends OutgoingMessage {
@@ -42,6 +42,10 @@ export interface FollowOptions {
   readonly messages: Iterable<FollowedMessage>;
   /** How long to wait for the last one. */
   readonly timeoutMs: number;
+  /** Which consumers get a message. @default what the filter policies say */
+  readonly takes?: Takes;
+  /** IDs of dead letters that lay there before: they are no answer. @default none */
+  readonly earlierLetters?: ReadonlySet<string>;
   /** Called after each look, with sums over all consumers. */
   readonly onProgress?: (progress: { ended: number; expected: number }) => void;
   /** Ends the wait at once; what has not been found then is missing. */
@@ -69,7 +73,7 @@ interface Open {
 export async function followMessages(options: FollowOptions): Promise<Map<string, Outcome>> {
   const { clients, stack, messages, timeoutMs, onProgress, signal = new AbortController().signal } = options;
   const deadline = performance.now() + timeoutMs;
-  const takes = await readSubscriptions(clients.sns, stack);
+  const { takes = await readSubscriptions(clients.sns, stack), earlierLetters = new Set() } = options;
   const distinct = new Map<string, Open>();
   for (const message of messages) {
     if (!distinct.has(message.body)) distinct.set(message.body, { message, digest: digestOf(message.body) });
@@ -77,7 +81,8 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   const followed = await Promise.all(
     stack.consumers.map(async (consumer) => {
       const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
-      return new FollowedConsumer(clients, consumer, await recordTable(clients.dynamodb, consumer), expected);
+      const table = await recordTable(clients.dynamodb, consumer);
+      return new FollowedConsumer(clients, consumer, table, expected, earlierLetters);
     }),
   );
   const sum = (of: (consumer: FollowedConsumer) => number) =>
@@ -105,14 +110,22 @@ class FollowedConsumer {
   private readonly clients: FollowOptions['clients'];
   private readonly deadLetterQueueUrl: string;
   private readonly table: string;
+  private readonly earlierLetters: ReadonlySet<string>;
   private processed = 0;
   private readonly refused: RefusedMessage[] = [];
 
-  constructor(clients: FollowOptions['clients'], consumer: ConsumerHandles, table: string, expected: Open[]) {
+  constructor(
+    clients: FollowOptions['clients'],
+    consumer: ConsumerHandles,
+    table: string,
+    expected: Open[],
+    earlierLetters: ReadonlySet<string>,
+  ) {
     this.name = consumer.name;
     this.clients = clients;
     this.deadLetterQueueUrl = consumer.deadLetterQueueUrl;
     this.table = table;
+    this.earlierLetters = earlierLetters;
     this.open = new Map(expected.map((each) => [each.message.body, each]));
   }
 
@@ -147,8 +160,8 @@ class FollowedConsumer {
     await lookAtDeadLetters(
       this.clients.sqs,
       this.deadLetterQueueUrl,
-      ({ Body = '', MessageAttributes = {} }) => {
-        const found = this.open.get(Body);
+      ({ MessageId = '', Body = '', MessageAttributes = {} }) => {
+        const found = this.earlierLetters.has(MessageId) ? undefined : this.open.get(Body);
         if (!found) return;
         this.open.delete(Body);
         const { DeadLetterError, DeadLetterMessage } = MessageAttributes;
@@ -161,8 +174,14 @@ class FollowedConsumer {
   }
 }
 
-/** The consumer's table of one record an order: the one whose key is orderId. */
-async function recordTable(dynamodb: DynamoDBClient, { name, tables }: ConsumerHandles): Promise<string> {
+/**
+ * The consumer's table of one record an order: the one whose key is orderId.
+ * @throws Fault where there is none
+ */
+export async function recordTable(
+  dynamodb: DynamoDBClient,
+  { name, tables }: ConsumerHandles,
+): Promise<string> {
   for (const TableName of Object.values(tables)) {
     const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
     const keys = Table?.KeySchema?.map(({ AttributeName }) => AttributeName);

@@ -4,6 +4,7 @@ import { checkOrder, messageAttributes, type Order, orderDigest } from '../lambd
 import { Fault, wrongUsage } from './fault.ts';
 import type { FollowedMessage } from './follow.ts';
 import { MAX_BATCH_BYTES, messageSize } from './publisher.ts';
+import { format } from './table.ts';
 
 /** Something in the file that keeps it from being published. */
 export interface FileProblem {
@@ -32,12 +33,21 @@ interface Found {
  * cannot be read twice. A file of this size, about 150,000 orders, takes 0.8 GB.
  */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_LISTED = 20;
 
 /**
- * Reads `file`, or standard input for `-`.
+ * Reads the orders in `file`, or on standard input for `-`.
  * @throws Fault for a file that cannot be read, is too large or is not UTF-8
  */
 export async function readOrderFile(file: string): Promise<OrderFile> {
+  return parseOrders(await readText(file));
+}
+
+/**
+ * The whole text of `file`, or of standard input for `-`.
+ * @throws Fault for a file that cannot be read, is too large or is not UTF-8
+ */
+export async function readText(file: string): Promise<string> {
   const name = file === '-' ? 'standard input' : file;
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -55,13 +65,20 @@ export async function readOrderFile(file: string): Promise<OrderFile> {
   if (bytes > MAX_FILE_BYTES) {
     throw new Fault(`${name} has more than ${MAX_FILE_BYTES / 1024 / 1024} MiB: publish it in parts`);
   }
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
     throw new Fault(`${name} is not UTF-8 text`);
   }
-  return parseOrders(text);
+}
+
+/** Says what is wrong in `file`, a line each; of many problems the first ones. */
+export function listProblems(file: string, problems: readonly FileProblem[]): void {
+  const name = file === '-' ? 'standard input' : file;
+  for (const { line, field, message } of problems.slice(0, MAX_LISTED)) {
+    console.error(`${name}:${line}: ${field} ${message}`);
+  }
+  if (problems.length > MAX_LISTED) console.error(`… and ${format(problems.length - MAX_LISTED)} more`);
 }
 
 /** Checks every order in `text`, a JSON array where it begins with `[`, else JSON Lines or one order over several lines. */
@@ -180,8 +197,8 @@ function isJson(text: string): boolean {
   }
 }
 
-/** V8 quotes the text around the error, which may be somebody's address. */
-function notJson(error: unknown): string {
+/** Why a text is not JSON, without the text around the error that V8 quotes: it may be somebody's address. */
+export function notJson(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const reason = message
     .replace(/,? ?(\.\.\.)?".*" is not valid JSON$/s, '')

@@ -4,12 +4,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Clients, createClients } from './clients.ts';
 import { type FollowedMessage, followMessages, type Outcome } from './follow.ts';
 import { generateOrders } from './generate.ts';
-import { untilInterrupted } from './interrupt.ts';
-import { type FileProblem, readOrderFile } from './order-file.ts';
+import { INTERRUPTED, untilInterrupted } from './interrupt.ts';
+import { listProblems, readOrderFile } from './order-file.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { type PublishResult, publishMessages } from './publisher.ts';
 import { addStackOptions, clientOptions, connect, type StackHandles, type StackOptions } from './stack.ts';
 import { count, format, table } from './table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Options extends StackOptions {
   readonly count: number;
@@ -51,8 +52,6 @@ interface Target {
 /** All test orders are in memory at once, about 2 KB each. */
 const MAX_COUNT = 200_000;
 const MAX_LISTED = 20;
-/** What a shell says of a command that Ctrl-C ended: 128 + SIGINT. */
-const INTERRUPTED = 130;
 
 const EXAMPLES = `
 Examples:
@@ -162,7 +161,8 @@ async function fileOrders(file: string, { json }: Options): Promise<Selection | 
   const { messages, duplicates, problems } = await readOrderFile(file);
   if (problems.length > 0) {
     if (json) console.log(JSON.stringify({ published: 0, problems }));
-    listProblems(file === '-' ? 'standard input' : file, problems);
+    listProblems(file, problems);
+    console.error('Nothing was published.');
     return undefined;
   }
   const orders = messages.length - duplicates;
@@ -267,14 +267,6 @@ function listFailures({ failed, stopped }: PublishResult): void {
   }
 }
 
-function listProblems(name: string, problems: FileProblem[]): void {
-  for (const { line, field, message } of problems.slice(0, MAX_LISTED)) {
-    console.error(`${name}:${line}: ${field} ${message}`);
-  }
-  if (problems.length > MAX_LISTED) console.error(`… and ${format(problems.length - MAX_LISTED)} more`);
-  console.error('Nothing was published.');
-}
-
 /** `3 messages: a, b, c`, cut where there are many. */
 function ids(messages: readonly { readonly orderId?: string }[]): string {
   const shown = messages.slice(0, MAX_LISTED).map(({ orderId = 'without orderId' }) => orderId);
@@ -357,14 +349,6 @@ function describe({
     ...(poison > 0 ? [count(poison, 'poison message')] : []),
   ];
   return `${parts.join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;
-}
-
-function wholeNumber(min: number, max: number) {
-  return (text: string): number => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
 }
 
 function positive(text: string): number {

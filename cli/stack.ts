@@ -16,6 +16,8 @@ export interface StackHandles {
   readonly topicArn: string;
   /** In the order of their names. */
   readonly consumers: readonly ConsumerHandles[];
+  /** Where it is kept what operators did; absent where the stack has no such log group. */
+  readonly operationsLogGroup?: string;
 }
 
 export interface ConsumerHandles {
@@ -24,6 +26,8 @@ export interface ConsumerHandles {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly functionName: string;
+  /** Where its function logs on AWS; absent where the stack was deployed before it said so. */
+  readonly logGroup?: string;
   /** Table id, in kebab-case, → table name. */
   readonly tables: Readonly<Record<string, string>>;
 }
@@ -138,7 +142,14 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
       `Stack "${name}" in ${region} (${stack?.StackStatus}) has no output OrdersTopicArn: it is not deployed completely, or it is another kind of stack`,
     );
   }
-  return { name, region, topicArn, consumers: readConsumers(outputs, name) };
+  const operationsLogGroup = outputs.get('OperationsLogGroupName');
+  return {
+    name,
+    region,
+    topicArn,
+    consumers: readConsumers(outputs, name),
+    ...(operationsLogGroup && { operationsLogGroup }),
+  };
 }
 
 function readConsumers(outputs: Map<string, string>, stackName: string): ConsumerHandles[] {
@@ -153,13 +164,17 @@ function readConsumers(outputs: Map<string, string>, stackName: string): Consume
       `Stack "${stackName}" has no output ${key}: deploy its current version with \`npx cdk deploy ${stackName}\``,
     );
   };
-  return prefixes.map((prefix) => ({
-    name: kebabCase(prefix),
-    queueUrl: get(`${prefix}QueueUrl`),
-    deadLetterQueueUrl: get(`${prefix}DeadLetterQueueUrl`),
-    functionName: get(`${prefix}FunctionName`),
-    tables: readTables(outputs, prefix, prefixes),
-  }));
+  return prefixes.map((prefix) => {
+    const logGroup = outputs.get(`${prefix}LogGroupName`);
+    return {
+      name: kebabCase(prefix),
+      queueUrl: get(`${prefix}QueueUrl`),
+      deadLetterQueueUrl: get(`${prefix}DeadLetterQueueUrl`),
+      functionName: get(`${prefix}FunctionName`),
+      ...(logGroup && { logGroup }),
+      tables: readTables(outputs, prefix, prefixes),
+    };
+  });
 }
 
 function readTables(

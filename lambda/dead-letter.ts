@@ -73,7 +73,7 @@ export function deadLetter(
 }
 
 /** The attributes the message was first sent with: without a reason, and with what an earlier reason displaced. */
-function originalAttributes(attributes: Attributes): Attributes {
+export function originalAttributes(attributes: Attributes): Attributes {
   const originals = Object.entries(attributes).filter(
     ([name]) => !(REASON_ATTRIBUTES as readonly string[]).includes(name),
   );
@@ -125,7 +125,8 @@ function cut(value: string, limit: number): string {
   return `${kept}…`;
 }
 
-function toRequest(attributes: Attributes): Record<string, MessageAttributeValue> {
+/** Attributes as a function gets them, as they are sent. */
+export function toRequest(attributes: Attributes): Record<string, MessageAttributeValue> {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
       name,

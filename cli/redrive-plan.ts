@@ -1,0 +1,84 @@
+// Which dead letters are to be sent back, as a look at all of them tells.
+import { messageAttributes } from '../lambda/order.ts';
+import type { Clients } from './clients.ts';
+import { lookAtDeadLetters, type RoundOptions } from './dead-letters.ts';
+import { digestOf } from './follow.ts';
+import { type Letter, type LetterFilter, letterFilter, printable, Reasons, readLetter } from './letter.ts';
+import type { Edit, Edits } from './letter-file.ts';
+import type { FileProblem } from './order-file.ts';
+import type { ConsumerHandles, StackHandles } from './stack.ts';
+import { readSubscriptions } from './subscriptions.ts';
+
+export interface Plan {
+  /** IDs of the letters to send back. */
+  readonly wanted: ReadonlySet<string>;
+  /** IDs of all letters that are there. */
+  readonly earlier: ReadonlySet<string>;
+  readonly reasons: Reasons;
+  /** One that the consumer can process, as far as the contract says. */
+  readonly canary?: Letter;
+  /** How many hold no valid order, as they would be sent: they would come back. */
+  readonly invalid: number;
+  /** About how many could not be looked at. */
+  readonly unseen: number;
+  /** Corrections that found their letter. */
+  readonly used: ReadonlySet<Edit>;
+}
+
+/** What is to be sent back: what the filter lets through up to the limit, or what there are corrections for. */
+export interface Wish {
+  readonly filter: LetterFilter;
+  readonly limit?: number;
+  readonly edits?: Edits;
+}
+
+/** Looks at all letters of a consumer and leaves them there. */
+export async function planRedrive(
+  { sqs }: Pick<Clients, 'sqs'>,
+  { deadLetterQueueUrl }: ConsumerHandles,
+  { filter, limit, edits }: Wish,
+  options: RoundOptions,
+): Promise<Plan> {
+  const isWanted = letterFilter(filter);
+  const wanted = new Set<string>();
+  const earlier = new Set<string>();
+  const used = new Set<Edit>();
+  const reasons = new Reasons();
+  let canary: Letter | undefined;
+  let invalid = 0;
+  const visit = (letter: Letter) => {
+    earlier.add(letter.messageId);
+    const edit = edits?.for(letter);
+    if (wanted.size === limit || !isWanted(letter) || (edits && !edit)) return;
+    wanted.add(letter.messageId);
+    reasons.add(letter);
+    if (edit) used.add(edit);
+    if (digestOf(edit?.body ?? letter.body) === undefined) invalid++;
+    else canary ??= letter;
+  };
+  const { unseen } = await lookAtDeadLetters(
+    sqs,
+    deadLetterQueueUrl,
+    (message) => visit(readLetter(message)),
+    options,
+  );
+  return { wanted, earlier, used, reasons, invalid, unseen, ...(canary && { canary }) };
+}
+
+/** What is wrong with corrections that are valid orders: they have no letter, or the consumer does not get such orders. */
+export async function problemsOfEdits(
+  { edits }: Edits,
+  { used }: Plan,
+  { sns }: Pick<Clients, 'sns'>,
+  stack: StackHandles,
+  consumer: ConsumerHandles,
+): Promise<FileProblem[]> {
+  const takes = await readSubscriptions(sns, { ...stack, consumers: [consumer] });
+  return edits.flatMap((edit) => {
+    const { line, order } = edit;
+    const field = printable(edit.replaces);
+    if (!used.has(edit)) return [{ line, field, message: `is no dead letter of ${consumer.name}` }];
+    if (takes(consumer.name, { attributes: messageAttributes(order) })) return [];
+    return [{ line, field, message: `becomes an order that ${consumer.name} does not get` }];
+  });
+}
