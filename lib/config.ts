@@ -134,10 +134,12 @@ export interface Choices {
   readonly stage: StageName;
   /** @default - nobody is subscribed to the operations topic */
   readonly alarmEmail?: string;
+  /** Whether to make a managed policy for those who operate the stack. */
+  readonly operatorPolicy: boolean;
 }
 
 /**
- * Reads `-c stage=` (default dev) and `-c alarmEmail=`.
+ * Reads `-c stage=` (default dev), `-c alarmEmail=` and `-c operatorPolicy=` (default false).
  *
  * @throws ConfigError naming the value and what is allowed
  */
@@ -146,14 +148,20 @@ export function readChoices(node: Node): Choices {
   if (!isStageName(stage)) {
     throw new ConfigError(`-c stage=${stage}: no such stage; use one of ${Object.keys(stages).join(', ')}`);
   }
+  // cdk.json holds a boolean, the command line text.
+  const operator: unknown = node.tryGetContext('operatorPolicy') ?? false;
+  if (!['true', 'false'].includes(String(operator))) {
+    throw new ConfigError(`-c operatorPolicy=${operator}: use true or false`);
+  }
+  const operatorPolicy = String(operator) === 'true';
   const alarmEmail: unknown = node.tryGetContext('alarmEmail');
-  if (alarmEmail === undefined) return { stage };
+  if (alarmEmail === undefined) return { stage, operatorPolicy };
   if (typeof alarmEmail !== 'string' || !/^[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+$/.test(alarmEmail)) {
     throw new ConfigError(
       `-c alarmEmail=${alarmEmail}: not an e-mail address; use one like ops@example.com, or leave it out`,
     );
   }
-  return { stage, alarmEmail };
+  return { stage, operatorPolicy, alarmEmail };
 }
 
 function isStageName(value: unknown): value is StageName {

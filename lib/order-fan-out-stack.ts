@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps } from 'aws-cdk-lib';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { type ITopic, SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import {
@@ -20,6 +21,7 @@ import { checkNotNegative } from './limits.ts';
 import { MessagingKey } from './messaging-key.ts';
 import { pascalCase } from './naming.ts';
 import { OperationsTopic } from './operations-topic.ts';
+import { OperatorPolicy } from './operator-policy.ts';
 import { OwnedTable } from './owned-table.ts';
 import { TopicAlarms } from './topic-alarms.ts';
 
@@ -32,6 +34,11 @@ export interface OrderFanOutStackProps extends StackProps {
    * @default - nobody is subscribed
    */
   readonly alarmEmail?: string;
+  /**
+   * Whether to make a managed policy for those who operate the stack by its command line.
+   * @default false
+   */
+  readonly operatorPolicy?: boolean;
   /**
    * Who consumes orders.
    * @default - the table in config.ts
@@ -64,8 +71,15 @@ export class OrderFanOutStack extends Stack {
     new TopicAlarms(this, 'OrdersAlarms', { topic, name: 'orders', operationsTopic, ...stage.topicAlarms });
     new CfnOutput(this, 'OrdersTopicArn', { value: topic.topicArn });
     new CfnOutput(this, 'OperationsTopicArn', { value: operationsTopic.topicArn });
+    const operationsLog = new LogGroup(this, 'OperationsLog', {
+      retention: stage.logRetentionDays,
+      ...encryption,
+      removalPolicy: removalPolicy(stage),
+    });
+    new CfnOutput(this, 'OperationsLogGroupName', { value: operationsLog.logGroupName });
 
     const shown = new Map<string, Consumer>();
+    const tables: OwnedTable[] = [];
     for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
       const consumer = new Consumer(this, pascalCase(name), {
         ...consumerProps(name, settings, stage),
@@ -73,20 +87,32 @@ export class OrderFanOutStack extends Stack {
         topic,
         handlerEntry: join(props.handlers ?? HANDLERS, name, 'handler.ts'),
       });
-      this.addTables(consumer, settings, stage);
+      tables.push(...this.addTables(consumer, settings, stage));
       this.addAlarms(consumer, name, settings.alarms[props.stage], operationsTopic);
       this.addOutputs(consumer);
       shown.set(name, consumer);
     }
     new FanOutDashboard(this, 'Overview', { topic, consumers: shown });
+    if (props.operatorPolicy) {
+      const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
+        ...encryption,
+        topic,
+        consumers: [...shown.values()],
+        recordTables: tables.filter(({ key }) => key === 'orderId'),
+        stockTables: tables.filter(({ key }) => key === 'sku'),
+        operationsLog,
+      });
+      new CfnOutput(this, 'OperatorPolicyArn', { value: managedPolicyArn });
+    }
   }
 
-  private addTables(consumer: Consumer, { tables }: ConsumerSettings, { keepData }: Stage): void {
-    for (const [name, settings] of Object.entries(tables)) {
+  private addTables(consumer: Consumer, { tables }: ConsumerSettings, { keepData }: Stage): OwnedTable[] {
+    return Object.entries(tables).map(([name, settings]) => {
       const id = `${pascalCase(name)}Table`;
       const table = new OwnedTable(consumer, id, { owner: consumer, name, keepData, ...settings });
       new CfnOutput(this, `${consumer.node.id}${id}Name`, { value: table.tableName });
-    }
+      return table;
+    });
   }
 
   private addAlarms(
@@ -109,6 +135,7 @@ export class OrderFanOutStack extends Stack {
     new CfnOutput(this, `${node.id}QueueUrl`, { value: queue.queueUrl });
     new CfnOutput(this, `${node.id}DeadLetterQueueUrl`, { value: deadLetterQueue.queueUrl });
     new CfnOutput(this, `${node.id}FunctionName`, { value: worker.functionName });
+    new CfnOutput(this, `${node.id}LogGroupName`, { value: worker.logGroup.logGroupName });
   }
 }
 

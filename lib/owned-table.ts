@@ -24,6 +24,9 @@ export interface OwnedTableProps {
  * readers of messages in transit, and here it would add a call to KMS, and its failures, to every write.
  */
 export class OwnedTable extends Table {
+  /** Name of the partition key. */
+  readonly key: string;
+
   constructor(scope: Construct, id: string, props: OwnedTableProps) {
     super(scope, id, {
       partitionKey: { name: props.partitionKey, type: AttributeType.STRING },
@@ -32,6 +35,7 @@ export class OwnedTable extends Table {
       deletionProtection: props.keepData,
       removalPolicy: props.keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
+    this.key = props.partitionKey;
     props.owner.function.addEnvironment(`${upperSnakeCase(props.name)}_TABLE`, this.tableName);
     this.grant(props.owner.function, ...props.actions);
 

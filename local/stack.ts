@@ -140,28 +140,34 @@ export class LocalStack {
   }
 }
 
-/** What each function may do by the policies of its role. */
+/**
+ * What each function may do by the policies of its role. Somebody who has nothing but one managed policy of the template can
+ * try what it allows: the access key is `policy:` and the policy's name.
+ */
 function permissionsOf({ callers, roles, managedPolicies, keyPolicies }: Deployment): Permissions {
-  return {
-    keyPolicies,
-    callers: callers.map(({ functionName, roleArn }) => {
-      const { name = '', policies = [], managedPolicyArns = [] } = roles.get(roleArn) ?? {};
-      const managed = managedPolicyArns.map((arn) => {
-        const document = managedPolicies.get(arn);
-        if (!document)
-          throw new Error(
-            `role ${name}: the managed policy ${arn} is not in this stack, so nobody knows it here`,
-          );
-        return document;
-      });
-      return {
-        accessKeyId: functionKeyId(functionName),
-        arn: `arn:aws:sts::${ACCOUNT}:assumed-role/${name}/${functionName}`,
-        roleArn,
-        policies: [...policies, ...managed],
-      };
-    }),
-  };
+  const holders = Array.from(managedPolicies, ([policyArn, document]) => {
+    const name = policyArn.split('/').at(-1);
+    const arn = `arn:aws:iam::${ACCOUNT}:user/${name}`;
+    return { accessKeyId: `policy:${name}`, arn, roleArn: arn, policies: [document] };
+  });
+  const functions = callers.map(({ functionName, roleArn }) => {
+    const { name = '', policies = [], managedPolicyArns = [] } = roles.get(roleArn) ?? {};
+    const managed = managedPolicyArns.map((arn) => {
+      const document = managedPolicies.get(arn);
+      if (!document)
+        throw new Error(
+          `role ${name}: the managed policy ${arn} is not in this stack, so nobody knows it here`,
+        );
+      return document;
+    });
+    return {
+      accessKeyId: functionKeyId(functionName),
+      arn: `arn:aws:sts::${ACCOUNT}:assumed-role/${name}/${functionName}`,
+      roleArn,
+      policies: [...policies, ...managed],
+    };
+  });
+  return { keyPolicies, callers: [...functions, ...holders] };
 }
 
 /**

@@ -16,7 +16,11 @@ afterAll(() => rmSync(assemblies, { recursive: true, force: true }));
 
 describe.each(stageNames)('stage %s', (stage) => {
   test('synthesizes with no finding of cdk-nag or of the CloudFormation schemas left open', async () => {
-    const { code, errors, outputFolder } = await runApp(stage, { stage, alarmEmail: 'ops@example.com' });
+    const { code, errors, outputFolder } = await runApp(stage, {
+      stage,
+      alarmEmail: 'ops@example.com',
+      operatorPolicy: 'true',
+    });
     const report = JSON.parse(readFileSync(join(outputFolder, 'validation-report.json'), 'utf8'));
 
     expect(errors.filter((line) => !line.startsWith('Bundling asset '))).toEqual([]);

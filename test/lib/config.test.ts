@@ -9,11 +9,22 @@ test('the subscriptions filter on the event type of the contract', () => {
 });
 
 test('the stage is dev, and nobody is mailed, unless the caller says otherwise', () => {
-  expect(readChoices(testApp().node)).toEqual({ stage: 'dev' });
+  expect(readChoices(testApp().node)).toEqual({ stage: 'dev', operatorPolicy: false });
   expect(readChoices(testApp({ stage: 'prod', alarmEmail: 'ops@example.com' }).node)).toEqual({
     stage: 'prod',
+    operatorPolicy: false,
     alarmEmail: 'ops@example.com',
   });
+});
+
+test.each([true, 'true'])('operatorPolicy %p makes the policy', (operatorPolicy) => {
+  expect(readChoices(testApp({ operatorPolicy }).node)).toMatchObject({ operatorPolicy: true });
+});
+
+test.each(['', 'yes', 1, ['true', 'false']])('operatorPolicy cannot be %p', (operatorPolicy) => {
+  expect(() => readChoices(testApp({ operatorPolicy }).node)).toThrow(
+    new ConfigError(`-c operatorPolicy=${operatorPolicy}: use true or false`),
+  );
 });
 
 test.each(['nope', '', 'Dev', 'toString', ['dev']])('there is no stage %p', (stage) => {

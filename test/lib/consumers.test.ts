@@ -238,6 +238,7 @@ describe.each(stageNames)('in %s', (stage) => {
       template.hasOutput(`${id}QueueUrl`, ref('AWS::SQS::Queue', 'Queue'));
       template.hasOutput(`${id}DeadLetterQueueUrl`, ref('AWS::SQS::Queue', 'DeadLetterQueue'));
       template.hasOutput(`${id}FunctionName`, ref('AWS::Lambda::Function', 'Function'));
+      template.hasOutput(`${id}LogGroupName`, ref('AWS::Logs::LogGroup', 'Logs'));
       for (const table of Object.keys(consumer.tables).map((table) => `${capitalized(table)}Table`)) {
         template.hasOutput(`${id}${table}Name`, ref('AWS::DynamoDB::Table', table));
       }

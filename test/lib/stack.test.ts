@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { NIST80053R5Checks } from 'cdk-nag';
-import { consumers } from '../../lib/config.ts';
+import { consumers, stages } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
 import { rulePacks } from '../../lib/rule-packs.ts';
 import {
@@ -25,6 +25,13 @@ describe.each(stageNames)('in %s', (stage) => {
   test('the topics are among the outputs', () => {
     template.hasOutput('OrdersTopicArn', { Value: { Ref: ordersTopic(template) } });
     template.hasOutput('OperationsTopicArn', { Value: { Ref: operationsTopic(template) } });
+  });
+
+  test('the log of what operators did is kept as long as other logs, and is among the outputs', () => {
+    const { ref, Properties } = resource(template, 'AWS::Logs::LogGroup', 'OperationsLog');
+
+    template.hasOutput('OperationsLogGroupName', { Value: { Ref: ref } });
+    expect(Properties.RetentionInDays).toBe(stages[stage].logRetentionDays);
   });
 
   test.each([
