@@ -6,6 +6,11 @@ import { explain, Fault } from '../cli/fault.ts';
 import { addPublish } from '../cli/publish.ts';
 import { addPurge } from '../cli/purge.ts';
 import { addRedrive } from '../cli/redrive.ts';
+import { addStatus } from '../cli/status.ts';
+import { addStock } from '../cli/stock.ts';
+import { addTail } from '../cli/tail.ts';
+import { addTrace } from '../cli/trace.ts';
+import { addWatch } from '../cli/watch.ts';
 
 const program = new Command('npm run orders --')
   .description('Publishes orders to the fan-out, on AWS or on this machine.')
@@ -15,6 +20,11 @@ addPublish(program);
 addFailed(program);
 addRedrive(program);
 addPurge(program);
+addStatus(program);
+addWatch(program);
+addTrace(program);
+addStock(program);
+addTail(program);
 
 // A reader that has seen enough, such as `head`, is no fault. The command ends as after Ctrl-C: it may have to tidy up.
 let isHeard = true;

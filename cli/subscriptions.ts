@@ -16,17 +16,30 @@ export type Takes = (
 ) => boolean;
 
 /**
- * Reads the filter policies of all consumers' subscriptions.
+ * Whether a message is for a consumer, by the filter policies of all consumers' subscriptions.
  * @throws Fault for a consumer without a subscription, and for a policy that cannot be followed here
  */
 export async function readSubscriptions(sns: SNSClient, stack: StackHandles): Promise<Takes> {
+  const policies = await readFilterPolicies(sns, stack);
+  const passes = new Map(Array.from(policies, ([name, policy]) => [name, parseFilterPolicy(policy)]));
+  return (consumer, { attributes }) => passes.get(consumer)?.(attributes) ?? false;
+}
+
+/**
+ * Consumer → filter policy of its subscription, JSON on message attributes; undefined where it takes everything.
+ * @throws Fault for a consumer without a subscription, and for a policy on bodies
+ */
+export async function readFilterPolicies(
+  sns: SNSClient,
+  stack: StackHandles,
+): Promise<Map<string, string | undefined>> {
   const arns = new Map<string, string>();
   for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn: stack.topicArn })) {
     for (const { Protocol, Endpoint = '', SubscriptionArn = '' } of page.Subscriptions ?? []) {
       if (Protocol === 'sqs') arns.set(Endpoint.split(':').at(-1) ?? '', SubscriptionArn);
     }
   }
-  const filters = await Promise.all(
+  const policies = await Promise.all(
     stack.consumers.map(async ({ name, queueUrl }) => {
       const arn = arns.get(queueUrl.split('/').at(-1) ?? '');
       if (!arn)
@@ -41,9 +54,8 @@ export async function readSubscriptions(sns: SNSClient, stack: StackHandles): Pr
           `The subscription of ${name} filters on MessageBody; only MessageAttributes is known here`,
         );
       }
-      return [name, parseFilterPolicy(Attributes.FilterPolicy)] as const;
+      return [name, Attributes.FilterPolicy] as const;
     }),
   );
-  const passes = new Map(filters);
-  return (consumer, { attributes }) => passes.get(consumer)?.(attributes) ?? false;
+  return new Map(policies);
 }

@@ -82,6 +82,16 @@ export const orderSchema = fields.check(
 /** One field of an order and what it must be. Holds no value of the order, so it may be logged. */
 export type Problem = { field: string; message: string };
 
+/** Whether `text` can be the ID of an order. */
+export function isOrderId(text: string): boolean {
+  return id.safeParse(text).success;
+}
+
+/** Whether `text` can be the SKU of an article. */
+export function isSku(text: string): boolean {
+  return sku.safeParse(text).success;
+}
+
 /** Checks `value` against the contract: the order without unknown fields, or each problem with its field. */
 export function checkOrder(value: unknown): { order: Order } | { problems: Problem[] } {
   const result = orderSchema.safeParse(value);

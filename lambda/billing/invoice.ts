@@ -11,6 +11,8 @@ export type Invoice = {
     readonly quantity: number;
     readonly unitPrice: number;
     readonly amount: number;
+    /** Goods and services are taxed differently. */
+    readonly requiresShipping: boolean;
   }[];
   readonly total: number;
   readonly placedAt: string;
@@ -24,11 +26,12 @@ export function bill(order: Order, at: Date): Invoice {
     orderDigest: orderDigest(order),
     customerId: order.customerId,
     currency: order.currency,
-    lines: order.items.map(({ sku, quantity, unitPrice }) => ({
+    lines: order.items.map(({ sku, quantity, unitPrice, requiresShipping }) => ({
       sku,
       quantity,
       unitPrice,
       amount: quantity * unitPrice,
+      requiresShipping,
     })),
     total: order.total,
     placedAt: order.placedAt,

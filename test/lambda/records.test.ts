@@ -19,8 +19,8 @@ describe('an invoice', () => {
       customerId: 'customer-1',
       currency: 'EUR',
       lines: [
-        { sku: 'A', quantity: 3, unitPrice: 250, amount: 750 },
-        { sku: 'EBOOK', quantity: 2, unitPrice: 1250, amount: 2500 },
+        { sku: 'A', quantity: 3, unitPrice: 250, amount: 750, requiresShipping: true },
+        { sku: 'EBOOK', quantity: 2, unitPrice: 1250, amount: 2500, requiresShipping: false },
       ],
       total: 3250,
       placedAt: '2026-11-22T17:00:00.000Z',

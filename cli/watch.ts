@@ -1,0 +1,182 @@
+// `orders watch`: the same as status, again and again, with small histories.
+import { setTimeout } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
+import { type Command, InvalidArgumentError } from 'commander';
+import { explain, isTransient } from './fault.ts';
+import { type Health, lookAtHealth } from './health.ts';
+import { untilInterrupted } from './interrupt.ts';
+import { addStackOptions, connect, type StackHandles, type StackOptions } from './stack.ts';
+import { alarmLines, alarms, deadLetters, healthObject, oldest, title, verdict } from './status.ts';
+import { format, table, time } from './table.ts';
+
+interface Options extends StackOptions {
+  readonly interval: number;
+  readonly json?: boolean;
+}
+
+/** Consumer → messages waiting and in flight at the last looks, oldest first. */
+type Backlog = Map<string, number[]>;
+
+/** Where it is drawn; `process.stdout` is one. */
+type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+const LOOKS = 30;
+const LEVELS = '▁▂▃▄▅▆▇█';
+const SPARK = { least: 5, most: 15 };
+const DEFAULT_COLUMNS = 80;
+
+const HIDE_CURSOR = '\x1b[?25l';
+const SHOW_CURSOR = '\x1b[?25h';
+const CLEAR_BELOW = '\x1b[J';
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- watch --local
+  npm run orders -- watch --stack OrderFanOut-prod --interval 15
+
+In a pipe it prints a line a look: waiting/in flight/dead letters of each consumer.
+Ctrl-C ends it, with exit code 0.`;
+
+/** Adds the verb to the command line. */
+export function addWatch(program: Command): void {
+  const command = program
+    .command('watch')
+    .summary('the same as status, live')
+    .description('Shows how each consumer is, live, with how it was before.')
+    .option('--interval <seconds>', 'from one look to the next', seconds, 5);
+  addStackOptions(command)
+    .option('--json', 'print one JSON object a look')
+    .addHelpText('after', EXAMPLES)
+    .action(watch);
+}
+
+async function watch(options: Options): Promise<void> {
+  const signal = untilInterrupted();
+  const { clients, stack } = await connect(options);
+  const face = options.json
+    ? jsonFace(stack, options)
+    : process.stdout.isTTY
+      ? liveFace(stack, options, process.stdout)
+      : plainFace(stack);
+  const backlog: Backlog = new Map();
+  try {
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      try {
+        const health = await lookAtHealth(clients, stack);
+        for (const { name, waiting, inFlight } of health.consumers) {
+          backlog.set(name, [...(backlog.get(name) ?? []), waiting + inFlight].slice(-LOOKS));
+        }
+        face.show(health, backlog);
+      } catch (error) {
+        // What was well a moment ago will be well again.
+        if (isFirst || !isTransient(error)) throw error;
+        face.trouble(explain(error) ?? String(error));
+      }
+      await setTimeout(options.interval * 1000, undefined, { signal }).catch(() => {});
+    }
+  } finally {
+    face.end();
+  }
+}
+
+interface Face {
+  show(health: Health, backlog: Backlog): void;
+  /** A look that failed. */
+  trouble(reason: string): void;
+  end(): void;
+}
+
+function jsonFace(stack: StackHandles, options: StackOptions): Face {
+  return {
+    show: (health) => console.log(JSON.stringify(healthObject(health, stack, options))),
+    trouble: (reason) => console.error(reason),
+    end() {},
+  };
+}
+
+/** A line a look, for a log. */
+function plainFace(stack: StackHandles): Face {
+  console.error(`${title(stack)}: waiting/in flight/dead letters`);
+  return {
+    show({ at, consumers, alarms: others }) {
+      const figures = consumers.map(
+        ({ name, waiting, inFlight, deadLetters: letters }) => `${name} ${waiting}/${inFlight}/${letters}`,
+      );
+      const on = consumers.reduce((sum, consumer) => sum + consumer.alarms.length, others.length);
+      console.log([time(at), ...figures, ...(on > 0 ? [`alarms ${on}`] : [])].join('  '));
+    },
+    trouble: (reason) => console.error(reason),
+    end() {},
+  };
+}
+
+/** Drawn over itself on a terminal. */
+function liveFace(stack: StackHandles, options: Options, screen: Screen): Face {
+  let drawn: string[] = [];
+  let latest: string[] = [];
+  const draw = (lines: string[]) => {
+    const up = drawn.length > 0 ? `\x1b[${drawn.length}A\r` : HIDE_CURSOR;
+    screen.write(`${up}${CLEAR_BELOW}${lines.join('\n')}\n`);
+    drawn = lines;
+  };
+  return {
+    show(health, backlog) {
+      const columns = screen.columns ?? DEFAULT_COLUMNS;
+      latest = [
+        `${title(stack)}, ${time(health.at)}, every ${options.interval} s, Ctrl-C ends it`,
+        ...healthTable(health, backlog, columns).split('\n'),
+        ...alarmLines(health).flatMap((text) => text.split('\n')),
+        '',
+        verdict(health, options),
+      ];
+      draw(latest);
+    },
+    trouble: (reason) => draw([...latest, reason]),
+    end() {
+      if (drawn.length > 0) screen.write(SHOW_CURSOR);
+    },
+  };
+}
+
+/** The consumers with their histories, in as many columns as there are. */
+export function healthTable({ consumers }: Health, backlog: Backlog, columns: number): string {
+  const rows = (width: number) => [
+    ['', 'waiting', '', 'in flight', 'dead', 'oldest', 'done/min', '', 'alarms'],
+    ...consumers.map((consumer) => {
+      // The minute before is the last one that is over.
+      const lastMinute = consumer.processedByMinute.at(-2) ?? 0;
+      return [
+        consumer.name,
+        format(consumer.waiting),
+        sparkline(backlog.get(consumer.name) ?? [], width),
+        format(consumer.inFlight),
+        deadLetters(consumer),
+        oldest(consumer),
+        format(lastMinute),
+        sparkline(consumer.processedByMinute, width),
+        alarms(consumer),
+      ];
+    }),
+  ];
+  const narrowest = Math.max(
+    ...table(rows(SPARK.least))
+      .split('\n')
+      .map((line) => stripVTControlCharacters(line).length),
+  );
+  const room = SPARK.least + Math.floor((columns - narrowest) / 2);
+  return table(rows(Math.min(SPARK.most, Math.max(SPARK.least, room))));
+}
+
+/** The last `width` values as a line of bars, the highest of them full; only 0 is at the bottom. */
+export function sparkline(values: readonly number[], width: number): string {
+  const shown = values.slice(-width);
+  const most = Math.max(1, ...shown);
+  const bars = shown.map((value) => LEVELS[Math.ceil((value / most) * (LEVELS.length - 1))]);
+  return bars.join('').padStart(width);
+}
+
+function seconds(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 1 && value <= 3600) return value;
+  throw new InvalidArgumentError('It must be a whole number from 1 to 3600.');
+}
