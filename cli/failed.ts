@@ -51,10 +51,12 @@ Examples:
   npm run orders -- failed shipping --order 4711 --show
   npm run orders -- failed --export dead-letters.jsonl --stack OrderFanOut-prod
 
-Letters are hidden from others while they are listed, and back afterwards. Bodies hold personal data, so they are
-printed with --show only; an exported file can be read by you alone.
+Letters are hidden from others while they are listed, and back afterwards.
+Bodies hold personal data, so they are printed with --show only; an exported
+file can be read by you alone.
 
-Exits with 0 if there are no dead letters, with 1 if there are, with 2 for wrong usage and with 130 after Ctrl-C.`;
+Exits with 0 if there are no dead letters, with 1 if there are, with 2 for wrong
+usage and with 130 after Ctrl-C.`;
 
 /** Adds the verb to the command line. */
 export function addFailed(program: Command): void {

@@ -41,10 +41,12 @@ Examples:
   npm run orders -- purge billing --dead-letters --reason NotJson --local
   npm run orders -- purge billing --dead-letters --yes --export gone.jsonl
 
-Only letters that were counted and, unless there is --no-export, saved are deleted. Those that come meanwhile stay.
-A saved letter can be corrected and published anew: its order is in the body.
+Only letters that were counted and, unless there is --no-export, saved are
+deleted. Those that come meanwhile stay. A saved letter can be corrected and
+published anew: its order is in the body.
 
-Exits with 0 if all of them were deleted, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
+Exits with 0 if all of them were deleted, with 1 if not, with 2 for wrong usage
+and with 130 after Ctrl-C.`;
 
 /** Adds the verb to the command line. */
 export function addPurge(program: Command): void {

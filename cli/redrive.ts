@@ -91,12 +91,14 @@ Examples:
   npm run orders -- redrive shipping --edit corrected.jsonl --canary
   npm run orders -- redrive --history
 
-Without a selection SQS itself moves all letters; with one they are sent one by one, as they were before they died.
-A line of the file for --edit is a JSON object with the messageId or orderId of a letter and the corrected order as
-its body: a line that \`failed --export\` wrote, with its body put right. A corrected order alone will do as well. All
-of them are checked before anything is sent.
+Without a selection SQS itself moves all letters; with one they are sent one by
+one, as they were before they died. A line of the file for --edit is a JSON
+object with the messageId or orderId of a letter and the corrected order as its
+body: a line that \`failed --export\` wrote, with its body put right. A corrected
+order alone will do as well. All of them are checked before anything is sent.
 
-Exits with 0 if all were sent back and none came back, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
+Exits with 0 if all were sent back and none came back, with 1 if not, with 2 for
+wrong usage and with 130 after Ctrl-C.`;
 
 /** Adds the verb to the command line. */
 export function addRedrive(program: Command): void {
@@ -302,13 +304,11 @@ async function sendCanary(task: Task, plan: Plan, sentBodies: Set<string>, resul
   const { canary } = plan;
   if (!canary) return false;
   const orderId = edits?.for(canary)?.order.orderId ?? canary.orderId ?? '';
-  await sendSelection(
-    { ...task, progress: createProgress({ silent: true }) },
-    plan,
-    new Set([canary.messageId]),
-    sentBodies,
-    result,
-  );
+  // Whether it came back is for the wait to tell.
+  const sent: Result = { ...result, cameBack: new Reasons() };
+  const silently = { ...task, progress: createProgress({ silent: true }) };
+  await sendSelection(silently, plan, new Set([canary.messageId]), sentBodies, sent);
+  Object.assign(result, { ...sent, cameBack: result.cameBack });
   if (result.sent === 0 || signal.aborted) return false;
   const step = progress.step(`Waiting for the end of order ${orderId}`);
   const outcomes = await followMessages({

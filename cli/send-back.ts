@@ -71,6 +71,7 @@ export async function sendBack(wanted: ReadonlySet<string>, options: SendBackOpt
   const result: SentBack = { sent: 0, cameBack: [], refused: [], notDeleted: 0, young: 0 };
   const stop = new AbortController();
   const ends = AbortSignal.any([signal, stop.signal]);
+  let handled = 0;
   let next = performance.now();
 
   const handle = async (messages: Message[]) => {
@@ -91,7 +92,8 @@ export async function sendBack(wanted: ReadonlySet<string>, options: SendBackOpt
     result.sent += sent.length;
     result.notDeleted += sent.length - deleted.length;
     onProgress(result.sent);
-    if (left.size === 0) stop.abort();
+    handled += letters.length;
+    if (handled === wanted.size) stop.abort();
     return deleted;
   };
 
