@@ -74,16 +74,14 @@ export function describeLine({ at, entry }: LogLine): string {
 }
 
 function entryTexts(entry: LogLine['entry']): string[] {
-  const { message, orderId, attempt, requestId, errorType, errorMessage } = entry;
+  const { message, orderId, attempt, requestId } = entry;
+  const what = message === undefined ? (errorText(entry) ?? JSON.stringify(entry)) : String(message);
   const about = [orderId, typeof attempt === 'number' && attempt > 1 && `try ${attempt}`];
-  const first = [String(message ?? errorMessage ?? errorType ?? JSON.stringify(entry)), ...about].filter(
-    Boolean,
-  );
-  const errors = [entry.error, entry.sendError, message === undefined ? undefined : entry].map(errorText);
+  const errors = [entry.error, entry.sendError].map(errorText).filter((each) => each !== undefined);
   const isBad = LEVELS.indexOf(levelOf(entry)) >= LEVELS.indexOf('WARN');
   return [
-    first.join(', '),
-    ...errors.filter((each) => each !== undefined),
+    [what, ...about].filter(Boolean).join(', '),
+    ...errors,
     ...(isBad && requestId ? [`request ${requestId}`] : []),
   ];
 }

@@ -10,10 +10,12 @@ export interface LogRequest extends LogFilter {
   /** Whether to wait for more, until the signal. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
+  /** From one look into a log group to the next. @default 3000 */
+  readonly pauseMs?: number;
 }
 
 const FILE_PAUSE_MS = 250;
-/** CloudWatch Logs takes ten such calls a second for the whole account. */
+/** Of calls of this kind an account has few a second: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html */
 const LOGS_PAUSE_MS = 3000;
 /** A line may reach CloudWatch Logs so much later than others of its time. */
 const LATE_MS = 60_000;
@@ -24,7 +26,7 @@ export async function* readLogGroup(
   logGroupName: string,
   request: LogRequest,
 ): AsyncGenerator<LogLine> {
-  const { follow, signal } = request;
+  const { follow, signal, pauseMs = LOGS_PAUSE_MS } = request;
   const pattern = filterPattern(request);
   /** Event → its time, of those that the next call will bring again. */
   const seen = new Map<string, number>();
@@ -47,7 +49,7 @@ export async function* readLogGroup(
     if (!follow) return;
     from = Math.max(from, latest - LATE_MS);
     for (const [eventId, timestamp] of seen) if (timestamp < from) seen.delete(eventId);
-    await setTimeout(LOGS_PAUSE_MS, undefined, { signal }).catch(() => {});
+    await setTimeout(pauseMs, undefined, { signal }).catch(() => {});
   }
 }
 

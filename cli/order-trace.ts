@@ -166,7 +166,6 @@ export class OrderTrace {
 
   /** The message attributes that the order was published with, as far as records and letters tell. */
   private attributes(): Attributes {
-    if (!this.isKnown()) return {};
     const known: Attributes = {};
     for (const { requiresShipping } of this.records.values()) {
       known.eventType = string(ORDER_PLACED);

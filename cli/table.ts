@@ -64,6 +64,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-function widthOf(text: string): number {
+/** The columns that a text takes on a terminal. */
+export function widthOf(text: string): number {
   return stripVTControlCharacters(text).length;
 }

@@ -9,6 +9,7 @@ import { OrderTrace, type Station, type StationState } from './order-trace.ts';
 import { createProgress } from './progress.ts';
 import { addStackOptions, commandFor, connect, type StackHandles, type StackOptions } from './stack.ts';
 import { count, hang, time } from './table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Options extends StackOptions {
   readonly follow?: boolean;
@@ -59,7 +60,7 @@ export function addTrace(program: Command): void {
       'Shows what each consumer knows of an order: its record, its dead letter, or why it has neither.',
     )
     .option('--follow', 'wait until the order has ended at each consumer')
-    .option('--timeout <seconds>', 'how long to --follow', seconds, 300);
+    .option('--timeout <seconds>', 'how long to --follow', wholeNumber(1, 86_400), 300);
   addStackOptions(command)
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
@@ -231,10 +232,4 @@ const longest = (texts: readonly string[]) => Math.max(...texts.map((each) => ea
 function orderId(text: string): string {
   if (isOrderId(text)) return text;
   throw new InvalidArgumentError('It must be an orderId: 1 to 64 letters, digits, "-" or "_".');
-}
-
-function seconds(text: string): number {
-  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value > 0) return value;
-  throw new InvalidArgumentError('It must be a number above 0.');
 }

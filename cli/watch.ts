@@ -1,13 +1,13 @@
 // `orders watch`: the same as status, again and again, with small histories.
 import { setTimeout } from 'node:timers/promises';
-import { stripVTControlCharacters } from 'node:util';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { explain, isTransient } from './fault.ts';
 import { type Health, lookAtHealth } from './health.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { addStackOptions, connect, type StackHandles, type StackOptions } from './stack.ts';
 import { alarmLines, alarms, deadLetters, healthObject, oldest, title, verdict } from './status.ts';
-import { format, table, time } from './table.ts';
+import { format, table, time, widthOf } from './table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Options extends StackOptions {
   readonly interval: number;
@@ -18,12 +18,16 @@ interface Options extends StackOptions {
 type Backlog = Map<string, number[]>;
 
 /** Where it is drawn; `process.stdout` is one. */
-type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+type Screen = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 const LOOKS = 30;
 const LEVELS = '▁▂▃▄▅▆▇█';
 const SPARK = { least: 5, most: 15 };
-const DEFAULT_COLUMNS = 80;
+const DEFAULT = { columns: 80, rows: 24 };
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
@@ -43,7 +47,7 @@ export function addWatch(program: Command): void {
     .command('watch')
     .summary('the same as status, live')
     .description('Shows how each consumer is, live, with how it was before.')
-    .option('--interval <seconds>', 'from one look to the next', seconds, 5);
+    .option('--interval <seconds>', 'from one look to the next', wholeNumber(1, 3600), 5);
   addStackOptions(command)
     .option('--json', 'print one JSON object a look')
     .addHelpText('after', EXAMPLES)
@@ -112,20 +116,27 @@ function plainFace(stack: StackHandles): Face {
 
 /** Drawn over itself on a terminal. */
 function liveFace(stack: StackHandles, options: Options, screen: Screen): Face {
-  let drawn: string[] = [];
   let latest: string[] = [];
+  let drawn: string[] = [];
   const draw = (lines: string[]) => {
-    const up = drawn.length > 0 ? `\x1b[${drawn.length}A\r` : HIDE_CURSOR;
+    const { columns = DEFAULT.columns } = screen;
+    // A line that is too long for the terminal takes several of its rows.
+    const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
+    const up = drawn.length > 0 ? `\x1b[${rows}A\r` : HIDE_CURSOR;
     screen.write(`${up}${CLEAR_BELOW}${lines.join('\n')}\n`);
     drawn = lines;
   };
   return {
     show(health, backlog) {
-      const columns = screen.columns ?? DEFAULT_COLUMNS;
+      const { columns = DEFAULT.columns, rows = DEFAULT.rows } = screen;
+      const consumers = healthTable(health, backlog, columns).split('\n');
+      const on = alarmLines(health).flatMap((text) => text.split('\n'));
+      // What has scrolled off cannot be drawn over: of many alarms the first are shown, and `status` shows all.
+      const room = Math.max(0, rows - consumers.length - 4);
       latest = [
         `${title(stack)}, ${time(health.at)}, every ${options.interval} s, Ctrl-C ends it`,
-        ...healthTable(health, backlog, columns).split('\n'),
-        ...alarmLines(health).flatMap((text) => text.split('\n')),
+        ...consumers,
+        ...(on.length <= room ? on : [...on.slice(0, room - 1), '…']),
         '',
         verdict(health, options),
       ];
@@ -158,11 +169,7 @@ export function healthTable({ consumers }: Health, backlog: Backlog, columns: nu
       ];
     }),
   ];
-  const narrowest = Math.max(
-    ...table(rows(SPARK.least))
-      .split('\n')
-      .map((line) => stripVTControlCharacters(line).length),
-  );
+  const narrowest = Math.max(...table(rows(SPARK.least)).split('\n').map(widthOf));
   const room = SPARK.least + Math.floor((columns - narrowest) / 2);
   return table(rows(Math.min(SPARK.most, Math.max(SPARK.least, room))));
 }
@@ -173,10 +180,4 @@ export function sparkline(values: readonly number[], width: number): string {
   const most = Math.max(1, ...shown);
   const bars = shown.map((value) => LEVELS[Math.ceil((value / most) * (LEVELS.length - 1))]);
   return bars.join('').padStart(width);
-}
-
-function seconds(text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 1 && value <= 3600) return value;
-  throw new InvalidArgumentError('It must be a whole number from 1 to 3600.');
 }

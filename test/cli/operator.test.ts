@@ -277,10 +277,10 @@ $`,
   });
 
   test('trace --follow gives up after its time', async () => {
-    const { code, stdout, stderr } = await remote('trace', 'never', '--follow', '--timeout', '0.5');
+    const { code, stdout, stderr } = await remote('trace', 'never', '--follow', '--timeout', '1');
 
     expect(stdout).toContain('never seen');
-    expect(stderr).toMatch(/Not ended within 0\.5 s\n$/);
+    expect(stderr).toMatch(/Not ended within 1 s\n$/);
     expect(code).toBe(1);
   });
 
@@ -295,7 +295,7 @@ $`,
 test.concurrent.each([
   [['trace', 'a b'], 'It must be an orderId'],
   [['trace'], "missing required argument 'orderId'"],
-  [['trace', 'a', '--timeout', '0', '--follow'], 'It must be a number above 0.'],
+  [['trace', 'a', '--timeout', '0', '--follow'], 'It must be a whole number from 1 to 86400.'],
   [['watch', '--interval', '0'], 'It must be a whole number from 1 to 3600.'],
   [
     ['tail', 'nobody', '--stack', STACK],
