@@ -50,8 +50,6 @@ export interface AlarmOn {
 /** What the health is read from. */
 type HealthClients = Pick<Clients, 'sqs' | 'cloudWatch'>;
 
-/** Namespace of the consumers' own metrics, as lib/ gives it to them. */
-const NAMESPACE = 'OrderFanOut';
 const MINUTE = 60_000;
 /** Of which the last five are summed up. */
 const MINUTES = 15;
@@ -64,7 +62,7 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
   const at = new Date();
   const [figures, lately, alarms] = await Promise.all([
     Promise.all(stack.consumers.map((consumer) => queueFigures(clients.sqs, consumer))),
-    readMetrics(clients.cloudWatch, stack.consumers, at),
+    readMetrics(clients.cloudWatch, stack, at),
     readAlarms(clients.cloudWatch, stack),
   ]);
   const consumers = stack.consumers.map(({ name }, index) => {
@@ -136,10 +134,10 @@ export async function depth(
 
 type Series = (number | undefined)[];
 
-/** Consumer → the last minutes of its metrics, oldest first. */
+/** Consumer → the last minutes of its metrics, oldest first. The namespace of the consumers' own is their stack's name. */
 async function readMetrics(
   cloudWatch: CloudWatchClient,
-  consumers: readonly ConsumerHandles[],
+  { name: stack, consumers }: StackHandles,
   at: Date,
 ): Promise<(consumer: string) => { ages: Series; processed: Series }> {
   const start = Math.floor(at.getTime() / MINUTE) * MINUTE - (MINUTES - 1) * MINUTE;
@@ -147,7 +145,7 @@ async function readMetrics(
     query(`age${index}`, 'Maximum', 'AWS/SQS', 'ApproximateAgeOfOldestMessage', {
       QueueName: queueUrl.split('/').at(-1) ?? '',
     }),
-    query(`processed${index}`, 'Sum', NAMESPACE, 'Processed', { service: name }),
+    query(`processed${index}`, 'Sum', stack, 'Processed', { service: name }),
   ]);
   const { MetricDataResults = [] } = await cloudWatch.send(
     new GetMetricDataCommand({

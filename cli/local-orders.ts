@@ -12,8 +12,6 @@ import { publishMessages } from './publisher.ts';
 import { findStack, type StackHandles } from './stack.ts';
 import { readSubscriptions } from './subscriptions.ts';
 
-/** Namespace of the consumers' own metrics, as lib/ gives it to them. */
-const NAMESPACE = 'OrderFanOut';
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.01;
@@ -164,7 +162,7 @@ async function countMessages(
 }
 
 function metric(run: LocalRun, consumer: string, name: string): number {
-  return run.metrics.sum(NAMESPACE, name, { service: consumer });
+  return run.metrics.sum(run.endpoint.stackName, name, { service: consumer });
 }
 
 /** `1000 orders, 50 duplicates, 10 poison`. */

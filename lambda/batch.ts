@@ -4,7 +4,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, SQSBatchResponse, SQSEvent, SQSMessageAttributes, SQSRecord } from 'aws-lambda';
-import { fullJitter } from './backoff.ts';
+import { equalJitter } from './backoff.ts';
 import { deadLetter } from './dead-letter.ts';
 import { PermanentError } from './permanent-error.ts';
 
@@ -32,8 +32,8 @@ export type Queue = {
 
 type About = Record<string, string | number>;
 
-/** Seconds. Four retries wait 75 s on average: an outage of a minute is mostly ridden out. */
-const BACKOFF_BASE = 10;
+/** Seconds. Four retries wait 150 s at least and 225 s on average: an outage of two minutes kills no message. */
+const BACKOFF_BASE = 20;
 /** Seconds. The queue's visibility timeout, 6 × the functions' 30 s, is what a message would wait without a backoff. */
 const BACKOFF_CAP = 180;
 /** The share of its time after which an invocation gives up unfinished messages, so that finished ones are not repeated. */
@@ -97,7 +97,7 @@ export function batchHandler<T>(
         new ChangeMessageVisibilityCommand({
           QueueUrl: queue.url,
           ReceiptHandle: record.receiptHandle,
-          VisibilityTimeout: fullJitter(attempt, BACKOFF_BASE, BACKOFF_CAP),
+          VisibilityTimeout: equalJitter(attempt, BACKOFF_BASE, BACKOFF_CAP),
         }),
       );
     } catch (error) {

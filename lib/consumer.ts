@@ -66,7 +66,7 @@ export interface ConsumerProps {
   readonly encryptionKey?: IKey;
   /** How long logs are kept: one of the periods that CloudWatch Logs knows. */
   readonly logRetention: Duration;
-  /** What becomes of the logs when the stack goes. */
+  /** What becomes of the logs and the dead letters when the stack goes. */
   readonly removalPolicy: RemovalPolicy;
   /**
    * Whether X-Ray follows messages through the function.
@@ -87,11 +87,7 @@ export class Consumer extends Construct {
 
     const queueName = `${Stack.of(this).stackName}-${id}`;
     checkQueueName(this, queueName);
-    this.deadLetterQueue = this.createDeadLetterQueue(
-      queueName,
-      limits.deadLetterRetention,
-      props.encryptionKey,
-    );
+    this.deadLetterQueue = this.createDeadLetterQueue(queueName, limits.deadLetterRetention, props);
     this.queue = new Queue(this, 'Queue', {
       queueName,
       ...encryption(props.encryptionKey),
@@ -122,7 +118,11 @@ export class Consumer extends Construct {
     this.grantQueues(props.encryptionKey);
   }
 
-  private createDeadLetterQueue(sourceName: string, retention: Duration, key: IKey | undefined): Queue {
+  private createDeadLetterQueue(
+    sourceName: string,
+    retention: Duration,
+    { encryptionKey: key, removalPolicy }: ConsumerProps,
+  ): Queue {
     // Each queue's policy names the other. A name that is known beforehand breaks the circle, so the source queue
     // is the one resource whose physical name is not generated.
     const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: sourceName });
@@ -130,6 +130,7 @@ export class Consumer extends Construct {
       ...encryption(key),
       enforceSSL: true,
       retentionPeriod: retention,
+      removalPolicy,
       redriveAllowPolicy: {
         redrivePermission: RedrivePermission.BY_QUEUE,
         sourceQueues: [Queue.fromQueueArn(this, 'Source', sourceArn)],

@@ -1,4 +1,4 @@
-import { ArnFormat, Aws, type RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, type RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
@@ -57,10 +57,9 @@ export class MessagingKey extends Key {
         actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
         // In a key policy this means the key that the policy belongs to.
         resources: ['*'],
-        conditions: {
-          StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
-          ArnLike: { 'aws:SourceArn': Stack.of(this).formatArn(source) },
-        },
+        // The account is part of the ARN. SNS is not documented to send aws:SourceAccount along with its calls to KMS, and
+        // a condition on a key that is not there refuses every delivery.
+        conditions: { ArnLike: { 'aws:SourceArn': Stack.of(this).formatArn(source) } },
       }),
     );
   }

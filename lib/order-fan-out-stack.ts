@@ -82,7 +82,7 @@ export class OrderFanOutStack extends Stack {
     const tables: OwnedTable[] = [];
     for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
       const consumer = new Consumer(this, pascalCase(name), {
-        ...consumerProps(name, settings, stage),
+        ...consumerProps(name, settings, stage, this.stackName),
         ...encryption,
         topic,
         handlerEntry: join(props.handlers ?? HANDLERS, name, 'handler.ts'),
@@ -140,7 +140,7 @@ export class OrderFanOutStack extends Stack {
 }
 
 /** What lib/config.ts says of a consumer, in the words of the construct. */
-function consumerProps(name: string, settings: ConsumerSettings, stage: Stage) {
+function consumerProps(name: string, settings: ConsumerSettings, stage: Stage, namespace: string) {
   checkNotNegative(`consumers.${name} in lib/config.ts`, settings);
   const filter = { eventType: [eventType], ...settings.filter };
   return {
@@ -152,7 +152,8 @@ function consumerProps(name: string, settings: ConsumerSettings, stage: Stage) {
     ),
     environment: {
       POWERTOOLS_SERVICE_NAME: name,
-      POWERTOOLS_METRICS_NAMESPACE: 'OrderFanOut',
+      // So that the stages' metrics do not add up where they share an account.
+      POWERTOOLS_METRICS_NAMESPACE: namespace,
     },
     memory: Size.mebibytes(settings.memoryMiB),
     timeout: Duration.seconds(settings.timeoutSeconds),

@@ -146,7 +146,7 @@ describe.each(stageNames)('in %s', (stage) => {
           DEAD_LETTER_QUEUE_URL: { Ref: resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`).ref },
           MAX_RECEIVE_COUNT: '5',
           POWERTOOLS_SERVICE_NAME: name,
-          POWERTOOLS_METRICS_NAMESPACE: 'OrderFanOut',
+          POWERTOOLS_METRICS_NAMESPACE: `OrderFanOut-${stage}`,
           NODE_OPTIONS: '--enable-source-maps',
           ...Object.fromEntries(tables.map((variable) => [variable, { Ref: expect.any(String) }])),
         },

@@ -1,11 +1,12 @@
 /** What the stack has beside its consumers. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { NIST80053R5Checks } from 'cdk-nag';
 import { consumers, stages } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
 import { rulePacks } from '../../lib/rule-packs.ts';
 import {
+  consumerNames,
   operationsTopic,
   ordersTopic,
   resource,
@@ -117,14 +118,23 @@ describe('prod', () => {
             Principal: { Service: service },
             Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
             Resource: '*',
-            Condition: {
-              StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
-              ArnLike: { 'aws:SourceArn': arnOfThisAccount(source, resources) },
-            },
+            Condition: { ArnLike: { 'aws:SourceArn': arnOfThisAccount(source, resources) } },
           },
         ]),
       },
     });
+  });
+
+  test('cannot be deleted by mistake, and leaves its dead letters behind when it is', () => {
+    const prod = new OrderFanOutStack(testApp(), 'Kept', { stage: 'prod' });
+    const dev = new OrderFanOutStack(testApp(), 'Gone', { stage: 'dev' });
+
+    expect([prod.terminationProtection, dev.terminationProtection]).toEqual([true, false]);
+    for (const { id } of consumerNames) {
+      const letters = (of: OrderFanOutStack) =>
+        resource(Template.fromStack(of), 'AWS::SQS::Queue', `${id}DeadLetterQueue`).DeletionPolicy;
+      expect([letters(prod), letters(dev)]).toEqual(['Retain', 'Delete']);
+    }
   });
 
   test('lets CloudWatch Logs use the key, for the log groups of this stack only', () => {
