@@ -54,7 +54,7 @@ export interface OrderFanOutStackProps extends StackProps {
 /** Orders, from the topic they are published to, to the tables of their consumers. */
 export class OrderFanOutStack extends Stack {
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
-    super(scope, id, props);
+    super(scope, id, { terminationProtection: stages[props.stage].keepData, ...props });
     guardRails(this);
     const stage = stages[props.stage];
     checkNotNegative(`stages.${props.stage} in lib/config.ts`, stage);
