@@ -2,9 +2,10 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type ChaosResult, runChaos } from '../cli/chaos.ts';
 import { createProgress } from '../cli/progress.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import { synthesize } from '../local/synthesize.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
@@ -16,27 +17,16 @@ interface Options {
   json: boolean;
 }
 
-/** A whole number within bounds, or wrong usage. */
-function whole(from: number, to: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < from || value > to) {
-      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
-    }
-    return value;
-  };
-}
-
 const command = new Command('npm run chaos --')
   .description(
     'Run the local stack under injected faults, kill and restart it on the way, redrive what was dead-lettered, and prove that nothing is lost and nothing is done twice.',
   )
   // Fewer do not give every fault a chance.
-  .option('--orders <count>', 'how many test orders are published', whole(50, 100_000), 500)
+  .option('--orders <count>', 'how many test orders are published', wholeNumber(50, 100_000), 500)
   .option(
     '--seed <number>',
     'chooses the orders, the faults and the moments of the kills',
-    whole(0, 2 ** 32 - 1),
+    wholeNumber(0, 2 ** 32 - 1),
     1,
   )
   .option('--assembly <directory>', 'a cloud assembly to run instead of synthesizing the stack')
@@ -96,6 +86,10 @@ async function main({ orders, seed, assembly, json }: Options): Promise<number> 
       signal,
     });
     console.log(json ? JSON.stringify(result.summary) : result.report);
+    if (!result.proved) {
+      const same = assembly ? ` --assembly ${assembly}` : '';
+      console.error(`To repeat it: npm run chaos -- --orders ${orders} --seed ${seed}${same}`);
+    }
   } finally {
     if (result?.proved || signal.aborted) fs.rmSync(workspace, { recursive: true, force: true });
     else if (fs.existsSync(path.join(workspace, 'logs'))) {

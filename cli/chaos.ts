@@ -33,10 +33,6 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** Whether the whole stack is killed in the middle of publishing and of processing, too. @default true */
-  readonly kills?: boolean;
-  /** How many orders kill whatever function works on them, and how many DynamoDB refuses, until the faults are gone. @default 2 */
-  readonly stubborn?: number;
 }
 
 /** The outcome, for programs. */
@@ -66,6 +62,8 @@ const VISIBILITY_MS = 2_000;
 const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
+/** How many orders kill whatever function works on them, and how many DynamoDB refuses, as long as there are faults. */
+const STUBBORN = 2;
 /** One order of this many is published once more at the end. */
 const LATE_COPY = 10;
 /** Longer than any message under faults waits, and than any without them should. */
@@ -112,7 +110,7 @@ class Chaos {
   private current: KillableRun | undefined;
 
   constructor(options: ChaosOptions) {
-    const { orders, seed, stubborn = 2 } = options;
+    const { orders, seed } = options;
     this.options = options;
     this.faultLog = path.join(options.workspace, 'faults.log');
     this.timeScale = (longestVisibility(options.assembly) * 1000) / VISIBILITY_MS;
@@ -128,8 +126,8 @@ class Chaos {
         ({ kind, attributes }) => kind === 'order' && attributes.requiresShipping?.StringValue === 'true',
       )
       .map(({ orderId }) => orderId);
-    this.killOn = everywhere.slice(0, stubborn);
-    this.failOn = everywhere.slice(stubborn, 2 * stubborn);
+    this.killOn = everywhere.slice(0, STUBBORN);
+    this.failOn = everywhere.slice(STUBBORN, 2 * STUBBORN);
   }
 
   async run(): Promise<ChaosResult> {
@@ -210,7 +208,7 @@ class Chaos {
 
   /** Publishes everything and waits until it is worked off, under faults. */
   private async suffer({ sns, sqs }: Clients, stack: StackHandles): Promise<void> {
-    const { progress, signal, seed, kills = true } = this.options;
+    const { progress, signal, seed } = this.options;
     const { messages } = this;
     // Somewhere in the middle of publishing, and of processing.
     const [first, second] = [0.2 + ((seed * 7) % 10) / 20, 0.2 + ((seed * 3) % 10) / 20];
@@ -228,7 +226,7 @@ class Chaos {
       signal,
       onProgress: (sent) => {
         publishing.bar(sent.published, messages.length);
-        if (kills && sent.published >= first * messages.length) restarted ??= this.killAndRestart();
+        if (sent.published >= first * messages.length) restarted ??= this.killAndRestart();
       },
     });
     await restarted;
@@ -239,11 +237,11 @@ class Chaos {
         `${failed.length} of ${messages.length} messages were not published: ${refused.reason}`,
       );
     }
-    publishing.done(`Published ${published} messages${kills ? ', and killed the stack meanwhile' : ''}`);
+    publishing.done(`Published ${published} messages, and killed the stack meanwhile`);
 
     const processing = progress.step('Processing');
     let most = 1;
-    let isDue = kills;
+    let isDue = true;
     const isEmpty = await drained(sqs, stack, signal, async (left) => {
       most = Math.max(most, left);
       processing.bar(most - left, most);
@@ -310,7 +308,7 @@ class Chaos {
     problems: string[];
   }): ChaosResult {
     const { takes, before, underFaults, after, problems } = found;
-    const { orders, seed, stubborn = 2 } = this.options;
+    const { orders, seed } = this.options;
     const { messages } = this;
     const first = accountFor(messages, takes, underFaults.ledger, underFaults.letters);
     const last = accountFor(messages, takes, after.ledger, after.letters);
@@ -336,7 +334,7 @@ class Chaos {
     const reasons = Array.from(underFaults.letters.values(), (bodies) => [...bodies.values()].flat()).flat();
     const withoutReason = reasons.filter((reason) => reason === undefined).length;
     const deadLetters = { withReason: reasons.length - withoutReason, withoutReason };
-    if (stubborn > 0 && withoutReason === 0) {
+    if (withoutReason === 0) {
       missing.push({ consumer: 'chaos', problem: 'SQS itself moved nothing to a dead-letter queue' });
     }
 
@@ -428,7 +426,7 @@ function countLetters(letters: Letters, consumer?: string): number {
 }
 
 function reportOf(summary: ChaosSummary): string {
-  const { orders, seed, faults, consumers, deadLetters, missing, unexpected } = summary;
+  const { orders, faults, consumers, deadLetters, missing, unexpected } = summary;
   const faultLines = Object.entries(faults).map(
     ([kind, count]) => `  ${String(count).padStart(5)} × ${kind}`,
   );
@@ -450,8 +448,7 @@ function reportOf(summary: ChaosSummary): string {
 the ${orders} orders is exactly once in every table where it belongs, no duplicate has changed a record, the stock adds
 up, and only poison is in the dead-letter queues, each with its reason.`
       : `Not proved:
-${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}
-To repeat it: npm run chaos -- --orders ${orders} --seed ${seed}`;
+${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
   return `
 Injected:
 ${faultLines.join('\n')}

@@ -5,12 +5,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
-import { type ChaosResult, type ChaosSummary, runChaos } from '../../cli/chaos.ts';
-import { createProgress } from '../../cli/progress.ts';
+import type { ChaosSummary } from '../../cli/chaos.ts';
 import { FAULT_KINDS } from '../../local/faults.ts';
 import { synthesize } from '../../local/synthesize.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
+
+interface Template {
+  Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;
+}
+
 let folder: string;
 let assembly: string;
 
@@ -23,7 +27,11 @@ beforeAll(async () => {
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 async function chaos(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [path.join(PROJECT, 'bin/chaos.ts'), ...args], { cwd: PROJECT });
+  const child = spawn(process.execPath, [path.join(PROJECT, 'bin/chaos.ts'), ...args], {
+    cwd: PROJECT,
+    // What a failed run leaves behind goes with the rest.
+    env: { ...process.env, TMPDIR: folder },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {
@@ -37,7 +45,7 @@ async function chaos(...args: string[]): Promise<{ code: number | null; stdout: 
 }
 
 describe('npm run chaos', () => {
-  test('loses nothing and does nothing twice, whatever goes wrong, the stack killed three times included', async () => {
+  test('loses nothing and does nothing twice, whatever goes wrong, the stack killed four times included', async () => {
     const { code, stdout, stderr } = await chaos(
       '--assembly',
       assembly,
@@ -53,6 +61,7 @@ describe('npm run chaos', () => {
     expect(summary).toMatchObject({ orders: 150, seed: 3, missing: [], unexpected: [] });
     expect(Object.keys(summary.faults).sort()).toEqual([...FAULT_KINDS, 'stack-killed'].sort());
     for (const count of Object.values(summary.faults)) expect(count).toBeGreaterThan(0);
+    expect(summary.faults['stack-killed']).toBe(4);
     for (const { underFaults, afterRedrive, redriven } of Object.values(summary.consumers)) {
       for (const { published, filtered, processed, deadLettered } of [underFaults, afterRedrive]) {
         expect(filtered + processed + deadLettered).toBe(published);
@@ -91,95 +100,81 @@ describe('npm run chaos', () => {
   });
 });
 
-describe('without a safeguard it fails:', () => {
-  /** A run of faults alone, on a copy of the assembly that `change` has made worse. */
-  async function without(change: (directory: string) => void | Promise<void>): Promise<ChaosResult> {
-    const directory = fs.mkdtempSync(path.join(folder, 'changed-'));
-    fs.cpSync(assembly, path.join(directory, 'cdk.out'), { recursive: true });
-    await change(path.join(directory, 'cdk.out'));
-    return runChaos({
-      assembly: path.join(directory, 'cdk.out'),
-      workspace: directory,
-      orders: 150,
-      seed: 3,
-      kills: false,
-      stubborn: 0,
-      progress: createProgress({ silent: true }),
-      signal: new AbortController().signal,
-    });
-  }
-
-  const bundles = (directory: string) =>
-    fs
+describe('without its safeguards', () => {
+  const holding = (directory: string, text: string) => {
+    const file = fs
       .readdirSync(directory)
       .map((name) => path.join(directory, name, 'index.mjs'))
-      .filter((file) => fs.existsSync(file));
+      .find((each) => fs.existsSync(each) && fs.readFileSync(each, 'utf8').includes(text));
+    if (!file) throw new Error(`${directory} has no bundle that holds ${text}`);
+    return file;
+  };
 
-  function replace(file: string, from: string, to: string): void {
-    const text = fs.readFileSync(file, 'utf8');
-    if (!text.includes(from)) throw new Error(`${file} does not hold ${from}`);
-    fs.writeFileSync(file, text.replaceAll(from, to));
+  /** A bundle in which a put overwrites what is there. */
+  function overwrite(file: string): void {
+    const always = 'attribute_exists(orderId) OR attribute_not_exists(orderId)';
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replaceAll('attribute_not_exists(orderId)', always));
   }
 
-  test('the condition on the put', async () => {
-    const { proved, report, summary } = await without((directory) => {
-      for (const file of bundles(directory)) {
-        const always = 'attribute_exists(orderId) OR attribute_not_exists(orderId)';
-        replace(file, 'attribute_not_exists(orderId)', always);
+  /** A mapping for which an answer of the function, whatever it says, ends the whole batch. */
+  function ignoreFailures(templateFile: string, consumer: string): void {
+    const template: Template = JSON.parse(fs.readFileSync(templateFile, 'utf8'));
+    for (const [id, { Type, Properties }] of Object.entries(template.Resources)) {
+      if (Type === 'AWS::Lambda::EventSourceMapping' && id.startsWith(consumer)) {
+        delete Properties.FunctionResponseTypes;
       }
-    });
+    }
+    fs.writeFileSync(templateFile, JSON.stringify(template));
+  }
 
-    expect(proved).toBe(false);
-    const problems = summary.unexpected.map(({ problem }) => problem);
-    expect(problems).toContain('the record has changed since it was first written');
-    expect(problems).toContainEqual(expect.stringContaining('left of'));
-    expect(report).toContain('To repeat it: npm run chaos -- --orders 150 --seed 3');
-  });
-
-  test('the partial batch response', async () => {
-    const { proved, summary } = await without((directory) => {
-      replace(path.join(directory, 'OrderFanOut-dev.template.json'), '"ReportBatchItemFailures"', '');
-    });
-
-    expect(proved).toBe(false);
-    expect(summary.missing.map(({ problem }) => problem)).toContain('neither recorded nor dead-lettered');
-  });
-
-  test('the transaction', async () => {
-    const { proved, summary } = await without(async (directory) => {
-      const file = bundles(directory).find((each) => fs.readFileSync(each, 'utf8').includes('STOCK_TABLE'));
-      if (!file) throw new Error(`no bundle of inventory in ${directory}`);
-      await build({
-        entryPoints: [path.join(PROJECT, 'lambda/inventory/handler.ts')],
-        outfile: file,
-        allowOverwrite: true,
-        bundle: true,
-        platform: 'node',
-        target: 'node24',
-        format: 'esm',
-        mainFields: ['module', 'main'],
-        banner: {
-          js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
-        },
-        logLevel: 'silent',
-        plugins: [
-          {
-            name: 'separate writes',
-            setup({ onLoad }) {
-              onLoad({ filter: /inventory\/stock\.ts$/ }, ({ path: source }) => ({
-                contents: separateWrites(fs.readFileSync(source, 'utf8')),
-                loader: 'ts',
-              }));
-            },
+  /** A bundle that writes one after the other what belongs into one transaction. */
+  async function separate(outfile: string): Promise<void> {
+    await build({
+      entryPoints: [path.join(PROJECT, 'lambda/inventory/handler.ts')],
+      outfile,
+      allowOverwrite: true,
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'esm',
+      mainFields: ['module', 'main'],
+      banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+      logLevel: 'silent',
+      plugins: [
+        {
+          name: 'separate writes',
+          setup({ onLoad }) {
+            onLoad({ filter: /inventory\/stock\.ts$/ }, ({ path: source }) => ({
+              contents: separateWrites(fs.readFileSync(source, 'utf8')),
+              loader: 'ts',
+            }));
           },
-        ],
-      });
+        },
+      ],
     });
+  }
 
-    expect(proved).toBe(false);
-    expect(summary.unexpected).toContainEqual(
-      expect.objectContaining({ consumer: 'inventory', problem: expect.stringContaining('left of') }),
+  // One safeguard a consumer, so that one run shows each: they share nothing but the topic.
+  test('it fails, and says what the condition, the partial batch response and the transaction are for', async () => {
+    const changed = path.join(folder, 'changed');
+    fs.cpSync(assembly, changed, { recursive: true });
+    overwrite(holding(changed, 'INVOICES_TABLE'));
+    ignoreFailures(path.join(changed, 'OrderFanOut-dev.template.json'), 'Shipping');
+    await separate(holding(changed, 'STOCK_TABLE'));
+
+    const { code, stdout, stderr } = await chaos(
+      ...['--assembly', changed, '--orders', '60', '--seed', '5', '--json'],
     );
+
+    expect(code).toBe(1);
+    const { missing, unexpected }: ChaosSummary = JSON.parse(stdout);
+    const found = [...missing, ...unexpected].map(({ consumer, problem }) => `${consumer}: ${problem}`);
+    expect(found).toContain('billing: the record has changed since it was first written');
+    expect(found).toContain('shipping: neither recorded nor dead-lettered');
+    expect(found).toContainEqual(
+      expect.stringMatching(/^inventory: \d+ left of \d+ with \d+ reserved in this run$/),
+    );
+    expect(stderr).toContain(`To repeat it: npm run chaos -- --orders 60 --seed 5 --assembly ${changed}\n`);
   });
 
   /** The reservation first, then line after line; right as long as nothing goes wrong in between. */
