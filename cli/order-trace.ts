@@ -60,7 +60,7 @@ type TraceClients = Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
 type Attributes = Record<string, { DataType: string; StringValue: string }>;
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
-/** How long a look into a dead-letter queue is good for while the consumer is at work. */
+/** How long a look into a dead-letter queue is good for: as long as it takes, others see no letters. */
 const LETTERS_AGE_MS = 15_000;
 
 /** Looks for one order, as often as it is asked to. */
@@ -70,7 +70,7 @@ export class OrderTrace {
   private readonly orderId: string;
   private readonly tables = new Map<string, string>();
   private readonly records = new Map<string, OrderRecord>();
-  private readonly letters = new Map<string, { at: number; found: Letter[] }>();
+  private readonly letters = new Map<string, { at: number; wasIdle: boolean; found: Letter[] }>();
   private policies: Map<string, string | undefined> | undefined;
 
   constructor(clients: TraceClients, stack: StackHandles, orderId: string) {
@@ -80,7 +80,7 @@ export class OrderTrace {
   }
 
   /**
-   * @param signal cuts a look into dead-letter queues short
+   * @param signal cuts a look into dead-letter queues short; what is returned then is not to be relied on
    * @returns a station a consumer, in the order of the stack
    * @throws Fault for a consumer that cannot be looked into; whatever the SDK throws
    */
@@ -142,7 +142,6 @@ export class OrderTrace {
     if (record) this.records.set(consumer.name, { table: id, ...record });
   }
 
-  /** An idle consumer's letters are looked at each time; those of one at work now and then, not to be in the way. */
   private async lookForLetters(
     { name, deadLetterQueueUrl }: ConsumerHandles,
     isIdle: boolean,
@@ -150,7 +149,9 @@ export class OrderTrace {
   ) {
     const last = this.letters.get(name);
     const isFresh = last !== undefined && performance.now() - last.at < LETTERS_AGE_MS;
-    if (isFresh && (this.records.has(name) || !isIdle)) return;
+    // A consumer that has just come to rest may have left the order there.
+    const hasComeToRest = last !== undefined && isIdle && !last.wasIdle;
+    if (isFresh && (this.records.has(name) || !hasComeToRest)) return;
     const found: Letter[] = [];
     await lookAtDeadLetters(
       this.clients.sqs,
@@ -161,7 +162,7 @@ export class OrderTrace {
       },
       { signal },
     );
-    this.letters.set(name, { at: performance.now(), found });
+    this.letters.set(name, { at: performance.now(), wasIdle: isIdle, found });
   }
 
   /** The message attributes that the order was published with, as far as records and letters tell. */

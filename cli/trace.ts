@@ -74,7 +74,11 @@ async function trace(id: string, options: Options): Promise<number> {
   const signal = untilInterrupted();
   const { clients, stack } = await connect(options);
   const order = new OrderTrace(clients, stack, id);
-  const stations = options.follow ? await follow(order, options, signal) : await order.look(signal);
+  const stations = options.follow ? await follow(order, options, signal) : await look(order, signal);
+  if (!stations) {
+    console.error('Stopped in the middle of the first look. Dead letters are back in their queues.');
+    return INTERRUPTED;
+  }
   const traced = { orderId: id, stations, isKnown: order.isKnown() };
   if (options.json) console.log(JSON.stringify(tracedObject(traced, stack, options)));
   else console.log(tracedText(traced, stack, options));
@@ -82,16 +86,29 @@ async function trace(id: string, options: Options): Promise<number> {
   return isDone(traced) ? 0 : 1;
 }
 
+/** Undefined for a look that was cut short. */
+async function look(order: OrderTrace, signal: AbortSignal): Promise<readonly Station[] | undefined> {
+  const stations = await order.look(signal);
+  return signal.aborted ? undefined : stations;
+}
+
+/** The last look that was not cut short. */
 async function follow(
   order: OrderTrace,
   { timeout }: Options,
   signal: AbortSignal,
-): Promise<readonly Station[]> {
+): Promise<readonly Station[] | undefined> {
   const step = createProgress().step('Following');
   const deadline = performance.now() + timeout * 1000;
+  let stations: readonly Station[] | undefined;
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
-      const stations = await order.look(signal);
+      const latest = await look(order, signal);
+      if (!latest) {
+        step.fail('Stopped following');
+        return stations;
+      }
+      stations = latest;
       const ended = stations.filter(({ state }) => ENDED.includes(state)).length;
       step.bar(ended, stations.length);
       // What only another record could tell will not be told any more.
@@ -101,8 +118,8 @@ async function follow(
         return stations;
       }
       const left = deadline - performance.now();
-      if (left <= 0 || signal.aborted) {
-        step.fail(signal.aborted ? 'Stopped following' : `Not ended within ${timeout} s`);
+      if (left <= 0) {
+        step.fail(`Not ended within ${timeout} s`);
         return stations;
       }
       await setTimeout(Math.min(pause, left), undefined, { signal }).catch(() => {});

@@ -31,6 +31,7 @@ const DEFAULT = { columns: 80, rows: 24 };
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
+const CLEAR_TO_END_OF_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
 const EXAMPLES = `
@@ -123,7 +124,9 @@ function liveFace(stack: StackHandles, options: Options, screen: Screen): Face {
     // A line that is too long for the terminal takes several of its rows.
     const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
     const up = drawn.length > 0 ? `\x1b[${rows}A\r` : HIDE_CURSOR;
-    screen.write(`${up}${CLEAR_BELOW}${lines.join('\n')}\n`);
+    // Line by line: what is cleared at once flickers, and some terminals keep it as history.
+    const text = lines.map((line) => `${line}${CLEAR_TO_END_OF_LINE}\n`).join('');
+    screen.write(`${up}${text}${CLEAR_BELOW}`);
     drawn = lines;
   };
   return {

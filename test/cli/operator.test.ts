@@ -276,6 +276,20 @@ $`,
     expect(code).toBe(0);
   });
 
+  test('Ctrl-C ends trace --follow with what was found until then', async () => {
+    const following = new Run('bin/orders.ts', ['trace', 'never', '--follow', '--local'], {
+      LOCAL_STACK_DIRECTORY: folder,
+    });
+    await following.says('Following: 0 of 3');
+
+    following.interrupt();
+    const { code, stdout, stderr } = await following.ended;
+
+    expect(stdout).toContain('never seen');
+    expect(stderr).toMatch(/Stopped following\n$/);
+    expect(code).toBe(130);
+  });
+
   test('trace --follow gives up after its time', async () => {
     const { code, stdout, stderr } = await remote('trace', 'never', '--follow', '--timeout', '1');
 

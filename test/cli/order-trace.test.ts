@@ -148,8 +148,11 @@ test('filters are read only where they matter', async () => {
   expect(aws.calls.filter(({ action }) => action.startsWith('sns:Get'))).toEqual([]);
 });
 
-test('while a consumer is at work its dead letters are not looked at again and again', async () => {
-  await stack.deliver('billing', 'any');
+test.each([
+  ['at work', true],
+  ['idle', false],
+])('while a consumer is %s its dead letters are not looked at again and again', async (_, isAtWork) => {
+  if (isAtWork) await stack.deliver('billing', 'any');
   const { trace } = await look();
   const receives = () =>
     aws.calls.filter(
@@ -160,4 +163,19 @@ test('while a consumer is at work its dead letters are not looked at again and a
   await trace.look(new AbortController().signal);
 
   expect(receives()).toBe(before);
+});
+
+test('a consumer that has come to rest may have dead-lettered the order just now', async () => {
+  const depth = { ApproximateNumberOfMessages: '1', ApproximateNumberOfMessagesNotVisible: '0' };
+  aws.script['sqs:GetQueueAttributes'] = ({ QueueUrl }) =>
+    QueueUrl.endsWith('/billing') ? { json: { Attributes: depth } } : undefined;
+  const { trace, billing } = await look();
+  depth.ApproximateNumberOfMessages = '0';
+  delete aws.script['sqs:ReceiveMessage'];
+  await stack.refuse('billing', '{"orderId":"o-1"}');
+
+  const [later] = await trace.look(new AbortController().signal);
+
+  expect(billing?.state).toBe('open');
+  expect(later?.state).toBe('dead-lettered');
 });
