@@ -15,7 +15,6 @@ import {
   readLetter,
   reasonOf,
   unseenLine,
-  utc,
 } from './letter.ts';
 import { exported, LetterFile } from './letter-file.ts';
 import { createProgress } from './progress.ts';
@@ -27,7 +26,7 @@ import {
   consumerOf,
   type StackOptions,
 } from './stack.ts';
-import { count } from './table.ts';
+import { count, time } from './table.ts';
 
 interface Options extends StackOptions, LetterFilter {
   readonly show?: boolean;
@@ -169,7 +168,7 @@ async function look(
 
 function shown(consumer: string, letter: Letter): string {
   return [
-    `${consumer}  ${letter.orderId ?? 'no orderId'}  ${utc(letter.at)}  messageId ${letter.messageId}`,
+    `${consumer}  ${letter.orderId ?? 'no orderId'}  ${time(letter.at)}  messageId ${letter.messageId}`,
     reasonOf(letter),
     `${printable(letter.body)}\n`,
   ].join('\n');

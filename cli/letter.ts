@@ -3,7 +3,7 @@ import type { Message } from '@aws-sdk/client-sqs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { DeadLetterContext } from '../lambda/dead-letter.ts';
 import { since } from './since.ts';
-import { count, format } from './table.ts';
+import { count, format, hang, time } from './table.ts';
 
 export interface Letter {
   readonly messageId: string;
@@ -35,8 +35,10 @@ export interface LetterFilter {
   readonly since?: Date;
 }
 
+/** Longer than all attempts to send a letter take, and the clocks of Lambda and SQS differ. */
+const LONGEST_SEND_MS = 60_000;
+
 export const NO_REASON = 'no reason: see logs';
-const COLUMNS = 80;
 
 /** Reads what SQS handed out with all attributes. */
 export function readLetter(message: Message): Letter {
@@ -45,17 +47,30 @@ export function readLetter(message: Message): Letter {
   const context = parseObject(DeadLetterContext?.StringValue) as Partial<DeadLetterContext>;
   const orderId = orderIdOf(body);
   const givenUp = new Date(String(context.deadLetteredAt));
+  const isStale = isOfEarlierDeath(message, givenUp);
   return {
     messageId,
     body,
     ...(orderId !== undefined && { orderId }),
-    ...(DeadLetterError?.StringValue && {
-      reason: { error: DeadLetterError.StringValue, message: DeadLetterMessage?.StringValue ?? '' },
-    }),
-    at: Number.isNaN(givenUp.getTime()) ? sentAt(message) : givenUp,
+    ...(DeadLetterError?.StringValue &&
+      !isStale && {
+        reason: { error: DeadLetterError.StringValue, message: DeadLetterMessage?.StringValue ?? '' },
+      }),
+    at: isStale || Number.isNaN(givenUp.getTime()) ? sentAt(message) : givenUp,
     context,
     message: { ...message, Attributes },
   };
+}
+
+/**
+ * Whether the reason is of a death before this one: the letter was redriven with its attributes, and then crashed its consumer
+ * until SQS moved it. Only such a move leaves DeadLetterQueueSourceArn; without that, as here on one machine, the times tell,
+ * because a consumer sends a letter as soon as it has written the reason.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+ */
+function isOfEarlierDeath(message: Message, givenUp: Date): boolean {
+  if (message.Attributes?.DeadLetterQueueSourceArn) return true;
+  return sentAt(message).getTime() - givenUp.getTime() > LONGEST_SEND_MS;
 }
 
 /** When SQS got the message, by its own clock. For one that SQS moved here, that is when it came to the queue. */
@@ -71,7 +86,7 @@ export function reasonOf({ reason }: Letter): string {
     .replace(/\b(?=\w*\d)(?=\w*[a-z])\w{12,}\b/gi, '…')
     .replace(/\b\d{5,}\b/g, '…')
     .replace(/\[\d+\]/g, '[…]');
-  return printable(shape && shape !== '-' ? `${reason.error}: ${shape}` : reason.error);
+  return printable(shape && shape !== '-' ? `${reason.error}: ${shape}` : reason.error).replace(/\s+/g, ' ');
 }
 
 /** Text of strangers, safe for a terminal: without control characters but line breaks and tabs. */
@@ -109,21 +124,18 @@ export class Reasons {
     );
   }
 
-  /** Some lines a reason, of 80 columns at most. */
+  /** Some lines a reason. */
   describe(): string {
     const groups = this.list();
     const width = Math.max(0, ...groups.map((group) => format(group.count).length));
-    const indent = ' '.repeat(width + 4);
     return groups
-      .flatMap((group) => {
-        const [first = '', ...rest] = wrap(group.reason, COLUMNS - indent.length);
-        const times =
-          group.count === 1 ? `at ${utc(group.first)}` : `first ${utc(group.first)}, last ${utc(group.last)}`;
-        return [
-          `  ${format(group.count).padStart(width)}  ${first}`,
-          ...[...rest, times].map((line) => indent + line),
-        ];
-      })
+      .flatMap((group) => [
+        hang(`  ${format(group.count).padStart(width)}`, group.reason, width + 4),
+        ' '.repeat(width + 4) +
+          (group.count === 1
+            ? `at ${time(group.first)}`
+            : `first ${time(group.first)}, last ${time(group.last)}`),
+      ])
       .join('\n');
   }
 }
@@ -136,12 +148,8 @@ export function headline(consumer: string, letters: number): string {
 /** What to say of letters that SQS counts but did not hand out; undefined if there are none. */
 export function unseenLine(consumer: string, unseen: number): string | undefined {
   if (unseen === 0) return undefined;
-  return `${consumer}: SQS counts about ${format(unseen)} more, which somebody else is looking at or has just\ntaken away. Look again in a minute.`;
-}
-
-/** `2026-11-22 17:00:03Z`. */
-export function utc(time: Date): string {
-  return Number.isNaN(time.getTime()) ? 'unknown' : time.toISOString().replace('T', ' ').replace(/\.\d+/, '');
+  const text = `SQS counts about ${format(unseen)} more, which somebody else is looking at or has just taken away. Look again in a minute.`;
+  return hang(`${consumer}:`, text, consumer.length + 2);
 }
 
 /** Gives a command the options of LetterFilter. */
@@ -168,7 +176,7 @@ export function describeFilter({ reason, order, since: from }: LetterFilter): st
   return [
     ...(reason === undefined ? [] : [`reason "${printable(reason)}"`]),
     ...(order === undefined ? [] : [`order ${printable(order)}`]),
-    ...(from === undefined ? [] : [`since ${utc(from)}`]),
+    ...(from === undefined ? [] : [`since ${time(from)}`]),
   ].join(', ');
 }
 
@@ -197,17 +205,4 @@ function parseObject(text: unknown): Record<string, unknown> {
   } catch {
     return {};
   }
-}
-
-/** Lines of at most `columns` characters, broken at blanks where there are any. */
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let rest = text.replace(/\s+/g, ' ').trim();
-  while (rest.length > columns) {
-    const blank = rest.lastIndexOf(' ', columns);
-    const end = blank > 0 ? blank : columns;
-    lines.push(rest.slice(0, end));
-    rest = rest.slice(end).trimStart();
-  }
-  return [...lines, rest];
 }

@@ -16,7 +16,6 @@ import {
   readLetter,
   sentAt,
   unseenLine,
-  utc,
 } from './letter.ts';
 import { type Edits, readEdits } from './letter-file.ts';
 import { moveAll } from './move-task.ts';
@@ -34,7 +33,7 @@ import {
   type StackHandles,
   type StackOptions,
 } from './stack.ts';
-import { count, format } from './table.ts';
+import { count, format, hang, time } from './table.ts';
 import { wholeNumber } from './whole-number.ts';
 
 interface Options extends StackOptions, LetterFilter {
@@ -486,13 +485,13 @@ async function history(name: string | undefined, options: Options): Promise<numb
   }
   if (redrives.length === 0) console.log(`No redrive is on record in ${log.place}`);
   for (const { at, consumer: whose, what, letters, sent, cameBack = 0, outcome, who } of redrives) {
-    console.log(`${utc(new Date(at))}  ${whose}: ${printable(what)}`);
-    console.log(
+    const come =
       sent === undefined
-        ? `  ${count(letters, 'letter')}; it has not said how it ended`
-        : `  ${format(sent)} of ${count(letters, 'letter')} sent, ${format(cameBack)} came back; ${outcome}`,
+        ? `${count(letters, 'letter')}; it has not said how it ended`
+        : `${format(sent)} of ${count(letters, 'letter')} sent, ${format(cameBack)} came back; ${outcome}`;
+    console.log(
+      `${hang(time(new Date(at)), `${whose}: ${printable(what)}`, 22)}\n${hang('', come, 2)}\n  by ${who}`,
     );
-    console.log(`  by ${who}`);
   }
   return 0;
 }

@@ -42,8 +42,37 @@ describe('the reason of a dead letter', () => {
   });
 
   test('cannot steer the terminal it is shown on', () => {
-    expect(reasonOf(letter('\u001b[2J\u0007Nasty', 'a\rb'))).toBe('\u{FFFD}[2J\u{FFFD}Nasty: a\u{FFFD}b');
+    expect(reasonOf(letter('\u001b[2J\u0007Nasty', 'a\rb\nc'))).toBe(
+      '\u{FFFD}[2J\u{FFFD}Nasty: a\u{FFFD}b c',
+    );
     expect(printable('a\tb\nc\u009b')).toBe('a\tb\nc\u{FFFD}');
+  });
+});
+
+describe('a reason that a redriven letter brought along', () => {
+  const redriven = (attributes: Record<string, string>) =>
+    readLetter({
+      MessageId: 'm-1',
+      Body: '{}',
+      Attributes: { SentTimestamp: String(Date.parse('2026-11-22T10:00:00Z')), ...attributes },
+      MessageAttributes: {
+        DeadLetterError: attribute('Throttled'),
+        DeadLetterContext: attribute(JSON.stringify({ deadLetteredAt: '2026-11-22T09:59:30.000Z' })),
+      },
+    });
+
+  test('is not told for one that SQS itself moved since', () => {
+    const letter = redriven({ DeadLetterQueueSourceArn: 'arn:aws:sqs:us-east-1:000000000000:billing' });
+
+    expect(reasonOf(letter)).toBe('no reason: see logs');
+    expect(letter.at).toEqual(new Date('2026-11-22T10:00:00Z'));
+  });
+
+  test('is not told where SQS got the letter more than a minute after the reason was written', () => {
+    const late = redriven({ SentTimestamp: String(Date.parse('2026-11-22T10:00:31Z')) });
+
+    expect(reasonOf(redriven({}))).toBe('Throttled');
+    expect(reasonOf(late)).toBe('no reason: see logs');
   });
 });
 
@@ -93,7 +122,7 @@ test('reasons are counted, the most frequent first, within 80 columns', () => {
   const reasons = new Reasons();
   const at = (second: number) => JSON.stringify({ deadLetteredAt: `2026-11-22T12:00:0${second}Z` });
   for (const second of [3, 1, 2]) reasons.add(letter('Long', `${'words and '.repeat(20)}end`, at(second)));
-  reasons.add(letter('Short', `${'x'.repeat(100)}`, at(5)));
+  reasons.add(letter('Short', 'x', at(5)));
 
   const lines = reasons.describe().split('\n');
 
