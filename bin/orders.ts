@@ -13,7 +13,7 @@ import { addTrace } from '../cli/trace.ts';
 import { addWatch } from '../cli/watch.ts';
 
 const program = new Command('npm run orders --')
-  .description('Publishes orders to the fan-out, on AWS or on this machine.')
+  .description('Operates the order fan-out, on AWS or on this machine.')
   .exitOverride()
   .showHelpAfterError('(--help shows what is possible)');
 addPublish(program);
