@@ -35,9 +35,6 @@ export interface LetterFilter {
   readonly since?: Date;
 }
 
-/** Longer than all attempts to send a letter take, and the clocks of Lambda and SQS differ. */
-const LONGEST_SEND_MS = 60_000;
-
 export const NO_REASON = 'no reason: see logs';
 
 /** Reads what SQS handed out with all attributes. */
@@ -47,7 +44,7 @@ export function readLetter(message: Message): Letter {
   const context = parseObject(DeadLetterContext?.StringValue) as Partial<DeadLetterContext>;
   const orderId = orderIdOf(body);
   const givenUp = new Date(String(context.deadLetteredAt));
-  const isStale = isOfEarlierDeath(message, givenUp);
+  const isStale = isOfEarlierDeath(message);
   return {
     messageId,
     body,
@@ -64,13 +61,11 @@ export function readLetter(message: Message): Letter {
 
 /**
  * Whether the reason is of a death before this one: the letter was redriven with its attributes, and then crashed its consumer
- * until SQS moved it. Only such a move leaves DeadLetterQueueSourceArn; without that, as here on one machine, the times tell,
- * because a consumer sends a letter as soon as it has written the reason.
+ * until SQS moved it. Such a move, and nothing else, leaves DeadLetterQueueSourceArn.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
  */
-function isOfEarlierDeath(message: Message, givenUp: Date): boolean {
-  if (message.Attributes?.DeadLetterQueueSourceArn) return true;
-  return sentAt(message).getTime() - givenUp.getTime() > LONGEST_SEND_MS;
+function isOfEarlierDeath({ Attributes }: Message): boolean {
+  return Attributes?.DeadLetterQueueSourceArn !== undefined;
 }
 
 /** When SQS got the message, by its own clock. For one that SQS moved here, that is when it came to the queue. */

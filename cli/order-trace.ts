@@ -135,9 +135,17 @@ export class OrderTrace {
   private async lookForRecord(consumer: ConsumerHandles): Promise<void> {
     const { dynamodb } = this.clients;
     if (this.records.has(consumer.name)) return;
-    const table = this.tables.get(consumer.name) ?? (await recordTable(dynamodb, consumer));
-    this.tables.set(consumer.name, table);
-    const record = await readRecord(dynamodb, table, this.orderId);
+    let table: string;
+    let record: Awaited<ReturnType<typeof readRecord>>;
+    try {
+      table = this.tables.get(consumer.name) ?? (await recordTable(dynamodb, consumer));
+      this.tables.set(consumer.name, table);
+      record = await readRecord(dynamodb, table, this.orderId);
+    } catch (error) {
+      // A table that is gone holds no record. What the others know is worth telling all the same.
+      if ((error as Error).name !== 'ResourceNotFoundException') throw error;
+      return;
+    }
     const [id = table] = Object.entries(consumer.tables).find(([, name]) => name === table) ?? [];
     if (record) this.records.set(consumer.name, { table: id, ...record });
   }

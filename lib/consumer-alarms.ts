@@ -86,11 +86,9 @@ export class ConsumerAlarms extends Construct {
 
   private deadLetters(deadLetterQueue: IQueue): OperationsAlarm {
     return this.alarm('DeadLetters', {
-      // Not the number sent, which leaves out what SQS itself moves there.
-      metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-        period: MINUTE,
-        statistic: Stats.MAXIMUM,
-      }),
+      // Not the number sent, which leaves out what SQS itself moves there. In flight included, or else a look into the queue
+      // would end the alarm, and the end of the look set it off again.
+      metric: messagesIn(deadLetterQueue),
       threshold: 1,
       meaning: 'messages lie in the dead-letter queue; they will not be tried again by themselves.',
       article: 'dead-letters',
@@ -101,7 +99,6 @@ export class ConsumerAlarms extends Construct {
   private deadLettersGrowing(deadLetterQueue: IQueue): OperationsAlarm {
     return this.alarm('DeadLettersGrowing', {
       metric: new MathExpression({
-        // In flight included, or else looking into the queue and letting go would count as growth.
         expression: 'DIFF(letters)',
         usingMetrics: { letters: messagesIn(deadLetterQueue) },
         period: MINUTE,

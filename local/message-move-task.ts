@@ -25,6 +25,11 @@ interface Queue {
   enqueue(message: Message): void;
   nextSequenceNumber(): string;
 }
+/** A message as an answer to ReceiveMessage holds it. */
+interface Received {
+  MessageId: string;
+  Attributes?: Record<string, string>;
+}
 interface Store {
   getQueueByArn(arn: string): Queue | undefined;
   getQueueByName(name: string): Queue | undefined;
@@ -95,6 +100,19 @@ export class MessageMoveTasks {
           .send(JSON.stringify({ __type: `com.amazonaws.sqs#${error.code}`, message: error.message }));
       }
     });
+    app.addHook('preSerialization', async (request, _reply, payload) => {
+      if (request.headers['x-amz-target'] === 'AmazonSQS.ReceiveMessage') this.tellSources(payload);
+      return payload;
+    });
+  }
+
+  /** Adds DeadLetterQueueSourceArn, which fauxqs does not know, to messages whose attributes were asked for. */
+  private tellSources(answer: unknown): void {
+    const { Messages = [] } = answer as { Messages?: Received[] };
+    for (const { MessageId, Attributes } of Messages) {
+      const arn = this.store.getQueueByName(this.sources.get(MessageId) ?? '')?.arn;
+      if (Attributes && arn) Attributes.DeadLetterQueueSourceArn = arn;
+    }
   }
 
   /** Tells that SQS itself moved a message out of a queue to that queue's dead-letter queue. */

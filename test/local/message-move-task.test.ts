@@ -114,6 +114,26 @@ async function ended(): Promise<ListMessageMoveTasksResultEntry> {
   }
 }
 
+test('a message that SQS itself moved tells its source, one that was sent to the dead-letter queue does not', async () => {
+  await send(source, 'moved');
+  await receive(source, 0);
+  await receive(source, 0);
+  await send(deadLetters, 'sent');
+
+  const letters = await receive(deadLetters);
+
+  const sources = letters.map(({ Body, Attributes = {} }) => [
+    Body,
+    (Attributes as Record<string, string>).DeadLetterQueueSourceArn,
+  ]);
+  expect(new Map(sources as [string, string][])).toEqual(
+    new Map([
+      ['moved', source.arn],
+      ['sent', undefined],
+    ]),
+  );
+});
+
 describe('a message move task', () => {
   test('moves every message to the destination, with its attributes and a new ID', async () => {
     for (const body of ['a', 'b', 'c']) await send(deadLetters, body, `kind-${body}`);

@@ -1,0 +1,128 @@
+// A night on call, whole: poison and a broken table, the alarm, the look, the cause, the cure. Each step is a command as the
+// operator types it, against the stack with the bundles that AWS would run.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { CreateTableCommand, DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Clients, createClients } from '../../cli/clients.ts';
+import { findStack } from '../../cli/stack.ts';
+import { LocalRun } from '../../local/run.ts';
+import { synthesize } from '../../local/synthesize.ts';
+import { type Ended, killRuns, PROJECT, Run } from '../fixtures/run.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'operate-'));
+let run: LocalRun;
+let clients: Clients;
+let invoices: string;
+let queueUrls: string[];
+
+beforeAll(async () => {
+  await synthesize(PROJECT, path.join(folder, 'cdk.out'));
+  run = await LocalRun.start({
+    assembly: path.join(folder, 'cdk.out'),
+    port: 0,
+    logDirectory: path.join(folder, 'logs'),
+    // Five tries with their backoff pass in seconds.
+    timeScale: 60,
+  });
+  fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
+  clients = createClients(run.client);
+  const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
+  invoices = stack.consumers.find(({ name }) => name === 'billing')?.tables.invoices ?? '';
+  queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
+  run.consume();
+});
+
+afterAll(async () => {
+  killRuns();
+  for (const client of Object.values(clients)) client.destroy();
+  await run.stop();
+  fs.rmSync(folder, { recursive: true });
+});
+
+/** `npm run orders -- <args> --local`. */
+const orders = (...args: string[]): Promise<Ended> =>
+  new Run('bin/orders.ts', [...args, '--local'], { LOCAL_STACK_DIRECTORY: folder }).ended;
+
+async function createInvoices(): Promise<void> {
+  await clients.dynamodb.send(
+    new CreateTableCommand({
+      TableName: invoices,
+      KeySchema: [{ AttributeName: 'orderId', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'orderId', AttributeType: 'S' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  );
+}
+
+const settled = () => run.drained(queueUrls, () => {}, 60_000, new AbortController().signal);
+
+test('from the alarm to the cause to the cure', async () => {
+  const stocked = await orders('stock', 'set', '--file', stockFile());
+  expect(stocked).toMatchObject({ code: 0 });
+  await run.cloudWatch.endMinute();
+  expect(await orders('status')).toMatchObject({ code: 0 });
+
+  // The evening goes wrong: billing's table is gone, and somebody publishes an order that breaks the contract.
+  await clients.dynamodb.send(new DeleteTableCommand({ TableName: invoices }));
+  const published = await orders('publish', '--count', '6', '--poison', '1', '--seed', '1');
+  expect(published).toMatchObject({ code: 0 });
+  expect(await settled()).toBe(true);
+  await run.cloudWatch.endMinute();
+
+  const alarmed = await orders('status');
+  expect(alarmed.code).toBe(1);
+  expect(alarmed.stdout).toContain('ALARM billing: messages lie in the dead-letter queue');
+  expect(alarmed.stdout).toMatch(/Next: npm run orders -- failed billing --local/);
+
+  const failed = await orders('failed', 'billing', '--json');
+  expect(failed.code).toBe(1);
+  expect(JSON.parse(failed.stdout).consumers.billing).toMatchObject({
+    deadLetters: 7,
+    reasons: expect.arrayContaining([
+      expect.objectContaining({ reason: expect.stringMatching(/^ResourceNotFoundException/), count: 6 }),
+      expect.objectContaining({ reason: expect.stringMatching(/^SchemaViolation/), count: 1 }),
+    ]),
+  });
+
+  const traced = await orders('trace', 'test-1-o000001');
+  expect(traced.code).toBe(1);
+  expect(traced.stdout).toMatch(/billing +dead-lettered.*ResourceNotFoundException/s);
+  expect(traced.stdout).toMatch(/inventory +done/);
+
+  await createInvoices();
+  const redriven = await orders('redrive', 'billing', '--reason', 'ResourceNotFound', '--canary');
+  expect(redriven).toMatchObject({ code: 0 });
+  expect(await settled()).toBe(true);
+
+  for (let order = 1; order <= 6; order += 1) {
+    const done = await orders('trace', `test-1-o00000${order}`);
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/billing +done/) });
+  }
+  const history = await orders('redrive', '--history');
+  expect(history.stdout).toMatch(/billing/);
+
+  for (const consumer of ['billing', 'shipping', 'inventory']) {
+    const purged = await orders(
+      'purge',
+      consumer,
+      '--dead-letters',
+      '--yes',
+      '--export',
+      path.join(folder, consumer),
+    );
+    expect(purged).toMatchObject({ code: 0 });
+  }
+  await run.cloudWatch.endMinute();
+  await run.cloudWatch.endMinute();
+  const clean = await orders('status');
+  expect(clean).toMatchObject({ code: 0, stdout: expect.not.stringContaining('ALARM') });
+});
+
+/** Enough of everything, as CSV. */
+function stockFile(): string {
+  const file = path.join(folder, 'stock.csv');
+  fs.writeFileSync(file, 'sku,available\nBOOK-BREAD,500\nCUP-BLUE,500\n');
+  return file;
+}
