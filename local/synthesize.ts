@@ -26,6 +26,8 @@ export async function synthesize(
       // The app's `node` is the one that runs this.
       PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH ?? ''}`,
       NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import=${guard}`,
+      // CDK's check against CloudFormation's schemas takes over a second. `cdk synth` has it, and here every resource is made.
+      CDK_VALIDATION: 'false',
       CDK_OUTDIR: outputDirectory,
       CDK_CONTEXT_JSON: JSON.stringify({ ...settings.context, ...context }),
     },
