@@ -8,7 +8,7 @@ process.env.NODE_COMPILE_CACHE ??= path.join(os.tmpdir(), 'order-fan-out-compile
 export default {
   testEnvironment: 'node',
   // More than the cores of a small machine, because whole runs wait more than they compute.
-  maxWorkers: 3,
+  maxWorkers: 4,
   // Generous, for machines under load: a test ends on what it waits for, not on time.
   testTimeout: 120_000,
   roots: ['<rootDir>/test'],

@@ -120,14 +120,15 @@ class Chaos {
       duplicates: Math.ceil(orders * DUPLICATE_SHARE),
       poison: Math.max(POISON_KINDS.length, Math.ceil(orders * POISON_SHARE)),
     });
-    // Every consumer takes them.
+    // Every consumer takes them, and no late copy makes good for one that was lost.
     const everywhere = this.messages
-      .filter(
-        ({ kind, attributes }) => kind === 'order' && attributes.requiresShipping?.StringValue === 'true',
-      )
+      .filter(({ kind }) => kind === 'order')
+      .filter((_, index) => index % LATE_COPY !== 0)
+      .filter(({ attributes }) => attributes.requiresShipping?.StringValue === 'true')
       .map(({ orderId }) => orderId);
     this.killOn = everywhere.slice(0, STUBBORN);
-    this.failOn = everywhere.slice(STUBBORN, 2 * STUBBORN);
+    // Far from those: in a batch with one of them, an order gets no answer that could lose it.
+    this.failOn = everywhere.slice(-STUBBORN);
   }
 
   async run(): Promise<ChaosResult> {

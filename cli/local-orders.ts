@@ -29,7 +29,7 @@ export interface LocalOrdersOptions {
 }
 
 /** The outcome, for programs. */
-export interface Summary extends Balance {
+interface Summary extends Balance {
   readonly orders: number;
   readonly consumers: Record<string, ConsumerBooks>;
   /** State of each alarm, by name. */
