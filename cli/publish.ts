@@ -58,7 +58,7 @@ Examples:
   npm run orders -- publish --local --count 100 --wait
   npm run orders -- publish --count 1000 --rate 50 --duplicates 5% --poison 20
   npm run orders -- publish --file orders.jsonl --stack OrderFanOut-prod
-  npm run orders -- publish --dry-run --count 10 --seed 7 > orders.jsonl
+  npm run --silent orders -- publish --dry-run --count 10 --seed 7 > orders.jsonl
 
 Exits with 0 if everything was published (with --wait: and processed, or refused for a reason that was sent along on
 purpose), with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
