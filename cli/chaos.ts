@@ -62,8 +62,10 @@ const VISIBILITY_MS = 2_000;
 const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
-/** How many orders kill whatever function works on them, and how many DynamoDB refuses, as long as there are faults. */
+/** How many orders kill whatever function works on them, as long as there are faults. */
 const STUBBORN = 2;
+/** How many DynamoDB refuses meanwhile. More, because one that shares its batch with an order that kills gets no answer that could lose it. */
+const ALWAYS_REFUSED = 6;
 /** One order of this many is published once more at the end. */
 const LATE_COPY = 10;
 /** Longer than any message under faults waits, and than any without them should. */
@@ -127,8 +129,7 @@ class Chaos {
       .filter(({ attributes }) => attributes.requiresShipping?.StringValue === 'true')
       .map(({ orderId }) => orderId);
     this.killOn = everywhere.slice(0, STUBBORN);
-    // Far from those: in a batch with one of them, an order gets no answer that could lose it.
-    this.failOn = everywhere.slice(-STUBBORN);
+    this.failOn = everywhere.slice(STUBBORN).slice(-ALWAYS_REFUSED);
   }
 
   async run(): Promise<ChaosResult> {

@@ -163,7 +163,7 @@ describe('without its safeguards', () => {
     await separate(holding(changed, 'STOCK_TABLE'));
 
     const { code, stdout, stderr } = await chaos(
-      ...['--assembly', changed, '--orders', '60', '--seed', '5', '--json'],
+      ...['--assembly', changed, '--orders', '120', '--seed', '5', '--json'],
     );
 
     expect(code).toBe(1);
@@ -174,7 +174,7 @@ describe('without its safeguards', () => {
     expect(found).toContainEqual(
       expect.stringMatching(/^inventory: \d+ left of \d+ with \d+ reserved in this run$/),
     );
-    expect(stderr).toContain(`To repeat it: npm run chaos -- --orders 60 --seed 5 --assembly ${changed}\n`);
+    expect(stderr).toContain(`To repeat it: npm run chaos -- --orders 120 --seed 5 --assembly ${changed}\n`);
   });
 
   /** The reservation first, then line after line; right as long as nothing goes wrong in between. */
