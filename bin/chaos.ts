@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { type ChaosResult, runChaos } from '../cli/chaos.ts';
+import { INTERRUPTED, untilInterrupted } from '../cli/interrupt.ts';
 import { createProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
 import { synthesize } from '../local/synthesize.ts';
@@ -42,19 +43,12 @@ Examples:
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    // Asked twice, it goes at once.
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort();
-  });
-}
+const interrupted = untilInterrupted();
 
 try {
   process.exitCode = await main(command.parse().opts<Options>());
 } catch (error) {
-  if (interrupted.signal.aborted) process.exitCode = 130;
+  if (interrupted.aborted) process.exitCode = INTERRUPTED;
   else {
     console.error(`npm run chaos: ${(error as Error).message}`);
     process.exitCode = 1;
@@ -63,7 +57,6 @@ try {
 
 /** Resolves with the exit code. */
 async function main({ orders, seed, assembly, json }: Options): Promise<number> {
-  const { signal } = interrupted;
   const progress = createProgress({ silent: json });
   const workspace = fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-chaos-'));
   let result: ChaosResult | undefined;
@@ -74,7 +67,7 @@ async function main({ orders, seed, assembly, json }: Options): Promise<number> 
         synth.fail('The stack could not be synthesized');
         throw error;
       });
-      signal.throwIfAborted();
+      interrupted.throwIfAborted();
       synth.done('Synthesized the stack');
     }
     result = await runChaos({
@@ -83,7 +76,7 @@ async function main({ orders, seed, assembly, json }: Options): Promise<number> 
       orders,
       seed,
       progress,
-      signal,
+      signal: interrupted,
     });
     console.log(json ? JSON.stringify(result.summary) : result.report);
     if (!result.proved) {
@@ -91,7 +84,7 @@ async function main({ orders, seed, assembly, json }: Options): Promise<number> 
       console.error(`To repeat it: npm run chaos -- --orders ${orders} --seed ${seed}${same}`);
     }
   } finally {
-    if (result?.proved || signal.aborted) fs.rmSync(workspace, { recursive: true, force: true });
+    if (result?.proved || interrupted.aborted) fs.rmSync(workspace, { recursive: true, force: true });
     else if (fs.existsSync(path.join(workspace, 'logs'))) {
       console.error(`The functions' logs are in ${path.join(workspace, 'logs')}`);
     }

@@ -3,10 +3,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { INTERRUPTED, untilInterrupted } from '../cli/interrupt.ts';
 import { type LocalOrdersResult, runLocalOrders } from '../cli/local-orders.ts';
 import { createProgress } from '../cli/progress.ts';
 import { LOCAL_DIRECTORY, LOCAL_ENDPOINT_FILE } from '../cli/stack.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import { type LocalEndpoint, LocalRun } from '../local/run.ts';
 import { synthesize } from '../local/synthesize.ts';
 
@@ -21,22 +23,11 @@ interface Options {
   json: boolean;
 }
 
-/** A whole number within bounds, or wrong usage. */
-function whole(from: number, to: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < from || value > to) {
-      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
-    }
-    return value;
-  };
-}
-
 const command = new Command('npm start --')
   .description('Run the whole stack on this machine, send test orders through it and account for every one.')
-  .option('--orders <count>', 'how many test orders are published', whole(1, 100_000), 1000)
-  .option('--seed <number>', 'makes the same orders again', whole(0, 2 ** 32 - 1), 1)
-  .option('--port <port>', 'port on 127.0.0.1, 0 for any free one', whole(0, 65_535), 0)
+  .option('--orders <count>', 'how many test orders are published', wholeNumber(1, 100_000), 1000)
+  .option('--seed <number>', 'makes the same orders again', wholeNumber(0, 2 ** 32 - 1), 1)
+  .option('--port <port>', 'port on 127.0.0.1, 0 for any free one', wholeNumber(0, 65_535), 0)
   .option('--keep', 'stay up afterwards, until Ctrl-C', false)
   .option('--persist', 'keep queues and tables in .local/state for the next run with --persist', false)
   .option('--json', 'print one JSON object on standard output, and no progress', false)
@@ -52,19 +43,12 @@ Examples:
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    // Asked twice, it goes at once.
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort();
-  });
-}
+const interrupted = untilInterrupted();
 
 try {
   process.exitCode = await main(command.parse().opts<Options>());
 } catch (error) {
-  if (interrupted.signal.aborted) process.exitCode = 130;
+  if (interrupted.aborted) process.exitCode = INTERRUPTED;
   else {
     console.error(`npm start: ${(error as Error).message}`);
     process.exitCode = 1;
@@ -73,7 +57,6 @@ try {
 
 /** Resolves with the exit code. */
 async function main(options: Options): Promise<number> {
-  const { signal } = interrupted;
   const kept = options.keep || options.persist;
   if (kept) refuseSecond();
   const workspace = kept ? LOCAL_DIRECTORY : fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
@@ -87,7 +70,7 @@ async function main(options: Options): Promise<number> {
       synth.fail('The stack could not be synthesized');
       throw error;
     });
-    signal.throwIfAborted();
+    interrupted.throwIfAborted();
     synth.done('Synthesized the stack');
 
     const start = progress.step('Starting SNS, SQS, DynamoDB and the functions');
@@ -104,10 +87,16 @@ async function main(options: Options): Promise<number> {
     start.done(
       `${endpoint.stackName} is up at ${endpoint.endpoint}, with ${run.stack.functions.size} functions`,
     );
-    signal.throwIfAborted();
+    interrupted.throwIfAborted();
     if (kept) fs.writeFileSync(LOCAL_ENDPOINT_FILE, JSON.stringify(endpoint));
 
-    result = await runLocalOrders({ run, count: options.orders, seed: options.seed, progress, signal });
+    result = await runLocalOrders({
+      run,
+      count: options.orders,
+      seed: options.seed,
+      progress,
+      signal: interrupted,
+    });
     console.log(options.json ? JSON.stringify(result.summary) : result.report);
     if (!options.json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(endpoint, options.json);
@@ -147,5 +136,5 @@ The stack stays up at ${endpoint} until Ctrl-C. In another terminal:
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${region} aws --endpoint-url ${endpoint} sqs list-queues
 Logs of the functions: ${path.relative('', path.join(LOCAL_DIRECTORY, 'logs'))}`);
   }
-  await pause(2 ** 31 - 1, undefined, { signal: interrupted.signal }).catch(() => {});
+  await pause(2 ** 31 - 1, undefined, { signal: interrupted }).catch(() => {});
 }
