@@ -162,19 +162,28 @@ describe('without its safeguards', () => {
     ignoreFailures(path.join(changed, 'OrderFanOut-dev.template.json'), 'Shipping');
     await separate(holding(changed, 'STOCK_TABLE'));
 
-    const { code, stdout, stderr } = await chaos(
-      ...['--assembly', changed, '--orders', '120', '--seed', '5', '--json'],
-    );
+    // Chance decides whether a message is lost, so a run may miss one of the three; four in a row do not.
+    const marks = [
+      /^billing: the record has changed since it was first written$/,
+      /^shipping: neither recorded nor dead-lettered$/,
+      /^inventory: \d+ left of \d+ with \d+ reserved in this run$/,
+    ];
+    const found: string[] = [];
+    const unseen = () => marks.filter((mark) => !found.some((each) => mark.test(each)));
+    for (const seed of ['5', '6', '7', '8']) {
+      const { code, stdout, stderr } = await chaos(
+        ...['--assembly', changed, '--orders', '120', '--seed', seed, '--json'],
+      );
+      expect(code).toBe(1);
+      expect(stderr).toContain(
+        `To repeat it: npm run chaos -- --orders 120 --seed ${seed} --assembly ${changed}\n`,
+      );
+      const { missing, unexpected }: ChaosSummary = JSON.parse(stdout);
+      found.push(...[...missing, ...unexpected].map(({ consumer, problem }) => `${consumer}: ${problem}`));
+      if (unseen().length === 0) break;
+    }
 
-    expect(code).toBe(1);
-    const { missing, unexpected }: ChaosSummary = JSON.parse(stdout);
-    const found = [...missing, ...unexpected].map(({ consumer, problem }) => `${consumer}: ${problem}`);
-    expect(found).toContain('billing: the record has changed since it was first written');
-    expect(found).toContain('shipping: neither recorded nor dead-lettered');
-    expect(found).toContainEqual(
-      expect.stringMatching(/^inventory: \d+ left of \d+ with \d+ reserved in this run$/),
-    );
-    expect(stderr).toContain(`To repeat it: npm run chaos -- --orders 120 --seed 5 --assembly ${changed}\n`);
+    expect(unseen()).toEqual([]);
   });
 
   /** The reservation first, then line after line; right as long as nothing goes wrong in between. */
