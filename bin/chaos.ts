@@ -3,11 +3,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
-import { type ChaosResult, runChaos } from '../cli/chaos.ts';
 import { INTERRUPTED, untilInterrupted } from '../cli/interrupt.ts';
 import { createProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
 import { synthesize } from '../local/synthesize.ts';
+import { type ChaosResult, runChaos } from '../scenarios/chaos.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
 

@@ -5,12 +5,12 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
 import { INTERRUPTED, untilInterrupted } from '../cli/interrupt.ts';
-import { type LocalOrdersResult, runLocalOrders } from '../cli/local-orders.ts';
 import { createProgress } from '../cli/progress.ts';
 import { LOCAL_DIRECTORY, LOCAL_ENDPOINT_FILE } from '../cli/stack.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
 import { type LocalEndpoint, LocalRun } from '../local/run.ts';
 import { synthesize } from '../local/synthesize.ts';
+import { type LocalOrdersResult, runLocalOrders } from '../scenarios/local-orders.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
 

@@ -1,5 +1,7 @@
 // `orders failed`: the dead letters of one consumer or all, by reason, and all of them left where they are.
+
 import type { Command } from 'commander';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
 import { lookAtDeadLetters, type Round } from './dead-letters.ts';
 import { INTERRUPTED, untilInterrupted } from './interrupt.ts';
@@ -18,14 +20,7 @@ import {
 } from './letter.ts';
 import { exported, LetterFile } from './letter-file.ts';
 import { createProgress } from './progress.ts';
-import {
-  addStackOptions,
-  type ConsumerHandles,
-  commandFor,
-  connect,
-  consumerOf,
-  type StackOptions,
-} from './stack.ts';
+import { addStackOptions, commandFor, connect, consumerOf, type StackOptions } from './stack.ts';
 import { count, time } from './table.ts';
 
 interface Options extends StackOptions, LetterFilter {

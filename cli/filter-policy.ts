@@ -1,9 +1,9 @@
 // Decides as SNS does whether a subscription's filter policy lets a message through, going by its attributes.
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
-import { type Rule, ruleTest } from '../local/filter-pattern.ts';
 import { Fault } from './fault.ts';
 
 type Scalar = string | number | boolean | null;
+type Test = (value: Scalar | undefined) => boolean;
 type Attributes = Readonly<Record<string, MessageAttributeValue>>;
 
 /**
@@ -34,12 +34,60 @@ export function parseFilterPolicy(policy: string | undefined): (attributes: Attr
     });
 }
 
-function conditionTest(name: string, condition: unknown) {
-  try {
-    return ruleTest(condition as Rule);
-  } catch {
-    throw unknown(name, condition);
+function conditionTest(name: string, condition: unknown): Test {
+  if (isScalar(condition)) return (value) => value === condition;
+  const [[operator, operand] = ['', undefined], ...others] = isObject(condition)
+    ? Object.entries(condition)
+    : [];
+  const test = others.length === 0 ? operatorTest(name, operator, operand) : undefined;
+  if (!test) throw unknown(name, condition);
+  return test;
+}
+
+/** https://docs.aws.amazon.com/sns/latest/dg/string-value-matching.html, numeric-value-matching.html, attribute-key-matching.html */
+function operatorTest(name: string, operator: string, operand: unknown): Test | undefined {
+  const isText = typeof operand === 'string';
+  switch (operator) {
+    case 'exists':
+      return typeof operand === 'boolean' ? (value) => (value !== undefined) === operand : undefined;
+    case 'prefix':
+      return isText ? (value) => typeof value === 'string' && value.startsWith(operand) : undefined;
+    case 'suffix':
+      return isText ? (value) => typeof value === 'string' && value.endsWith(operand) : undefined;
+    case 'equals-ignore-case':
+      return isText
+        ? (value) => typeof value === 'string' && value.toLowerCase() === operand.toLowerCase()
+        : undefined;
+    case 'anything-but': {
+      const refused = [operand].flat().map((each) => conditionTest(name, each));
+      return (value) => value !== undefined && !refused.some((test) => test(value));
+    }
+    case 'numeric':
+      return Array.isArray(operand) ? rangeTest(operand) : undefined;
+    default:
+      return undefined;
   }
+}
+
+const COMPARISONS = new Map<unknown, (value: number, bound: number) => boolean>([
+  ['=', (value, bound) => value === bound],
+  ['<', (value, bound) => value < bound],
+  ['<=', (value, bound) => value <= bound],
+  ['>', (value, bound) => value > bound],
+  ['>=', (value, bound) => value >= bound],
+]);
+
+/** Of `[">", 0, "<=", 150]` every pair has to hold. */
+function rangeTest(terms: readonly unknown[]): Test | undefined {
+  const bounds: ((value: number) => boolean)[] = [];
+  for (let index = 0; index < terms.length; index += 2) {
+    const compare = COMPARISONS.get(terms[index]);
+    const bound = terms[index + 1];
+    if (!compare || typeof bound !== 'number') return undefined;
+    bounds.push((value) => compare(value, bound));
+  }
+  if (bounds.length === 0) return undefined;
+  return (value) => typeof value === 'number' && bounds.every((holds) => holds(value));
 }
 
 /** What an attribute is compared by: a String.Array by each of its elements, binary data by nothing. */

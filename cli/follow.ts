@@ -1,4 +1,5 @@
 // Follows published orders to their end at each consumer: recorded, refused, or not seen.
+
 import { setTimeout } from 'node:timers/promises';
 import {
   BatchGetItemCommand,
@@ -7,12 +8,13 @@ import {
   type DynamoDBClient,
   type KeysAndAttributes,
 } from '@aws-sdk/client-dynamodb';
-import { checkOrder, orderDigest } from '../lambda/order.ts';
+import { checkOrder, orderDigest } from '../contract/order.ts';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
 import { lookAtDeadLetters } from './dead-letters.ts';
 import { Fault } from './fault.ts';
 import type { OutgoingMessage } from './publisher.ts';
-import type { ConsumerHandles, StackHandles } from './stack.ts';
+import type { StackHandles } from './stack.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 /** A published message; copies of it count as one. */

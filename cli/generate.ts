@@ -1,6 +1,7 @@
 // Test orders: made up, realistic, and the same every time for one seed.
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
-import { messageAttributes, ORDER_PLACED, type Order, SCHEMA_VERSION } from '../lambda/order.ts';
+import { ORDER_PLACED, SCHEMA_VERSION } from '../contract/event-types.ts';
+import { messageAttributes, type Order } from '../contract/order.ts';
 import { type Article, catalogue } from './catalogue.ts';
 
 /** What is wrong with a poison message. A `conflict` is a valid order under the orderId of another valid order. */

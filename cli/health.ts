@@ -1,4 +1,5 @@
 // How a stack is: what its queues hold, what its consumers have done lately, and which of its alarms are on.
+
 import {
   type AlarmType,
   type CloudWatchClient,
@@ -8,8 +9,11 @@ import {
   paginateDescribeAlarms,
 } from '@aws-sdk/client-cloudwatch';
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { readAlarmText } from '../contract/alarm-text.ts';
+import { alarmsId } from '../contract/names.ts';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
-import { type ConsumerHandles, commandFor, type StackHandles, type StackOptions } from './stack.ts';
+import { commandFor, type StackHandles, type StackOptions } from './stack.ts';
 
 export interface Health {
   readonly at: Date;
@@ -201,7 +205,7 @@ async function readAlarms(
       // CloudFormation names it <stack>-<logical ID>-<suffix>. With more hyphens it is of another stack, whose name goes on.
       const id = /^([A-Za-z0-9]+)(?:-[A-Za-z0-9]+)?$/.exec(alarm.AlarmName?.slice(prefix.length) ?? '')?.[1];
       if (id === undefined) continue;
-      const owner = consumers.find(({ name }) => id.startsWith(`${constructId(name)}Alarms`))?.name;
+      const owner = consumers.find(({ name }) => id.startsWith(alarmsId(name)))?.name;
       on.push({ owner, alarm: alarmOn(alarm) });
     }
   }
@@ -213,12 +217,6 @@ function alarmOn({
   AlarmDescription = '',
   StateTransitionedTimestamp,
 }: MetricAlarm): AlarmOn {
-  // As describeAlarm in lib/operations-alarm.ts writes it.
-  const [, description = '', article] = /^(.*?)(?: What to do: (\S+))?$/s.exec(AlarmDescription) ?? [];
+  const { meaning: description, article } = readAlarmText(AlarmDescription);
   return { name: AlarmName, since: StateTransitionedTimestamp, description, article };
-}
-
-/** `stock-levels` as `StockLevels`, as lib/ makes IDs. */
-function constructId(name: string): string {
-  return name.replace(/(?:^|-)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

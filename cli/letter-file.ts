@@ -1,7 +1,7 @@
 // Dead letters in a file, one JSON object a line: saved there, or corrected there to be sent again.
 import fs from 'node:fs';
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
-import { checkOrder, type Order } from '../lambda/order.ts';
+import { checkOrder, type Order } from '../contract/order.ts';
 import { wrongUsage } from './fault.ts';
 import { type Letter, sentAt } from './letter.ts';
 import { type FileProblem, notJson, readText } from './order-file.ts';

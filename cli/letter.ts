@@ -1,7 +1,7 @@
 // What a dead letter says of itself: whose order, why, since when.
 import type { Message } from '@aws-sdk/client-sqs';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { DeadLetterContext } from '../lambda/dead-letter.ts';
+import type { DeadLetterContext } from '../contract/dead-letter.ts';
 import { since } from './since.ts';
 import { count, format, hang, time } from './table.ts';
 

@@ -1,6 +1,6 @@
 // Reads orders from a file or standard input: JSON Lines, a JSON array, or a single order.
 import fs from 'node:fs';
-import { checkOrder, messageAttributes, type Order, orderDigest } from '../lambda/order.ts';
+import { checkOrder, messageAttributes, type Order, orderDigest } from '../contract/order.ts';
 import { Fault, wrongUsage } from './fault.ts';
 import type { FollowedMessage } from './follow.ts';
 import { MAX_BATCH_BYTES, messageSize } from './publisher.ts';

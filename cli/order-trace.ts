@@ -1,14 +1,16 @@
 // Where an order is: what each consumer's record, dead-letter queue, queue and filter say of it.
+
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { ORDER_PLACED, SCHEMA_VERSION } from '../lambda/order.ts';
+import { ORDER_PLACED, SCHEMA_VERSION } from '../contract/event-types.ts';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
 import { lookAtDeadLetters } from './dead-letters.ts';
 import { parseFilterPolicy } from './filter-policy.ts';
 import { recordTable } from './follow.ts';
 import { depth } from './health.ts';
 import { type Letter, readLetter } from './letter.ts';
-import type { ConsumerHandles, StackHandles } from './stack.ts';
+import type { StackHandles } from './stack.ts';
 import { readFilterPolicies } from './subscriptions.ts';
 
 /** What a consumer knows of the order. */

@@ -1,6 +1,8 @@
 // `orders purge`: deletes dead letters, saved to a file first, once somebody has said so.
+
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
 import { goRound } from './dead-letters.ts';
 import { wrongUsage } from './fault.ts';
@@ -17,14 +19,7 @@ import { LetterFile } from './letter-file.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { type Plan, planRedrive } from './redrive-plan.ts';
 import { deleteLetters } from './send-back.ts';
-import {
-  addStackOptions,
-  type ConsumerHandles,
-  commandFor,
-  connect,
-  consumerOf,
-  type StackOptions,
-} from './stack.ts';
+import { addStackOptions, commandFor, connect, consumerOf, type StackOptions } from './stack.ts';
 import { count, format } from './table.ts';
 
 interface Options extends StackOptions, LetterFilter {

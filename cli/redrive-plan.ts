@@ -1,12 +1,14 @@
 // Which dead letters are to be sent back, as a look at all of them tells.
-import { messageAttributes } from '../lambda/order.ts';
+
+import { messageAttributes } from '../contract/order.ts';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
 import { lookAtDeadLetters, type RoundOptions } from './dead-letters.ts';
 import { digestOf } from './follow.ts';
 import { type Letter, type LetterFilter, letterFilter, printable, Reasons, readLetter } from './letter.ts';
 import type { Edit, Edits } from './letter-file.ts';
 import type { FileProblem } from './order-file.ts';
-import type { ConsumerHandles, StackHandles } from './stack.ts';
+import type { StackHandles } from './stack.ts';
 import { readSubscriptions } from './subscriptions.ts';
 
 export interface Plan {

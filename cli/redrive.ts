@@ -1,5 +1,7 @@
 // `orders redrive`: sends dead letters back to the queue of the consumer that gave them up, and to no other.
+
 import { type Command, Option } from 'commander';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
 import { countLetters, lookAtDeadLetters } from './dead-letters.ts';
 import { explain, Fault, wrongUsage } from './fault.ts';
@@ -26,7 +28,6 @@ import { type Plan, planRedrive, problemsOfEdits } from './redrive-plan.ts';
 import { sendBack } from './send-back.ts';
 import {
   addStackOptions,
-  type ConsumerHandles,
   commandFor,
   connect,
   consumerOf,

@@ -9,8 +9,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute } from 'aws-lambda';
-import { originalAttributes, toRequest } from '../lambda/dead-letter.ts';
-import { messageAttributes } from '../lambda/order.ts';
+import { originalAttributes, toRequest } from '../contract/dead-letter.ts';
+import { messageAttributes } from '../contract/order.ts';
 import { goRound } from './dead-letters.ts';
 import { explain } from './fault.ts';
 import { type Letter, readLetter, sentAt } from './letter.ts';

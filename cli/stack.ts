@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { type Command, Option } from 'commander';
+import { type ConsumerHandles, readConsumers, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
 import { type ClientOptions, type Clients, createClients, LOCAL_CREDENTIALS } from './clients.ts';
 import { Fault, wrongUsage } from './fault.ts';
 
@@ -18,18 +19,6 @@ export interface StackHandles {
   readonly consumers: readonly ConsumerHandles[];
   /** Where it is kept what operators did; absent where the stack has no such log group. */
   readonly operationsLogGroup?: string;
-}
-
-export interface ConsumerHandles {
-  /** In kebab-case, as in lib/config.ts: `billing`. */
-  readonly name: string;
-  readonly queueUrl: string;
-  readonly deadLetterQueueUrl: string;
-  readonly functionName: string;
-  /** Where its function logs on AWS; absent where the stack was deployed before it said so. */
-  readonly logGroup?: string;
-  /** Table id, in kebab-case, → table name. */
-  readonly tables: Readonly<Record<string, string>>;
 }
 
 /** Which stack a command is about; the options that every command has. */
@@ -136,60 +125,25 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
   const outputs = new Map(
     stack?.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
   );
-  const topicArn = outputs.get('OrdersTopicArn');
+  const topicArn = outputs.get(STACK_OUTPUTS.ordersTopicArn);
   if (!topicArn) {
     throw new Fault(
-      `Stack "${name}" in ${region} (${stack?.StackStatus}) has no output OrdersTopicArn: it is not deployed completely, or it is another kind of stack`,
+      `Stack "${name}" in ${region} (${stack?.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
     );
   }
-  const operationsLogGroup = outputs.get('OperationsLogGroupName');
+  const operationsLogGroup = outputs.get(STACK_OUTPUTS.operationsLogGroupName);
+  const missing = (output: string): never => {
+    throw new Fault(
+      `Stack "${name}" has no output ${output}: deploy its current version with \`npx cdk deploy ${name}\``,
+    );
+  };
   return {
     name,
     region,
     topicArn,
-    consumers: readConsumers(outputs, name),
+    consumers: readConsumers(outputs, missing),
     ...(operationsLogGroup && { operationsLogGroup }),
   };
-}
-
-function readConsumers(outputs: Map<string, string>, stackName: string): ConsumerHandles[] {
-  const prefixes = Array.from(outputs.keys())
-    .map((key) => /^(\w+)DeadLetterQueueUrl$/.exec(key)?.[1])
-    .filter((prefix) => prefix !== undefined)
-    .sort();
-  const get = (key: string) => {
-    const value = outputs.get(key);
-    if (value) return value;
-    throw new Fault(
-      `Stack "${stackName}" has no output ${key}: deploy its current version with \`npx cdk deploy ${stackName}\``,
-    );
-  };
-  return prefixes.map((prefix) => {
-    const logGroup = outputs.get(`${prefix}LogGroupName`);
-    return {
-      name: kebabCase(prefix),
-      queueUrl: get(`${prefix}QueueUrl`),
-      deadLetterQueueUrl: get(`${prefix}DeadLetterQueueUrl`),
-      functionName: get(`${prefix}FunctionName`),
-      ...(logGroup && { logGroup }),
-      tables: readTables(outputs, prefix, prefixes),
-    };
-  });
-}
-
-function readTables(
-  outputs: Map<string, string>,
-  prefix: string,
-  prefixes: string[],
-): Record<string, string> {
-  const tables: Record<string, string> = {};
-  for (const [key, value] of outputs) {
-    // Of consumers `Order` and `OrderArchive`, the output OrderArchiveFilesTableName belongs to the longer one.
-    const owner = prefixes.filter((each) => key.startsWith(each)).sort((a, b) => b.length - a.length)[0];
-    const id = owner === prefix ? /^([A-Z]\w*)TableName$/.exec(key.slice(prefix.length))?.[1] : undefined;
-    if (id) tables[kebabCase(id)] = value;
-  }
-  return tables;
 }
 
 function parseEndpoint(text: string, file: string) {
@@ -222,9 +176,4 @@ function isRunning(pid: number): boolean {
     // It is there, and belongs to somebody else.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-/** `StockLevels` as `stock-levels`, the reverse of how lib/ makes IDs. */
-function kebabCase(id: string): string {
-  return id.replace(/(?<!^)(?=[A-Z])/g, '-').toLowerCase();
 }

@@ -1,6 +1,6 @@
 // Reads what is to be in stock from a CSV file.
 import fs from 'node:fs';
-import { isSku } from '../lambda/order.ts';
+import { isSku } from '../contract/order.ts';
 import { wrongUsage } from './fault.ts';
 
 /** What is to be in stock of an article. */

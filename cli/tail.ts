@@ -1,7 +1,9 @@
 // `orders tail`: what a consumer's function logs.
+
 import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { isOrderId } from '../lambda/order.ts';
+import { isOrderId } from '../contract/order.ts';
+import type { ConsumerHandles } from '../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
 import { Fault } from './fault.ts';
 import { untilInterrupted } from './interrupt.ts';
@@ -10,7 +12,6 @@ import { type LogRequest, readLogFile, readLogGroup } from './log-source.ts';
 import { since } from './since.ts';
 import {
   addStackOptions,
-  type ConsumerHandles,
   connect,
   consumerOf,
   LOCAL_DIRECTORY,

@@ -2,7 +2,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
-import { isOrderId } from '../lambda/order.ts';
+import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
+import { isOrderId } from '../contract/order.ts';
 import { INTERRUPTED, untilInterrupted } from './interrupt.ts';
 import { type Letter, printable } from './letter.ts';
 import { OrderTrace, type Station, type StationState } from './order-trace.ts';
@@ -199,8 +200,8 @@ function nextStep({ orderId: id, stations, isKnown }: Traced, options: StackOpti
   if (dead) {
     const reason = dead.letters[0]?.reason;
     if (!reason) return `Next: ${commandFor(options, 'tail', dead.name, '--since', '3h', '--level', 'WARN')}`;
-    // As lambda/record-table.ts names it. What conflicts will do so again.
-    if (reason.error === 'OrderConflict' || dead.record) {
+    // What conflicts will do so again.
+    if (reason.error === ORDER_CONFLICT || dead.record) {
       return `Next: ${commandFor(options, 'failed', dead.name, '--order', id, '--show')}`;
     }
     return `Next, once the cause is gone:\n  ${commandFor(options, 'redrive', dead.name, '--order', id)}`;

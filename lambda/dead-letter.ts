@@ -2,32 +2,21 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { MessageAttributeValue, SendMessageCommandInput } from '@aws-sdk/client-sqs';
+import type { SendMessageCommandInput } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute, SQSRecord } from 'aws-lambda';
+import {
+  type Attributes,
+  type DeadLetterContext,
+  MAX_ATTRIBUTES,
+  originalAttributes,
+  REASON_ATTRIBUTES,
+  toRequest,
+} from '../contract/dead-letter.ts';
 import { PermanentError } from './permanent-error.ts';
 
-const REASON_ATTRIBUTES = ['DeadLetterError', 'DeadLetterMessage', 'DeadLetterContext'] as const;
-
-/** What SQS allows, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-const MAX_ATTRIBUTES = 10;
+/** What SQS allows: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const MAX_BYTES = 1_048_576;
 const MAX_REASON_BYTES = 1_024;
-
-type Attributes = Record<string, SQSMessageAttribute>;
-
-/** The JSON in the attribute DeadLetterContext. Times are ISO 8601. */
-export type DeadLetterContext = {
-  consumer: string;
-  /** How often the message was received, this time included, since it was last put into the queue. */
-  attempts: number;
-  firstReceivedAt: string;
-  deadLetteredAt: string;
-  requestId: string;
-  /** First 12 hex digits of the SHA-256 of the bundle that ran. */
-  codeVersion: string;
-  /** Attributes of the message that had to give way to the reason: a message has at most ten. A redrive puts them back. */
-  displaced?: Attributes;
-};
 
 const codeVersion = createHash('sha256')
   .update(readFileSync(fileURLToPath(import.meta.url)))
@@ -72,27 +61,6 @@ export function deadLetter(
   };
 }
 
-/** The attributes the message was first sent with: without a reason, and with what an earlier reason displaced. */
-export function originalAttributes(attributes: Attributes): Attributes {
-  const originals = Object.entries(attributes).filter(
-    ([name]) => !(REASON_ATTRIBUTES as readonly string[]).includes(name),
-  );
-  return { ...Object.fromEntries(originals), ...displacedEarlier(attributes.DeadLetterContext?.stringValue) };
-}
-
-function displacedEarlier(context: string | undefined): Attributes {
-  try {
-    const { displaced = {} } = JSON.parse(context ?? '{}') as Partial<DeadLetterContext>;
-    return Object.fromEntries(Object.entries(displaced).filter(([, attribute]) => isAttribute(attribute)));
-  } catch {
-    return {}; // Not written here: anybody who may publish can set an attribute of that name.
-  }
-}
-
-function isAttribute({ dataType, stringValue, binaryValue }: Partial<SQSMessageAttribute>): boolean {
-  return typeof dataType === 'string' && typeof (stringValue ?? binaryValue) === 'string';
-}
-
 /**
  * The message of a permanent error, written to hold nothing personal, or of an AWS service, which knows names and limits
  * only. Any other error may quote the order it stumbled over.
@@ -123,18 +91,6 @@ function cut(value: string, limit: number): string {
     kept += character;
   }
   return `${kept}…`;
-}
-
-/** Attributes as a function gets them, as they are sent. */
-export function toRequest(attributes: Attributes): Record<string, MessageAttributeValue> {
-  return Object.fromEntries(
-    Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
-      name,
-      binaryValue === undefined
-        ? { DataType: dataType, StringValue: stringValue }
-        : { DataType: dataType, BinaryValue: Buffer.from(binaryValue, 'base64') },
-    ]),
-  );
 }
 
 /** Name, type and value count. Base64 counts more than the bytes it stands for, which errs on the safe side. */

@@ -2,10 +2,11 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSMessageAttributes } from 'aws-lambda';
+import { ORDER_PLACED, SCHEMA_VERSION } from '../contract/event-types.ts';
+import { checkOrder, type Order, requiresShipping } from '../contract/order.ts';
 import { batchHandler } from './batch.ts';
 import { sqs } from './clients.ts';
 import { environment, environmentCount } from './environment.ts';
-import { checkOrder, ORDER_PLACED, type Order, requiresShipping, SCHEMA_VERSION } from './order.ts';
 import { PermanentError } from './permanent-error.ts';
 
 /** What became of an order: recorded, recorded as waiting for stock, or known already. */

@@ -5,6 +5,7 @@ import {
   type PutItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
+import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
 import { dynamodb } from './clients.ts';
 import { PermanentError } from './permanent-error.ts';
 
@@ -44,5 +45,5 @@ export function sameOrder(
   record: OrderRecord,
 ): 'duplicate' {
   if (existing.orderDigest?.S === record.orderDigest) return 'duplicate';
-  throw new PermanentError('OrderConflict', 'a different order is recorded under this orderId');
+  throw new PermanentError(ORDER_CONFLICT, 'a different order is recorded under this orderId');
 }

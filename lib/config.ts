@@ -65,9 +65,6 @@ export interface ConsumerSettings {
   readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
 }
 
-/** The message attribute `eventType` of what the consumers take. `ORDER_PLACED` in lambda/order.ts is the same. */
-export const eventType = 'order.placed';
-
 export const stages = {
   dev: {
     keepData: false,

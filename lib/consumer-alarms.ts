@@ -3,9 +3,10 @@ import { AlarmRule, AlarmState, CompositeAlarm, MathExpression, Stats } from 'aw
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { alarmText } from '../contract/alarm-text.ts';
 import type { Consumer } from './consumer.ts';
 import { checkWithin } from './limits.ts';
-import { announce, describeAlarm, OperationsAlarm, type OperationsAlarmProps } from './operations-alarm.ts';
+import { announce, OperationsAlarm, type OperationsAlarmProps } from './operations-alarm.ts';
 
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
@@ -136,7 +137,7 @@ export class ConsumerAlarms extends Construct {
   private summarize(alarms: OperationsAlarm[]): void {
     const unhealthy = new CompositeAlarm(this, 'Unhealthy', {
       alarmRule: AlarmRule.anyOf(...alarms.map((alarm) => AlarmRule.fromAlarm(alarm, AlarmState.ALARM))),
-      alarmDescription: describeAlarm(
+      alarmDescription: alarmText(
         `${this.name} is unhealthy: at least one of its alarms is on.`,
         'unhealthy',
       ),

@@ -9,6 +9,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { alarmText } from '../contract/alarm-text.ts';
 import { checkWithin } from './limits.ts';
 
 export interface OperationsAlarmProps {
@@ -44,17 +45,12 @@ export class OperationsAlarm extends Alarm {
       ...(props.datapointsToAlarm && { datapointsToAlarm: props.datapointsToAlarm }),
       // SQS sends no metrics of a queue that has been idle for six hours.
       treatMissingData: TreatMissingData.NOT_BREACHING,
-      alarmDescription: describeAlarm(props.meaning, props.article),
+      alarmDescription: alarmText(props.meaning, props.article),
     };
     super(scope, id, settings);
     checkWithin(this, 'threshold', props.threshold, { min: 1, max: Number.POSITIVE_INFINITY });
     announce(this, props.operationsTopic);
   }
-}
-
-/** The text that an alarm's notification carries. */
-export function describeAlarm(meaning: string, article: string): string {
-  return `${meaning} What to do: docs/runbook.md#${article}`;
 }
 
 /** Announces an alarm on a topic, when it goes off and when it is over. */

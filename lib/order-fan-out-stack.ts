@@ -3,11 +3,13 @@ import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps } from
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { type ITopic, SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { ORDER_PLACED } from '../contract/event-types.ts';
+import { alarmsId, isKebabCase, pascalCase } from '../contract/names.ts';
+import { consumerOutputs, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
 import {
   type ConsumerSettings,
   type ConsumerThresholds,
   consumers,
-  eventType,
   type Stage,
   type StageName,
   stages,
@@ -17,9 +19,8 @@ import { ConsumerAlarms } from './consumer-alarms.ts';
 import { FanOutDashboard } from './dashboard.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
 import { guardRails } from './guard-rails.ts';
-import { checkNotNegative } from './limits.ts';
+import { ConfigError, checkNotNegative } from './limits.ts';
 import { MessagingKey } from './messaging-key.ts';
-import { pascalCase } from './naming.ts';
 import { OperationsTopic } from './operations-topic.ts';
 import { OperatorPolicy } from './operator-policy.ts';
 import { OwnedTable } from './owned-table.ts';
@@ -69,27 +70,28 @@ export class OrderFanOutStack extends Stack {
     });
     const { topic } = new FanOutTopic(this, 'Orders', { ...encryption, tracing: stage.tracing });
     new TopicAlarms(this, 'OrdersAlarms', { topic, name: 'orders', operationsTopic, ...stage.topicAlarms });
-    new CfnOutput(this, 'OrdersTopicArn', { value: topic.topicArn });
-    new CfnOutput(this, 'OperationsTopicArn', { value: operationsTopic.topicArn });
+    new CfnOutput(this, STACK_OUTPUTS.ordersTopicArn, { value: topic.topicArn });
+    new CfnOutput(this, STACK_OUTPUTS.operationsTopicArn, { value: operationsTopic.topicArn });
     const operationsLog = new LogGroup(this, 'OperationsLog', {
       retention: stage.logRetentionDays,
       ...encryption,
       removalPolicy: removalPolicy(stage),
     });
-    new CfnOutput(this, 'OperationsLogGroupName', { value: operationsLog.logGroupName });
+    new CfnOutput(this, STACK_OUTPUTS.operationsLogGroupName, { value: operationsLog.logGroupName });
 
     const shown = new Map<string, Consumer>();
     const tables: OwnedTable[] = [];
     for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
+      checkName(name);
       const consumer = new Consumer(this, pascalCase(name), {
         ...consumerProps(name, settings, stage, this.stackName),
         ...encryption,
         topic,
         handlerEntry: join(props.handlers ?? HANDLERS, name, 'handler.ts'),
       });
-      tables.push(...this.addTables(consumer, settings, stage));
+      tables.push(...this.addTables(consumer, name, settings, stage));
       this.addAlarms(consumer, name, settings.alarms[props.stage], operationsTopic);
-      this.addOutputs(consumer);
+      this.addOutputs(consumer, name);
       shown.set(name, consumer);
     }
     new FanOutDashboard(this, 'Overview', { topic, consumers: shown });
@@ -102,15 +104,21 @@ export class OrderFanOutStack extends Stack {
         stockTables: tables.filter(({ key }) => key === 'sku'),
         operationsLog,
       });
-      new CfnOutput(this, 'OperatorPolicyArn', { value: managedPolicyArn });
+      new CfnOutput(this, STACK_OUTPUTS.operatorPolicyArn, { value: managedPolicyArn });
     }
   }
 
-  private addTables(consumer: Consumer, { tables }: ConsumerSettings, { keepData }: Stage): OwnedTable[] {
+  private addTables(
+    consumer: Consumer,
+    owner: string,
+    { tables }: ConsumerSettings,
+    { keepData }: Stage,
+  ): OwnedTable[] {
     return Object.entries(tables).map(([name, settings]) => {
+      checkName(name);
       const id = `${pascalCase(name)}Table`;
       const table = new OwnedTable(consumer, id, { owner: consumer, name, keepData, ...settings });
-      new CfnOutput(this, `${consumer.node.id}${id}Name`, { value: table.tableName });
+      new CfnOutput(this, consumerOutputs(owner).tableName(name), { value: table.tableName });
       return table;
     });
   }
@@ -122,7 +130,7 @@ export class OrderFanOutStack extends Stack {
     operationsTopic: ITopic,
   ): void {
     checkNotNegative(`alarms of consumers.${name} in lib/config.ts`, when);
-    new ConsumerAlarms(this, `${consumer.node.id}Alarms`, {
+    new ConsumerAlarms(this, alarmsId(name), {
       consumer,
       name,
       operationsTopic,
@@ -131,18 +139,19 @@ export class OrderFanOutStack extends Stack {
     });
   }
 
-  private addOutputs({ node, queue, deadLetterQueue, function: worker }: Consumer): void {
-    new CfnOutput(this, `${node.id}QueueUrl`, { value: queue.queueUrl });
-    new CfnOutput(this, `${node.id}DeadLetterQueueUrl`, { value: deadLetterQueue.queueUrl });
-    new CfnOutput(this, `${node.id}FunctionName`, { value: worker.functionName });
-    new CfnOutput(this, `${node.id}LogGroupName`, { value: worker.logGroup.logGroupName });
+  private addOutputs({ queue, deadLetterQueue, function: worker }: Consumer, name: string): void {
+    const outputs = consumerOutputs(name);
+    new CfnOutput(this, outputs.queueUrl, { value: queue.queueUrl });
+    new CfnOutput(this, outputs.deadLetterQueueUrl, { value: deadLetterQueue.queueUrl });
+    new CfnOutput(this, outputs.functionName, { value: worker.functionName });
+    new CfnOutput(this, outputs.logGroupName, { value: worker.logGroup.logGroupName });
   }
 }
 
 /** What lib/config.ts says of a consumer, in the words of the construct. */
 function consumerProps(name: string, settings: ConsumerSettings, stage: Stage, namespace: string) {
   checkNotNegative(`consumers.${name} in lib/config.ts`, settings);
-  const filter = { eventType: [eventType], ...settings.filter };
+  const filter = { eventType: [ORDER_PLACED], ...settings.filter };
   return {
     filterPolicy: Object.fromEntries(
       Object.entries(filter).map(([attribute, allowlist]) => [
@@ -165,6 +174,12 @@ function consumerProps(name: string, settings: ConsumerSettings, stage: Stage, n
     removalPolicy: removalPolicy(stage),
     tracing: stage.tracing,
   };
+}
+
+/** @throws ConfigError for a name that no ID can be made of */
+function checkName(name: string): void {
+  if (isKebabCase(name)) return;
+  throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`);
 }
 
 function removalPolicy({ keepData }: Stage): RemovalPolicy {

@@ -1,8 +1,8 @@
 import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
+import { upperSnakeCase } from '../contract/names.ts';
 import type { Consumer } from './consumer.ts';
-import { upperSnakeCase } from './naming.ts';
 
 export interface OwnedTableProps {
   /** The only consumer that may write to the table. */

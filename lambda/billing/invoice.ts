@@ -1,4 +1,4 @@
-import { type Order, orderDigest } from '../order.ts';
+import { type Order, orderDigest } from '../../contract/order.ts';
 
 /** What a customer owes for one order. Amounts in minor units of the currency, times in ISO 8601. */
 export type Invoice = {

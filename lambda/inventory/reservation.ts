@@ -1,4 +1,4 @@
-import { type Order, orderDigest } from '../order.ts';
+import { type Order, orderDigest } from '../../contract/order.ts';
 
 /** The stock one order takes: all of its lines, or, as BACKORDERED, none of them. Times in ISO 8601. */
 export type Reservation = {

@@ -1,4 +1,4 @@
-import { type Order, orderDigest } from '../order.ts';
+import { type Order, orderDigest } from '../../contract/order.ts';
 import { PermanentError } from '../permanent-error.ts';
 
 /** What is to be sent to whom for one order. Times in ISO 8601. */

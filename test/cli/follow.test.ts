@@ -4,7 +4,7 @@ import { lookAtDeadLetters } from '../../cli/dead-letters.ts';
 import { type FollowedMessage, type FollowOptions, followMessages } from '../../cli/follow.ts';
 import { generateOrders } from '../../cli/generate.ts';
 import { readSubscriptions } from '../../cli/subscriptions.ts';
-import { requiresShipping } from '../../lambda/order.ts';
+import { requiresShipping } from '../../contract/order.ts';
 import { type OrderStack, orderStack } from '../fixtures/order-stack.ts';
 import { queryError, type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 

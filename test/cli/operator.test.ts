@@ -7,7 +7,7 @@ import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { messageAttributes, type Order } from '../../lambda/order.ts';
+import { messageAttributes, type Order } from '../../contract/order.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';

@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { generateOrders } from '../../cli/generate.ts';
 import { parseOrders, readOrderFile } from '../../cli/order-file.ts';
 import { MAX_BATCH_BYTES } from '../../cli/publisher.ts';
-import { messageAttributes, type Order } from '../../lambda/order.ts';
+import { messageAttributes, type Order } from '../../contract/order.ts';
 
 const orders: Order[] = generateOrders({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));
 const [first, second, third] = orders as [Order, Order, Order];

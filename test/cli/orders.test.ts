@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateOrders } from '../../cli/generate.ts';
-import { checkOrder } from '../../lambda/order.ts';
+import { checkOrder } from '../../contract/order.ts';
 import { type OrderStack, orderStack } from '../fixtures/order-stack.ts';
 import { batchEntries, queryError, type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 

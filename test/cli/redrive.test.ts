@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Message } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateOrders } from '../../cli/generate.ts';
-import { type Order, requiresShipping } from '../../lambda/order.ts';
+import { type Order, requiresShipping } from '../../contract/order.ts';
 import {
   attribute,
   type DeadLetterStack,

@@ -5,9 +5,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
-import type { ChaosSummary } from '../../cli/chaos.ts';
 import { FAULT_KINDS } from '../../local/faults.ts';
 import { synthesize } from '../../local/synthesize.ts';
+import type { ChaosSummary } from '../../scenarios/chaos.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 

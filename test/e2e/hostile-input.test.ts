@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Clients, createClients } from '../../cli/clients.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters.ts';
 import { findStack, type StackHandles } from '../../cli/stack.ts';
-import { messageAttributes } from '../../lambda/order.ts';
+import { messageAttributes } from '../../contract/order.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';

@@ -1,7 +1,8 @@
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type DeadLetterContext, deadLetter } from '../../lambda/dead-letter.ts';
+import type { DeadLetterContext } from '../../contract/dead-letter.ts';
+import { deadLetter } from '../../lambda/dead-letter.ts';
 import { PermanentError } from '../../lambda/permanent-error.ts';
 import { sqsRecord } from '../fixtures/order-queue.ts';
 

@@ -1,6 +1,6 @@
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { messageAttributes, orderDigest } from '../../lambda/order.ts';
+import { messageAttributes, orderDigest } from '../../contract/order.ts';
 import {
   conditionFailed,
   done,

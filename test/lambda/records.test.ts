@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { orderDigest } from '../../contract/order.ts';
 import { bill } from '../../lambda/billing/invoice.ts';
 import { reserve } from '../../lambda/inventory/reservation.ts';
-import { orderDigest } from '../../lambda/order.ts';
 import { ship } from '../../lambda/shipping/shipment.ts';
 import { anItem, anOrder, orders } from '../fixtures/order-fixtures.ts';
 

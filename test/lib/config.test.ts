@@ -1,12 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { ORDER_PLACED } from '../../lambda/order.ts';
-import { type ConsumerSettings, consumers, eventType, readChoices } from '../../lib/config.ts';
+import { type ConsumerSettings, consumers, readChoices } from '../../lib/config.ts';
 import { ConfigError } from '../../lib/limits.ts';
 import { synthesize, testApp } from './synthesized.ts';
-
-test('the subscriptions filter on the event type of the contract', () => {
-  expect(eventType).toBe(ORDER_PLACED);
-});
 
 test('the stage is dev, and nobody is mailed, unless the caller says otherwise', () => {
   expect(readChoices(testApp().node)).toEqual({ stage: 'dev', operatorPolicy: false });

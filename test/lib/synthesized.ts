@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { pascalCase } from '../../contract/names.ts';
 import { consumers, type StageName } from '../../lib/config.ts';
-import { pascalCase } from '../../lib/naming.ts';
 import { OrderFanOutStack, type OrderFanOutStackProps } from '../../lib/order-fan-out-stack.ts';
 
 // The schema check of CloudFormation resources takes a second, and app.test.ts has it on.

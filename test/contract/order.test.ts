@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { COUNTRIES, CURRENCIES } from '../../lambda/iso-codes.ts';
-import { checkOrder, messageAttributes, orderDigest, requiresShipping } from '../../lambda/order.ts';
-import { ORDER_SCHEMA_FILE, orderJsonSchema } from '../../lambda/order-schema.ts';
+import { COUNTRIES, CURRENCIES } from '../../contract/iso-codes.ts';
+import { checkOrder, messageAttributes, orderDigest, requiresShipping } from '../../contract/order.ts';
+import { ORDER_SCHEMA_FILE, orderJsonSchema } from '../../contract/order-schema.ts';
 import { anItem, anOrder, orders } from '../fixtures/order-fixtures.ts';
 
 const address = anOrder().shippingAddress;
@@ -251,7 +251,7 @@ describe('the code lists', () => {
   });
 });
 
-test('docs/order.schema.json is current: `node lambda/order-schema.ts && npx biome check --write docs` writes it', () => {
+test('docs/order.schema.json is current: `node contract/order-schema.ts && npx biome check --write docs` writes it', () => {
   expect(JSON.parse(readFileSync(ORDER_SCHEMA_FILE, 'utf8'))).toEqual(
     JSON.parse(JSON.stringify(orderJsonSchema())),
   );

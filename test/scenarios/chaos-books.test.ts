@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import type { Ledger } from '../../cli/books.ts';
-import { accountFor, type Letters, rewritten, unsettled } from '../../cli/chaos-books.ts';
 import { digestOf } from '../../cli/follow.ts';
 import { generateOrders, type TestMessage } from '../../cli/generate.ts';
+import type { Ledger } from '../../scenarios/books.ts';
+import { accountFor, type Letters, rewritten, unsettled } from '../../scenarios/chaos-books.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>

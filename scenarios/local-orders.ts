@@ -1,16 +1,17 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { initialStock } from '../cli/catalogue.ts';
+import { createClients } from '../cli/clients.ts';
+import { Fault } from '../cli/fault.ts';
+import { generateOrders, type TestMessage } from '../cli/generate.ts';
+import type { Progress } from '../cli/progress.ts';
+import { publishMessages } from '../cli/publisher.ts';
+import { findStack, type StackHandles } from '../cli/stack.ts';
+import { readSubscriptions } from '../cli/subscriptions.ts';
+import { readAlarmText } from '../contract/alarm-text.ts';
 import type { Alarms } from '../local/alarms.ts';
 import type { LocalRun } from '../local/run.ts';
 import { type Balance, balance, type ConsumerBooks, type Difference, readLedger } from './books.ts';
-import { initialStock } from './catalogue.ts';
-import { createClients } from './clients.ts';
-import { Fault } from './fault.ts';
-import { generateOrders, type TestMessage } from './generate.ts';
-import type { Progress } from './progress.ts';
-import { publishMessages } from './publisher.ts';
-import { findStack, type StackHandles } from './stack.ts';
-import { readSubscriptions } from './subscriptions.ts';
 
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
 const DUPLICATE_SHARE = 0.05;
@@ -204,7 +205,7 @@ function alarmLines(alarms: Alarms): string {
   const states = Object.entries(alarms.states());
   const counts = Map.groupBy(states, ([, state]) => state);
   const on = (counts.get('ALARM') ?? []).map(([name]) => {
-    const [article] = /\S+#\S+$/.exec(alarms.description(name) ?? '') ?? [];
+    const { article } = readAlarmText(alarms.description(name) ?? '');
     return `\n  ${[name, article].filter(Boolean).join(': ')}`;
   });
   const summary = [...counts].sort().map(([state, of]) => `${of.length} in ${state}`);

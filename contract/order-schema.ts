@@ -1,6 +1,6 @@
 /**
  * The contract as JSON Schema, for publishers in other languages.
- * `node lambda/order-schema.ts && npx biome check --write docs` writes it.
+ * `node contract/order-schema.ts && npx biome check --write docs` writes it.
  */
 import { writeFileSync } from 'node:fs';
 import * as z from 'zod/mini';

@@ -1,9 +1,9 @@
 // The books of a run: what was published against what every consumer's tables and dead-letter queue hold.
 import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { digestOf } from './follow.ts';
-import type { TestMessage } from './generate.ts';
-import type { StackHandles } from './stack.ts';
+import { digestOf } from '../cli/follow.ts';
+import type { TestMessage } from '../cli/generate.ts';
+import type { StackHandles } from '../cli/stack.ts';
 
 /** What the tables of all consumers hold at one moment. */
 export interface Ledger {

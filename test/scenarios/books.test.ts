@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { balance, type ConsumerBooks, type Ledger } from '../../cli/books.ts';
 import { generateOrders, type TestMessage } from '../../cli/generate.ts';
-import { checkOrder, type Order, orderDigest, requiresShipping } from '../../lambda/order.ts';
+import { checkOrder, type Order, orderDigest, requiresShipping } from '../../contract/order.ts';
+import { balance, type ConsumerBooks, type Ledger } from '../../scenarios/books.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>

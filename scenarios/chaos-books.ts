@@ -1,7 +1,9 @@
 // The books of a chaos run: where every distinct message is, under faults, and after the redrive.
+
+import { digestOf } from '../cli/follow.ts';
+import type { PoisonKind, TestMessage } from '../cli/generate.ts';
+import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
 import type { Difference, Ledger } from './books.ts';
-import { digestOf } from './follow.ts';
-import type { PoisonKind, TestMessage } from './generate.ts';
 
 /**
  * Consumer → body → why the letters with that body are in its dead-letter queue: the name of the error, or undefined for a
@@ -38,7 +40,6 @@ const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
   'missing-field': 'SchemaViolation',
   'zero-quantity': 'SchemaViolation',
 };
-const CONFLICT_ERROR = 'OrderConflict';
 
 /** Where each distinct message is: filtered, recorded, dead-lettered, or missing. */
 export function accountFor(
@@ -142,7 +143,7 @@ function errorOf(
   if (digest === undefined) {
     return message.poison && message.poison !== 'conflict' ? POISON_ERRORS[message.poison] : undefined;
   }
-  return recorded !== undefined && recorded !== digest ? CONFLICT_ERROR : undefined;
+  return recorded !== undefined && recorded !== digest ? ORDER_CONFLICT : undefined;
 }
 
 function distinct(messages: TestMessage[]): { message: TestMessage; digest: string | undefined }[] {

@@ -8,20 +8,20 @@ import {
   ListMessageMoveTasksCommand,
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
+import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/clients.ts';
+import { lookAtDeadLetters } from '../cli/dead-letters.ts';
+import { Fault } from '../cli/fault.ts';
+import { generateOrders, POISON_KINDS, type TestMessage } from '../cli/generate.ts';
+import type { Progress } from '../cli/progress.ts';
+import { publishMessages } from '../cli/publisher.ts';
+import { findStack, type StackHandles } from '../cli/stack.ts';
+import { readSubscriptions, type Takes } from '../cli/subscriptions.ts';
 import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults.ts';
 import { KillableRun } from '../local/killable-run.ts';
 import { readAssembly } from '../local/template.ts';
 import { type Difference, type Ledger, readLedger, stockDifferences } from './books.ts';
 import { type Account, accountFor, type Letters, rewritten, unsettled } from './chaos-books.ts';
-import { type Clients, createClients, LOCAL_CREDENTIALS } from './clients.ts';
-import { lookAtDeadLetters } from './dead-letters.ts';
-import { Fault } from './fault.ts';
-import { generateOrders, POISON_KINDS, type TestMessage } from './generate.ts';
 import { differenceLines, fillStock } from './local-orders.ts';
-import type { Progress } from './progress.ts';
-import { publishMessages } from './publisher.ts';
-import { findStack, type StackHandles } from './stack.ts';
-import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 export interface ChaosOptions {
   /** Folder of the cloud assembly. */

@@ -1,10 +1,8 @@
 /** The contract: what `order.placed` version 1 says. Publisher and consumers use this schema and no other. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
+import { ORDER_PLACED, SCHEMA_VERSION } from './event-types.ts';
 import { COUNTRIES, CURRENCIES } from './iso-codes.ts';
-
-export const ORDER_PLACED = 'order.placed';
-export const SCHEMA_VERSION = 1;
 
 const id = pattern(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, "-" or "_"');
 const sku = pattern(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 letters, digits, "-", "_" or "."');

@@ -1,0 +1,60 @@
+/** The message attributes by which a dead-letter message says why it is one: consumers write them, operators' commands read them. */
+import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
+import type { SQSMessageAttribute } from 'aws-lambda';
+
+/** Attributes as a function gets them. */
+export type Attributes = Record<string, SQSMessageAttribute>;
+
+/** What SQS allows: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+export const MAX_ATTRIBUTES = 10;
+export const REASON_ATTRIBUTES = ['DeadLetterError', 'DeadLetterMessage', 'DeadLetterContext'] as const;
+
+/** Error of a message whose orderId is taken by a different order: sent back as it is, it fails again. */
+export const ORDER_CONFLICT = 'OrderConflict';
+
+/** The JSON in the attribute DeadLetterContext. Times are ISO 8601. */
+export type DeadLetterContext = {
+  consumer: string;
+  /** How often the message was received, this time included, since it was last put into the queue. */
+  attempts: number;
+  firstReceivedAt: string;
+  deadLetteredAt: string;
+  requestId: string;
+  /** First 12 hex digits of the SHA-256 of the bundle that ran. */
+  codeVersion: string;
+  /** Attributes of the message that had to give way to the reason: a message has at most ten. A redrive puts them back. */
+  displaced?: Attributes;
+};
+
+/** The attributes the message was first sent with: without a reason, and with what an earlier reason displaced. */
+export function originalAttributes(attributes: Attributes): Attributes {
+  const originals = Object.entries(attributes).filter(
+    ([name]) => !(REASON_ATTRIBUTES as readonly string[]).includes(name),
+  );
+  return { ...Object.fromEntries(originals), ...displacedEarlier(attributes.DeadLetterContext?.stringValue) };
+}
+
+/** Attributes as a function gets them, as they are sent. */
+export function toRequest(attributes: Attributes): Record<string, MessageAttributeValue> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
+      name,
+      binaryValue === undefined
+        ? { DataType: dataType, StringValue: stringValue }
+        : { DataType: dataType, BinaryValue: Buffer.from(binaryValue, 'base64') },
+    ]),
+  );
+}
+
+function displacedEarlier(context: string | undefined): Attributes {
+  try {
+    const { displaced = {} } = JSON.parse(context ?? '{}') as Partial<DeadLetterContext>;
+    return Object.fromEntries(Object.entries(displaced).filter(([, attribute]) => isAttribute(attribute)));
+  } catch {
+    return {}; // Not written here: anybody who may publish can set an attribute of that name.
+  }
+}
+
+function isAttribute({ dataType, stringValue, binaryValue }: Partial<SQSMessageAttribute>): boolean {
+  return typeof dataType === 'string' && typeof (stringValue ?? binaryValue) === 'string';
+}

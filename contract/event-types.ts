@@ -1,0 +1,3 @@
+/** What the topic carries: the message attributes `eventType` and `schemaVersion` of each message. */
+export const ORDER_PLACED = 'order.placed';
+export const SCHEMA_VERSION = 1;

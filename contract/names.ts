@@ -1,0 +1,26 @@
+/** Names derived from the kebab-case names of consumers and tables, and back. */
+
+/** Whether `name` is in kebab-case: `billing`, `stock-levels`. */
+export function isKebabCase(name: string): boolean {
+  return /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name);
+}
+
+/** `stock-levels` as `StockLevels`, for construct IDs and output names. */
+export function pascalCase(name: string): string {
+  return name.replace(/(?:^|-)([a-z0-9])/g, (_, first: string) => first.toUpperCase());
+}
+
+/** `StockLevels` as `stock-levels`: what `pascalCase` was given. */
+export function kebabCase(id: string): string {
+  return id.replace(/(?<!^)(?=[A-Z])/g, '-').toLowerCase();
+}
+
+/** `stock-levels` as `STOCK_LEVELS`, for environment variables. */
+export function upperSnakeCase(name: string): string {
+  return name.replaceAll('-', '_').toUpperCase();
+}
+
+/** ID of the construct that holds a consumer's alarms; the names of the alarms in the account begin with the stack's and this. */
+export function alarmsId(consumer: string): string {
+  return `${pascalCase(consumer)}Alarms`;
+}

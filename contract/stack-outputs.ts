@@ -1,0 +1,74 @@
+/** The outputs by which a deployed stack is found: their names, and what they say together. */
+import { kebabCase, pascalCase } from './names.ts';
+
+/** Outputs of the stack as a whole. */
+export const STACK_OUTPUTS = {
+  ordersTopicArn: 'OrdersTopicArn',
+  operationsTopicArn: 'OperationsTopicArn',
+  operationsLogGroupName: 'OperationsLogGroupName',
+  operatorPolicyArn: 'OperatorPolicyArn',
+} as const;
+
+/** Outputs of a consumer; `table` is a kebab-case name. */
+export function consumerOutputs(consumer: string) {
+  const id = pascalCase(consumer);
+  return {
+    queueUrl: `${id}QueueUrl`,
+    deadLetterQueueUrl: `${id}DeadLetterQueueUrl`,
+    functionName: `${id}FunctionName`,
+    logGroupName: `${id}LogGroupName`,
+    tableName: (table: string) => `${id}${pascalCase(table)}TableName`,
+  };
+}
+
+/** What a consumer's outputs say. */
+export interface ConsumerHandles {
+  /** In kebab-case, as in lib/config.ts: `billing`. */
+  readonly name: string;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly functionName: string;
+  /** Where its function logs; absent where the stack was deployed before it said so. */
+  readonly logGroup?: string;
+  /** Table by its kebab-case name → table name. */
+  readonly tables: Readonly<Record<string, string>>;
+}
+
+/**
+ * The consumers among a stack's outputs: whatever has a `<Consumer>DeadLetterQueueUrl`, in the order of their names.
+ * @param missing throws, for an output that a consumer must have and has not
+ */
+export function readConsumers(
+  outputs: ReadonlyMap<string, string>,
+  missing: (output: string) => never,
+): ConsumerHandles[] {
+  const ids = Array.from(outputs.keys())
+    .map((key) => /^(\w+)DeadLetterQueueUrl$/.exec(key)?.[1])
+    .filter((id) => id !== undefined)
+    .sort();
+  const get = (key: string) => outputs.get(key) || missing(key);
+  return ids.map((id) => {
+    const name = kebabCase(id);
+    const keys = consumerOutputs(name);
+    const logGroup = outputs.get(keys.logGroupName);
+    return {
+      name,
+      queueUrl: get(keys.queueUrl),
+      deadLetterQueueUrl: get(keys.deadLetterQueueUrl),
+      functionName: get(keys.functionName),
+      ...(logGroup && { logGroup }),
+      tables: readTables(outputs, id, ids),
+    };
+  });
+}
+
+function readTables(outputs: ReadonlyMap<string, string>, id: string, ids: string[]): Record<string, string> {
+  const tables: Record<string, string> = {};
+  for (const [key, value] of outputs) {
+    // Of consumers `Order` and `OrderArchive`, the output OrderArchiveFilesTableName belongs to the longer one.
+    const owner = ids.filter((each) => key.startsWith(each)).sort((a, b) => b.length - a.length)[0];
+    const table = owner === id ? /^([A-Z]\w*)TableName$/.exec(key.slice(id.length))?.[1] : undefined;
+    if (table) tables[kebabCase(table)] = value;
+  }
+  return tables;
+}
