@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
-import { INTERRUPTED, untilInterrupted } from '../cli/interrupt.ts';
-import { createProgress } from '../cli/progress.ts';
-import { wholeNumber } from '../cli/whole-number.ts';
+import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
+import { createProgress } from '../cli/terminal/progress.ts';
+import { wholeNumber } from '../cli/usage/values.ts';
 import { synthesize } from '../local/synthesize.ts';
 import { type ChaosResult, runChaos } from '../scenarios/chaos.ts';
 

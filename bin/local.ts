@@ -4,10 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
-import { INTERRUPTED, untilInterrupted } from '../cli/interrupt.ts';
-import { createProgress } from '../cli/progress.ts';
-import { LOCAL_DIRECTORY, LOCAL_ENDPOINT_FILE } from '../cli/stack.ts';
-import { wholeNumber } from '../cli/whole-number.ts';
+import { endpointFile, localDirectory, runningStack } from '../cli/aws/local-stack.ts';
+import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
+import { createProgress } from '../cli/terminal/progress.ts';
+import { wholeNumber } from '../cli/usage/values.ts';
 import { type LocalEndpoint, LocalRun } from '../local/run.ts';
 import { synthesize } from '../local/synthesize.ts';
 import { type LocalOrdersResult, runLocalOrders } from '../scenarios/local-orders.ts';
@@ -59,7 +59,7 @@ try {
 async function main(options: Options): Promise<number> {
   const kept = options.keep || options.persist;
   if (kept) refuseSecond();
-  const workspace = kept ? LOCAL_DIRECTORY : fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
+  const workspace = kept ? localDirectory() : fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
   const progress = createProgress({ silent: options.json });
   let run: LocalRun | undefined;
   let result: LocalOrdersResult | undefined;
@@ -78,7 +78,7 @@ async function main(options: Options): Promise<number> {
       assembly,
       port: options.port,
       logDirectory: path.join(workspace, 'logs'),
-      ...(options.persist && { stateDirectory: path.join(LOCAL_DIRECTORY, 'state') }),
+      ...(options.persist && { stateDirectory: path.join(localDirectory(), 'state') }),
     }).catch((error: Error) => {
       start.fail('The stack did not start');
       throw error;
@@ -88,7 +88,7 @@ async function main(options: Options): Promise<number> {
       `${endpoint.stackName} is up at ${endpoint.endpoint}, with ${run.stack.functions.size} functions`,
     );
     interrupted.throwIfAborted();
-    if (kept) fs.writeFileSync(LOCAL_ENDPOINT_FILE, JSON.stringify(endpoint));
+    if (kept) fs.writeFileSync(endpointFile(), JSON.stringify(endpoint));
 
     result = await runLocalOrders({
       run,
@@ -101,7 +101,7 @@ async function main(options: Options): Promise<number> {
     if (!options.json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(endpoint, options.json);
   } finally {
-    if (kept) fs.rmSync(LOCAL_ENDPOINT_FILE, { force: true });
+    if (kept) fs.rmSync(endpointFile(), { force: true });
     await run?.stop();
     if (!kept) clearAway(workspace, result?.balanced === false);
   }
@@ -116,14 +116,9 @@ function clearAway(workspace: string, isWorthALook: boolean): void {
 
 /** Only one stack at a time can be the one that `--local` finds. */
 function refuseSecond(): void {
-  fs.mkdirSync(LOCAL_DIRECTORY, { recursive: true });
-  if (!fs.existsSync(LOCAL_ENDPOINT_FILE)) return;
-  const other: LocalEndpoint = JSON.parse(fs.readFileSync(LOCAL_ENDPOINT_FILE, 'utf8'));
-  try {
-    process.kill(other.pid, 0);
-  } catch {
-    return;
-  }
+  fs.mkdirSync(localDirectory(), { recursive: true });
+  const other = runningStack();
+  if (!other) return;
   throw new Error(`a local stack is up already at ${other.endpoint}: stop it first (process ${other.pid})`);
 }
 
@@ -134,7 +129,7 @@ async function stayUp({ endpoint, region }: LocalEndpoint, json: boolean): Promi
 The stack stays up at ${endpoint} until Ctrl-C. In another terminal:
   npm run orders -- publish --local --count 100 --wait
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${region} aws --endpoint-url ${endpoint} sqs list-queues
-Logs of the functions: ${path.relative('', path.join(LOCAL_DIRECTORY, 'logs'))}`);
+Logs of the functions: ${path.relative('', path.join(localDirectory(), 'logs'))}`);
   }
   await pause(2 ** 31 - 1, undefined, { signal: interrupted }).catch(() => {});
 }

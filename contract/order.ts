@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { ORDER_PLACED, SCHEMA_VERSION } from './event-types.ts';
+import { ID, SKU } from './ids.ts';
 import { COUNTRIES, CURRENCIES } from './iso-codes.ts';
 
-const id = pattern(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, "-" or "_"');
-const sku = pattern(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 letters, digits, "-", "_" or "."');
+const id = pattern(ID.pattern, ID.words);
+const sku = pattern(SKU.pattern, SKU.words);
 const amount = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const flag = z.boolean(mustBe('true or false'));
 
@@ -79,16 +80,6 @@ export const orderSchema = fields.check(
 
 /** One field of an order and what it must be. Holds no value of the order, so it may be logged. */
 export type Problem = { field: string; message: string };
-
-/** Whether `text` can be the ID of an order. */
-export function isOrderId(text: string): boolean {
-  return id.safeParse(text).success;
-}
-
-/** Whether `text` can be the SKU of an article. */
-export function isSku(text: string): boolean {
-  return sku.safeParse(text).success;
-}
 
 /** Checks `value` against the contract: the order without unknown fields, or each problem with its field. */
 export function checkOrder(value: unknown): { order: Order } | { problems: Problem[] } {

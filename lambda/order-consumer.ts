@@ -3,6 +3,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSMessageAttributes } from 'aws-lambda';
 import { ORDER_PLACED, SCHEMA_VERSION } from '../contract/event-types.ts';
+import { ID } from '../contract/ids.ts';
 import { checkOrder, type Order, requiresShipping } from '../contract/order.ts';
 import { batchHandler } from './batch.ts';
 import { sqs } from './clients.ts';
@@ -81,7 +82,7 @@ function checkShippingToldOf(
 /** The orderId that `value` claims, if it looks like one. */
 function identifyOrder(value: unknown): Record<string, string> {
   const orderId = (value as { orderId?: unknown } | null)?.orderId;
-  return typeof orderId === 'string' && /^[\w-]{1,64}$/.test(orderId) ? { orderId } : {};
+  return typeof orderId === 'string' && ID.pattern.test(orderId) ? { orderId } : {};
 }
 
 function isOfOtherVersion(value: unknown): boolean {

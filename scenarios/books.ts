@@ -1,9 +1,9 @@
 // The books of a run: what was published against what every consumer's tables and dead-letter queue hold.
 import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { digestOf } from '../cli/follow.ts';
-import type { TestMessage } from '../cli/generate.ts';
-import type { StackHandles } from '../cli/stack.ts';
+import type { StackHandles } from '../cli/aws/stack.ts';
+import { digestOf } from '../cli/orders/follow.ts';
+import type { TestMessage } from '../cli/orders/test-orders.ts';
 
 /** What the tables of all consumers hold at one moment. */
 export interface Ledger {

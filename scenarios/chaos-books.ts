@@ -1,7 +1,7 @@
 // The books of a chaos run: where every distinct message is, under faults, and after the redrive.
 
-import { digestOf } from '../cli/follow.ts';
-import type { PoisonKind, TestMessage } from '../cli/generate.ts';
+import { digestOf } from '../cli/orders/follow.ts';
+import type { PoisonKind, TestMessage } from '../cli/orders/test-orders.ts';
 import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
 import type { Difference, Ledger } from './books.ts';
 

@@ -8,14 +8,13 @@ import {
   ListMessageMoveTasksCommand,
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
-import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/clients.ts';
-import { lookAtDeadLetters } from '../cli/dead-letters.ts';
-import { Fault } from '../cli/fault.ts';
-import { generateOrders, POISON_KINDS, type TestMessage } from '../cli/generate.ts';
-import type { Progress } from '../cli/progress.ts';
-import { publishMessages } from '../cli/publisher.ts';
-import { findStack, type StackHandles } from '../cli/stack.ts';
-import { readSubscriptions, type Takes } from '../cli/subscriptions.ts';
+import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
+import { findStack, type StackHandles } from '../cli/aws/stack.ts';
+import { lookAtDeadLetters } from '../cli/dead-letters/look.ts';
+import { publishMessages } from '../cli/orders/publisher.ts';
+import { readSubscriptions, type Takes } from '../cli/orders/subscriptions.ts';
+import { generateOrders, POISON_KINDS, type TestMessage } from '../cli/orders/test-orders.ts';
+import type { Progress } from '../cli/terminal/progress.ts';
 import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults.ts';
 import { KillableRun } from '../local/killable-run.ts';
 import { readAssembly } from '../local/template.ts';
@@ -93,7 +92,7 @@ const FAULTS: FaultPlan['faults'] = {
 /**
  * Publishes test orders to a stack that suffers faults and is killed on the way, waits until its queues are empty, redrives
  * the dead letters without faults, and holds what is then there against what was published.
- * @throws Fault if not all could be published
+ * @throws Error if not all could be published
  */
 export function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   return new Chaos(options).run();
@@ -235,7 +234,7 @@ class Chaos {
     signal.throwIfAborted();
     const [refused] = failed;
     if (refused) {
-      throw new Fault(
+      throw new Error(
         `${failed.length} of ${messages.length} messages were not published: ${refused.reason}`,
       );
     }

@@ -1,13 +1,12 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { initialStock } from '../cli/catalogue.ts';
-import { createClients } from '../cli/clients.ts';
-import { Fault } from '../cli/fault.ts';
-import { generateOrders, type TestMessage } from '../cli/generate.ts';
-import type { Progress } from '../cli/progress.ts';
-import { publishMessages } from '../cli/publisher.ts';
-import { findStack, type StackHandles } from '../cli/stack.ts';
-import { readSubscriptions } from '../cli/subscriptions.ts';
+import { createClients } from '../cli/aws/clients.ts';
+import { findStack, type StackHandles } from '../cli/aws/stack.ts';
+import { initialStock } from '../cli/orders/catalogue.ts';
+import { publishMessages } from '../cli/orders/publisher.ts';
+import { readSubscriptions } from '../cli/orders/subscriptions.ts';
+import { generateOrders, type TestMessage } from '../cli/orders/test-orders.ts';
+import type { Progress } from '../cli/terminal/progress.ts';
 import { readAlarmText } from '../contract/alarm-text.ts';
 import type { Alarms } from '../local/alarms.ts';
 import type { LocalRun } from '../local/run.ts';
@@ -48,7 +47,7 @@ export interface LocalOrdersResult {
 /**
  * Publishes test orders to a local stack, waits until its queues are empty, and compares what its consumers made of them
  * with what was published.
- * @throws Fault if not all could be published
+ * @throws Error if not all could be published
  */
 export async function runLocalOrders(options: LocalOrdersOptions): Promise<LocalOrdersResult> {
   const { run, count, seed, progress, signal } = options;
@@ -82,7 +81,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     signal.throwIfAborted();
     const [first] = failed;
     if (first)
-      throw new Fault(`${failed.length} of ${messages.length} messages were not published: ${first.reason}`);
+      throw new Error(`${failed.length} of ${messages.length} messages were not published: ${first.reason}`);
     publishing.done(`Published ${published} messages: ${kindsOf(messages)}`);
 
     const processing = progress.step('Processing');

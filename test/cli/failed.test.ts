@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClients } from '../../cli/clients.ts';
-import { lookAtDeadLetters } from '../../cli/dead-letters.ts';
-import { generateOrders } from '../../cli/generate.ts';
+import { createClients } from '../../cli/aws/clients.ts';
+import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
+import { generateOrders } from '../../cli/orders/test-orders.ts';
 import {
   attribute,
   type DeadLetterStack,
@@ -16,7 +16,7 @@ import { type OrderStack, orderStack } from '../fixtures/order-stack.ts';
 import { killRuns, PROJECT } from '../fixtures/run.ts';
 import { type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 
-const MANY = 5000;
+const MANY = 500;
 
 describe('failed', () => {
   let stack: DeadLetterStack;
@@ -140,8 +140,8 @@ describe('failed', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(stdout).toMatch(/^billing: 5,000 dead letters\n {2}5,000 {2}E: m\n/);
-    expect(stderr).toContain(`Saved 5,000 letters in ${file('all.jsonl')}`);
+    expect(stdout).toMatch(/^billing: 500 dead letters\n {2}500 {2}E: m\n/);
+    expect(stderr).toContain(`Saved 500 letters in ${file('all.jsonl')}`);
     expect(code).toBe(1);
     expect(saved.map(({ body }) => body).sort()).toEqual(bodies.toSorted());
     expect(new Set(saved.map(({ messageId }) => messageId)).size).toBe(MANY);
@@ -165,7 +165,7 @@ describe('failed', () => {
       Array.from({ length: MANY }, (_, index) => ({ body: `letter ${index}` })),
     );
 
-    const run = stack.start('failed', 'billing', '--export', file('half.jsonl'));
+    const run = stack.startProcess('failed', 'billing', '--export', file('half.jsonl'));
     while ((await stack.depth('billing-dlq')).hidden < 100) await setTimeout(5);
     run.interrupt();
     const { code, stderr } = await run.ended;
@@ -185,7 +185,7 @@ describe('failed', () => {
     );
     const line = `"${process.execPath}" ${path.join(PROJECT, 'bin/orders.ts')} failed billing --show --local | head -1`;
 
-    const env = { ...process.env, LOCAL_STACK_DIRECTORY: stack.directory };
+    const env = { ...process.env, LOCAL_RUN_DIRECTORY: stack.directory };
     await new Promise((resolve) => execFile('sh', ['-c', line], { env }, resolve));
 
     expect(await stack.depth('billing-dlq')).toEqual({ visible: 200, hidden: 0 });
@@ -228,8 +228,8 @@ describe('a look into a queue on many servers', () => {
     const bodies: string[] = [];
     const { sqs } = createClients(aws.client);
     const url = orders.handles.consumers[0]?.deadLetterQueueUrl ?? '';
-    const round = await lookAtDeadLetters(sqs, url, ({ Body = '' }) => bodies.push(Body));
-    return { bodies: bodies.sort(), ...round };
+    const result = await lookAtDeadLetters(sqs, url, ({ Body = '' }) => bodies.push(Body));
+    return { bodies: bodies.sort(), ...result };
   };
   const counted = (visible: number, hidden = 0) => ({
     json: {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClients } from '../../cli/clients.ts';
-import { lookAtDeadLetters } from '../../cli/dead-letters.ts';
-import { type FollowedMessage, type FollowOptions, followMessages } from '../../cli/follow.ts';
-import { generateOrders } from '../../cli/generate.ts';
-import { readSubscriptions } from '../../cli/subscriptions.ts';
+import { createClients } from '../../cli/aws/clients.ts';
+import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
+import { type FollowedMessage, type FollowOptions, followMessages } from '../../cli/orders/follow.ts';
+import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
+import { generateOrders } from '../../cli/orders/test-orders.ts';
 import { requiresShipping } from '../../contract/order.ts';
 import { type OrderStack, orderStack } from '../fixtures/order-stack.ts';
 import { queryError, type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { catalogue, initialStock } from '../../cli/catalogue.ts';
-import { type GenerateOptions, generateOrders, POISON_KINDS } from '../../cli/generate.ts';
+import { catalogue, initialStock } from '../../cli/orders/catalogue.ts';
+import { type GenerateOptions, generateOrders, POISON_KINDS } from '../../cli/orders/test-orders.ts';
 import { checkOrder, messageAttributes, type Order } from '../../contract/order.ts';
 
 const now = new Date('2026-11-22T17:00:00Z');

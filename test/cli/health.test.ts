@@ -1,8 +1,10 @@
 // What CloudWatch and SQS answer, made into a verdict. The whole way is in operator.test.ts.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClients } from '../../cli/clients.ts';
-import { isWell, lookAtHealth, nextStep } from '../../cli/health.ts';
-import type { StackOptions } from '../../cli/stack.ts';
+import { createClients } from '../../cli/aws/clients.ts';
+import { isWell, lookAtHealth } from '../../cli/aws/health.ts';
+import { nextStep } from '../../cli/commands/status.ts';
+import type { StackOptions } from '../../cli/usage/stack-options.ts';
 import { type OrderStack, orderStack } from '../fixtures/order-stack.ts';
 import { type Input, type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 

@@ -2,8 +2,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { describeFilter, letterFilter, printable, Reasons, readLetter, reasonOf } from '../../cli/letter.ts';
-import { readEdits } from '../../cli/letter-file.ts';
+import { readEdits } from '../../cli/dead-letters/edits.ts';
+import { readLetter } from '../../cli/dead-letters/letter.ts';
+import { describeFilter, letterFilter, Reasons, reasonOf } from '../../cli/dead-letters/reasons.ts';
+import { printable } from '../../cli/terminal/text.ts';
 import { attribute } from '../fixtures/dead-letter-stack.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 
@@ -137,7 +139,7 @@ describe('corrections in a file', () => {
       file,
       lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'),
     );
-    return readEdits(file);
+    return readEdits(file, process.stdin);
   };
 
   test('name a letter by message ID or order, and hold an order or its text', async () => {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { describeLine, filterPattern, isWanted, type LogFilter, readLogLine } from '../../cli/log-lines.ts';
+import {
+  describeLine,
+  filterPattern,
+  isWanted,
+  type LogFilter,
+  readLogLine,
+} from '../../cli/logs/log-lines.ts';
+import { captureIo } from '../fixtures/command.ts';
 
 const timestamp = '2026-11-22T17:00:05.123Z';
 const line = (entry: object) => JSON.stringify({ timestamp, level: 'INFO', message: 'created', ...entry });
@@ -93,5 +100,5 @@ test.each([
   [line({ message: 'a\u001b[31mb' }), '2026-11-22 17:00:05Z INFO   a\u{FFFD}[31mb'],
   ['plain text', '                     INFO   plain text'],
 ])('%s reads well', (text, shown) => {
-  expect(describeLine(read(text))).toBe(shown);
+  expect(describeLine(read(text), captureIo().io)).toBe(shown);
 });

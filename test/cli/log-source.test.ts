@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClients } from '../../cli/clients.ts';
-import type { LogLine } from '../../cli/log-lines.ts';
-import { type LogRequest, readLogFile, readLogGroup } from '../../cli/log-source.ts';
+import { createClients } from '../../cli/aws/clients.ts';
+import type { LogLine } from '../../cli/logs/log-lines.ts';
+import { type LogRequest, readLogFile, readLogGroup } from '../../cli/logs/log-source.ts';
 import { type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 
 const start = Date.parse('2026-11-22T17:00:00Z');

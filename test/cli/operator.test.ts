@@ -1,6 +1,4 @@
-// The verbs that look, as an operator runs them: processes of their own against a whole local stack, with the permissions of
-// the operator's policy and no others.
-import { execFile } from 'node:child_process';
+// The verbs as an operator runs them, against a whole local stack, with the permissions of the operator's policy and no others.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { messageAttributes, type Order } from '../../contract/order.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
+import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
-import { PROJECT, Run } from '../fixtures/run.ts';
+import { type Ended, PROJECT, Run } from '../fixtures/run.ts';
 import { scriptedAws } from '../fixtures/scripted-aws.ts';
 
 // The stage with a key of its own needs more permissions than the other.
@@ -30,6 +29,7 @@ beforeAll(async () => {
   run = await LocalRun.start({ assembly, port: 0, logDirectory: logs });
   sns = new SNSClient(run.client);
   // Where --local finds the stack.
+  process.env.LOCAL_RUN_DIRECTORY = folder;
   fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
   run.consume();
 });
@@ -42,42 +42,23 @@ afterAll(async () => {
 
 const output = (key: string) => run.stack.description.outputs.find((each) => each.key === key)?.value ?? '';
 
-function environment(accessKeyId: string, more: Record<string, string>): Record<string, string | undefined> {
-  const { PATH } = process.env;
-  return {
-    PATH,
-    AWS_ENDPOINT_URL: run.client.endpoint,
-    AWS_REGION: run.client.region,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: 'any',
-    LOCAL_STACK_DIRECTORY: folder,
-    ...more,
-  };
-}
-
 interface Statement {
   Action: string | string[];
 }
-interface Outcome {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
+/** A command, with the permissions of the operator's policy unless another access key is given. */
 function orders(
   args: string[],
   accessKeyId = `policy:${output('OperatorPolicyArn').split('/').at(-1)}`,
   more: Record<string, string> = {},
-) {
-  const script = path.join(PROJECT, 'bin/orders.ts');
-  return new Promise<Outcome>((resolve) => {
-    execFile(
-      process.execPath,
-      [script, ...args],
-      { env: environment(accessKeyId, more), cwd: folder },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
+): Promise<Ended> {
+  useAwsEnvironment({
+    AWS_ENDPOINT_URL: run.client.endpoint,
+    AWS_REGION: run.client.region,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: 'any',
+    ...more,
   });
+  return command(args);
 }
 /** On AWS, as far as the command line knows. */
 const remote = (...args: string[]) => orders([...args, '--stack', STACK]);
@@ -223,7 +204,7 @@ $`,
 
   test('watch prints a line a look in a pipe, and ends well with Ctrl-C', async () => {
     const watch = new Run('bin/orders.ts', ['watch', '--local', '--interval', '1'], {
-      LOCAL_STACK_DIRECTORY: folder,
+      LOCAL_RUN_DIRECTORY: folder,
     });
     await watch.says('\n20');
     await watch.says('alarms 3\n20');
@@ -261,7 +242,7 @@ $`,
 
   test('tail --follow goes on until Ctrl-C', async () => {
     const tail = new Run('bin/orders.ts', ['tail', 'billing', '--local', '--order', 'later', '--follow'], {
-      LOCAL_STACK_DIRECTORY: folder,
+      LOCAL_RUN_DIRECTORY: folder,
     });
     await publish(anOrder({ orderId: 'later' }));
 
@@ -284,7 +265,7 @@ $`,
 
   test('Ctrl-C ends trace --follow with what was found until then', async () => {
     const following = new Run('bin/orders.ts', ['trace', 'never', '--follow', '--local'], {
-      LOCAL_STACK_DIRECTORY: folder,
+      LOCAL_RUN_DIRECTORY: folder,
     });
     await following.says('Following: 0 of 3');
 

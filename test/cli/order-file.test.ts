@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { generateOrders } from '../../cli/generate.ts';
-import { parseOrders, readOrderFile } from '../../cli/order-file.ts';
-import { MAX_BATCH_BYTES } from '../../cli/publisher.ts';
+import { parseOrders, readOrderFile } from '../../cli/orders/order-file.ts';
+import { MAX_BATCH_BYTES } from '../../cli/orders/publisher.ts';
+import { generateOrders } from '../../cli/orders/test-orders.ts';
 import { messageAttributes, type Order } from '../../contract/order.ts';
 
 const orders: Order[] = generateOrders({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));
@@ -143,26 +143,32 @@ describe('a file', () => {
   };
 
   test('is read, with or without a byte order mark', async () => {
-    const { messages } = await readOrderFile(write(`\u{feff}${lines(...orders)}`));
+    const { messages } = await readOrderFile(write(`\u{feff}${lines(...orders)}`), process.stdin);
 
     expect(messages).toHaveLength(3);
   });
 
   test('that is not there or is a directory is named', async () => {
-    await expect(readOrderFile(path.join(folder, 'none'))).rejects.toThrow(
+    await expect(readOrderFile(path.join(folder, 'none'), process.stdin)).rejects.toThrow(
       /^Cannot read .*none: there is no such file$/,
     );
-    await expect(readOrderFile(folder)).rejects.toThrow(`Cannot read ${folder}: it is a directory`);
+    await expect(readOrderFile(folder, process.stdin)).rejects.toThrow(
+      `Cannot read ${folder}: it is a directory`,
+    );
   });
 
   test('of more than 64 MiB is refused', async () => {
     const large = write('');
     fs.truncateSync(large, 64 * 1024 * 1024 + 1);
 
-    await expect(readOrderFile(large)).rejects.toThrow('has more than 64 MiB: publish it in parts');
+    await expect(readOrderFile(large, process.stdin)).rejects.toThrow(
+      'has more than 64 MiB: publish it in parts',
+    );
   });
 
   test('that is not UTF-8 is refused', async () => {
-    await expect(readOrderFile(write(Buffer.from([0x7b, 0xff])))).rejects.toThrow('is not UTF-8 text');
+    await expect(readOrderFile(write(Buffer.from([0x7b, 0xff])), process.stdin)).rejects.toThrow(
+      'is not UTF-8 text',
+    );
   });
 });

@@ -1,8 +1,8 @@
 // The states that a healthy local stack hardly ever shows. The whole way is in operator.test.ts.
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createClients } from '../../cli/clients.ts';
-import { OrderTrace } from '../../cli/order-trace.ts';
+import { createClients } from '../../cli/aws/clients.ts';
+import { OrderTrace } from '../../cli/orders/locate.ts';
 import { type OrderStack, orderStack } from '../fixtures/order-stack.ts';
 import { type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 

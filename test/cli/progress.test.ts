@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { barLine, createProgress } from '../../cli/progress.ts';
+import { barLine, createProgress } from '../../cli/terminal/progress.ts';
 
 function pipe() {
   const stream = new PassThrough();

@@ -8,7 +8,7 @@ import {
   type OutgoingMessage,
   type PublishOptions,
   publishMessages,
-} from '../../cli/publisher.ts';
+} from '../../cli/orders/publisher.ts';
 import {
   batchAnswer,
   batchEntries,

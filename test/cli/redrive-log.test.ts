@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createClients } from '../../cli/clients.ts';
-import { RedriveLog } from '../../cli/redrive-log.ts';
-import type { StackHandles } from '../../cli/stack.ts';
+import { createClients } from '../../cli/aws/clients.ts';
+import type { StackHandles } from '../../cli/aws/stack.ts';
+import { RedriveLog } from '../../cli/dead-letters/record.ts';
+import { captureIo } from '../fixtures/command.ts';
 import { type Input, type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 
 let aws: ScriptedAws;
@@ -37,7 +38,8 @@ const stack = (name = 'OrderFanOut-prod'): StackHandles => ({
   consumers: [],
   operationsLogGroup: 'operations',
 });
-const log = (name?: string) => new RedriveLog(createClients({ ...aws.client }), stack(name), {});
+const log = (name?: string) =>
+  new RedriveLog(createClients({ ...aws.client }), stack(name), {}, captureIo().io);
 
 test('a redrive is on record in the log group of the stack: who, when, what, how many', async () => {
   const end = await log().begin({ consumer: 'billing', what: 'all', letters: 9 });

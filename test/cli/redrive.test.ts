@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Message } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { generateOrders } from '../../cli/generate.ts';
+import { generateOrders } from '../../cli/orders/test-orders.ts';
 import { type Order, requiresShipping } from '../../contract/order.ts';
 import {
   attribute,
@@ -11,7 +11,7 @@ import {
   type NewLetter,
   startDeadLetterStack,
 } from '../fixtures/dead-letter-stack.ts';
-import { killRuns, type Run } from '../fixtures/run.ts';
+import { type Ended, killRuns } from '../fixtures/run.ts';
 
 let stack: DeadLetterStack;
 beforeAll(async () => {
@@ -42,7 +42,7 @@ const history = (consumer: string) => {
     .map((begun) => ({ ...begun, ...parsed.find(({ id, event }) => event === 'ended' && id === begun.id) }));
 };
 /** Resolves once so many have reached the queue. */
-const arrived = async (run: Run, queue: string, count: number) => {
+const arrived = async (run: { ended: Promise<Ended> }, queue: string, count: number) => {
   let isOver = false;
   void run.ended.then(() => {
     isOver = true;
@@ -51,9 +51,9 @@ const arrived = async (run: Run, queue: string, count: number) => {
 };
 
 describe('all of them', () => {
-  test.concurrent('5000 letters go back to their consumer and no other: nothing lost, nothing twice', async () => {
+  test.concurrent('letters go back to their consumer and no other: nothing lost, nothing twice', async () => {
     const name = stack.next();
-    const all = letters(5000, 1);
+    const all = letters(500, 1);
     await stack.fill(name, all);
     const other = stack.next();
     await stack.fill(other, letters(1, 2));
@@ -64,9 +64,9 @@ describe('all of them', () => {
     expect(await total(`${name}-dlq`)).toBe(0);
     expect(await total(`${other}-dlq`)).toBe(1);
     expect(await total(other)).toBe(0);
-    expect(stdout).toMatch(/^Sent 5,000 of 5,000 dead letters back to \w+ in \d+\.\d s\n$/);
+    expect(stdout).toMatch(/^Sent 500 of 500 dead letters back to \w+ in \d+\.\d s\n$/);
     expect(stderr).toMatch(
-      /^Moving\n(Moving: \d+ of 5000\n)*Moved 5,000\n\nNext:\n {2}npm run orders -- status --local\n$/,
+      /^Moving\n(Moving: \d+ of 500\n)*Moved 500\n\nNext:\n {2}npm run orders -- status --local\n$/,
     );
     expect(code).toBe(0);
     expect(history(name)).toEqual([
@@ -75,15 +75,15 @@ describe('all of them', () => {
         stack: 'OrderFanOut-dev',
         consumer: name,
         what: 'all',
-        letters: 5000,
-        sent: 5000,
+        letters: 500,
+        sent: 500,
         cameBack: 0,
         outcome: 'done',
         at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       }),
     ]);
     expect((await stack.orders('redrive', name, '--history')).stdout).toMatch(
-      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ {2}\w+: all\n {2}5,000 of 5,000 letters sent, 0 came back; done\n {2}by local\n$/,
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ {2}\w+: all\n {2}500 of 500 letters sent, 0 came back; done\n {2}by local\n$/,
     );
   });
 
@@ -221,7 +221,7 @@ describe('a selection', () => {
     const all = letters(80, 8);
     await stack.fill(name, all);
 
-    const run = stack.start('redrive', name, '--limit', '80', '--rate', '100');
+    const run = stack.startProcess('redrive', name, '--limit', '80', '--rate', '100');
     await arrived(run, name, 20);
     run.kill();
     await run.ended;

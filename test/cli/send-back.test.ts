@@ -6,9 +6,9 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClients } from '../../cli/clients.ts';
-import { lookAtDeadLetters } from '../../cli/dead-letters.ts';
-import { type SendBackOptions, sendBack } from '../../cli/send-back.ts';
+import { createClients } from '../../cli/aws/clients.ts';
+import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
+import { type SendBackOptions, sendBack } from '../../cli/dead-letters/send-back.ts';
 import { type Answer, type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 
 let aws: ScriptedAws;
@@ -50,7 +50,7 @@ async function queues(suffix = '', ...bodies: string[]) {
       sqs,
       from,
       to,
-      earlier: ids,
+      present: ids,
       sentBodies: new Set(),
       edit: () => undefined,
       signal: new AbortController().signal,
@@ -183,9 +183,9 @@ describe('on a FIFO queue', () => {
   test('a letter that SQS would drop as a duplicate of itself stays', async () => {
     const { from, to, send, bodies } = await queues('.fifo', 'a', 'b');
 
-    const { sent, young } = await send({ now: () => Date.now() + 5 * MINUTE });
+    const { sent, tooRecent } = await send({ now: () => Date.now() + 5 * MINUTE });
 
-    expect({ sent, young }).toEqual({ sent: 0, young: 2 });
+    expect({ sent, tooRecent }).toEqual({ sent: 0, tooRecent: 2 });
     expect(await bodies(from)).toEqual(['a', 'b']);
     expect(await bodies(to)).toEqual([]);
   });

@@ -3,7 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { findStack, localStack } from '../../cli/stack.ts';
+import { localStack } from '../../cli/aws/local-stack.ts';
+import { findStack } from '../../cli/aws/stack.ts';
 import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../fixtures/scripted-aws.ts';
 
 describe('a stack is found by its outputs', () => {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
-import { parseStock, readStockFile } from '../../cli/stock-file.ts';
+import { parseStock, readStockFile } from '../../cli/orders/stock-file.ts';
 
 test('reads what a spreadsheet writes: a byte order mark, CRLF, blanks around cells and an empty last line', () => {
   expect(parseStock('\uFEFFsku,available\r\n A-1 , 10 \r\n\r\nB.2,0\r\n', 'f')).toEqual({

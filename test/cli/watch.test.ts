@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import type { ConsumerHealth, Health } from '../../cli/health.ts';
-import { healthTable, sparkline } from '../../cli/watch.ts';
+import type { ConsumerHealth, Health } from '../../cli/aws/health.ts';
+import { healthTable, sparkline } from '../../cli/commands/watch.ts';
+import { captureIo } from '../fixtures/command.ts';
 
 describe('a history', () => {
   test.each([
@@ -36,7 +37,7 @@ describe('the table', () => {
   const health = (...consumers: ConsumerHealth[]): Health => ({ at: new Date(), consumers, alarms: [] });
   const backlog = new Map([['inventory', Array.from({ length: 30 }, (_, look) => look)]]);
   const lines = (columns: number, ...consumers: ConsumerHealth[]) =>
-    healthTable(health(...consumers), backlog, columns)
+    healthTable(health(...consumers), backlog, columns, captureIo().io)
       .split('\n')
       .map(stripVTControlCharacters);
 

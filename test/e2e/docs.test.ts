@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { killRuns, PROJECT, Run } from '../fixtures/run.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'docs-'));
-const local = { LOCAL_STACK_DIRECTORY: path.join(folder, 'local') };
+const local = { LOCAL_RUN_DIRECTORY: path.join(folder, 'local') };
 const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs')];
 const scripts: object = JSON.parse(fs.readFileSync(path.join(PROJECT, 'package.json'), 'utf8')).scripts;
 let kept: Run;

@@ -8,7 +8,7 @@ import { killRuns, Run } from '../fixtures/run.ts';
 
 // A folder of its own, so that a stack that somebody keeps in the project is left alone.
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'local-run-'));
-const env = { LOCAL_STACK_DIRECTORY: folder };
+const env = { LOCAL_RUN_DIRECTORY: folder };
 const start = (...args: string[]) => new Run('bin/local.ts', args, env);
 
 afterEach(killRuns);

@@ -5,8 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { CreateTableCommand, DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Clients, createClients } from '../../cli/clients.ts';
-import { findStack } from '../../cli/stack.ts';
+import { type Clients, createClients } from '../../cli/aws/clients.ts';
+import { findStack } from '../../cli/aws/stack.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { type Ended, killRuns, PROJECT, Run } from '../fixtures/run.ts';
@@ -43,7 +43,7 @@ afterAll(async () => {
 
 /** `npm run orders -- <args> --local`. */
 const orders = (...args: string[]): Promise<Ended> =>
-  new Run('bin/orders.ts', [...args, '--local'], { LOCAL_STACK_DIRECTORY: folder }).ended;
+  new Run('bin/orders.ts', [...args, '--local'], { LOCAL_RUN_DIRECTORY: folder }).ended;
 
 async function createInvoices(): Promise<void> {
   await clients.dynamodb.send(

@@ -19,7 +19,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { explain } from '../../cli/fault.ts';
+import { explain } from '../../cli/aws/errors.ts';
 import { Emulators } from '../../local/emulators.ts';
 
 const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { generateOrders, type TestMessage } from '../../cli/generate.ts';
+import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import { checkOrder, type Order, orderDigest, requiresShipping } from '../../contract/order.ts';
 import { balance, type ConsumerBooks, type Ledger } from '../../scenarios/books.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { digestOf } from '../../cli/follow.ts';
-import { generateOrders, type TestMessage } from '../../cli/generate.ts';
+import { digestOf } from '../../cli/orders/follow.ts';
+import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { Ledger } from '../../scenarios/books.ts';
 import { accountFor, type Letters, rewritten, unsettled } from '../../scenarios/chaos-books.ts';
 

@@ -1,0 +1,117 @@
+/** What AWS, its SDK and the network say when a call fails, in one line with what to do about it. */
+import { CommandError } from '../command-error.ts';
+
+/** What AWS's SDK throws, as far as it is read here. */
+interface AwsError extends Error {
+  readonly code?: string;
+  readonly $fault?: 'client' | 'server';
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $retryable?: { readonly throttling?: boolean };
+  readonly cause?: unknown;
+}
+
+const LOGIN = 'renew them (`aws sso login` or `aws login`, with --profile if you use one) and try again';
+const EXPIRED = /^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefreshRequired)$/;
+const UNKNOWN_KEYS =
+  /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|InvalidSignatureException|SignatureDoesNotMatch|InvalidSecurity|InvalidSecurityToken|IncompleteSignature|IncompleteSignatureException|MissingAuthenticationToken)$/;
+const DENIED =
+  /^(AccessDenied|AccessDeniedException|KMSAccessDeniedException|KmsAccessDenied|AuthorizationError|AuthorizationErrorException|UnauthorizedOperation)$/;
+const THROTTLED =
+  /throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughputExceeded|LimitExceeded$/i;
+const UNREACHABLE =
+  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EPIPE|ETIMEDOUT|TimeoutError)$/;
+
+/**
+ * One line for an error of an AWS call, without a stack, or undefined for an error that is none of AWS's or the
+ * network's.
+ * @param action the IAM action of the call, like `sns:Publish`; for AWS's own text where that names none
+ */
+export function explain(error: unknown, action?: string): string | undefined {
+  if (error instanceof CommandError) return error.message;
+  if (!(error instanceof Error)) return undefined;
+  const { name, message } = error as AwsError;
+  const code = codeOf(error);
+
+  if (/Region is missing/.test(message)) {
+    return 'No AWS region: give --region, set AWS_REGION, or set a region in the profile';
+  }
+  if (
+    EXPIRED.test(name) ||
+    /token (included in the request )?(is|has) expired|session .*expired/i.test(message)
+  ) {
+    return `The AWS credentials have expired: ${LOGIN}`;
+  }
+  if (/^(CredentialsProviderError|TokenProviderError|ProviderError)$/.test(name))
+    return explainCredentials(message);
+  if (UNKNOWN_KEYS.test(name)) {
+    return `AWS does not accept these credentials (${name}): check the profile or the AWS_ACCESS_KEY_ID in use`;
+  }
+  if (DENIED.test(name)) return explainDenial(message, action);
+  if (isThrottling(error)) {
+    return `AWS throttles ${action ?? 'the calls'} (${name}): try again later or more slowly`;
+  }
+  if (code !== undefined) {
+    return `Cannot reach ${reachedAddress(error) ?? 'AWS'} (${code}): check the network, the region and AWS_ENDPOINT_URL`;
+  }
+  if ((error as AwsError).$metadata !== undefined)
+    return `${action ? `${action}: ` : ''}${name}: ${oneLine(message)}`;
+  return undefined;
+}
+
+/** Whether AWS asked for fewer calls. */
+function isThrottling(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { name, $metadata, $retryable } = error as AwsError;
+  return $retryable?.throttling === true || $metadata?.httpStatusCode === 429 || isThrottlingCode(name);
+}
+
+/** Whether the call reached nobody, or nobody's answer came back. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && codeOf(error) !== undefined;
+}
+
+/** Whether an error code or name, also one of a batch's single entry, asks for fewer calls. */
+export function isThrottlingCode(code = ''): boolean {
+  return THROTTLED.test(code);
+}
+
+/** Whether the same call may succeed later: throttling, an error on AWS's side, or the network. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { $fault, $metadata } = error as AwsError;
+  const status = $metadata?.httpStatusCode ?? 0;
+  return isThrottling(error) || $fault === 'server' || status >= 500 || isUnreachable(error);
+}
+
+/** The network's error code. Node wraps several of them into an AggregateError where a host has several addresses. */
+function codeOf(error: Error): string | undefined {
+  const { name, code, cause } = error as AwsError;
+  const found = [code, name].find((each) => each !== undefined && UNREACHABLE.test(each));
+  return found ?? (cause instanceof Error ? codeOf(cause) : undefined);
+}
+
+function reachedAddress(error: Error): string | undefined {
+  const { address, hostname, port } = error as { address?: string; hostname?: string; port?: number };
+  const host = hostname ?? address;
+  return host && port ? `${host}:${port}` : host;
+}
+
+function explainCredentials(message: string): string {
+  const profile = /profile:? ?\[?"?([\w.@+/-]+)/i.exec(message)?.[1];
+  if (/sso/i.test(message) && /login|session|token/i.test(message)) {
+    return `The AWS single sign-on session is not valid: ${LOGIN}`;
+  }
+  if (profile)
+    return `No AWS credentials in the profile "${profile}": check --profile, AWS_PROFILE and ~/.aws/config`;
+  return 'No AWS credentials: run `aws configure` or `aws sso login`, check the profile in --profile or AWS_PROFILE, or use --local';
+}
+
+function explainDenial(message: string, action: string | undefined): string {
+  const denied = /not authorized to perform:? ([\w-]+:\w+)/i.exec(message)?.[1] ?? action ?? 'this call';
+  const resource = /on resource:? (\S+)/i.exec(message)?.[1];
+  return `Access denied: these credentials lack the IAM action ${denied}${resource ? ` on ${resource}` : ''}`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

@@ -1,0 +1,185 @@
+/** How a stack is: what its queues hold, what its consumers have done lately, and which of its alarms are in ALARM. */
+
+import {
+  type AlarmType,
+  type CloudWatchClient,
+  GetMetricDataCommand,
+  type MetricAlarm,
+  type MetricDataQuery,
+  paginateDescribeAlarms,
+} from '@aws-sdk/client-cloudwatch';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { readAlarmText } from '../../contract/alarm-text.ts';
+import { alarmsId } from '../../contract/names.ts';
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from './clients.ts';
+import { queueDepth } from './queue-depth.ts';
+import type { StackHandles } from './stack.ts';
+
+export interface Health {
+  readonly at: Date;
+  /** In the order of the stack. */
+  readonly consumers: readonly ConsumerHealth[];
+  /** Alarms that are on and belong to no consumer: the topic's. */
+  readonly alarms: readonly AlarmOn[];
+}
+
+export interface ConsumerHealth {
+  readonly name: string;
+  /** Messages in the queue that nobody works on, those that are delayed included. */
+  readonly waiting: number;
+  /** Messages that are being worked on, or that wait for their next try. */
+  readonly inFlight: number;
+  /** All messages in the dead-letter queue, also those that somebody looks at. */
+  readonly deadLetters: number;
+  /** Age of the oldest message, as of the last minute with a figure; undefined for an empty queue or without one. */
+  readonly oldestSeconds: number | undefined;
+  /** Orders in the last five minutes. */
+  readonly processed: number;
+  /** Orders in each of the last minutes, oldest first; the last one is not over. */
+  readonly processedByMinute: readonly number[];
+  /** Those that are on. */
+  readonly alarms: readonly AlarmOn[];
+}
+
+/** An alarm in the state ALARM. */
+export interface AlarmOn {
+  readonly name: string;
+  readonly since: Date | undefined;
+  /** What it means, in a sentence. */
+  readonly description: string;
+  /** Its article: `docs/runbook.md#dead-letters`. */
+  readonly article: string | undefined;
+}
+
+/** What the health is read from. */
+type HealthClients = Pick<Clients, 'sqs' | 'cloudWatch'>;
+
+const MINUTE = 60_000;
+/** Of which the last five are summed up. */
+const MINUTES = 15;
+const LATELY = 5;
+/** Takes one look. @throws whatever the SDK throws */
+export async function lookAtHealth(clients: HealthClients, stack: StackHandles): Promise<Health> {
+  const at = new Date();
+  const [figures, lately, alarms] = await Promise.all([
+    Promise.all(stack.consumers.map((consumer) => queueFigures(clients.sqs, consumer))),
+    readMetrics(clients.cloudWatch, stack, at),
+    readAlarms(clients.cloudWatch, stack),
+  ]);
+  const consumers = stack.consumers.map(({ name }, index) => {
+    const { waiting = 0, inFlight = 0, deadLetters = 0 } = figures[index] ?? {};
+    const { ages, processed } = lately(name);
+    return {
+      name,
+      waiting,
+      inFlight,
+      deadLetters,
+      // The figure is of the last minute; what the queue holds is of now.
+      oldestSeconds:
+        waiting + inFlight === 0 ? undefined : ages.slice(-LATELY).findLast((age) => age !== undefined),
+      processed: processed.slice(-LATELY).reduce<number>((sum, orders) => sum + (orders ?? 0), 0),
+      processedByMinute: processed.map((orders) => orders ?? 0),
+      alarms: alarms(name),
+    };
+  });
+  return { at, consumers, alarms: alarms(undefined) };
+}
+
+/** Whether somebody has to do something. */
+export function isWell({ consumers, alarms }: Health): boolean {
+  return alarms.length === 0 && consumers.every((each) => each.deadLetters === 0 && each.alarms.length === 0);
+}
+
+async function queueFigures(sqs: SQSClient, { queueUrl, deadLetterQueueUrl }: ConsumerHandles) {
+  const [queue, letters] = await Promise.all([
+    queueDepth(sqs, queueUrl),
+    queueDepth(sqs, deadLetterQueueUrl),
+  ]);
+  return { ...queue, deadLetters: letters.waiting + letters.inFlight };
+}
+
+type Series = (number | undefined)[];
+
+/** Consumer → the last minutes of its metrics, oldest first. The namespace of the consumers' own is their stack's name. */
+async function readMetrics(
+  cloudWatch: CloudWatchClient,
+  { name: stack, consumers }: StackHandles,
+  at: Date,
+): Promise<(consumer: string) => { ages: Series; processed: Series }> {
+  const start = Math.floor(at.getTime() / MINUTE) * MINUTE - (MINUTES - 1) * MINUTE;
+  const queries = consumers.flatMap(({ name, queueUrl }, index): MetricDataQuery[] => [
+    query(`age${index}`, 'Maximum', 'AWS/SQS', 'ApproximateAgeOfOldestMessage', {
+      QueueName: queueUrl.split('/').at(-1) ?? '',
+    }),
+    query(`processed${index}`, 'Sum', stack, 'Processed', { service: name }),
+  ]);
+  const { MetricDataResults = [] } = await cloudWatch.send(
+    new GetMetricDataCommand({
+      MetricDataQueries: queries,
+      StartTime: new Date(start),
+      EndTime: new Date(start + MINUTES * MINUTE),
+      ScanBy: 'TimestampAscending',
+    }),
+  );
+  const series = (id: string, join: (one: number, other: number) => number): Series => {
+    const values: Series = Array.from({ length: MINUTES }, () => undefined);
+    const { Timestamps = [], Values = [] } = MetricDataResults.find(({ Id }) => Id === id) ?? {};
+    for (const [index, time] of Timestamps.entries()) {
+      // Of a clock that is ahead of this one, the newest figures are the last here.
+      const minute = Math.min(MINUTES - 1, Math.floor((time.getTime() - start) / MINUTE));
+      const value = Values[index] ?? 0;
+      if (minute >= 0) values[minute] = join(values[minute] ?? 0, value);
+    }
+    return values;
+  };
+  return (consumer) => {
+    const index = consumers.findIndex(({ name }) => name === consumer);
+    return {
+      ages: series(`age${index}`, Math.max),
+      processed: series(`processed${index}`, (one, other) => one + other),
+    };
+  };
+}
+
+function query(
+  Id: string,
+  Stat: string,
+  Namespace: string,
+  MetricName: string,
+  dimensions: Record<string, string>,
+): MetricDataQuery {
+  const Dimensions = Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value }));
+  return { Id, MetricStat: { Metric: { Namespace, MetricName, Dimensions }, Period: 60, Stat } };
+}
+
+/** The alarms of a stack that are on: those of a consumer, or of none. */
+async function readAlarms(
+  cloudWatch: CloudWatchClient,
+  { name: stackName, consumers }: StackHandles,
+): Promise<(consumer: string | undefined) => AlarmOn[]> {
+  const on: { owner: string | undefined; alarm: AlarmOn }[] = [];
+  const prefix = `${stackName}-`;
+  // A composite alarm only sums up the others.
+  const AlarmTypes: AlarmType[] = ['MetricAlarm'];
+  const request = { AlarmNamePrefix: prefix, StateValue: 'ALARM' as const, AlarmTypes };
+  for await (const { MetricAlarms = [] } of paginateDescribeAlarms({ client: cloudWatch }, request)) {
+    for (const alarm of MetricAlarms) {
+      // CloudFormation names it <stack>-<logical ID>-<suffix>. With more hyphens it is of another stack, whose name goes on.
+      const id = /^([A-Za-z0-9]+)(?:-[A-Za-z0-9]+)?$/.exec(alarm.AlarmName?.slice(prefix.length) ?? '')?.[1];
+      if (id === undefined) continue;
+      const owner = consumers.find(({ name }) => id.startsWith(alarmsId(name)))?.name;
+      on.push({ owner, alarm: alarmOn(alarm) });
+    }
+  }
+  return (consumer) => on.filter(({ owner }) => owner === consumer).map(({ alarm }) => alarm);
+}
+
+function alarmOn({
+  AlarmName = '',
+  AlarmDescription = '',
+  StateTransitionedTimestamp,
+}: MetricAlarm): AlarmOn {
+  const { meaning: description, article } = readAlarmText(AlarmDescription);
+  return { name: AlarmName, since: StateTransitionedTimestamp, description, article };
+}

@@ -1,0 +1,87 @@
+/** Where a kept local stack has its files, and how it is reached from another process. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CommandError, usageError } from '../command-error.ts';
+import { type ClientOptions, LOCAL_CREDENTIALS } from './clients.ts';
+
+/** What a local stack writes into its endpoint file while it is up. */
+export interface LocalEndpoint {
+  readonly endpoint: string;
+  readonly stackName: string;
+  readonly region: string;
+  /** Of the process that runs it. */
+  readonly pid: number;
+}
+
+const START_LOCAL = 'start it in another terminal with `npm start -- --keep`';
+
+/** Folder of the files of a kept local stack; the environment can name another one, for a second stack beside the first. */
+export function localDirectory(): string {
+  return process.env.LOCAL_RUN_DIRECTORY ?? fileURLToPath(new URL('../../.local', import.meta.url));
+}
+
+/** Where a running local stack says how to reach it. */
+export function endpointFile(): string {
+  return path.join(localDirectory(), 'endpoint.json');
+}
+
+/**
+ * Name of the running local stack, and how to reach it.
+ * @throws CommandError where none is running
+ */
+export function localStack(file = endpointFile()): ClientOptions & { name: string } {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch {
+    throw new CommandError(`The local stack is not running: ${START_LOCAL}`);
+  }
+  const { endpoint, stackName, region, pid } = parseEndpoint(text, file);
+  if (!isRunning(pid)) {
+    throw new CommandError(`The local stack is not running, its process ${pid} is gone: ${START_LOCAL}`);
+  }
+  return { name: stackName, endpoint, region, credentials: LOCAL_CREDENTIALS };
+}
+
+/**
+ * The local stack that is up, if there is one.
+ * @throws CommandError for a file that no local stack has written
+ */
+export function runningStack(file = endpointFile()): LocalEndpoint | undefined {
+  const stack = fs.existsSync(file) ? parseEndpoint(fs.readFileSync(file, 'utf8'), file) : undefined;
+  return stack && isRunning(stack.pid) ? stack : undefined;
+}
+
+function parseEndpoint(text: string, file: string): LocalEndpoint {
+  let value: { endpoint?: unknown; stackName?: unknown; region?: unknown; pid?: unknown };
+  try {
+    value = JSON.parse(text) ?? {};
+  } catch {
+    value = {};
+  }
+  const { endpoint, stackName, region, pid } = value;
+  const isComplete =
+    typeof endpoint === 'string' &&
+    typeof stackName === 'string' &&
+    typeof region === 'string' &&
+    typeof pid === 'number' &&
+    pid > 0;
+  if (!isComplete)
+    throw new CommandError(`${file} is not what a local stack writes: remove it, and ${START_LOCAL}`);
+  const host = URL.parse(endpoint)?.hostname;
+  if (host !== '127.0.0.1' && host !== 'localhost') {
+    throw usageError(`${file} names the endpoint ${endpoint}, but a local stack is on 127.0.0.1`);
+  }
+  return { endpoint, stackName, region, pid };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It is there, and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

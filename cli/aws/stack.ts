@@ -1,0 +1,87 @@
+/** Finds a deployed stack, on AWS or on this machine, and what it says of itself in its outputs. */
+import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { type ConsumerHandles, readConsumers, STACK_OUTPUTS } from '../../contract/stack-outputs.ts';
+import { CommandError, usageError } from '../command-error.ts';
+import type { Io } from '../terminal/io.ts';
+import type { StackOptions } from '../usage/stack-options.ts';
+import { type ClientOptions, type Clients, createClients, destroyClients } from './clients.ts';
+import { localStack } from './local-stack.ts';
+
+/** What a command needs to know of a stack. */
+export interface StackHandles {
+  readonly name: string;
+  /** Absent where only the clients' own settings know it. */
+  readonly region?: string;
+  /** The topic that orders are published to. */
+  readonly topicArn: string;
+  /** In the order of their names. */
+  readonly consumers: readonly ConsumerHandles[];
+  /** Where it is kept what operators did; absent where the stack has no such log group. */
+  readonly operationsLogGroup?: string;
+}
+
+/** The clients, for as long as the command goes on, and the stack that `options` name. @throws CommandError for a stack that cannot be found or reached */
+export async function connect(
+  options: StackOptions,
+  io: Io,
+): Promise<{ clients: Clients; stack: StackHandles }> {
+  const { name, ...settings } = options.local
+    ? localStack()
+    : { name: options.stack, ...clientOptions(options) };
+  const clients = createClients(settings);
+  io.atEnd(() => destroyClients(clients));
+  return { clients, stack: await findStack(clients.cloudFormation, name) };
+}
+
+/**
+ * The consumer that the user named.
+ * @throws CommandError, wrong usage, with the names there are
+ */
+export function consumerOf({ name: stackName, consumers }: StackHandles, name: string): ConsumerHandles {
+  const found = consumers.find((each) => each.name === name);
+  if (found) return found;
+  const names = consumers.map((each) => each.name).join(', ');
+  throw usageError(`No consumer "${name}" in ${stackName}: it has ${names}`);
+}
+
+/** The settings of clients for AWS. */
+export function clientOptions({ region, profile }: Pick<StackOptions, 'region' | 'profile'>): ClientOptions {
+  return { ...(region !== undefined && { region }), ...(profile !== undefined && { profile }) };
+}
+
+/**
+ * Reads a stack's outputs. Consumers are whatever has a `<Consumer>DeadLetterQueueUrl`.
+ * @throws CommandError for a stack that is not there or is no order fan-out; whatever the SDK throws
+ */
+export async function findStack(cloudFormation: CloudFormationClient, name: string): Promise<StackHandles> {
+  const region = await cloudFormation.config.region();
+  const found = await cloudFormation.send(new DescribeStacksCommand({ StackName: name })).catch((error) => {
+    if (!/does not exist/.test(error?.message)) throw error;
+    throw new CommandError(
+      `No stack "${name}" in ${region}: deploy it with \`npx cdk deploy ${name}\`, or name another with --stack or --region`,
+    );
+  });
+  const stack = found.Stacks?.[0];
+  const outputs = new Map(
+    stack?.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
+  );
+  const topicArn = outputs.get(STACK_OUTPUTS.ordersTopicArn);
+  if (!topicArn) {
+    throw new CommandError(
+      `Stack "${name}" in ${region} (${stack?.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
+    );
+  }
+  const operationsLogGroup = outputs.get(STACK_OUTPUTS.operationsLogGroupName);
+  const missing = (output: string): never => {
+    throw new CommandError(
+      `Stack "${name}" has no output ${output}: deploy its current version with \`npx cdk deploy ${name}\``,
+    );
+  };
+  return {
+    name,
+    region,
+    topicArn,
+    consumers: readConsumers(outputs, missing),
+    ...(operationsLogGroup && { operationsLogGroup }),
+  };
+}

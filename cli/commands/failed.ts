@@ -1,0 +1,154 @@
+/** `orders failed`: the dead letters of one consumer or all, by reason, and all of them left where they are. */
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
+import { connect, consumerOf } from '../aws/stack.ts';
+import { type Letter, readLetter } from '../dead-letters/letter.ts';
+import { exported, LetterFile } from '../dead-letters/letter-file.ts';
+import { type LookResult, lookAtDeadLetters } from '../dead-letters/look.ts';
+import {
+  describeFilter,
+  headline,
+  letterFilter,
+  Reasons,
+  reasonOf,
+  unseenLine,
+} from '../dead-letters/reasons.ts';
+import { INTERRUPTED } from '../terminal/interrupt.ts';
+import type { Io } from '../terminal/io.ts';
+import { count, printable, time } from '../terminal/text.ts';
+import type { FailedOptions } from '../usage/failed.ts';
+import { commandFor } from '../usage/stack-options.ts';
+
+/** One consumer's letters, of those asked for. */
+interface Found {
+  readonly consumer: ConsumerHandles;
+  readonly reasons: Reasons;
+  readonly result: LookResult;
+  /** Only for --show --json. */
+  readonly letters: ReturnType<typeof exported>[];
+}
+
+/** @returns the exit code */
+export async function failed(name: string | undefined, options: FailedOptions, io: Io): Promise<number> {
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const consumers = name === undefined ? stack.consumers : [consumerOf(stack, name)];
+  const file = options.export === undefined ? undefined : new LetterFile(options.export);
+  let found: Found[];
+  try {
+    found = await look(consumers, clients, options, file, signal, io);
+  } catch (error) {
+    file?.discard();
+    throw error;
+  }
+  if (signal.aborted) file?.discard();
+  else file?.close();
+
+  if (options.json) printJson(stack.name, found, signal.aborted, io);
+  else printText(found, options, io);
+  for (const { consumer, result } of found) {
+    const unseen = signal.aborted ? undefined : unseenLine(consumer.name, result.unseen);
+    if (unseen) io.say(unseen);
+  }
+  if (signal.aborted) {
+    io.say(
+      `Stopped after ${count(
+        sum(found, (each) => each.result.seen),
+        'letter',
+      )}: all are back in their queues${file ? ', nothing was exported' : ''}.`,
+    );
+    return INTERRUPTED;
+  }
+  if (file) io.say(`Saved ${count(file.written, 'letter')} in ${file.path}`);
+  const worst = found.toSorted((a, b) => b.reasons.total - a.reasons.total)[0];
+  if (!worst || worst.reasons.total === 0) return 0;
+  io.say(
+    `\nNext, once the cause is gone:\n  ${commandFor(options, 'redrive', worst.consumer.name, '--canary')}`,
+  );
+  return 1;
+}
+
+async function look(
+  consumers: readonly ConsumerHandles[],
+  { sqs }: Clients,
+  options: FailedOptions,
+  file: LetterFile | undefined,
+  signal: AbortSignal,
+  io: Io,
+): Promise<Found[]> {
+  const isWanted = letterFilter(options);
+  const step = io.progress({ silent: !io.stderr.isTTY }).step('Looking at dead letters');
+  const progress = consumers.map(() => ({ seen: 0, expected: 0 }));
+  try {
+    return await Promise.all(
+      consumers.map(async (consumer, index) => {
+        const reasons = new Reasons();
+        const letters: Found['letters'] = [];
+        const visit = (letter: Letter) => {
+          if (!isWanted(letter)) return;
+          reasons.add(letter);
+          file?.write(consumer.name, letter);
+          if (!options.show) return;
+          if (options.json) letters.push(exported(consumer.name, letter));
+          else io.print(shown(consumer.name, letter));
+        };
+        const result = await lookAtDeadLetters(
+          sqs,
+          consumer.deadLetterQueueUrl,
+          (message) => visit(readLetter(message)),
+          {
+            signal,
+            onProgress(now) {
+              progress[index] = now;
+              step.bar(
+                sum(progress, (each) => each.seen),
+                sum(progress, (each) => each.expected),
+              );
+            },
+          },
+        );
+        return { consumer, reasons, result, letters };
+      }),
+    );
+  } finally {
+    step.done(
+      `Looked at ${count(
+        sum(progress, (each) => each.seen),
+        'dead letter',
+      )}`,
+    );
+  }
+}
+
+function shown(consumer: string, letter: Letter): string {
+  return [
+    `${consumer}  ${letter.orderId ?? 'no orderId'}  ${time(letter.at)}  messageId ${letter.messageId}`,
+    reasonOf(letter),
+    `${printable(letter.body)}\n`,
+  ].join('\n');
+}
+
+function printText(found: Found[], options: FailedOptions, io: Io): void {
+  const which = describeFilter(options);
+  for (const { consumer, reasons } of found) {
+    io.print(`${headline(consumer.name, reasons.total)}${which && ` (${which})`}`);
+    if (reasons.total > 0) io.print(reasons.describe());
+  }
+}
+
+function printJson(stack: string, found: Found[], interrupted: boolean, io: Io): void {
+  const consumers = found.map(({ consumer, reasons, result, letters }) => [
+    consumer.name,
+    {
+      deadLetters: reasons.total,
+      unseen: result.unseen,
+      reasons: reasons.list(),
+      ...(letters.length > 0 && { letters }),
+    },
+  ]);
+  io.print(JSON.stringify({ stack, interrupted, consumers: Object.fromEntries(consumers) }));
+}
+
+function sum<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((all, value) => all + of(value), 0);
+}

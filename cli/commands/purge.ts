@@ -1,0 +1,156 @@
+/** `orders purge`: deletes dead letters, saved to a file first, once somebody has said so. */
+import { createInterface } from 'node:readline/promises';
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
+import { connect, consumerOf } from '../aws/stack.ts';
+import { usageError } from '../command-error.ts';
+import { readLetter } from '../dead-letters/letter.ts';
+import { LetterFile } from '../dead-letters/letter-file.ts';
+import { forEachBatch } from '../dead-letters/look.ts';
+import { type Plan, planRedrive } from '../dead-letters/plan.ts';
+import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
+import { deleteLetters } from '../dead-letters/send-back.ts';
+import { INTERRUPTED } from '../terminal/interrupt.ts';
+import type { Io } from '../terminal/io.ts';
+import type { Progress } from '../terminal/progress.ts';
+import { count, format } from '../terminal/text.ts';
+import type { LetterFilter } from '../usage/letter-filter.ts';
+import type { PurgeOptions } from '../usage/purge.ts';
+import { commandFor } from '../usage/stack-options.ts';
+
+/** @returns the exit code */
+export async function purge(name: string, options: PurgeOptions, io: Io): Promise<number> {
+  if (!options.deadLetters) {
+    throw usageError('Say what to purge: --dead-letters. A queue of waiting orders is never purged');
+  }
+  if (!options.yes && !(io.stdin.isTTY && io.stderr.isTTY)) {
+    throw usageError('There is no terminal to ask on: add --yes to delete without being asked');
+  }
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const consumer = consumerOf(stack, name);
+  const progress = io.progress({ silent: options.json === true });
+
+  const plan = await look(clients, consumer, options, progress, signal);
+  if (!signal.aborted) announce(name, options, plan, io);
+  const letters = plan.wanted.size;
+  if (signal.aborted || (letters > 0 && !options.yes && !(await isConfirmed(name, letters, signal, io)))) {
+    io.say('Nothing was deleted.');
+    return signal.aborted ? INTERRUPTED : 1;
+  }
+  let deleted = 0;
+  let file: LetterFile | undefined;
+  if (letters > 0) {
+    file = options.export === false ? undefined : new LetterFile(options.export ?? newFile(name));
+    deleted = await deleteAll(clients, consumer, plan, file, progress, signal);
+  }
+  if (options.json) {
+    const reasons = plan.reasons.list();
+    io.print(
+      JSON.stringify({
+        stack: stack.name,
+        consumer: name,
+        letters,
+        deleted,
+        reasons,
+        export: file?.path ?? null,
+      }),
+    );
+  } else if (letters > 0)
+    io.print(`Deleted ${format(deleted)} of ${count(letters, 'dead letter')} of ${name}`);
+  if (file) io.say(`Saved ${count(file.written, 'letter')} in ${file.path}`);
+  if (signal.aborted) return INTERRUPTED;
+  if (deleted < letters) {
+    io.say(
+      `The others are still there, or had gone meanwhile.\n\nNext:\n  ${commandFor(options, 'failed', name)}`,
+    );
+    return 1;
+  }
+  return 0;
+}
+
+async function look(
+  { sqs }: Clients,
+  consumer: ConsumerHandles,
+  filter: LetterFilter,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const step = progress.step('Looking at dead letters');
+  const onProgress = ({ seen, expected }: { seen: number; expected: number }) => step.bar(seen, expected);
+  try {
+    const plan = await planRedrive({ sqs }, consumer, { filter }, { signal, onProgress });
+    step.done(`Looked at ${count(plan.present.size, 'dead letter')}`);
+    return plan;
+  } catch (error) {
+    step.fail('Could not look at the dead letters');
+    throw error;
+  }
+}
+
+/** With --json on standard error: whoever is asked has to know about what. */
+function announce(name: string, options: PurgeOptions, { wanted, reasons, unseen }: Plan, io: Io): void {
+  const which = describeFilter(options);
+  const print = (line: string) => (options.json ? io.say(line) : io.print(line));
+  print(`${headline(name, wanted.size)}${which && ` (${which})`}`);
+  if (wanted.size > 0) print(reasons.describe());
+  const rest = unseenLine(name, unseen);
+  if (rest) io.say(rest);
+}
+
+async function isConfirmed(name: string, letters: number, signal: AbortSignal, io: Io): Promise<boolean> {
+  const terminal = createInterface({ input: io.stdin, output: io.stderr });
+  // A terminal in raw mode sends Ctrl-C as a key and not as a signal.
+  terminal.on('SIGINT', () => process.emit('SIGINT'));
+  try {
+    const answer = await terminal.question(`Type ${name} to delete ${count(letters, 'letter')} for good: `, {
+      signal,
+    });
+    return answer.trim() === name;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Saves and deletes the letters of the plan; each is on the disk before it is deleted. */
+async function deleteAll(
+  { sqs }: Clients,
+  { name, deadLetterQueueUrl }: ConsumerHandles,
+  { wanted }: Plan,
+  file: LetterFile | undefined,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<number> {
+  const step = progress.step('Deleting');
+  const left = new Set(wanted);
+  const done = new AbortController();
+  let deleted = 0;
+  const handle: Parameters<typeof forEachBatch>[2] = async (messages) => {
+    const letters = messages.filter(({ MessageId = '' }) => left.delete(MessageId));
+    if (letters.length === 0) return [];
+    for (const letter of letters) file?.write(name, readLetter(letter));
+    file?.sync();
+    const gone = await deleteLetters(sqs, deadLetterQueueUrl, letters);
+    deleted += gone.length;
+    step.bar(deleted, wanted.size);
+    if (left.size === 0) done.abort();
+    return gone;
+  };
+  try {
+    await forEachBatch(sqs, deadLetterQueueUrl, handle, { signal: AbortSignal.any([signal, done.signal]) });
+    step.done(`Deleted ${format(deleted)}`);
+  } catch (error) {
+    step.fail(`Deleted ${format(deleted)}; then it failed`);
+    throw error;
+  } finally {
+    file?.close();
+  }
+  return deleted;
+}
+
+function newFile(consumer: string): string {
+  return `${consumer}-dead-letters-${new Date().toISOString().replace(/[:.]/g, '-')}.jsonl`;
+}

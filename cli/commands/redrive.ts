@@ -1,0 +1,233 @@
+/** `orders redrive`: what is to be sent back is looked at, sent, recorded and reported. */
+
+import { explain } from '../aws/errors.ts';
+import { queueDepth } from '../aws/queue-depth.ts';
+import { connect, consumerOf } from '../aws/stack.ts';
+import { CommandError, usageError } from '../command-error.ts';
+import { readEdits } from '../dead-letters/edits.ts';
+import { lookAtDeadLetters } from '../dead-letters/look.ts';
+import { type Plan, planRedrive, problemsOfEdits } from '../dead-letters/plan.ts';
+import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
+import { RedriveLog } from '../dead-letters/record.ts';
+import { type Redrive, type RedriveResult, redrive as sendAll } from '../dead-letters/redrive.ts';
+import { type FileProblem, listProblems } from '../orders/order-file.ts';
+import { INTERRUPTED } from '../terminal/interrupt.ts';
+import type { Io } from '../terminal/io.ts';
+import { count, format, hang, printable, time } from '../terminal/text.ts';
+import type { RedriveOptions } from '../usage/redrive.ts';
+import { commandFor } from '../usage/stack-options.ts';
+
+/** What the steps of one command share. */
+interface Context extends Omit<Redrive, 'onSent' | 'rate' | 'canarySeconds'> {
+  readonly options: RedriveOptions;
+  readonly io: Io;
+}
+
+/** @returns the exit code */
+export async function redrive(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
+  if (name === undefined) throw usageError('Whose dead letters? Name a consumer, as in `redrive billing`');
+  const { reason, order, since, limit, edit } = options;
+  const signal = io.untilInterrupted();
+  const edits = edit === undefined ? undefined : await readEdits(edit, io.stdin);
+  if (edits && edits.problems.length > 0) return refuse(options, edits.problems, io);
+  const { clients, stack } = await connect(options, io);
+  const context: Context = {
+    clients,
+    stack,
+    consumer: consumerOf(stack, name),
+    options,
+    io,
+    ...(edits && { edits }),
+    isSelection: [reason, order, since, limit, edit].some((each) => each !== undefined),
+    progress: io.progress({ silent: options.json === true }),
+    signal,
+  };
+  // SQS needs no look to move them all, and they may be more than can be looked at.
+  const hasPlan = context.isSelection || options.canary || options.dryRun;
+  const plan = hasPlan ? await makePlan(context) : undefined;
+  const letters = plan ? plan.wanted.size : await countAll(context);
+  if (signal.aborted) {
+    io.say('Stopped: nothing was sent back.');
+    return INTERRUPTED;
+  }
+
+  const problems = edits && plan ? await problemsOfEdits(edits, plan, clients, stack, context.consumer) : [];
+  if (problems.length > 0) return refuse(options, problems, io);
+  if (letters === 0 || options.dryRun) return announce(context, plan);
+  if (options.canary && !plan?.canary) {
+    throw new CommandError(
+      `None of ${count(letters, 'letter')} holds a valid order, so that none can succeed: correct them with --edit, or purge them`,
+    );
+  }
+  return await recorded(context, plan, letters);
+}
+
+async function makePlan({ clients, consumer, options, edits, io, progress, signal }: Context): Promise<Plan> {
+  const step = progress.step('Looking at dead letters');
+  const selection = {
+    filter: options,
+    ...(options.limit !== undefined && { limit: options.limit }),
+    ...(edits && { edits }),
+  };
+  const onProgress = (at: { seen: number; expected: number }) => step.bar(at.seen, at.expected);
+  try {
+    const plan = await planRedrive(clients, consumer, selection, { signal, onProgress });
+    step.done(`Looked at ${count(plan.present.size, 'dead letter')}`);
+    const unseen = signal.aborted ? undefined : unseenLine(consumer.name, plan.unseen);
+    if (unseen) io.say(unseen);
+    return plan;
+  } catch (error) {
+    step.fail('Could not look at the dead letters');
+    throw error;
+  }
+}
+
+/** As SQS counts; where it counts none, as a look tells, since its count lags behind. */
+async function countAll({
+  clients: { sqs },
+  consumer: { deadLetterQueueUrl },
+  signal,
+}: Context): Promise<number> {
+  const { waiting } = await queueDepth(sqs, deadLetterQueueUrl);
+  return waiting || (await lookAtDeadLetters(sqs, deadLetterQueueUrl, () => {}, { signal })).seen;
+}
+
+function refuse({ edit = '', json }: RedriveOptions, problems: FileProblem[], io: Io): number {
+  if (json) io.print(JSON.stringify({ sent: 0, problems }));
+  listProblems(edit, problems, io);
+  io.say('Nothing was sent back.');
+  return 1;
+}
+
+/** Says what would be sent back, or that there is nothing. */
+function announce({ stack, consumer, options, io }: Context, plan: Plan | undefined): number {
+  const letters = plan?.wanted.size ?? 0;
+  const invalid = plan?.invalid ?? 0;
+  const which = describeFilter(options);
+  if (options.json) {
+    const { dryRun = false } = options;
+    const reasons = plan?.reasons.list() ?? [];
+    const { name } = consumer;
+    io.print(
+      JSON.stringify({ stack: stack.name, consumer: name, dryRun, letters, invalid, sent: 0, reasons }),
+    );
+  } else {
+    io.print(`${headline(consumer.name, letters)}${which && ` (${which})`}`);
+    if (plan && letters > 0) io.print(plan.reasons.describe());
+  }
+  io.say('Nothing was sent back.');
+  if (invalid > 0) {
+    io.say(`${format(invalid)} of them would come back: no valid order. Correct them with --edit.`);
+  }
+  if (letters > 0) {
+    const next = commandFor(options, 'redrive', consumer.name, ...selectionOf(options), '--canary');
+    io.say(`\nNext:\n  ${next}`);
+  }
+  return 0;
+}
+
+/** Sends back what the plan wants, or all there is without one, and has it on record. */
+async function recorded(context: Context, plan: Plan | undefined, letters: number): Promise<number> {
+  const { clients, stack, consumer, options, io, signal } = context;
+  const log = new RedriveLog(clients, stack, options, io);
+  const end = await log.begin({ consumer: consumer.name, what: inWords(options), letters });
+  const start = performance.now();
+  let sent = 0;
+  let result: RedriveResult;
+  try {
+    const task: Redrive = {
+      ...context,
+      ...(options.canary && { canarySeconds: options.timeout }),
+      ...(options.rate !== undefined && { rate: options.rate }),
+      onSent: (soFar) => {
+        sent = soFar;
+      },
+    };
+    result = await sendAll(task, plan, letters);
+  } catch (error) {
+    await end({ sent, cameBack: 0, outcome: `failed: ${explain(error) ?? 'unexpected error'}` });
+    throw error;
+  }
+  const stopped =
+    result.stopped ??
+    (signal.aborted ? 'interrupted' : result.cameBack.total > 0 ? 'letters came back' : undefined);
+  const outcome = stopped === undefined ? 'done' : `stopped: ${stopped}`;
+  await end({ sent: result.sent, cameBack: result.cameBack.total, outcome });
+  report(context, result, outcome, (performance.now() - start) / 1000);
+  if (signal.aborted) return INTERRUPTED;
+  return stopped === undefined && result.sent >= result.wanted ? 0 : 1;
+}
+
+function report(
+  { stack, consumer: { name }, options, io }: Context,
+  result: RedriveResult,
+  outcome: string,
+  seconds: number,
+): void {
+  const { wanted, sent, cameBack } = result;
+  const notes = [...result.notes];
+  if (!options.local && stack.operationsLogGroup === undefined) {
+    notes.push(`The stack has no log group for it, so it is on record in ${RedriveLog.file}.`);
+  }
+  if (options.json) {
+    const of = { stack: stack.name, consumer: name, letters: wanted, sent, cameBack: cameBack.list() };
+    io.print(JSON.stringify({ ...of, outcome, notes, seconds }));
+  } else {
+    io.print(
+      `Sent ${format(sent)} of ${count(wanted, 'dead letter')} back to ${name} in ${seconds.toFixed(1)} s`,
+    );
+    if (cameBack.total > 0) {
+      io.print(`${format(cameBack.total)} came back, or died since:\n${cameBack.describe()}`);
+    }
+  }
+  for (const note of notes) io.say(note);
+  if (outcome !== 'done') io.say(`${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}.`);
+  const next = result.next ?? (outcome === 'done' ? ['status'] : ['failed', name]);
+  io.say(`\nNext:\n  ${commandFor(options, ...next)}`);
+}
+
+/** The selection as it is typed. */
+function selectionOf({ reason, order, since, limit, edit }: RedriveOptions): string[] {
+  const option = (name: string, value: string | number | undefined) =>
+    value === undefined ? [] : [name, /^[\w./:-]+$/.test(`${value}`) ? `${value}` : `'${value}'`];
+  return [
+    ...option('--reason', reason?.replaceAll("'", "'\\''")),
+    ...option('--order', order),
+    ...option('--since', since?.toISOString()),
+    ...option('--limit', limit),
+    ...option('--edit', edit),
+  ];
+}
+
+/** What is sent back, for the record. */
+function inWords(options: RedriveOptions): string {
+  const { limit, edit, canary } = options;
+  const parts = [
+    ...(describeFilter(options) ? [describeFilter(options)] : []),
+    ...(edit === undefined ? [] : [`corrected by ${edit}`]),
+    ...(limit === undefined ? [] : [`at most ${limit}`]),
+  ];
+  return [...(parts.length > 0 ? parts : ['all']), ...(canary ? ['a canary first'] : [])].join(', ');
+}
+
+/** `--history`: the redrives on record. @returns the exit code */
+export async function history(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
+  const { clients, stack } = await connect(options, io);
+  const consumer = name === undefined ? undefined : consumerOf(stack, name).name;
+  const log = new RedriveLog(clients, stack, options, io);
+  const redrives = (await log.read()).filter((each) => consumer === undefined || each.consumer === consumer);
+  if (options.json) {
+    io.print(JSON.stringify({ stack: stack.name, redrives }));
+    return 0;
+  }
+  if (redrives.length === 0) io.print(`No redrive is on record in ${log.place}`);
+  for (const { at, consumer: whose, what, letters, sent, cameBack = 0, outcome, who } of redrives) {
+    const end =
+      sent === undefined
+        ? `${count(letters, 'letter')}; it has not said how it ended`
+        : `${format(sent)} of ${count(letters, 'letter')} sent, ${format(cameBack)} came back; ${outcome}`;
+    const head = hang(time(new Date(at)), `${whose}: ${printable(what)}`, 22);
+    io.print(`${head}\n${hang('', end, 2)}\n  by ${who}`);
+  }
+  return 0;
+}

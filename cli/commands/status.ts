@@ -1,0 +1,101 @@
+/** `orders status`: how each consumer is, and what to type next if something is wrong. */
+import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../aws/health.ts';
+import { connect, type StackHandles } from '../aws/stack.ts';
+import type { Io } from '../terminal/io.ts';
+import { duration, format, hang, table, time } from '../terminal/text.ts';
+import { commandFor, type StackOptions } from '../usage/stack-options.ts';
+import type { StatusOptions } from '../usage/status.ts';
+
+/** Article of an alarm whose cause stands in the log → from which level on. */
+const LOG_LEVELS: Record<string, string> = { 'function-errors': 'ERROR', 'not-draining': 'WARN' };
+
+/** @returns the exit code */
+export async function status(options: StatusOptions, io: Io): Promise<number> {
+  const { clients, stack } = await connect(options, io);
+  const health = await lookAtHealth(clients, stack);
+  if (options.json) io.print(JSON.stringify(healthObject(health, stack, options)));
+  else io.print(statusText(health, stack, options, io));
+  return isWell(health) ? 0 : 1;
+}
+
+/** The same for programs. */
+export function healthObject(health: Health, stack: StackHandles, options: StackOptions): object {
+  const { at, consumers, alarms } = health;
+  return {
+    stack: stack.name,
+    region: stack.region,
+    at: at.toISOString(),
+    ok: isWell(health),
+    consumers: consumers.map(({ oldestSeconds = null, ...rest }) => ({ ...rest, oldestSeconds })),
+    alarms,
+    next: nextStep(health, options) ?? null,
+  };
+}
+
+function statusText(health: Health, stack: StackHandles, options: StackOptions, io: Io): string {
+  const heads = ['', 'waiting', 'in flight', 'dead letters', 'oldest', 'done in 5 min', 'alarms'];
+  const rows = health.consumers.map((consumer) => [
+    consumer.name,
+    format(consumer.waiting),
+    format(consumer.inFlight),
+    deadLetters(consumer, io),
+    oldest(consumer),
+    format(consumer.processed),
+    alarms(consumer, io),
+  ]);
+  return [
+    `${title(stack)}, ${time(health.at)}`,
+    table([heads, ...rows]),
+    ...alarmLines(health, io),
+    '',
+    nextLine(health, options, io),
+  ].join('\n');
+}
+
+export function title({ name, region }: StackHandles): string {
+  return region === undefined ? name : `${name} in ${region}`;
+}
+
+/** A line, or more, for each alarm that is on. */
+export function alarmLines({ consumers, alarms: others }: Health, io: Io): string[] {
+  const on = [...consumers.flatMap((consumer) => consumer.alarms), ...others];
+  return on.length === 0 ? [] : ['', ...on.map((alarm) => alarmLine(alarm, io))];
+}
+
+function alarmLine({ name, description, since, article }: AlarmOn, io: Io): string {
+  const parts = [description || name, since && `Since ${time(since)}.`, article && `See ${article}`];
+  return hang(`${io.colour('red', 'ALARM')} `, parts.filter(Boolean).join(' '), 6);
+}
+
+/** Ends with what to type if something is wrong. */
+export function nextLine(health: Health, options: StackOptions, io: Io): string {
+  const next = nextStep(health, options);
+  return next === undefined ? io.colour('green', 'All is well.') : `Next: ${next}`;
+}
+
+export function deadLetters({ deadLetters: letters }: ConsumerHealth, io: Io): string {
+  return letters === 0 ? '0' : io.colour('red', format(letters));
+}
+
+export function oldest({ oldestSeconds }: ConsumerHealth): string {
+  return oldestSeconds === undefined ? '-' : duration(oldestSeconds);
+}
+
+export function alarms({ alarms: on }: ConsumerHealth, io: Io): string {
+  return on.length === 0 ? '-' : io.colour('red', `${on.length} on`);
+}
+
+/** What to type, or to read, where a stack is not well. */
+export function nextStep(health: Health, options: StackOptions): string | undefined {
+  const { consumers, alarms } = health;
+  const mostLetters = consumers.toSorted((a, b) => b.deadLetters - a.deadLetters)[0];
+  if (mostLetters && mostLetters.deadLetters > 0) return commandFor(options, 'failed', mostLetters.name);
+  for (const { name, alarms: on } of consumers) {
+    for (const { article = '' } of on) {
+      const level = LOG_LEVELS[article.split('#').at(-1) ?? ''];
+      if (level) return commandFor(options, 'tail', name, '--level', level, '--since', '15m');
+    }
+  }
+  const [first] = [...consumers.flatMap((consumer) => consumer.alarms), ...alarms];
+  return first && (first.article ? `read ${first.article}` : `look at the alarm ${first.name}`);
+}

@@ -1,0 +1,48 @@
+/** `orders tail`: what a consumer's function logs. */
+import path from 'node:path';
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
+import { localDirectory } from '../aws/local-stack.ts';
+import { connect, consumerOf, type StackHandles } from '../aws/stack.ts';
+import { CommandError } from '../command-error.ts';
+import { describeLine, type LogLine } from '../logs/log-lines.ts';
+import { type LogRequest, readLogFile, readLogGroup } from '../logs/log-source.ts';
+import type { Io } from '../terminal/io.ts';
+import { time } from '../terminal/text.ts';
+import type { StackOptions } from '../usage/stack-options.ts';
+import type { TailOptions } from '../usage/tail.ts';
+
+/** @returns the exit code */
+export async function tail(name: string, options: TailOptions, io: Io): Promise<number> {
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const { order, level: least, since: from, follow = false } = options;
+  const request = {
+    from,
+    follow,
+    signal,
+    ...(order !== undefined && { order }),
+    ...(least !== undefined && { level: least }),
+  };
+  let lines = 0;
+  for await (const line of source(clients, stack, consumerOf(stack, name), request, options)) {
+    io.print(options.json ? JSON.stringify(line.entry) : describeLine(line, io));
+    lines++;
+  }
+  if (lines === 0 && !signal.aborted) io.say(`Nothing of that kind since ${time(from)}`);
+  return 0;
+}
+
+function source(
+  { cloudWatchLogs }: Clients,
+  stack: StackHandles,
+  { functionName, logGroup }: ConsumerHandles,
+  request: LogRequest,
+  { local }: StackOptions,
+): AsyncIterable<LogLine> {
+  if (local) return readLogFile(path.join(localDirectory(), 'logs', `${functionName}.log`), request);
+  if (logGroup !== undefined) return readLogGroup(cloudWatchLogs, logGroup, request);
+  throw new CommandError(
+    `Stack "${stack.name}" does not say where ${functionName} logs: deploy its current version with \`npx cdk deploy ${stack.name}\``,
+  );
+}

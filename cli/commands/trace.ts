@@ -1,0 +1,209 @@
+/** `orders trace`: where one order is, consumer by consumer. */
+import { setTimeout } from 'node:timers/promises';
+import { ORDER_CONFLICT } from '../../contract/dead-letter.ts';
+import { connect, type StackHandles } from '../aws/stack.ts';
+import type { Letter } from '../dead-letters/letter.ts';
+import { type ConsumerState, type ConsumerView, OrderTrace } from '../orders/locate.ts';
+import { INTERRUPTED } from '../terminal/interrupt.ts';
+import type { Io } from '../terminal/io.ts';
+import { count, hang, printable, time } from '../terminal/text.ts';
+import { commandFor, type StackOptions } from '../usage/stack-options.ts';
+import type { TraceOptions } from '../usage/trace.ts';
+
+interface Traced {
+  readonly orderId: string;
+  readonly views: readonly ConsumerView[];
+  /** Whether anybody has ever seen the order. */
+  readonly isKnown: boolean;
+}
+
+const WORDS: Record<ConsumerState, string> = {
+  done: 'done',
+  conflict: 'conflict',
+  'dead-lettered': 'dead-lettered',
+  'filtered-out': 'filtered out',
+  'perhaps-filtered-out': 'not recorded',
+  open: 'not recorded',
+  missing: 'missing',
+};
+const ENDED: readonly ConsumerState[] = ['done', 'dead-lettered', 'filtered-out', 'conflict'];
+const WELL: readonly ConsumerState[] = ['done', 'filtered-out'];
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5000;
+
+/** @returns the exit code */
+export async function trace(id: string, options: TraceOptions, io: Io): Promise<number> {
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const order = new OrderTrace(clients, stack, id);
+  const views = options.follow ? await follow(order, options, signal, io) : await look(order, signal);
+  if (!views) {
+    io.say('Stopped in the middle of the first look. Dead letters are back in their queues.');
+    return INTERRUPTED;
+  }
+  const traced = { orderId: id, views, isKnown: order.isKnown() };
+  if (options.json) io.print(JSON.stringify(tracedObject(traced, stack, options)));
+  else io.print(tracedText(traced, stack, options, io));
+  if (signal.aborted) return INTERRUPTED;
+  return isDone(traced) ? 0 : 1;
+}
+
+/** Undefined for a look that was cut short. */
+async function look(order: OrderTrace, signal: AbortSignal): Promise<readonly ConsumerView[] | undefined> {
+  const views = await order.look(signal);
+  return signal.aborted ? undefined : views;
+}
+
+/** The last look that was not cut short. */
+async function follow(
+  order: OrderTrace,
+  { timeout }: TraceOptions,
+  signal: AbortSignal,
+  io: Io,
+): Promise<readonly ConsumerView[] | undefined> {
+  const step = io.progress().step('Following');
+  const deadline = performance.now() + timeout * 1000;
+  let views: readonly ConsumerView[] | undefined;
+  try {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+      const latest = await look(order, signal);
+      if (!latest) {
+        step.fail('Stopped following');
+        return views;
+      }
+      views = latest;
+      const ended = views.filter(({ state }) => ENDED.includes(state)).length;
+      step.bar(ended, views.length);
+      // What only another record could tell will not be told any more.
+      const isOver = views.every(({ state }) => ENDED.includes(state) || state === 'perhaps-filtered-out');
+      if (isOver) {
+        step.done('Followed to its end');
+        return views;
+      }
+      const left = deadline - performance.now();
+      if (left <= 0) {
+        step.fail(`Not ended within ${timeout} s`);
+        return views;
+      }
+      await setTimeout(Math.min(pause, left), undefined, { signal }).catch(() => {});
+    }
+  } catch (error) {
+    step.fail('Could not follow the order');
+    throw error;
+  }
+}
+
+const isDone = ({ views, isKnown }: Traced) => isKnown && views.every(({ state }) => WELL.includes(state));
+
+function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, io: Io): string {
+  const { orderId: id, views, isKnown } = traced;
+  const placedAt = placedAtOf(views);
+  const names = longest(views.map(({ name }) => name)) + 2;
+  const states = longest(Object.values(WORDS)) + 2;
+  const lines = views.flatMap((view) =>
+    describe(view).map((text, at) => {
+      const word = isKnown || view.state !== 'missing' ? WORDS[view.state] : 'never seen';
+      const head = view.name.padEnd(names) + coloured(view.state, word, io);
+      return hang(at === 0 ? head : '', text, names + states);
+    }),
+  );
+  const next = nextStep(traced, options);
+  return [
+    `${id}${placedAt ? `, placed ${time(placedAt)}` : ''}`,
+    ...lines,
+    ...(isKnown ? [] : ['', `No consumer of ${stack.name} has a record or a dead letter of it.`]),
+    ...(next === undefined ? [] : ['', next]),
+  ].join('\n');
+}
+
+/** Some sentences on a consumer. */
+function describe({ state, record, letters, waiting, inFlight, filter }: ConsumerView): string[] {
+  const recorded =
+    record &&
+    [`in ${record.table}`, record.at && `since ${time(record.at)}`, record.status && `as ${record.status}`]
+      .filter(Boolean)
+      .join(' ');
+  switch (state) {
+    case 'done':
+      return [recorded ?? ''];
+    case 'conflict':
+      return [`${recorded}, but not the same order as at another consumer`];
+    case 'dead-lettered':
+      return [...letters.flatMap(describeLetter), ...(recorded ? [`and also recorded ${recorded}`] : [])];
+    case 'filtered-out':
+      return [filter ?? ''];
+    case 'perhaps-filtered-out':
+      return [filter ?? ''];
+    case 'missing':
+      return ['not recorded, and its queue is empty'];
+    case 'open': {
+      const queue = `${count(waiting, 'message')} waiting in its queue, ${inFlight} in flight`;
+      return [`${queue}: the order may be among them`, ...(filter ? [filter] : [])];
+    }
+  }
+}
+
+function describeLetter({ reason, at, context }: Letter): string[] {
+  const why = reason ? `${reason.error}: ${printable(reason.message)}` : 'no reason: see its log';
+  const { attempts, requestId } = context;
+  const details = [
+    Number.isNaN(at.getTime()) ? 'at an unknown time' : time(at),
+    Number.isInteger(attempts) && `after ${attempts} ${attempts === 1 ? 'try' : 'tries'}`,
+    typeof requestId === 'string' && `request ${printable(requestId)}`,
+  ];
+  return [why, details.filter(Boolean).join(', ')];
+}
+
+/** What to type next, with a word on when. */
+function nextStep({ orderId: id, views, isKnown }: Traced, options: StackOptions): string | undefined {
+  const first = (...states: ConsumerState[]) => views.find(({ state }) => states.includes(state));
+  const dead = first('dead-lettered');
+  if (dead) {
+    const reason = dead.letters[0]?.reason;
+    if (!reason) return `Next: ${commandFor(options, 'tail', dead.name, '--since', '3h', '--level', 'WARN')}`;
+    // What conflicts will do so again.
+    if (reason.error === ORDER_CONFLICT || dead.record) {
+      return `Next: ${commandFor(options, 'failed', dead.name, '--order', id, '--show')}`;
+    }
+    return `Next, once the cause is gone:\n  ${commandFor(options, 'redrive', dead.name, '--order', id)}`;
+  }
+  if (first('open')) return `Next: ${commandFor(options, 'trace', id, '--follow')}`;
+  if (!isKnown) return `Next: ${commandFor(options, 'status')}`;
+  const lost = first('missing', 'conflict');
+  return lost && `Next: ${commandFor(options, 'tail', lost.name, '--order', id, '--since', '3d')}`;
+}
+
+function tracedObject(traced: Traced, stack: StackHandles, options: StackOptions): object {
+  const { orderId: id, views, isKnown } = traced;
+  return {
+    stack: stack.name,
+    region: stack.region,
+    orderId: id,
+    placedAt: placedAtOf(views) ?? null,
+    known: isKnown,
+    ok: isDone(traced),
+    consumers: views.map(({ letters, record, ...rest }) => ({
+      ...rest,
+      ...(record && { record }),
+      letters: letters.map(({ messageId, reason = null, at, context }) => ({
+        messageId,
+        reason,
+        at: Number.isNaN(at.getTime()) ? null : at,
+        attempts: context.attempts ?? null,
+        requestId: context.requestId ?? null,
+      })),
+    })),
+    next: nextStep(traced, options) ?? null,
+  };
+}
+
+function placedAtOf(views: readonly ConsumerView[]): Date | undefined {
+  return views.map(({ record }) => record?.placedAt).find((each) => each !== undefined);
+}
+
+function coloured(state: ConsumerState, word: string, io: Io): string {
+  if (WELL.includes(state)) return io.colour('green', word);
+  return io.colour(state === 'open' || state === 'perhaps-filtered-out' ? 'yellow' : 'red', word);
+}
+
+const longest = (texts: readonly string[]) => Math.max(...texts.map((each) => each.length));

@@ -1,0 +1,157 @@
+/** `orders watch`: the same as status, again and again, with small histories. */
+import { setTimeout } from 'node:timers/promises';
+import { explain, isTransient } from '../aws/errors.ts';
+import { type Health, lookAtHealth } from '../aws/health.ts';
+import { connect, type StackHandles } from '../aws/stack.ts';
+import type { Io } from '../terminal/io.ts';
+import { format, table, time, widthOf } from '../terminal/text.ts';
+import type { StackOptions } from '../usage/stack-options.ts';
+import type { WatchOptions } from '../usage/watch.ts';
+import { alarmLines, alarms, deadLetters, healthObject, nextLine, oldest, title } from './status.ts';
+
+/** Consumer → messages waiting and in flight at the last looks, oldest first. */
+type Backlog = Map<string, number[]>;
+
+const LOOKS = 30;
+const LEVELS = '▁▂▃▄▅▆▇█';
+const SPARK = { least: 5, most: 15 };
+const DEFAULT = { columns: 80, rows: 24 };
+
+const HIDE_CURSOR = '\x1b[?25l';
+const SHOW_CURSOR = '\x1b[?25h';
+const CLEAR_TO_END_OF_LINE = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+
+/** @returns the exit code */
+export async function watch(options: WatchOptions, io: Io): Promise<number> {
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const display = options.json
+    ? jsonDisplay(stack, options, io)
+    : io.stdout.isTTY
+      ? liveDisplay(stack, options, io)
+      : plainDisplay(stack, io);
+  const backlog: Backlog = new Map();
+  try {
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      try {
+        const health = await lookAtHealth(clients, stack);
+        for (const { name, waiting, inFlight } of health.consumers) {
+          backlog.set(name, [...(backlog.get(name) ?? []), waiting + inFlight].slice(-LOOKS));
+        }
+        display.show(health, backlog);
+      } catch (error) {
+        // What was well a moment ago will be well again.
+        if (isFirst || !isTransient(error)) throw error;
+        display.trouble(explain(error) ?? String(error));
+      }
+      await setTimeout(options.interval * 1000, undefined, { signal }).catch(() => {});
+    }
+    return 0;
+  } finally {
+    display.end();
+  }
+}
+
+/** Where the looks are shown. */
+interface Display {
+  show(health: Health, backlog: Backlog): void;
+  /** A look that failed. */
+  trouble(reason: string): void;
+  end(): void;
+}
+
+function jsonDisplay(stack: StackHandles, options: StackOptions, io: Io): Display {
+  return {
+    show: (health) => io.print(JSON.stringify(healthObject(health, stack, options))),
+    trouble: (reason) => io.say(reason),
+    end() {},
+  };
+}
+
+/** A line a look, for a log. */
+function plainDisplay(stack: StackHandles, io: Io): Display {
+  io.say(`${title(stack)}: waiting/in flight/dead letters`);
+  return {
+    show({ at, consumers, alarms: others }) {
+      const figures = consumers.map(
+        ({ name, waiting, inFlight, deadLetters: letters }) => `${name} ${waiting}/${inFlight}/${letters}`,
+      );
+      const on = consumers.reduce((sum, consumer) => sum + consumer.alarms.length, others.length);
+      io.print([time(at), ...figures, ...(on > 0 ? [`alarms ${on}`] : [])].join('  '));
+    },
+    trouble: (reason) => io.say(reason),
+    end() {},
+  };
+}
+
+/** Drawn over itself on a terminal. */
+function liveDisplay(stack: StackHandles, options: WatchOptions, io: Io): Display {
+  const screen = io.stdout;
+  let latest: string[] = [];
+  let drawn: string[] = [];
+  const draw = (lines: string[]) => {
+    const { columns = DEFAULT.columns } = screen;
+    // A line that is too long for the terminal takes several of its rows.
+    const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
+    const up = drawn.length > 0 ? `\x1b[${rows}A\r` : HIDE_CURSOR;
+    // Line by line: what is cleared at once flickers, and some terminals keep it as history.
+    const text = lines.map((line) => `${line}${CLEAR_TO_END_OF_LINE}\n`).join('');
+    screen.write(`${up}${text}${CLEAR_BELOW}`);
+    drawn = lines;
+  };
+  return {
+    show(health, backlog) {
+      const { columns = DEFAULT.columns, rows = DEFAULT.rows } = screen;
+      const consumers = healthTable(health, backlog, columns, io).split('\n');
+      const on = alarmLines(health, io).flatMap((text) => text.split('\n'));
+      // What has scrolled off cannot be drawn over: of many alarms the first are shown, and `status` shows all.
+      const room = Math.max(0, rows - consumers.length - 4);
+      latest = [
+        `${title(stack)}, ${time(health.at)}, every ${options.interval} s, Ctrl-C ends it`,
+        ...consumers,
+        ...(on.length <= room ? on : [...on.slice(0, room - 1), '…']),
+        '',
+        nextLine(health, options, io),
+      ];
+      draw(latest);
+    },
+    trouble: (reason) => draw([...latest, reason]),
+    end() {
+      if (drawn.length > 0) screen.write(SHOW_CURSOR);
+    },
+  };
+}
+
+/** The consumers with their histories, in as many columns as there are. */
+export function healthTable({ consumers }: Health, backlog: Backlog, columns: number, io: Io): string {
+  const rows = (width: number) => [
+    ['', 'waiting', '', 'in flight', 'dead', 'oldest', 'done/min', '', 'alarms'],
+    ...consumers.map((consumer) => {
+      // The minute before is the last one that is over.
+      const lastMinute = consumer.processedByMinute.at(-2) ?? 0;
+      return [
+        consumer.name,
+        format(consumer.waiting),
+        sparkline(backlog.get(consumer.name) ?? [], width),
+        format(consumer.inFlight),
+        deadLetters(consumer, io),
+        oldest(consumer),
+        format(lastMinute),
+        sparkline(consumer.processedByMinute, width),
+        alarms(consumer, io),
+      ];
+    }),
+  ];
+  const narrowest = Math.max(...table(rows(SPARK.least)).split('\n').map(widthOf));
+  const room = SPARK.least + Math.floor((columns - narrowest) / 2);
+  return table(rows(Math.min(SPARK.most, Math.max(SPARK.least, room))));
+}
+
+/** The last `width` values as a line of bars, the highest of them full; only 0 is at the bottom. */
+export function sparkline(values: readonly number[], width: number): string {
+  const shown = values.slice(-width);
+  const most = Math.max(1, ...shown);
+  const bars = shown.map((value) => LEVELS[Math.ceil((value / most) * (LEVELS.length - 1))]);
+  return bars.join('').padStart(width);
+}

@@ -1,0 +1,86 @@
+/** Corrections of dead letters, from a file with one JSON object a line. */
+import { checkOrder, type Order } from '../../contract/order.ts';
+import { type FileProblem, notJson, readText } from '../orders/order-file.ts';
+import type { Letter } from './letter.ts';
+
+/** Corrected orders, by the letters that they stand in for. */
+export interface Edits {
+  /** The correction of a letter, if there is one. */
+  for(letter: Letter): Edit | undefined;
+  readonly edits: readonly Edit[];
+}
+
+export interface Edit {
+  /** From 1. */
+  readonly line: number;
+  /** The message ID or orderId of the letter. */
+  readonly replaces: string;
+  readonly body: string;
+  readonly order: Order;
+}
+
+/**
+ * Reads corrections. A line is an object with `messageId` or `orderId`, where there are both the first one counts, and the
+ * corrected `body`, an order or its JSON text: an exported line with its body put right. A line that is an order replaces the
+ * letter with its orderId.
+ * @throws CommandError for a file that cannot be read
+ */
+export async function readEdits(
+  file: string,
+  stdin: NodeJS.ReadableStream,
+): Promise<Edits & { problems: FileProblem[] }> {
+  const problems: FileProblem[] = [];
+  const byId = new Map<string, Edit>();
+  const lines = (await readText(file, stdin)).split('\n');
+  for (const [index, text] of lines.entries()) {
+    if (text.trim() === '') continue;
+    const line = index + 1;
+    const edit = readEdit(text, line, problems);
+    const earlier = edit && byId.get(edit.replaces);
+    if (earlier) {
+      problems.push({ line, field: edit.replaces, message: `is replaced on line ${earlier.line} already` });
+    } else if (edit) byId.set(edit.replaces, edit);
+  }
+  if (byId.size === 0 && problems.length === 0) {
+    problems.push({ line: 1, field: 'body', message: 'is missing: there is no line in the file' });
+  }
+  return {
+    problems,
+    edits: Array.from(byId.values()),
+    for: ({ messageId, orderId }) =>
+      byId.get(messageId) ?? (orderId === undefined ? undefined : byId.get(orderId)),
+  };
+}
+
+function readEdit(text: string, line: number, problems: FileProblem[]): Edit | undefined {
+  const refuse = (field: string, message: string) => {
+    problems.push({ line, field, message });
+    return undefined;
+  };
+  let value: Record<string, unknown>;
+  let order: unknown;
+  let body: string;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return refuse('line', notJson(error));
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse('line', 'must be an object');
+  }
+  const replaces = value.messageId ?? value.orderId;
+  if (typeof replaces !== 'string' || replaces === '') {
+    return refuse('messageId', 'is missing: name the letter by it or by orderId');
+  }
+  const corrected = value.body ?? value;
+  try {
+    order = typeof corrected === 'string' ? JSON.parse(corrected) : corrected;
+    body = typeof corrected === 'string' ? corrected : JSON.stringify(corrected);
+  } catch (error) {
+    return refuse('body', notJson(error));
+  }
+  const result = checkOrder(order);
+  if ('order' in result) return { line, replaces, body, order: result.order };
+  problems.push(...result.problems.map((problem) => ({ line, ...problem })));
+  return undefined;
+}

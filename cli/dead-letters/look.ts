@@ -1,0 +1,152 @@
+/** Looks through a dead-letter queue: every letter once, and what is not dealt with stays there. */
+import {
+  ChangeMessageVisibilityBatchCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { queueDepth } from '../aws/queue-depth.ts';
+
+/** What a look has found. */
+export interface LookResult {
+  /** Distinct letters that were received. */
+  readonly seen: number;
+  /**
+   * About how many more SQS counts: somebody else has received them, they are more than SQS has in flight at a time
+   * (120,000), or they have only just left.
+   */
+  readonly unseen: number;
+}
+
+export interface LookOptions {
+  /** Ends the look early; everything is given back all the same. */
+  readonly signal?: AbortSignal;
+  /** How long it takes to handle all letters, in seconds, if that is longer than to receive them. @default 0 */
+  readonly handlingSeconds?: number;
+  /** How many batches are under way at the same time; one keeps the order of a FIFO queue. @default 4 */
+  readonly pollers?: number | undefined;
+  /** Called after each batch. `expected` is what SQS counts, which is not exact. */
+  readonly onProgress?: (progress: { seen: number; expected: number }) => void;
+}
+
+/** How long a letter is hidden from others if the look is cut off before it gives the letters back. */
+const LEAST_HIDDEN_SECONDS = 60;
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html */
+const MOST_HIDDEN_SECONDS = 43_200;
+/** Several times what it takes, so that no letter is back before the last one has been seen. */
+const SECONDS_A_LETTER = 0.02;
+const BATCH = 10;
+/** All of them have to find nothing before the queue counts as seen: on AWS a poll can come back empty although there are letters. */
+const POLLERS = 4;
+/** So many polls on end without a new letter are enough, even if SQS still counts letters: its count lags behind. */
+const MAX_EMPTY_POLLS = 5;
+
+/** Shows `visit` each letter in the queue once, and leaves all of them there. */
+export function lookAtDeadLetters(
+  sqs: SQSClient,
+  queueUrl: string,
+  visit: (letter: Message) => void,
+  options: LookOptions = {},
+): Promise<LookResult> {
+  const handle = async (letters: Message[]) => {
+    letters.forEach(visit);
+    return [];
+  };
+  return forEachBatch(sqs, queueUrl, handle, options);
+}
+
+/**
+ * Hands each letter in the queue to `handle` once, in batches of up to ten, some of them at the same time. At the end, on an
+ * error too, all letters become visible again but those that `handle` returned: these are deleted already. Only IDs are
+ * kept. Of a group of a FIFO queue no more letters can be seen than SQS hands out at a time.
+ */
+export async function forEachBatch(
+  sqs: SQSClient,
+  queueUrl: string,
+  handle: (letters: Message[]) => Promise<readonly Message[]>,
+  { signal, handlingSeconds = 0, pollers = POLLERS, onProgress }: LookOptions = {},
+): Promise<LookResult> {
+  const before = await queueDepth(sqs, queueUrl);
+  const expected = before.waiting + before.inFlight;
+  const hiddenSeconds = Math.min(
+    MOST_HIDDEN_SECONDS,
+    Math.ceil(LEAST_HIDDEN_SECONDS + expected * SECONDS_A_LETTER + handlingSeconds),
+  );
+  const seen = new Set<string>();
+  const held = new Map<string, string>();
+  let hasFailed = false;
+
+  const poll = async () => {
+    for (let empty = 0; empty < MAX_EMPTY_POLLS && !hasFailed && !signal?.aborted; ) {
+      const letters = await receive(sqs, queueUrl, hiddenSeconds);
+      const unknown = letters.filter(({ MessageId = '' }) => !seen.has(MessageId));
+      for (const { MessageId = '', ReceiptHandle = '' } of letters) {
+        seen.add(MessageId);
+        held.set(MessageId, ReceiptHandle);
+      }
+      if (unknown.length > 0) {
+        empty = 0;
+        for (const { MessageId = '' } of await handle(unknown)) held.delete(MessageId);
+        onProgress?.({ seen: seen.size, expected: Math.max(expected, seen.size) });
+      } else if ((await queueDepth(sqs, queueUrl)).waiting === 0) return;
+      else empty++;
+    }
+  };
+  const polls = await Promise.allSettled(
+    Array.from({ length: pollers }, () =>
+      poll().catch((error) => {
+        hasFailed = true;
+        throw error;
+      }),
+    ),
+  );
+  const givenBack = await giveBack(sqs, queueUrl, Array.from(held.values()));
+  for (const result of [...polls, ...givenBack]) if (result.status === 'rejected') throw result.reason;
+  return { seen: seen.size, unseen: Math.max(0, expected - seen.size) };
+}
+
+async function receive(sqs: SQSClient, queueUrl: string, hiddenSeconds: number): Promise<Message[]> {
+  try {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: queueUrl,
+        MaxNumberOfMessages: BATCH,
+        VisibilityTimeout: hiddenSeconds,
+        // A long poll asks all servers of the queue, a short one only some:
+        // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+        WaitTimeSeconds: 1,
+        MessageAttributeNames: ['All'],
+        MessageSystemAttributeNames: ['All'],
+      }),
+    );
+    return Messages;
+  } catch (error) {
+    // As many are in flight as SQS allows: what is left cannot be seen in this look.
+    if (error instanceof Error && error.name === 'OverLimit') return [];
+    throw error;
+  }
+}
+
+/** A letter whose call or entry fails comes back by itself when its time is over. */
+async function giveBack(sqs: SQSClient, queueUrl: string, handles: string[]) {
+  const results: PromiseSettledResult<unknown>[] = [];
+  for (let start = 0; start < handles.length; start += BATCH * POLLERS) {
+    const chunks = Array.from({ length: POLLERS }, (_, index) =>
+      handles.slice(start + index * BATCH, start + (index + 1) * BATCH),
+    );
+    const given = await Promise.allSettled(
+      chunks
+        .filter((chunk) => chunk.length > 0)
+        .map((chunk) => {
+          const Entries = chunk.map((ReceiptHandle, index) => ({
+            Id: String(index),
+            ReceiptHandle,
+            VisibilityTimeout: 0,
+          }));
+          return sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+        }),
+    );
+    results.push(...given.filter(({ status }) => status === 'rejected'));
+  }
+  return results;
+}

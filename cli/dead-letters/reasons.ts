@@ -1,0 +1,106 @@
+/** Dead letters by their reasons: grouped, selected and counted, and in words. */
+import { count, format, hang, printable, time } from '../terminal/text.ts';
+import type { LetterFilter } from '../usage/letter-filter.ts';
+import type { Letter } from './letter.ts';
+
+/** Letters of one reason. */
+interface ReasonGroup {
+  readonly reason: string;
+  count: number;
+  first: Date;
+  last: Date;
+}
+
+export const NO_REASON = 'no reason: see logs';
+
+/** The reason as it is grouped by: without what differs from message to message. */
+export function reasonOf({ reason }: Letter): string {
+  if (!reason) return NO_REASON;
+  const shape = reason.message
+    .replace(/\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/gi, '…')
+    .replace(/\b(?=\w*\d)(?=\w*[a-z])\w{12,}\b/gi, '…')
+    .replace(/\b\d{5,}\b/g, '…')
+    .replace(/\[\d+\]/g, '[…]');
+  return printable(shape && shape !== '-' ? `${reason.error}: ${shape}` : reason.error).replace(/\s+/g, ' ');
+}
+
+/** Counts letters by their reasons. */
+export class Reasons {
+  private readonly groups = new Map<string, ReasonGroup>();
+
+  add(letter: Letter): void {
+    this.count(reasonOf(letter), letter.at);
+  }
+
+  count(reason: string, at: Date): void {
+    const group = this.groups.get(reason);
+    if (!group) {
+      this.groups.set(reason, { reason, count: 1, first: at, last: at });
+      return;
+    }
+    group.count++;
+    if (at < group.first) group.first = at;
+    if (at > group.last) group.last = at;
+  }
+
+  get total(): number {
+    return this.list().reduce((sum, group) => sum + group.count, 0);
+  }
+
+  /** The most frequent first. */
+  list(): ReasonGroup[] {
+    return Array.from(this.groups.values()).sort(
+      (a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1),
+    );
+  }
+
+  /** Some lines a reason. */
+  describe(): string {
+    const groups = this.list();
+    const width = Math.max(0, ...groups.map((group) => format(group.count).length));
+    return groups
+      .flatMap((group) => [
+        hang(`  ${format(group.count).padStart(width)}`, group.reason, width + 4),
+        ' '.repeat(width + 4) +
+          (group.count === 1
+            ? `at ${time(group.first)}`
+            : `first ${time(group.first)}, last ${time(group.last)}`),
+      ])
+      .join('\n');
+  }
+}
+
+/** `billing: 12 dead letters`. */
+export function headline(consumer: string, letters: number): string {
+  return `${consumer}: ${letters === 0 ? 'no dead letters' : count(letters, 'dead letter')}`;
+}
+
+/** What to say of letters that SQS counts but did not hand out; undefined if there are none. */
+export function unseenLine(consumer: string, unseen: number): string | undefined {
+  if (unseen === 0) return undefined;
+  const text = `SQS counts about ${format(unseen)} more, which somebody else is looking at or has just taken away. Look again in a minute.`;
+  return hang(`${consumer}:`, text, consumer.length + 2);
+}
+
+/** Whether a letter is one of those asked for. */
+export function letterFilter({ reason, order, since: from }: LetterFilter): (letter: Letter) => boolean {
+  const wanted = reason?.toLowerCase();
+  return (letter) =>
+    (wanted === undefined || spellings(letter).some((each) => each.toLowerCase().includes(wanted))) &&
+    (order === undefined || letter.orderId === order) &&
+    (from === undefined || letter.at >= from);
+}
+
+/** The filter in words, ` of the reason "NotJson"`; empty where everything is meant. */
+export function describeFilter({ reason, order, since: from }: LetterFilter): string {
+  return [
+    ...(reason === undefined ? [] : [`reason "${printable(reason)}"`]),
+    ...(order === undefined ? [] : [`order ${printable(order)}`]),
+    ...(from === undefined ? [] : [`since ${time(from)}`]),
+  ].join(', ');
+}
+
+function spellings(letter: Letter): string[] {
+  const { reason } = letter;
+  return [reasonOf(letter), ...(reason ? [`${reason.error}: ${reason.message}`] : [])];
+}

@@ -1,0 +1,224 @@
+/** A redrive: dead letters go back to the queue of the consumer that gave them up, and what comes back of them is counted. */
+
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
+import type { StackHandles } from '../aws/stack.ts';
+import { followMessages } from '../orders/follow.ts';
+import { createProgress, type Progress } from '../terminal/progress.ts';
+import { count, format } from '../terminal/text.ts';
+import type { Edits } from './edits.ts';
+import { type Letter, readLetter, sentAt } from './letter.ts';
+import { lookAtDeadLetters } from './look.ts';
+import { moveAll } from './move-task.ts';
+import type { Plan } from './plan.ts';
+import { NO_REASON, Reasons } from './reasons.ts';
+import { sendBack } from './send-back.ts';
+
+export interface Redrive {
+  readonly clients: Clients;
+  readonly stack: StackHandles;
+  readonly consumer: ConsumerHandles;
+  readonly edits?: Edits;
+  /** Whether single letters are meant, and not all of them. */
+  readonly isSelection: boolean;
+  /** Whether one letter is sent first, and the others only if it was processed within so many seconds. */
+  readonly canarySeconds?: number;
+  /** Letters per second, at most. */
+  readonly rate?: number;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Called when more were sent, with their number so far. */
+  readonly onSent: (sent: number) => void;
+}
+
+/** What a redrive, or a part of it, came to. */
+export interface RedriveResult {
+  /** Letters that were meant. */
+  readonly wanted: number;
+  readonly sent: number;
+  /** Letters that came back, or were dead-lettered anew. */
+  readonly cameBack: Reasons;
+  /** What else is to be said. */
+  readonly notes: readonly string[];
+  /** Why it ended before its end. */
+  readonly stopped?: string;
+  /** The command to type next, if it is not the usual one. */
+  readonly next?: readonly string[];
+}
+
+const MAX_LISTED = 5;
+
+/**
+ * Sends back what the plan wants, or, without a plan, has SQS move all there is.
+ * @param letters how many are meant, as far as they were counted
+ * @throws whatever the SDK throws, and CommandError where SQS stops answering
+ */
+export async function redrive(
+  task: Redrive,
+  plan: Plan | undefined,
+  letters: number,
+): Promise<RedriveResult> {
+  const sentBodies = new Set<string>();
+  const canary = task.canarySeconds === undefined ? undefined : plan?.canary;
+  if (!plan || !canary) return await sendRest(task, plan, plan?.wanted ?? new Set(), sentBodies, 0);
+
+  const first = await sendCanary(task, plan, canary, sentBodies);
+  task.onSent(first.sent);
+  const rest = new Set(plan.wanted);
+  rest.delete(canary.messageId);
+  if (!first.isProcessed) return { ...first, wanted: letters };
+  if (rest.size === 0 || task.signal.aborted) return { ...first, wanted: letters };
+  const others = await sendRest(task, plan, rest, sentBodies, first.sent);
+  return {
+    ...others,
+    wanted: first.wanted + others.wanted,
+    sent: first.sent + others.sent,
+    notes: [...first.notes, ...others.notes],
+  };
+}
+
+/** @param earlier how many were sent before */
+async function sendRest(
+  task: Redrive,
+  plan: Plan | undefined,
+  wanted: ReadonlySet<string>,
+  sentBodies: Set<string>,
+  earlier: number,
+): Promise<RedriveResult> {
+  if (plan && task.isSelection) return await sendSelection(task, plan, wanted, sentBodies);
+  return await move(task, earlier);
+}
+
+async function sendCanary(
+  task: Redrive,
+  plan: Plan,
+  canary: Letter,
+  sentBodies: Set<string>,
+): Promise<RedriveResult & { isProcessed: boolean }> {
+  const { clients, stack, consumer, edits, canarySeconds = 0, progress, signal } = task;
+  const edit = edits?.for(canary);
+  const orderId = edit?.order.orderId ?? canary.orderId ?? '';
+  const silently = { ...task, progress: createProgress({ silent: true }) };
+  // Whether it came back is for the wait to tell.
+  const sent = {
+    ...(await sendSelection(silently, plan, new Set([canary.messageId]), sentBodies)),
+    cameBack: new Reasons(),
+  };
+  if (sent.sent === 0 || signal.aborted) return { ...sent, isProcessed: false };
+
+  const step = progress.step(`Waiting for the end of order ${orderId}`);
+  const outcomes = await followMessages({
+    clients,
+    stack: { ...stack, consumers: [consumer] },
+    messages: [{ body: edit?.body ?? canary.body, attributes: {}, orderId }],
+    takes: () => true,
+    earlierLetters: plan.present,
+    timeoutMs: canarySeconds * 1000,
+    signal,
+  }).catch((error) => {
+    step.fail(`Could not follow order ${orderId}`);
+    throw error;
+  });
+  const { processed = 0, refused = [] } = outcomes.get(consumer.name) ?? {};
+  if (processed > 0) {
+    step.done(`The canary, order ${orderId}, was processed`);
+    return { ...sent, isProcessed: true };
+  }
+  for (const { reason = NO_REASON } of refused) sent.cameBack.count(reason, new Date());
+  if (refused.length > 0) {
+    step.fail(`The canary, order ${orderId}, came back`);
+    return { ...sent, isProcessed: false, stopped: 'the canary came back' };
+  }
+  if (signal.aborted) {
+    step.fail(`Stopped waiting for order ${orderId}`);
+    return { ...sent, isProcessed: false };
+  }
+  step.fail(`The canary, order ${orderId}, has not ended within ${canarySeconds} s`);
+  const stopped = `the canary has not ended within ${canarySeconds} s`;
+  return { ...sent, isProcessed: false, stopped, ...(orderId && { next: ['trace', orderId] }) };
+}
+
+async function sendSelection(
+  { clients, consumer, edits, rate, progress, signal }: Redrive,
+  { present }: Plan,
+  wanted: ReadonlySet<string>,
+  sentBodies: Set<string>,
+): Promise<RedriveResult> {
+  const step = progress.step('Sending back');
+  const sentBack = await sendBack(wanted, {
+    sqs: clients.sqs,
+    from: consumer.deadLetterQueueUrl,
+    to: consumer.queueUrl,
+    present,
+    sentBodies,
+    edit: (letter) => edits?.for(letter),
+    ...(rate !== undefined && { rate }),
+    signal,
+    onProgress: (done) => step.bar(done, wanted.size),
+  }).catch((error) => {
+    step.fail('The letters could not be sent back');
+    throw error;
+  });
+  const { sent, refused, notDeleted, tooRecent, stopped } = sentBack;
+  step.done(`Sent ${format(sent)} back`);
+  const cameBack = new Reasons();
+  for (const letter of sentBack.cameBack) cameBack.add(letter);
+
+  const notes = refused
+    .slice(0, MAX_LISTED)
+    .map(({ letter, reason }) => `SQS does not take ${letter.orderId ?? letter.messageId}: ${reason}`);
+  if (refused.length > MAX_LISTED) notes.push(`… nor ${format(refused.length - MAX_LISTED)} more`);
+  if (notDeleted > 0) {
+    notes.push(`${count(notDeleted, 'letter')} sent, but still in the dead-letter queue as well.`);
+  }
+  if (tooRecent > 0) {
+    notes.push(`${count(tooRecent, 'letter')} under 6 minutes old: SQS would drop them as duplicates. Wait.`);
+  }
+  const missing = wanted.size - sent - refused.length - tooRecent;
+  const isComplete = stopped === undefined && cameBack.total === 0 && !signal.aborted;
+  const gone = isComplete ? missing : 0;
+  if (gone > 0) notes.push(`${count(gone, 'letter')} had gone meanwhile.`);
+  return { wanted: wanted.size - gone, sent, cameBack, notes, ...(stopped !== undefined && { stopped }) };
+}
+
+async function move(
+  { clients: { sqs }, consumer, rate, progress, signal, onSent }: Redrive,
+  earlier: number,
+): Promise<RedriveResult> {
+  const step = progress.step('Moving');
+  signal.addEventListener('abort', () => step.update('Cancelling'), { once: true });
+  const moved = await moveAll({
+    sqs,
+    from: consumer.deadLetterQueueUrl,
+    to: consumer.queueUrl,
+    ...(rate !== undefined && { rate }),
+    signal,
+    onProgress(now) {
+      onSent(earlier + now.moved);
+      step.bar(now.moved, now.toMove);
+    },
+  }).catch((error) => {
+    step.fail('The move failed');
+    throw error;
+  });
+  const cameBack = new Reasons();
+  if (!signal.aborted) {
+    await lookAtDeadLetters(
+      sqs,
+      consumer.deadLetterQueueUrl,
+      (letter) => {
+        if (sentAt(letter) >= moved.startedAt) cameBack.add(readLetter(letter));
+      },
+      { signal },
+    );
+  }
+  step.done(`Moved ${format(moved.moved)}${signal.aborted ? ', then cancelled' : ''}`);
+  const stopped = moved.cameBack && cameBack.total === 0 ? 'letters came back' : moved.stopped;
+  return {
+    wanted: Math.max(moved.toMove, moved.moved),
+    sent: moved.moved,
+    cameBack,
+    notes: [],
+    ...(stopped !== undefined && { stopped }),
+  };
+}

@@ -1,0 +1,125 @@
+// What a function logs, as it stands in its log: which lines are wanted, and how people read them.
+import type { Io } from '../terminal/io.ts';
+import { hang, printable, time } from '../terminal/text.ts';
+
+/** A line of a log. */
+export interface LogLine {
+  readonly at: Date;
+  /** The structured entry. */
+  readonly entry: Readonly<Record<string, unknown>>;
+}
+
+export interface LogFilter {
+  readonly order?: string;
+  /** And those that are worse. */
+  readonly level?: Level;
+}
+
+/** As Lambda and Powertools name them, from bad to worse. */
+export const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'FATAL'] as const;
+export type Level = (typeof LEVELS)[number];
+
+const COLOURS: Partial<Record<Level, 'yellow' | 'red'>> = {
+  WARN: 'yellow',
+  ERROR: 'red',
+  CRITICAL: 'red',
+  FATAL: 'red',
+};
+/** Columns in front of the message: time, level. */
+const MARGIN = 28;
+/** What Lambda says of an invocation that failed as a whole. */
+const REPORT = 'platform.report';
+const FAILED = `($.type = "${REPORT}" && $.record.status != "success")`;
+
+/**
+ * Reads what a function wrote. A line that is no JSON counts as a message at the level INFO; a metric, and what Lambda says of
+ * an invocation that went well, is not for people.
+ * @param at when the line was taken in; its own time goes before that
+ */
+export function readLogLine(text: string, at = new Date(Number.NaN)): LogLine | undefined {
+  const entry = parse(text) ?? { level: 'INFO', message: text.trimEnd() };
+  if ('_aws' in entry) return undefined;
+  const own = new Date(String(entry.timestamp ?? entry.time));
+  const line = { at: Number.isNaN(own.getTime()) ? at : own, entry };
+  return isPlatform(entry) && !isFailure(entry) ? undefined : line;
+}
+
+export function isWanted({ entry }: LogLine, { order, level }: LogFilter): boolean {
+  if (order !== undefined && entry.orderId !== order) return false;
+  return level === undefined || LEVELS.indexOf(levelOf(entry)) >= LEVELS.indexOf(level);
+}
+
+/**
+ * The same for CloudWatch Logs, so that only those lines are sent; undefined for all.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+ */
+export function filterPattern({ order, level }: LogFilter): string | undefined {
+  const levels = level === undefined ? [] : LEVELS.slice(LEVELS.indexOf(level));
+  const terms = [
+    ...(order === undefined ? [] : [`$.orderId = "${order}"`]),
+    ...(levels.length === 0
+      ? []
+      : [`(${[...levels.map((each) => `$.level = "${each}"`), FAILED].join(' || ')})`]),
+  ];
+  return terms.length === 0 ? undefined : `{ ${terms.join(' && ')} }`;
+}
+
+/** Time, level and message, with what the entry says of an order or an error behind it. */
+export function describeLine({ at, entry }: LogLine, io: Pick<Io, 'colour'>): string {
+  const level = levelOf(entry);
+  const colour = COLOURS[level];
+  const head = `${Number.isNaN(at.getTime()) ? ' '.repeat(20) : time(at)} ${colour ? io.colour(colour, level) : level}`;
+  const texts = isPlatform(entry) ? failureTexts(entry) : entryTexts(entry);
+  return texts.map((text, index) => hang(index === 0 ? head : '', printable(text), MARGIN)).join('\n');
+}
+
+function entryTexts(entry: LogLine['entry']): string[] {
+  const { message, orderId, attempt, requestId } = entry;
+  const what = message === undefined ? (errorText(entry) ?? JSON.stringify(entry)) : String(message);
+  const about = [orderId, typeof attempt === 'number' && attempt > 1 && `try ${attempt}`];
+  const errors = [entry.error, entry.sendError].map(errorText).filter((each) => each !== undefined);
+  const isBad = LEVELS.indexOf(levelOf(entry)) >= LEVELS.indexOf('WARN');
+  return [
+    [what, ...about].filter(Boolean).join(', '),
+    ...errors,
+    ...(isBad && requestId ? [`request ${requestId}`] : []),
+  ];
+}
+
+/** `ThrottlingException: slow down`, of an error as this project, Powertools or Lambda logs it. */
+function errorText(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { name, message, errorType, errorMessage } = error as Record<string, unknown>;
+  if (errorType !== undefined) return `${errorType}: ${errorMessage}`;
+  return typeof name === 'string' ? `${name}: ${message}` : undefined;
+}
+
+function failureTexts(entry: LogLine['entry']): string[] {
+  const record = (entry.record ?? {}) as Record<string, unknown>;
+  const { status, errorType } = { ...entry, ...record };
+  const why = entry.errorMessage ?? [status, errorType].filter(Boolean).join(', ');
+  return [`the invocation failed: ${why}`, ...(record.requestId ? [`request ${record.requestId}`] : [])];
+}
+
+const isPlatform = ({ type }: LogLine['entry']) => typeof type === 'string' && type.startsWith('platform.');
+
+/** Of an invocation as a whole: timeout, crash, out of memory. */
+function isFailure({ type, record, errorType }: LogLine['entry']): boolean {
+  if (type !== REPORT) return false;
+  const status = (record as { status?: unknown } | undefined)?.status;
+  return errorType !== undefined || (status !== undefined && status !== 'success');
+}
+
+function levelOf(entry: LogLine['entry']): Level {
+  if (isFailure(entry)) return 'ERROR';
+  return LEVELS.find((each) => each === String(entry.level).toUpperCase()) ?? 'INFO';
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}

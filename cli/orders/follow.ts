@@ -1,0 +1,245 @@
+/** Follows published orders to their end at each consumer: recorded, refused, or not seen. */
+
+import { setTimeout } from 'node:timers/promises';
+import {
+  BatchGetItemCommand,
+  type BatchGetItemCommandOutput,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  type KeysAndAttributes,
+} from '@aws-sdk/client-dynamodb';
+import { checkOrder, orderDigest } from '../../contract/order.ts';
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
+import type { StackHandles } from '../aws/stack.ts';
+import { CommandError } from '../command-error.ts';
+import { lookAtDeadLetters } from '../dead-letters/look.ts';
+import type { OutgoingMessage } from './publisher.ts';
+import { readSubscriptions, type Takes } from './subscriptions.ts';
+
+/** A published message; copies of it count as one. */
+export interface FollowedMessage extends OutgoingMessage {
+  readonly orderId: string;
+}
+
+/** What became of the messages at one consumer. All of those that its filter lets through are in one of the three. */
+export interface Outcome {
+  /** How many orders it has a record of. */
+  readonly processed: number;
+  /** In its dead-letter queue. */
+  readonly refused: RefusedMessage[];
+  /** In neither place when the time was over. */
+  readonly missing: FollowedMessage[];
+}
+
+interface RefusedMessage {
+  readonly message: FollowedMessage;
+  /** What the consumer said; absent where SQS or SNS moved the message without a word. */
+  readonly reason?: string;
+}
+
+export interface FollowOptions {
+  readonly clients: Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
+  readonly stack: StackHandles;
+  readonly messages: Iterable<FollowedMessage>;
+  /** How long to wait for the last one. */
+  readonly timeoutMs: number;
+  /** Which consumers get a message. @default what the filter policies say */
+  readonly takes?: Takes;
+  /** IDs of dead letters that lay there before: they are no answer. @default none */
+  readonly earlierLetters?: ReadonlySet<string>;
+  /** Called after each look, with sums over all consumers. */
+  readonly onProgress?: (progress: { ended: number; expected: number }) => void;
+  /** Ends the wait at once; what has not been found then is missing. */
+  readonly signal?: AbortSignal;
+}
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
+const MAX_KEYS = 100;
+const PARALLEL_READS = 4;
+const MAX_EMPTY_ANSWERS = 5;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5000;
+
+interface Open {
+  readonly message: FollowedMessage;
+  /** Absent where the message is no valid order: then it can only be refused. */
+  readonly digest: string | undefined;
+}
+
+/**
+ * Waits until each message has ended at each consumer whose filter policy lets it through, at most `timeoutMs`.
+ * @returns consumer → outcome, in the order of the stack
+ * @throws CommandError for a consumer that cannot be followed; whatever the SDK throws
+ */
+export async function followMessages(options: FollowOptions): Promise<Map<string, Outcome>> {
+  const { clients, stack, messages, timeoutMs, onProgress, signal = new AbortController().signal } = options;
+  const deadline = performance.now() + timeoutMs;
+  const { takes = await readSubscriptions(clients.sns, stack), earlierLetters = new Set() } = options;
+  const distinct = new Map<string, Open>();
+  for (const message of messages) {
+    if (!distinct.has(message.body)) distinct.set(message.body, { message, digest: digestOf(message.body) });
+  }
+  const followed = await Promise.all(
+    stack.consumers.map(async (consumer) => {
+      const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
+      const table = await recordTable(clients.dynamodb, consumer);
+      return new FollowedConsumer(clients, consumer, table, expected, earlierLetters);
+    }),
+  );
+  const sum = (of: (consumer: FollowedConsumer) => number) =>
+    followed.reduce((all, each) => all + of(each), 0);
+  const expected = sum((each) => each.open.size);
+
+  for (let left = expected, pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+    const before = left;
+    const isLast = signal.aborted || performance.now() >= deadline;
+    await Promise.all(followed.map((each) => each.look(isLast)));
+    left = sum((each) => each.open.size);
+    onProgress?.({ ended: expected - left, expected });
+    if (left === 0 || isLast) break;
+    if (left < before) pause = FIRST_PAUSE_MS;
+    const rest = Math.max(0, deadline - performance.now());
+    await setTimeout(Math.min(pause, rest), undefined, { signal }).catch(() => {});
+  }
+  return new Map(followed.map((each) => [each.name, each.outcome()]));
+}
+
+class FollowedConsumer {
+  readonly name: string;
+  /** Body → what has not ended yet. */
+  readonly open: Map<string, Open>;
+  private readonly clients: FollowOptions['clients'];
+  private readonly deadLetterQueueUrl: string;
+  private readonly table: string;
+  private readonly earlierLetters: ReadonlySet<string>;
+  private processed = 0;
+  private readonly refused: RefusedMessage[] = [];
+
+  constructor(
+    clients: FollowOptions['clients'],
+    consumer: ConsumerHandles,
+    table: string,
+    expected: Open[],
+    earlierLetters: ReadonlySet<string>,
+  ) {
+    this.name = consumer.name;
+    this.clients = clients;
+    this.deadLetterQueueUrl = consumer.deadLetterQueueUrl;
+    this.table = table;
+    this.earlierLetters = earlierLetters;
+    this.open = new Map(expected.map((each) => [each.message.body, each]));
+  }
+
+  async look(isLast: boolean): Promise<void> {
+    const before = this.open.size;
+    await this.lookForRecords();
+    // While records still come in, the dead letters can wait.
+    if (this.open.size > 0 && (isLast || this.open.size === before)) await this.lookForDeadLetters();
+  }
+
+  outcome(): Outcome {
+    return {
+      processed: this.processed,
+      refused: this.refused,
+      missing: Array.from(this.open.values(), ({ message }) => message),
+    };
+  }
+
+  private async lookForRecords(): Promise<void> {
+    const ids = new Set<string>();
+    for (const { message, digest } of this.open.values()) if (digest) ids.add(message.orderId);
+    const digests = await readDigests(this.clients.dynamodb, this.table, Array.from(ids));
+    for (const [body, { message, digest }] of this.open) {
+      // Another digest: a different order has the orderId, and this message will be refused.
+      if (!digest || digests.get(message.orderId) !== digest) continue;
+      this.open.delete(body);
+      this.processed++;
+    }
+  }
+
+  private async lookForDeadLetters(): Promise<void> {
+    await lookAtDeadLetters(
+      this.clients.sqs,
+      this.deadLetterQueueUrl,
+      ({ MessageId = '', Body = '', MessageAttributes = {} }) => {
+        const found = this.earlierLetters.has(MessageId) ? undefined : this.open.get(Body);
+        if (!found) return;
+        this.open.delete(Body);
+        const { DeadLetterError, DeadLetterMessage } = MessageAttributes;
+        const reason = [DeadLetterError?.StringValue, DeadLetterMessage?.StringValue]
+          .filter(Boolean)
+          .join(': ');
+        this.refused.push({ message: found.message, ...(reason && { reason }) });
+      },
+    );
+  }
+}
+
+/**
+ * The consumer's table of one record an order: the one whose key is orderId.
+ * @throws CommandError where there is none
+ */
+export async function recordTable(
+  dynamodb: DynamoDBClient,
+  { name, tables }: ConsumerHandles,
+): Promise<string> {
+  for (const TableName of Object.values(tables)) {
+    const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
+    const keys = Table?.KeySchema?.map(({ AttributeName }) => AttributeName);
+    if (keys?.length === 1 && keys[0] === 'orderId') return TableName;
+  }
+  throw new CommandError(`Cannot follow orders to ${name}: it has no table with the key orderId`);
+}
+
+/** orderId → digest of the order that is recorded. */
+async function readDigests(
+  dynamodb: DynamoDBClient,
+  table: string,
+  orderIds: string[],
+): Promise<Map<string, string>> {
+  const digests = new Map<string, string>();
+  const chunks = Array.from({ length: Math.ceil(orderIds.length / MAX_KEYS) }, (_, index) =>
+    orderIds.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
+  );
+  const reader = async () => {
+    for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
+      for await (const { orderId, orderDigest: digest } of readItems(dynamodb, table, chunk)) {
+        if (orderId?.S && digest?.S) digests.set(orderId.S, digest.S);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
+  return digests;
+}
+
+async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: string[]) {
+  const all: KeysAndAttributes = {
+    Keys: orderIds.map((orderId) => ({ orderId: { S: orderId } })),
+    ProjectionExpression: 'orderId, orderDigest',
+  };
+  // Under load or over 16 MB DynamoDB answers in part, and asks for patience with the rest.
+  for (let left: KeysAndAttributes | undefined = all, tries = 0; left; tries++) {
+    const answer: BatchGetItemCommandOutput = await dynamodb.send(
+      new BatchGetItemCommand({ RequestItems: { [table]: left } }),
+    );
+    const items = answer.Responses?.[table] ?? [];
+    yield* items;
+    left = answer.UnprocessedKeys?.[table];
+    if (items.length > 0) tries = 0;
+    if (left && tries === MAX_EMPTY_ANSWERS) {
+      throw new CommandError('DynamoDB throttles dynamodb:BatchGetItem: try again later');
+    }
+    if (left && tries > 0) await setTimeout(Math.random() * FIRST_PAUSE_MS * 2 ** tries);
+  }
+}
+
+/** The digest of the order in a body; undefined where it holds no valid one. */
+export function digestOf(body: string): string | undefined {
+  try {
+    const result = checkOrder(JSON.parse(body));
+    return 'order' in result ? orderDigest(result.order) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,209 @@
+/** Reads orders from a file or standard input: JSON Lines, a JSON array, or a single order. */
+import fs from 'node:fs';
+import { checkOrder, messageAttributes, type Order, orderDigest } from '../../contract/order.ts';
+import { CommandError, usageError } from '../command-error.ts';
+import type { Io } from '../terminal/io.ts';
+import { format } from '../terminal/text.ts';
+import type { FollowedMessage } from './follow.ts';
+import { MAX_BATCH_BYTES, messageSize } from './publisher.ts';
+
+/** Something in the file that keeps it from being published. */
+export interface FileProblem {
+  /** From 1: where the order begins, or where the JSON breaks off. */
+  readonly line: number;
+  /** Path of the field, like `items[0].quantity`, or `order` for the order as a whole. */
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface OrderFile {
+  readonly messages: FollowedMessage[];
+  /** How many of `messages` repeat an earlier one. */
+  readonly duplicates: number;
+  /** By line. Nothing may be published while there is one. */
+  readonly problems: FileProblem[];
+}
+
+interface Found {
+  readonly line: number;
+  readonly value: unknown;
+}
+
+/**
+ * The whole file is held in memory, since nothing is published before all of it is known to be good and standard input
+ * cannot be read twice. A file of this size, about 150,000 orders, takes 0.8 GB.
+ */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_LISTED = 20;
+
+/**
+ * Reads the orders in `file`, or on standard input for `-`.
+ * @throws CommandError for a file that cannot be read, is too large or is not UTF-8
+ */
+export async function readOrderFile(file: string, stdin: NodeJS.ReadableStream): Promise<OrderFile> {
+  return parseOrders(await readText(file, stdin));
+}
+
+/**
+ * The whole text of `file`, or of standard input for `-`.
+ * @throws CommandError for a file that cannot be read, is too large or is not UTF-8
+ */
+export async function readText(file: string, stdin: NodeJS.ReadableStream): Promise<string> {
+  const name = file === '-' ? 'standard input' : file;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const part of file === '-' ? stdin : fs.createReadStream(file)) {
+      const chunk = Buffer.from(part);
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_FILE_BYTES) break;
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
+    throw usageError(`Cannot read ${name}: ${reasons[code ?? ''] ?? message}`);
+  }
+  if (bytes > MAX_FILE_BYTES) {
+    throw new CommandError(`${name} has more than ${MAX_FILE_BYTES / 1024 / 1024} MiB: publish it in parts`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new CommandError(`${name} is not UTF-8 text`);
+  }
+}
+
+/** Says what is wrong in `file`, a line each; of many problems the first ones. */
+export function listProblems(file: string, problems: readonly FileProblem[], io: Io): void {
+  const name = file === '-' ? 'standard input' : file;
+  for (const { line, field, message } of problems.slice(0, MAX_LISTED)) {
+    io.say(`${name}:${line}: ${field} ${message}`);
+  }
+  if (problems.length > MAX_LISTED) io.say(`… and ${format(problems.length - MAX_LISTED)} more`);
+}
+
+/** Checks every order in `text`, a JSON array where it begins with `[`, else JSON Lines or one order over several lines. */
+export function parseOrders(text: string): OrderFile {
+  const problems: FileProblem[] = [];
+  const messages: FollowedMessage[] = [];
+  const known = new Map<string, { line: number; digest: string }>();
+  let duplicates = 0;
+  for (const { line, value } of findValues(text, problems)) {
+    const result = checkOrder(value);
+    if ('problems' in result) {
+      problems.push(...result.problems.map((problem) => ({ line, ...problem })));
+      continue;
+    }
+    const { order } = result;
+    const message = toMessage(order, value);
+    const size = messageSize(message);
+    if (size > MAX_BATCH_BYTES) {
+      problems.push({ line, field: 'order', message: `has ${size} bytes, but SNS takes ${MAX_BATCH_BYTES}` });
+    }
+    const digest = orderDigest(order);
+    const earlier = known.get(order.orderId);
+    if (earlier && earlier.digest !== digest) {
+      problems.push({
+        line,
+        field: 'orderId',
+        message: `${order.orderId} is also on line ${earlier.line}, with another content`,
+      });
+    }
+    if (earlier) duplicates++;
+    else known.set(order.orderId, { line, digest });
+    messages.push(message);
+  }
+  if (messages.length === 0 && problems.length === 0) {
+    problems.push({ line: 1, field: 'order', message: 'is missing: there is none in the file' });
+  }
+  return { messages, duplicates, problems: problems.sort((a, b) => a.line - b.line) };
+}
+
+/** The body keeps fields that the contract does not know: another consumer may. */
+function toMessage(order: Order, value: unknown): FollowedMessage {
+  return { body: JSON.stringify(value), attributes: messageAttributes(order), orderId: order.orderId };
+}
+
+function findValues(text: string, problems: FileProblem[]): Found[] {
+  const start = text.search(/\S/);
+  if (start === -1) return [];
+  if (text[start] === '[') {
+    const [array] = parseWhole(text, start, problems);
+    const lines = array ? elementLines(text) : [];
+    return ((array?.value as unknown[]) ?? []).map((value, index) => ({ line: lines[index] ?? 1, value }));
+  }
+  const [firstLine = ''] = /.*/.exec(text.slice(start)) ?? [];
+  // A first line that is no JSON of its own begins an order that is printed over several lines.
+  if (firstLine.trim() === '{' || (!isJson(firstLine) && isJson(text))) {
+    return parseWhole(text, start, problems);
+  }
+  return text.split('\n').flatMap((lineText, index) => {
+    if (lineText.trim() === '') return [];
+    try {
+      return [{ line: index + 1, value: JSON.parse(lineText) }];
+    } catch (error) {
+      problems.push({ line: index + 1, field: 'order', message: notJson(error) });
+      return [];
+    }
+  });
+}
+
+/** The one value that `text` is, from `start` on, or nothing and a problem on the line where it breaks off. */
+function parseWhole(text: string, start: number, problems: FileProblem[]): Found[] {
+  try {
+    return [{ line: lineAt(text, start), value: JSON.parse(text) }];
+  } catch (error) {
+    const position = Number(/at position (\d+)/.exec(String(error))?.[1] ?? text.trimEnd().length);
+    problems.push({ line: lineAt(text, position), field: 'order', message: notJson(error) });
+    return [];
+  }
+}
+
+/** The line on which each element of a valid JSON array begins. */
+function elementLines(text: string): number[] {
+  const lines: number[] = [];
+  let line = 1;
+  let depth = 0;
+  let expectsElement = false;
+  // One token each: a string as a whole, so that what is inside it counts for nothing.
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|\n|[^\s"]/g)) {
+    if (token === '\n') {
+      line++;
+      continue;
+    }
+    const closes = token === ']' || token === '}';
+    if (expectsElement && !closes) {
+      lines.push(line);
+      expectsElement = false;
+    }
+    if (token === '[' || token === '{') depth++;
+    if (closes) depth--;
+    if (depth === 1 && (token === ',' || lines.length === 0)) expectsElement = true;
+  }
+  return lines;
+}
+
+function lineAt(text: string, position: number): number {
+  let line = 1;
+  for (let at = text.indexOf('\n'); at !== -1 && at < position; at = text.indexOf('\n', at + 1)) line++;
+  return line;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why a text is not JSON, without the text around the error that V8 quotes: it may be somebody's address. */
+export function notJson(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = message
+    .replace(/,? ?(\.\.\.)?".*" is not valid JSON$/s, '')
+    .replace(/(?: in JSON)? at position .*$/s, '');
+  return `is not JSON: ${reason}`;
+}

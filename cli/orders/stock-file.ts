@@ -1,0 +1,71 @@
+/** Reads what is to be in stock from a CSV file. */
+import fs from 'node:fs';
+import { SKU } from '../../contract/ids.ts';
+import { usageError } from '../command-error.ts';
+
+/** What is to be in stock of an article. */
+export interface StockLevel {
+  readonly sku: string;
+  readonly available: number;
+}
+
+export interface StockFile {
+  readonly levels: StockLevel[];
+  /** `stock.csv:3: …`, a line each. Nothing may be written while there is one. */
+  readonly problems: string[];
+}
+
+const HEADER = 'sku,available';
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Reads a file of two columns with the header `sku,available`.
+ * @throws CommandError for a file that cannot be read
+ */
+export function readStockFile(file: string): StockFile {
+  let text: string;
+  try {
+    if (fs.statSync(file).size > MAX_BYTES) {
+      throw usageError(`${file} has more than ${MAX_BYTES / 1024 / 1024} MiB: set it in parts`);
+    }
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
+    if (code === undefined) throw error;
+    throw usageError(`Cannot read ${file}: ${reasons[code] ?? message}`);
+  }
+  return parseStock(text, file);
+}
+
+/** Checks every line of `text`; `name` is what problems call it. */
+export function parseStock(text: string, name: string): StockFile {
+  const levels: StockLevel[] = [];
+  const problems: string[] = [];
+  const known = new Map<string, number>();
+  // Spreadsheets begin with a byte order mark.
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  if (lines[0]?.trim() !== HEADER) problems.push(`${name}:1: must be the header ${HEADER}`);
+  for (const [index, line] of lines.entries()) {
+    if (index === 0 || line.trim() === '') continue;
+    const [sku = '', available = '', ...more] = line.split(',').map((cell) => cell.trim());
+    const problem = more.length > 0 ? 'must have two columns' : problemOf(sku, available);
+    const earlier = known.get(sku);
+    if (problem) problems.push(`${name}:${index + 1}: ${problem}`);
+    else if (earlier !== undefined)
+      problems.push(`${name}:${index + 1}: ${sku} is on line ${earlier} already`);
+    else {
+      known.set(sku, index + 1);
+      levels.push({ sku, available: Number(available) });
+    }
+  }
+  if (levels.length + problems.length === 0) problems.push(`${name}: has no articles`);
+  return { levels, problems };
+}
+
+/** What is wrong with a SKU and a number of pieces, if anything. */
+export function problemOf(sku: string, available: string): string | undefined {
+  if (!SKU.pattern.test(sku)) return `${JSON.stringify(sku)} is no SKU: ${SKU.words}`;
+  if (/^\d+$/.test(available) && Number.isSafeInteger(Number(available))) return undefined;
+  return `${JSON.stringify(available)} must be a whole number of pieces, from 0 to ${Number.MAX_SAFE_INTEGER}`;
+}

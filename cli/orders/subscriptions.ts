@@ -1,0 +1,61 @@
+/** Which consumers a message of the topic is for. */
+import {
+  GetSubscriptionAttributesCommand,
+  type MessageAttributeValue,
+  paginateListSubscriptionsByTopic,
+  type SNSClient,
+} from '@aws-sdk/client-sns';
+import type { StackHandles } from '../aws/stack.ts';
+import { CommandError } from '../command-error.ts';
+import { parseFilterPolicy } from './filter-policy.ts';
+
+/** Whether the consumer's subscription lets a message with these attributes through. */
+export type Takes = (
+  consumer: string,
+  message: { readonly attributes: Readonly<Record<string, MessageAttributeValue>> },
+) => boolean;
+
+/**
+ * Whether a message is for a consumer, by the filter policies of all consumers' subscriptions.
+ * @throws CommandError for a consumer without a subscription, and for a policy that cannot be followed here
+ */
+export async function readSubscriptions(sns: SNSClient, stack: StackHandles): Promise<Takes> {
+  const policies = await readFilterPolicies(sns, stack);
+  const passes = new Map(Array.from(policies, ([name, policy]) => [name, parseFilterPolicy(policy)]));
+  return (consumer, { attributes }) => passes.get(consumer)?.(attributes) ?? false;
+}
+
+/**
+ * Consumer → filter policy of its subscription, JSON on message attributes; undefined where it takes everything.
+ * @throws CommandError for a consumer without a subscription, and for a policy on bodies
+ */
+export async function readFilterPolicies(
+  sns: SNSClient,
+  stack: StackHandles,
+): Promise<Map<string, string | undefined>> {
+  const arns = new Map<string, string>();
+  for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn: stack.topicArn })) {
+    for (const { Protocol, Endpoint = '', SubscriptionArn = '' } of page.Subscriptions ?? []) {
+      if (Protocol === 'sqs') arns.set(Endpoint.split(':').at(-1) ?? '', SubscriptionArn);
+    }
+  }
+  const policies = await Promise.all(
+    stack.consumers.map(async ({ name, queueUrl }) => {
+      const arn = arns.get(queueUrl.split('/').at(-1) ?? '');
+      if (!arn)
+        throw new CommandError(
+          `The queue of ${name} is not subscribed to ${stack.topicArn}: deploy the stack again`,
+        );
+      const { Attributes = {} } = await sns.send(
+        new GetSubscriptionAttributesCommand({ SubscriptionArn: arn }),
+      );
+      if (Attributes.FilterPolicyScope === 'MessageBody') {
+        throw new CommandError(
+          `The subscription of ${name} filters on MessageBody; only MessageAttributes is known here`,
+        );
+      }
+      return [name, Attributes.FilterPolicy] as const;
+    }),
+  );
+  return new Map(policies);
+}

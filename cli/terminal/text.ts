@@ -1,0 +1,75 @@
+/** Numbers, counts, columns and lines, as people read them. */
+import { stripVTControlCharacters } from 'node:util';
+
+/** What every output fits. */
+const COLUMNS = 80;
+
+/** `1,204`. */
+export function format(number: number): string {
+  return number.toLocaleString('en-US');
+}
+
+/** `1 order`, `1,204 orders`. */
+export function count(number: number, noun: string): string {
+  return `${format(number)} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/**
+ * Rows as aligned lines, two blanks between columns; the first column on the left, the others on the right.
+ * @param left further columns that are on the left, from 0
+ */
+export function table(rows: readonly (readonly string[])[], left: readonly number[] = []): string {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => widthOf(row[column] ?? ''))),
+  );
+  const blanks = (text: string, column: number) =>
+    ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(text)));
+  const cell = (text: string, column: number) =>
+    column === 0 || left.includes(column) ? text + blanks(text, column) : blanks(text, column) + text;
+  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
+}
+
+/**
+ * A head and a text behind it, in lines of at most 80 columns that are broken at blanks; the text begins where `indent`
+ * ends. A word that is longer than a line has one for itself.
+ */
+export function hang(head: string, text: string, indent: number): string {
+  const margin = ' '.repeat(indent);
+  const lines = [head.padEnd(indent + head.length - widthOf(head))];
+  let isEmpty = true;
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (isEmpty) lines[lines.length - 1] = line + word;
+    else if (widthOf(line) + 1 + widthOf(word) <= COLUMNS) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(margin + word);
+    isEmpty = false;
+  }
+  return lines.join('\n');
+}
+
+/** `2026-11-22 18:09:04Z`. */
+export function time(date: Date): string {
+  return date
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z');
+}
+
+/** A duration of whole seconds: `45 s`, `12 min`, `3 h`, `2 d`. */
+export function duration(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 2 * 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 2 * 86_400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** The columns that a text takes on a terminal. */
+export function widthOf(text: string): number {
+  return stripVTControlCharacters(text).length;
+}
+
+/** Text of strangers, safe for a terminal: without control characters but line breaks and tabs. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\t\n]/gu, '\u{FFFD}');
+}

@@ -1,0 +1,38 @@
+/** The options by which every verb is told its stack, and commands for the same stack as one types them. */
+import { type Command, Option } from 'commander';
+
+export interface StackOptions {
+  readonly stack: string;
+  readonly local?: boolean;
+  readonly region?: string;
+  readonly profile?: string;
+}
+
+const DEFAULT_STACK = 'OrderFanOut-dev';
+
+/** Gives a command the options of StackOptions. */
+export function addStackOptions(command: Command): Command {
+  return command
+    .option('--stack <name>', 'the CloudFormation stack', DEFAULT_STACK)
+    .addOption(
+      new Option('--local', 'the stack that runs on this machine (npm start -- --keep)').conflicts([
+        'stack',
+        'region',
+        'profile',
+      ]),
+    )
+    .option('--region <region>', 'AWS region, if not the one of the environment')
+    .option('--profile <name>', 'profile of ~/.aws, if not the one of the environment');
+}
+
+/** A command for the same stack, as one types it: `npm run orders -- failed billing --local`. */
+export function commandFor(options: StackOptions, ...args: string[]): string {
+  const { stack, local, region, profile } = options;
+  const which = [
+    ...(local ? ['--local'] : []),
+    ...(stack === DEFAULT_STACK || local ? [] : ['--stack', stack]),
+    ...(region === undefined ? [] : ['--region', region]),
+    ...(profile === undefined ? [] : ['--profile', profile]),
+  ];
+  return ['npm run orders --', ...args, ...which].join(' ');
+}

@@ -1,0 +1,44 @@
+/** Parsers of options' values. Each throws InvalidArgumentError, which says what is allowed. */
+import { InvalidArgumentError } from 'commander';
+import { ID } from '../../contract/ids.ts';
+
+const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const TIME = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/;
+
+/** A whole number from `min` to `max`. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+export function positive(text: string): number {
+  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value > 0) return value;
+  throw new InvalidArgumentError('It must be a number above 0.');
+}
+
+/** A time like `2026-11-22T17:00:00Z`. */
+export function time(text: string): Date {
+  const date = new Date(text);
+  if (TIME.test(text) && !Number.isNaN(date.getTime())) return date;
+  throw new InvalidArgumentError('It must be a time like 2026-11-22T17:00:00Z.');
+}
+
+/** A point in the past, as people say it: `90s`, `15m`, `2h`, `3d` ago, or a time. */
+export function since(text: string, now = Date.now()): Date {
+  const [, number, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const date =
+    number === undefined ? new Date(text) : new Date(now - Number(number) * (SECONDS[unit] ?? 0) * 1000);
+  if ((number !== undefined || TIME.test(text)) && !Number.isNaN(date.getTime())) return date;
+  throw new InvalidArgumentError(
+    'It must be a time ago like 15m, 2h or 3d, or a time like 2026-11-22T17:00:00Z.',
+  );
+}
+
+export function orderId(text: string): string {
+  if (ID.pattern.test(text)) return text;
+  throw new InvalidArgumentError(`It must be an orderId: ${ID.words}.`);
+}
