@@ -48,7 +48,7 @@ export function deadLetter(
   const withReason: Attributes = {
     ...Object.fromEntries(kept),
     DeadLetterError: text(error.name),
-    DeadLetterMessage: text(speakable(error, requestId)),
+    DeadLetterMessage: text(safeMessage(error, requestId)),
     DeadLetterContext: { dataType: 'String', stringValue: JSON.stringify(context) },
   };
   const fits = bytes(record.body) + attributeBytes(withReason) <= MAX_BYTES;
@@ -65,7 +65,7 @@ export function deadLetter(
  * The message of a permanent error, written to hold nothing personal, or of an AWS service, which knows names and limits
  * only. Any other error may quote the order it stumbled over.
  */
-function speakable(error: Error, requestId: string): string {
+function safeMessage(error: Error, requestId: string): string {
   return error instanceof PermanentError || '$metadata' in error
     ? error.message
     : `unexpected error, see the log of request ${requestId}`;

@@ -1,5 +1,8 @@
-// Test orders: made up, realistic, and the same every time for one seed.
+/** Test orders: made up, realistic, and the same every time for one seed. */
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
+import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { skipN } from 'pure-rand/utils/skipN';
 import { ORDER_PLACED, SCHEMA_VERSION } from '../../contract/event-types.ts';
 import { messageAttributes, type Order } from '../../contract/order.ts';
 import { type Article, catalogue } from './catalogue.ts';
@@ -224,21 +227,10 @@ function orderIdOf(seed: number, letter: 'o' | 'p', index: number): string {
 function randomOf(seed: number, purpose: string, index: number): Random {
   let state = seed;
   for (const char of `${purpose} ${index}`) state = Math.imul(state ^ char.charCodeAt(0), 0x01000193);
-  const random = mulberry32(state);
+  const generator = xoroshiro128plus(state);
   // The first numbers of neighbouring states are alike.
-  random();
-  return random;
-}
-
-/** https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
-function mulberry32(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  skipN(generator, 16);
+  return () => uniformFloat32(generator);
 }
 
 function pick<T>(items: readonly T[], random: Random): T {

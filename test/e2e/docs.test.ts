@@ -1,24 +1,27 @@
 // Every line of a `sh` block in the docs is run here, on the local stack where the docs mean AWS, or else held against the help
-// of what it calls; every output that the docs show is compared with the real one.
-import { execFileSync, spawnSync } from 'node:child_process';
+// of what it calls; every output that the docs show is compared with the real one, and so is every exit code. Where an output
+// has changed on purpose, `UPDATE_DOCS=1 npm run test:all -- test/e2e/docs` writes the new ones.
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { RunningCommand } from '../fixtures/command.ts';
 import { killRuns, PROJECT, Run } from '../fixtures/run.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'docs-'));
-const local = { LOCAL_RUN_DIRECTORY: path.join(folder, 'local') };
+const folder = temporaryFolder('docs');
 const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs')];
 const scripts: object = JSON.parse(fs.readFileSync(path.join(PROJECT, 'package.json'), 'utf8')).scripts;
 let kept: Run;
 
 beforeAll(async () => {
-  kept = new Run('bin/local.ts', ['--keep'], local);
-  const orders = new Run('bin/orders.ts', ['publish', '--dry-run', '--count', '3']);
-  fs.writeFileSync(path.join(folder, 'orders.jsonl'), (await orders.ended).stdout);
-  const [, stock = ''] = /^```text\n(sku,available\n.*?)^```$/ms.exec(read('README.md')) ?? [];
-  fs.writeFileSync(path.join(folder, 'stock.csv'), stock);
+  process.env.LOCAL_RUN_DIRECTORY = path.join(folder, 'local');
+  process.chdir(folder);
+  kept = new Run('bin/local.ts', ['--keep']);
+  const { stdout } = await new RunningCommand(['publish', '--dry-run', '--count', '3']).ended;
+  fs.writeFileSync('orders.jsonl', stdout);
+  const [, stock = ''] = /^```text\n(sku,available\n.*?)^```$/ms.exec(read('docs/deploy.md')) ?? [];
+  fs.writeFileSync('stock.csv', stock);
   await kept.says('stays up at');
 });
 
@@ -26,7 +29,7 @@ afterAll(async () => {
   kept.interrupt();
   await kept.ended;
   killRuns();
-  fs.rmSync(folder, { recursive: true });
+  process.chdir(PROJECT);
 });
 
 function markdownIn(directory: string): string[] {
@@ -36,19 +39,35 @@ function markdownIn(directory: string): string[] {
     .map((file) => `${directory}/${file}`);
 }
 
-const read = (file: string) => fs.readFileSync(path.join(PROJECT, file), 'utf8');
+function read(file: string): string {
+  return fs.readFileSync(path.join(PROJECT, file), 'utf8');
+}
+
+/** A line without the comment behind it, and the exit code that the comment names: `# exit 1 while something is wrong`. */
+function parseLine(line: string): { command: string; code: number } {
+  const [, command = line, comment = ''] = /^(.*?)(?:\s+#\s(.*))?$/.exec(line.trim()) ?? [];
+  return { command, code: Number(/^exit (\d+)/.exec(comment)?.[1] ?? 0) };
+}
+
+interface Output {
+  readonly file: string;
+  readonly command: string;
+  readonly code: number;
+  readonly text: string;
+  /** Lines that the reader has to type before. */
+  readonly before: string[];
+}
+
+const OUTPUT = /(?:^```sh\n([^`]*)```\n+)?<!-- output: ([^>]*) -->\n```\n(.*?)```/gms;
+const outputs = documents.flatMap((file) =>
+  [...read(file).matchAll(OUTPUT)].map(([, block = '', line = '', text = '']): Output => {
+    const { command, code } = parseLine(line);
+    const lines = block.trim().split('\n');
+    return { file, command, code, text, before: lines.slice(0, Math.max(0, lines.indexOf(command))) };
+  }),
+);
 const blocks = documents.flatMap((file) =>
   [...read(file).matchAll(/^ *```sh\n(.*?)^ *```$/gms)].map(([, text = '']) => ({ file, text })),
-);
-const outputs = documents.flatMap((file) =>
-  [...read(file).matchAll(/(?:^```sh\n([^`]*)```\n+)?<!-- output: ([^>]*) -->\n```\n(.*?)```/gms)].map(
-    ([, block = '', command = '', text = '']) => ({
-      file,
-      command,
-      text,
-      before: linesBefore(command, block),
-    }),
-  ),
 );
 const shown = new Set(outputs.flatMap(({ command, before }) => [...before, command]));
 const commands = blocks
@@ -56,50 +75,34 @@ const commands = blocks
     text
       .replace(/\\\n\s*/g, '')
       .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => /^(npm|npx|node)\b/.test(line))
-      .map((command) => ({ file, command })),
+      .filter((line) => /^\s*(npm|npx|node)\b/.test(line))
+      .map((line) => ({ file, ...parseLine(line) })),
   )
   // A command whose output is shown changes the stack, and is run in its place in the story.
   .filter(({ command }) => !shown.has(command))
   .filter(({ command }, index, all) => all.findIndex((each) => each.command === command) === index);
 
-/** What a block has the reader type before the command whose output comes below. */
-function linesBefore(command: string, block: string): string[] {
-  const lines = block.trim().split('\n');
-  return lines.slice(0, Math.max(0, lines.indexOf(command)));
+const ORDERS = /^npm run (?:--silent )?(?:orders -- |publish-orders -- )/;
+
+/** What the command line is called with: words, quoted or not. */
+function argumentsOf(command: string): string[] {
+  const words = command.replace(ORDERS, command.includes('publish-orders') ? 'publish ' : '');
+  return (words.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/, '$2'));
 }
 
-const helps = new Map<string, string[]>();
-
-/** The options that the text of a command's help lists. */
-function optionsOf(script: string, ...args: string[]): string[] {
-  const key = [script, ...args].join(' ');
-  let options = helps.get(key);
-  if (!options) {
-    const help = execFileSync(process.execPath, [path.join(PROJECT, script), ...args, '--help'], {
-      encoding: 'utf8',
-    });
-    options = [...help.matchAll(/--[a-z-]+/g)].map(([option]) => option);
-    helps.set(key, options);
+/** Runs a line: one of the command line in this process, any other in a shell. */
+async function type(line: string): Promise<{ code: number | null; output: string }> {
+  const { command } = parseLine(line);
+  const [, orders = '', , file] = /^(.*?)(\s>\s(\S+))?$/.exec(command) ?? [];
+  if (!ORDERS.test(orders)) {
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8' });
+    return { code: status, output: stdout + stderr };
   }
-  return options;
+  const running = new RunningCommand(argumentsOf(orders));
+  const { code, stdout } = await running.ended;
+  if (file) fs.writeFileSync(file, stdout);
+  return { code, output: running.both };
 }
-
-/** Runs a line as a shell would, with the project's own Node in place of npm. */
-function shell(line: string) {
-  const bin = path.join(PROJECT, 'node_modules', '.bin');
-  return spawnSync('sh', ['-c', line], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env, ...local, PATH: `${bin}${path.delimiter}${process.env.PATH}` },
-  });
-}
-
-const ORDERS = /^npm run (?:--silent )?(?:orders --|publish-orders -- ?) ?/;
-
-/** A line as a user types it, with the program in place of npm's script, which prints two lines of its own. */
-const withoutNpm = (line: string) => line.replace(ORDERS, `node ${path.join(PROJECT, 'bin/orders.ts')} `);
 
 /** Without what differs from run to run: times, ports, IDs, and lines that come only now and then. */
 function comparable(text: string): string {
@@ -116,50 +119,69 @@ function comparable(text: string): string {
   );
 }
 
-// First of all: the stories begin with the stack as `npm start` leaves it, and each goes on where the output before it ended.
-test.each(outputs)('$file shows the real output of $command', ({ command, text, before }) => {
-  if (command === 'npm start') {
-    const [report = ''] = kept.stdout.split('\nThe stack stays up at');
-    expect(comparable(text)).toBe(comparable(kept.stderr + report));
+/** Compares, or writes what is shown anew. */
+function compare({ file, text }: Output, real: string): void {
+  if (process.env.UPDATE_DOCS && comparable(text) !== comparable(real)) {
+    fs.writeFileSync(
+      path.join(PROJECT, file),
+      read(file).replace(text, () => `${real.trim()}\n`),
+    );
     return;
   }
-  for (const line of before) expect(shell(withoutNpm(line)).stderr).not.toMatch(/error|not found/i);
+  expect(comparable(text)).toBe(comparable(real));
+}
 
-  const { stdout } = shell(`${withoutNpm(command)} 2>&1`);
+// First of all: the stories begin with the stack as `npm start` leaves it, and each goes on where the output before it ended.
+test.each(outputs)('$file shows the real output and exit code of $command', async (output) => {
+  if (output.command === 'npm start') {
+    const [report = ''] = kept.stdout.split('\nThe stack stays up at');
+    compare(output, kept.stderr + report);
+    return;
+  }
+  for (const line of output.before) {
+    const { code } = parseLine(line);
+    expect({ line, ...(await type(line)) }).toMatchObject({ line, code });
+  }
 
-  expect(comparable(text)).toBe(comparable(stdout));
+  const { code, output: real } = await type(output.command);
+
+  compare(output, real);
+  expect(code).toBe(output.code);
 });
 
-test.each(commands)('$file: $command', ({ command }) => {
+const helps = new Map<string, string[]>();
+
+/** The options that the text of a command's help lists. */
+async function optionsOf(verb: string): Promise<string[]> {
+  let options = helps.get(verb);
+  if (!options) {
+    const { stdout } = verb.endsWith('.ts')
+      ? await new Run(verb, ['--help']).ended
+      : await new RunningCommand([...verb.split(' '), '--help']).ended;
+    options = [...stdout.matchAll(/--[a-z-]+/g)].map(([option]) => option);
+    helps.set(verb, options);
+  }
+  return options;
+}
+
+test.each(commands)('$file: $command', async ({ command, code }) => {
   const options = (command.match(/ --[a-z-]+/g) ?? [])
     .map((option) => option.trim())
     .filter((option) => option !== '--silent');
   if (ORDERS.test(command)) {
-    const args = command.replace(ORDERS, command.includes('publish-orders') ? 'publish ' : '');
-    const verb = args.match(/^stock \w+|^\w+/)?.[0] ?? '';
-    expect(optionsOf('bin/orders.ts', ...verb.split(' '))).toEqual(expect.arrayContaining(options));
+    const args = argumentsOf(command);
+    const verb = args[0] === 'stock' ? args.slice(0, 2).join(' ') : (args[0] ?? '');
+    expect(await optionsOf(verb)).toEqual(expect.arrayContaining(options));
     // These two go on until Ctrl-C.
-    if (/^watch\b|--follow/.test(args)) return;
-    const { status, stdout, stderr } = shell(
-      `node ${path.join(PROJECT, 'bin/orders.ts')} ${onThisMachine(args)}`,
-    );
-    // 1 is bad news, of which the stack has some. A command that could not do its work has none to print.
-    const isNews = /^(status|trace|failed|redrive|purge)/.test(verb) && /./.test(stdout);
-    const isRefused = args.includes('--edit') && stderr.includes('Nothing was sent back.');
-    expect({ status: status === 1 && (isNews || isRefused) ? 0 : status, stderr }).toMatchObject({
-      status: 0,
-    });
+    if (verb === 'watch' || args.includes('--follow')) return;
+    expect(await type(onThisMachine(command))).toMatchObject({ code });
   } else if (/^npm (start|run chaos)\b/.test(command)) {
     const script = command.startsWith('npm start') ? 'bin/local.ts' : 'bin/chaos.ts';
-    expect(optionsOf(script)).toEqual(expect.arrayContaining(options));
-  } else if (command.startsWith('npx cdk synth')) {
-    const synth = shell(
-      `cd ${PROJECT} && cdk synth -q -o ${folder}/cdk.out ${command.slice('npx cdk synth'.length)}`,
-    );
-    expect(synth).toMatchObject({ status: 0 });
+    expect(await optionsOf(script)).toEqual(expect.arrayContaining(options));
   } else if (command.startsWith('npx cdk ')) {
+    // What a synth makes of these is tested with the app.
     expect(command).toMatch(
-      /^npx cdk (deploy|destroy|diff|bootstrap)( OrderFanOut-prod(?= -c stage=prod))?( -c (stage=prod|operatorPolicy=true|alarmEmail=(\S+@\S+|<address>)))*$/,
+      /^npx cdk (synth|deploy|destroy|diff|bootstrap)( OrderFanOut-prod(?= -c stage=prod))?( -c (stage=prod|operatorPolicy=true|alarmEmail=(\S+@\S+|<address>)))*$/,
     );
   } else if (command.startsWith('node ')) {
     expect(fs.existsSync(path.join(PROJECT, command.split(' ')[1] ?? ''))).toBe(true);
@@ -172,13 +194,13 @@ test.each(commands)('$file: $command', ({ command }) => {
 });
 
 /** The same command for the kept stack, with names in place of the placeholders, and without a question. */
-function onThisMachine(args: string): string {
-  const named = args
+function onThisMachine(command: string): string {
+  const named = command
     .replace(/ --stack \S+/, ' --local')
     .replace('<consumer>', 'billing')
     .replace('<orderId>', 'test-1-o000001')
-    .replace(/^purge .*/, (purge) => (purge.includes('--yes') ? purge : `${purge} --yes`));
-  return /--local|--dry-run|--help/.test(named) ? named : `${named} --local`;
+    .replace(/ purge .*/, (purge) => (purge.includes('--yes') ? purge : `${purge} --yes`));
+  return /--local|--dry-run|--help/.test(named) ? named : named.replace(/(?= >|$)/, ' --local');
 }
 
 test.each(blocks.map((block, index) => ({ ...block, index })))(
