@@ -1,0 +1,154 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { localStack } from '../../../../cli/aws/local-stack.ts';
+import { findStack } from '../../../../cli/aws/stack.ts';
+import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+
+describe('a stack is found by its outputs', () => {
+  let aws: ScriptedAws;
+  beforeAll(async () => {
+    aws = await scriptedAws();
+  });
+  afterAll(() => aws.close());
+
+  const find = (name: string) => findStack(new CloudFormationClient({ ...aws.client, maxAttempts: 1 }), name);
+  const consumer = (id: string) => ({
+    [`${id}QueueUrl`]: `https://sqs/${id}`,
+    [`${id}DeadLetterQueueUrl`]: `https://sqs/${id}-dlq`,
+    [`${id}FunctionName`]: `${id}-function`,
+  });
+
+  test('with every consumer and its tables', async () => {
+    aws.script['cloudformation:DescribeStacks'] = () =>
+      describedStack({
+        OrdersTopicArn: 'arn:orders',
+        OperationsTopicArn: 'arn:operations',
+        ...consumer('Shipping'),
+        ShippingShipmentsTableName: 'shipments-1',
+        ...consumer('Billing'),
+        BillingInvoicesTableName: 'invoices-1',
+        BillingOpenItemsTableName: 'open-items-1',
+      });
+
+    const stack = await find('Any');
+
+    expect(stack).toEqual({
+      name: 'Any',
+      region: 'us-east-1',
+      topicArn: 'arn:orders',
+      consumers: [
+        {
+          name: 'billing',
+          queueUrl: 'https://sqs/Billing',
+          deadLetterQueueUrl: 'https://sqs/Billing-dlq',
+          functionName: 'Billing-function',
+          tables: { invoices: 'invoices-1', 'open-items': 'open-items-1' },
+        },
+        {
+          name: 'shipping',
+          queueUrl: 'https://sqs/Shipping',
+          deadLetterQueueUrl: 'https://sqs/Shipping-dlq',
+          functionName: 'Shipping-function',
+          tables: { shipments: 'shipments-1' },
+        },
+      ],
+    });
+    expect(aws.calls.at(-1)?.input).toMatchObject({ StackName: 'Any' });
+  });
+
+  test("where one consumer's name begins with another's", async () => {
+    aws.script['cloudformation:DescribeStacks'] = () =>
+      describedStack({
+        OrdersTopicArn: 'arn:orders',
+        ...consumer('Order'),
+        OrderLinesTableName: 'lines-1',
+        ...consumer('OrderArchive'),
+        OrderArchiveFilesTableName: 'files-1',
+      });
+
+    const { consumers } = await find('Any');
+
+    expect(consumers.map(({ name, tables }) => [name, tables])).toEqual([
+      ['order', { lines: 'lines-1' }],
+      ['order-archive', { files: 'files-1' }],
+    ]);
+  });
+
+  test.each([
+    [
+      'there is none',
+      queryError('ValidationError', 'Stack with id Any does not exist'),
+      /^No stack "Any" in us-east-1: deploy it/,
+    ],
+    [
+      'it is another kind of stack',
+      describedStack({ A: 'b' }, 'ROLLBACK_COMPLETE'),
+      /^Stack "Any" in us-east-1 \(ROLLBACK_COMPLETE\) has no output OrdersTopicArn/,
+    ],
+    [
+      'it is of an older version',
+      describedStack({ OrdersTopicArn: 'a', BillingDeadLetterQueueUrl: 'b' }),
+      /^Stack "Any" has no output BillingQueueUrl/,
+    ],
+  ])('or the fault says that %s', async (_, answer, message) => {
+    aws.script['cloudformation:DescribeStacks'] = () => answer;
+
+    await expect(find('Any')).rejects.toThrow(message);
+  });
+});
+
+describe('the local stack', () => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'local-stack-')), 'endpoint.json');
+  const running = {
+    endpoint: 'http://127.0.0.1:4100',
+    stackName: 'OrderFanOut-dev',
+    region: 'us-east-1',
+    pid: process.pid,
+  };
+  const write = (content: unknown) => fs.writeFileSync(file, JSON.stringify(content));
+
+  test('is reached as its file says', () => {
+    write(running);
+
+    expect(localStack(file)).toEqual({
+      name: 'OrderFanOut-dev',
+      endpoint: 'http://127.0.0.1:4100',
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    });
+  });
+
+  test('is not running without the file', () => {
+    expect(() => localStack(`${file}.none`)).toThrow(
+      'The local stack is not running: start it in another terminal',
+    );
+  });
+
+  test('is not running when its process is gone', () => {
+    // Above the largest process id that Linux gives.
+    write({ ...running, pid: 2 ** 22 + 1 });
+
+    expect(() => localStack(file)).toThrow('its process 4194305 is gone');
+  });
+
+  test.each([
+    null,
+    {},
+    { ...running, pid: '1' },
+    { ...running, pid: 0 },
+    { ...running, endpoint: undefined },
+  ])('is not known from a file with %j', (content) => {
+    write(content);
+
+    expect(() => localStack(file)).toThrow('is not what a local stack writes');
+  });
+
+  test('is never on another machine', () => {
+    write({ ...running, endpoint: 'https://sns.us-east-1.amazonaws.com' });
+
+    expect(() => localStack(file)).toThrow('a local stack is on 127.0.0.1');
+  });
+});

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createClients } from '../../../../cli/aws/clients.ts';
+import type { StackHandles } from '../../../../cli/aws/stack.ts';
+import { RedriveLog } from '../../../../cli/dead-letters/record.ts';
+import { captureIo } from '../../../fixtures/command.ts';
+import { type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+
+let aws: ScriptedAws;
+let events: string[];
+beforeEach(async () => {
+  aws = await scriptedAws();
+  events = [];
+  let hasStream = false;
+  aws.script['logs:CreateLogStream'] = () => {
+    if (hasStream)
+      return { status: 400, json: { __type: 'ResourceAlreadyExistsException', message: 'it is there' } };
+    hasStream = true;
+    return { json: {} };
+  };
+  aws.script['logs:PutLogEvents'] = ({ logEvents }) => {
+    events.push(...logEvents.map(({ message = '' }) => message));
+    return { json: {} };
+  };
+  aws.script['logs:FilterLogEvents'] = ({ nextToken }: Input) => {
+    const from = Number(nextToken ?? 0);
+    if (from >= events.length) return { json: { events: [] } };
+    return { json: { events: [{ message: events[from] }], nextToken: String(from + 1) } };
+  };
+  aws.script['sts:GetCallerIdentity'] = () => ({
+    xml: '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::1:assumed-role/Operator/ada</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>',
+  });
+});
+afterEach(() => aws.close());
+
+const stack = (name = 'OrderFanOut-prod'): StackHandles => ({
+  name,
+  topicArn: 'arn',
+  consumers: [],
+  operationsLogGroup: 'operations',
+});
+const log = (name?: string) =>
+  new RedriveLog(createClients({ ...aws.client }), stack(name), {}, captureIo().io);
+
+test('a redrive is on record in the log group of the stack: who, when, what, how many', async () => {
+  const end = await log().begin({ consumer: 'billing', what: 'all', letters: 9 });
+  const other = await log('OrderFanOut-dev').begin({ consumer: 'billing', what: 'all', letters: 1 });
+  await other({ sent: 1, cameBack: 0, outcome: 'done' });
+  await end({ sent: 8, cameBack: 1, outcome: 'stopped: letters came back' });
+  await log().begin({ consumer: 'shipping', what: 'order 1', letters: 1 });
+
+  expect(await log().read()).toEqual([
+    {
+      id: expect.any(String),
+      at: expect.any(String),
+      endedAt: expect.any(String),
+      who: 'arn:aws:sts::1:assumed-role/Operator/ada',
+      stack: 'OrderFanOut-prod',
+      consumer: 'billing',
+      what: 'all',
+      letters: 9,
+      sent: 8,
+      cameBack: 1,
+      outcome: 'stopped: letters came back',
+    },
+    expect.objectContaining({ consumer: 'shipping', what: 'order 1', letters: 1 }),
+  ]);
+  expect(log().place).toBe('the log group operations');
+  const puts = aws.calls.filter(({ action }) => action === 'logs:PutLogEvents').map(({ input }) => input);
+  expect(puts[0]).toMatchObject({ logGroupName: 'operations', logStreamName: 'redrives' });
+});
+
+test('nothing is on record where nobody has ever sent anything back', async () => {
+  aws.script['logs:FilterLogEvents'] = () => ({
+    status: 400,
+    json: { __type: 'ResourceNotFoundException', message: 'The specified log stream does not exist.' },
+  });
+
+  expect(await log().read()).toEqual([]);
+});
+
+test('a line that somebody else wrote is no redrive', async () => {
+  events.push('not JSON', '{"event":"ended","id":"of nothing"}', '{}');
+
+  expect(await log().read()).toEqual([]);
+});
+
+test('a redrive that may not be recorded does not begin', async () => {
+  aws.script['logs:PutLogEvents'] = () => ({
+    status: 400,
+    json: {
+      __type: 'AccessDeniedException',
+      message: 'User: me is not authorized to perform: logs:PutLogEvents',
+    },
+  });
+
+  await expect(log().begin({ consumer: 'billing', what: 'all', letters: 9 })).rejects.toThrow(
+    'logs:PutLogEvents',
+  );
+});

@@ -1,0 +1,192 @@
+import {
+  CreateQueueCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createClients } from '../../../../cli/aws/clients.ts';
+import { lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
+import { type SendBackOptions, sendBack } from '../../../../cli/dead-letters/send-back.ts';
+import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+
+let aws: ScriptedAws;
+let sqs: SQSClient;
+beforeEach(async () => {
+  aws = await scriptedAws();
+  sqs = createClients(aws.client).sqs;
+});
+afterEach(() => aws.close());
+
+async function queues(suffix = '', ...bodies: string[]) {
+  const create = async (name: string) => {
+    const { QueueUrl = '' } = await sqs.send(
+      new CreateQueueCommand({
+        QueueName: `${name}${suffix}`,
+        ...(suffix && { Attributes: { FifoQueue: 'true' } }),
+      }),
+    );
+    return QueueUrl;
+  };
+  const from = await create('dead');
+  const to = await create('queue');
+  for (const MessageBody of bodies) {
+    await sqs.send(
+      new SendMessageCommand({
+        QueueUrl: from,
+        MessageBody,
+        ...(suffix && {
+          MessageGroupId: `group-${MessageBody}`,
+          MessageDeduplicationId: `id-${MessageBody}`,
+        }),
+      }),
+    );
+  }
+  const ids = new Set<string>();
+  await lookAtDeadLetters(sqs, from, ({ MessageId = '' }) => ids.add(MessageId));
+  const send = (options: Partial<SendBackOptions> = {}) =>
+    sendBack(ids, {
+      sqs,
+      from,
+      to,
+      present: ids,
+      sentBodies: new Set(),
+      edit: () => undefined,
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      ...options,
+    });
+  const held = async (QueueUrl: string) => {
+    const all: Message[] = [];
+    for (;;) {
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({
+          QueueUrl,
+          MaxNumberOfMessages: 10,
+          MessageSystemAttributeNames: ['All'],
+        }),
+      );
+      if (Messages.length === 0) return all;
+      all.push(...Messages);
+    }
+  };
+  return {
+    from,
+    to,
+    send,
+    held,
+    bodies: async (url: string) => (await held(url)).map(({ Body }) => Body).sort(),
+  };
+}
+
+const refusal = (code: string): Answer => ({
+  status: 400,
+  json: { __type: `com.amazonaws.sqs#${code}`, message: `${code} it is` },
+});
+
+describe('a letter', () => {
+  test('is deleted only after SQS has taken it', async () => {
+    const { send } = await queues('', 'a', 'b');
+
+    await send();
+
+    const order = aws.calls
+      .map(({ action }) => action)
+      .filter((action) => /SendMessage|DeleteMessage/.test(action))
+      .slice(-3);
+    expect(order).toEqual(['sqs:SendMessage', 'sqs:SendMessage', 'sqs:DeleteMessageBatch']);
+  });
+
+  test('stays where it is when SQS does not take it, and the others go', async () => {
+    const { from, to, send, bodies } = await queues('', 'a', 'b', 'c');
+    aws.script['sqs:SendMessage'] = ({ MessageBody }) =>
+      MessageBody === 'b' ? refusal('InvalidMessageContents') : undefined;
+
+    const { sent, refused, stopped } = await send();
+
+    expect({ sent, stopped }).toEqual({ sent: 2, stopped: undefined });
+    expect(refused).toEqual([
+      {
+        letter: expect.objectContaining({ body: 'b' }),
+        reason: expect.stringContaining('InvalidMessageContents it is'),
+      },
+    ]);
+    expect(await bodies(from)).toEqual(['b']);
+    expect(await bodies(to)).toEqual(['a', 'c']);
+  });
+
+  test('that could not be deleted is counted, and is in both queues', async () => {
+    const { from, to, send, bodies } = await queues('', 'a', 'b');
+    aws.script['sqs:DeleteMessageBatch'] = ({ Entries }) => ({
+      json: {
+        Successful: [],
+        Failed: Entries.map(({ Id = '' }) => ({ Id, Code: 'InternalError', SenderFault: false })),
+      },
+    });
+
+    const { sent, notDeleted } = await send();
+
+    expect({ sent, notDeleted }).toEqual({ sent: 2, notDeleted: 2 });
+    expect(await bodies(from)).toEqual(['a', 'b']);
+    expect(await bodies(to)).toEqual(['a', 'b']);
+  });
+});
+
+test.each([
+  ['sqs:SendMessage', 0],
+  ['sqs:DeleteMessageBatch', 2],
+])('a refused %s ends it with the permission that is missing, and loses nothing', async (action, sent) => {
+  const { from, send, bodies } = await queues('', 'a', 'b');
+  aws.script[action] = () => refusal('AccessDenied');
+
+  const result = await send();
+
+  expect(result.stopped).toMatch(
+    /^Access denied: these credentials lack the IAM action sqs:(Send|Delete)Message$/,
+  );
+  expect(result.sent).toBe(sent);
+  expect(await bodies(from)).toEqual(['a', 'b']);
+});
+
+test('what comes back while the others are sent ends it', async () => {
+  const { from, to, send } = await queues('', 'a', 'b', 'c');
+  aws.script['sqs:DeleteMessageBatch'] = ({ QueueUrl }) => {
+    // As a consumer that gives it up at once.
+    if (QueueUrl === from) {
+      void sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody: 'a' }));
+    }
+    return undefined;
+  };
+  expect(to).not.toBe(from);
+
+  const { cameBack } = await send({ rate: 10 });
+
+  expect(cameBack.map(({ body }) => body)).toEqual(['a']);
+});
+
+describe('on a FIFO queue', () => {
+  const MINUTE = 60_000;
+
+  test('letters keep their group, their deduplication ID and their order', async () => {
+    const { from, to, send, held } = await queues('.fifo', 'a', 'b', 'c');
+
+    const { sent } = await send({ now: () => Date.now() + 10 * MINUTE });
+
+    const attributes = (await held(to)).map(({ Attributes }) => Attributes);
+    expect(sent).toBe(3);
+    expect(attributes.map((each) => each?.MessageGroupId)).toEqual(['group-a', 'group-b', 'group-c']);
+    expect(attributes.map((each) => each?.MessageDeduplicationId)).toEqual(['id-a', 'id-b', 'id-c']);
+    expect(await held(from)).toEqual([]);
+  });
+
+  test('a letter that SQS would drop as a duplicate of itself stays', async () => {
+    const { from, to, send, bodies } = await queues('.fifo', 'a', 'b');
+
+    const { sent, tooRecent } = await send({ now: () => Date.now() + 5 * MINUTE });
+
+    expect({ sent, tooRecent }).toEqual({ sent: 0, tooRecent: 2 });
+    expect(await bodies(from)).toEqual(['a', 'b']);
+    expect(await bodies(to)).toEqual([]);
+  });
+});

@@ -1,0 +1,403 @@
+// The verbs as an operator runs them, against a whole local stack, with the permissions of the operator's policy and no others.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { messageAttributes, type Order } from '../../../contract/order.ts';
+import { LocalRun } from '../../../local/run.ts';
+import { synthesize } from '../../../local/synthesize.ts';
+import { command, useAwsEnvironment } from '../../fixtures/command.ts';
+import { anItem, anOrder } from '../../fixtures/order-fixtures.ts';
+import { type Ended, PROJECT, Run } from '../../fixtures/run.ts';
+import { scriptedAws } from '../../fixtures/scripted-aws.ts';
+
+// The stage with a key of its own needs more permissions than the other.
+const STACK = 'OrderFanOut-prod';
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'operator-'));
+const logs = path.join(folder, 'logs');
+const shipped = anOrder({ orderId: 'shipped' });
+const digital = anOrder({ orderId: 'digital', items: [anItem({ requiresShipping: false })] });
+const poison = { ...anOrder({ orderId: 'poison' }), total: 1 } as Order;
+let run: LocalRun;
+let sns: SNSClient;
+
+beforeAll(async () => {
+  const assembly = path.join(folder, 'cdk.out');
+  await synthesize(PROJECT, assembly, { stage: 'prod', operatorPolicy: 'true' });
+  run = await LocalRun.start({ assembly, port: 0, logDirectory: logs });
+  sns = new SNSClient(run.client);
+  // Where --local finds the stack.
+  process.env.LOCAL_RUN_DIRECTORY = folder;
+  fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
+  run.consume();
+});
+
+afterAll(async () => {
+  sns.destroy();
+  await run.stop();
+  fs.rmSync(folder, { recursive: true });
+});
+
+const output = (key: string) => run.stack.description.outputs.find((each) => each.key === key)?.value ?? '';
+
+interface Statement {
+  Action: string | string[];
+}
+/** A command, with the permissions of the operator's policy unless another access key is given. */
+function orders(
+  args: string[],
+  accessKeyId = `policy:${output('OperatorPolicyArn').split('/').at(-1)}`,
+  more: Record<string, string> = {},
+): Promise<Ended> {
+  useAwsEnvironment({
+    AWS_ENDPOINT_URL: run.client.endpoint,
+    AWS_REGION: run.client.region,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: 'any',
+    ...more,
+  });
+  return command(args);
+}
+/** On AWS, as far as the command line knows. */
+const remote = (...args: string[]) => orders([...args, '--stack', STACK]);
+
+async function publish(order: Order): Promise<void> {
+  await sns.send(
+    new PublishCommand({
+      TopicArn: output('OrdersTopicArn'),
+      Message: JSON.stringify(order),
+      MessageAttributes: messageAttributes(order),
+    }),
+  );
+}
+
+const drained = () =>
+  run.drained(
+    ['Billing', 'Inventory', 'Shipping'].map((name) => output(`${name}QueueUrl`)),
+    () => {},
+    60_000,
+    new AbortController().signal,
+  );
+const fits = (text: string) => text.split('\n').every((line) => stripVTControlCharacters(line).length <= 80);
+
+describe('before the first order', () => {
+  test('status finds all well', async () => {
+    const { code, stdout, stderr } = await remote('status');
+
+    expect(stderr).toBe('');
+    expect(stdout).toContain(`${STACK} in us-east-1`);
+    expect(stdout).toMatch(/\nbilling +0 +0 +0 +- +0 +-\ninventory .*\nshipping .*\n\nAll is well\.\n$/);
+    expect(code).toBe(0);
+  });
+
+  test('nobody has seen an order', async () => {
+    const { code, stdout } = await remote('trace', 'shipped');
+
+    expect(stdout).toContain('billing    never seen     not recorded, and its queue is empty\n');
+    expect(stdout).toContain(`No consumer of ${STACK} has a record or a dead letter of it.`);
+    expect(stdout).toContain(`Next: npm run orders -- status --stack ${STACK}`);
+    expect(code).toBe(1);
+  });
+
+  test('stock is set from the command line and from a file, with what was there before, and listed', async () => {
+    const file = path.join(folder, 'stock.csv');
+    fs.writeFileSync(file, 'sku,available\nSKU-1,50\nSKU-2,0\n');
+
+    const first = await remote('stock', 'set', 'SKU-1=5');
+    const second = await remote('stock', 'set', '--file', file, 'SKU-3=1200', '--json');
+    const list = await remote('stock', 'list');
+
+    expect(first).toEqual({ code: 0, stdout: 'sku    before  now\nSKU-1     new    5\n', stderr: '' });
+    expect(JSON.parse(second.stdout)).toEqual({
+      stack: STACK,
+      set: [
+        { sku: 'SKU-1', available: 50, before: 5 },
+        { sku: 'SKU-2', available: 0, before: null },
+        { sku: 'SKU-3', available: 1200, before: null },
+      ],
+    });
+    expect(list.stdout).toBe('sku    available\nSKU-1         50\nSKU-2          0\nSKU-3      1,200\n');
+    expect(list.code).toBe(0);
+  });
+
+  test('a file with a fault is refused by line, and nothing of it is written', async () => {
+    const file = path.join(folder, 'bad.csv');
+    fs.writeFileSync(file, 'sku,available\nSKU-1,7\nSKU-9,-1\n');
+
+    const { code, stdout, stderr } = await remote('stock', 'set', '--file', file);
+
+    expect(stderr).toMatch(/^.*bad\.csv:3: "-1" must be a whole number of pieces.*\nNothing was set\.\n$/);
+    expect(stdout).toBe('');
+    expect(code).toBe(1);
+    expect((await remote('stock', 'list')).stdout).toContain('SKU-1         50\n');
+  });
+});
+
+describe('after some orders', () => {
+  beforeAll(async () => {
+    for (const order of [shipped, digital, poison]) await publish(order);
+    await drained();
+    await run.cloudWatch.endMinute();
+  });
+
+  test('trace finds each record, and says what was filtered out and why', async () => {
+    const done = await remote('trace', 'shipped');
+    const filtered = await remote('trace', 'digital');
+
+    const time = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`;
+    expect(done.stdout).toMatch(
+      new RegExp(
+        `^shipped, placed 2026-11-22 17:00:00Z
+billing    done           in invoices since ${time}
+inventory  done           in reservations since ${time} as RESERVED
+shipping   done           in shipments since ${time} as READY
+$`,
+      ),
+    );
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    expect(filtered.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'shipping filtered out takes only orders with requiresShipping "true"; this one has "false"',
+    );
+    expect(filtered.code).toBe(0);
+  });
+
+  test('trace says why an order is dead-lettered, and leaves the letter for others', async () => {
+    const { code, stdout } = await remote('trace', 'poison');
+    const again = await remote('trace', 'poison', '--json');
+
+    expect(fits(stdout)).toBe(true);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /billing dead-lettered SchemaViolation: total must equal .* after 1 try, request [\da-f-]{36} inventory /,
+    );
+    expect(stdout).toContain(`  npm run orders -- redrive billing --order poison --stack ${STACK}\n`);
+    expect(code).toBe(1);
+    expect(JSON.parse(again.stdout)).toMatchObject({
+      orderId: 'poison',
+      ok: false,
+      consumers: ['billing', 'inventory', 'shipping'].map((name) => ({
+        name,
+        state: 'dead-lettered',
+        letters: [{ attempts: 1, reason: { error: 'SchemaViolation' } }],
+      })),
+    });
+  });
+
+  test('status counts, names the alarms and ends with what to type', async () => {
+    const { code, stdout } = await remote('status');
+    const { consumers, ...rest } = JSON.parse((await remote('status', '--json')).stdout);
+
+    expect(fits(stdout)).toBe(true);
+    expect(stdout).toMatch(/\nbilling +0 +0 +1 +- +2 +1 on\n/);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('ALARM billing: messages lie in the dead-letter queue;');
+    expect(stdout).toContain('docs/runbook.md#dead-letters');
+    expect(stdout).toMatch(new RegExp(`\nNext: npm run orders -- failed billing --stack ${STACK}\n$`));
+    expect(code).toBe(1);
+    expect(rest).toMatchObject({
+      stack: STACK,
+      ok: false,
+      next: `npm run orders -- failed billing --stack ${STACK}`,
+    });
+    expect(consumers[2]).toMatchObject({ name: 'shipping', waiting: 0, deadLetters: 1, processed: 1 });
+  });
+
+  test('watch prints a line a look in a pipe, and ends well with Ctrl-C', async () => {
+    const watch = new Run('bin/orders.ts', ['watch', '--local', '--interval', '1'], {
+      LOCAL_RUN_DIRECTORY: folder,
+    });
+    await watch.says('\n20');
+    await watch.says('alarms 3\n20');
+
+    watch.interrupt();
+    const { code, stdout, stderr } = await watch.ended;
+
+    expect(stderr).toBe(`${STACK} in us-east-1: waiting/in flight/dead letters\n`);
+    for (const line of stdout.trimEnd().split('\n')) {
+      expect(line).toMatch(
+        /^[\d-]{10} [\d:]{8}Z {2}billing 0\/0\/1 {2}inventory 0\/0\/1 {2}shipping 0\/0\/1 {2}alarms 3$/,
+      );
+    }
+    expect(code).toBe(0);
+  });
+
+  test('tail shows what a consumer said, of one order or from a level on', async () => {
+    const ofOrder = await orders(['tail', 'billing', '--local', '--order', 'shipped']);
+    const bad = await orders(['tail', 'billing', '--local', '--level', 'warn', '--json']);
+    const none = await orders(['tail', 'billing', '--local', '--order', 'nowhere']);
+
+    expect(ofOrder.stdout).toMatch(/^[\d-]{10} [\d:]{8}Z INFO {3}created, shipped\n$/);
+    expect(ofOrder).toMatchObject({ code: 0, stderr: '' });
+    const entries = bad.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(entries).toEqual([
+      expect.objectContaining({ level: 'ERROR', message: 'dead-lettered', orderId: 'poison' }),
+    ]);
+    expect(none.stdout).toBe('');
+    expect(none.stderr).toMatch(/^Nothing of that kind since /);
+    expect(none.code).toBe(0);
+  });
+
+  test('tail --follow goes on until Ctrl-C', async () => {
+    const tail = new Run('bin/orders.ts', ['tail', 'billing', '--local', '--order', 'later', '--follow'], {
+      LOCAL_RUN_DIRECTORY: folder,
+    });
+    await publish(anOrder({ orderId: 'later' }));
+
+    await tail.says('created, later');
+    tail.interrupt();
+
+    expect(await tail.ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('trace --follow waits until the order is done everywhere', async () => {
+    const following = remote('trace', 'to-come', '--follow', '--timeout', '60');
+    await publish(anOrder({ orderId: 'to-come' }));
+
+    const { code, stdout, stderr } = await following;
+
+    expect(stdout).toMatch(/\nbilling +done .*\ninventory +done .*\nshipping +done .*\n$/);
+    expect(stderr).toMatch(/Followed to its end\n$/);
+    expect(code).toBe(0);
+  });
+
+  test('Ctrl-C ends trace --follow with what was found until then', async () => {
+    const following = new Run('bin/orders.ts', ['trace', 'never', '--follow', '--local'], {
+      LOCAL_RUN_DIRECTORY: folder,
+    });
+    await following.says('Following: 0 of 3');
+
+    following.interrupt();
+    const { code, stdout, stderr } = await following.ended;
+
+    expect(stdout).toContain('never seen');
+    expect(stderr).toMatch(/Stopped following\n$/);
+    expect(code).toBe(130);
+  });
+
+  test('trace --follow gives up after its time', async () => {
+    const { code, stdout, stderr } = await remote('trace', 'never', '--follow', '--timeout', '1');
+
+    expect(stdout).toContain('never seen');
+    expect(stderr).toMatch(/Not ended within 1 s\n$/);
+    expect(code).toBe(1);
+  });
+
+  test('the operator may publish and wait', async () => {
+    const { code, stderr } = await remote('publish', '--count', '3', '--seed', '1', '--wait');
+
+    expect(stderr).toMatch(/Followed all to their end\n$/);
+    expect(code).toBe(0);
+  });
+});
+
+test.concurrent.each([
+  [['trace', 'a b'], 'It must be an orderId'],
+  [['trace'], "missing required argument 'orderId'"],
+  [['trace', 'a', '--timeout', '0', '--follow'], 'It must be a whole number from 1 to 86400.'],
+  [['watch', '--interval', '0'], 'It must be a whole number from 1 to 3600.'],
+  [
+    ['tail', 'nobody', '--stack', STACK],
+    `No consumer "nobody" in ${STACK}: it has billing, inventory, shipping`,
+  ],
+  [['tail', 'billing', '--level', 'loud'], 'It must be one of TRACE, DEBUG, INFO'],
+  [['tail', 'billing', '--since', 'yesterday'], 'It must be a time ago like 15m'],
+  [['stock', 'set'], 'Name articles, like COFFEE-1KG=100'],
+  [['stock', 'set', 'COFFEE'], 'it must be SKU=pieces'],
+  [['stock', 'set', 'COFFEE=-1'], '"-1" must be a whole number of pieces'],
+  [['stock', 'set', 'A=1', 'A=2'], 'A is named twice'],
+  [['stock', 'set', '--file', 'nowhere.csv'], 'Cannot read nowhere.csv: there is no such file'],
+])('%j is wrong usage', async (args, message) => {
+  const { code, stdout, stderr } = await orders(args);
+
+  expect(stderr).toContain(message);
+  expect(stdout).toBe('');
+  expect(code).toBe(2);
+});
+
+test.concurrent.each(['status', 'watch', 'trace', 'stock', 'stock set', 'stock list', 'tail'])(
+  '%s has help',
+  async (verb) => {
+    const { code, stdout, stderr } = await orders([...verb.split(' '), '--help']);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    if (verb !== 'stock') {
+      expect(stdout).toContain(`\nExamples:\n  npm run orders -- ${verb}`);
+      for (const option of ['--stack', '--local', '--region', '--profile', '--json']) {
+        expect(stdout).toContain(option);
+      }
+    }
+  },
+);
+
+test('the operator may list dead letters, send them back and take them away', async () => {
+  // The record of a redrive goes to CloudWatch Logs, which the local run does not have.
+  const aws = await scriptedAws({
+    'logs:CreateLogStream': () => ({ json: {} }),
+    'logs:PutLogEvents': () => ({ json: {} }),
+  });
+  const recorded = { AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: aws.endpoint };
+  const remotely = (...args: string[]) => orders([...args, '--stack', STACK], undefined, recorded);
+
+  const listed = await remotely('failed', '--json');
+  const moved = await remotely('redrive', 'billing');
+  const sent = await remotely('redrive', 'inventory', '--order', 'poison');
+  await drained();
+  const purged = await remotely('purge', 'billing', '--dead-letters', '--yes', '--no-export');
+  const records = aws.calls
+    .filter(({ action }) => action === 'logs:PutLogEvents')
+    .map(({ input }) => JSON.parse(input.logEvents[0].message));
+  await aws.close();
+
+  expect(JSON.parse(listed.stdout).consumers).toMatchObject({ billing: { deadLetters: 1 } });
+  // It still breaks the contract, so that it comes back.
+  for (const { code, stdout, stderr } of [moved, sent]) {
+    expect(stderr).not.toContain('Access denied');
+    expect(stdout + stderr).toMatch(/came back/);
+    expect(code).toBe(1);
+  }
+  expect(records).toMatchObject([
+    { event: 'started', consumer: 'billing', what: 'all', letters: 1 },
+    { event: 'ended', sent: 1, cameBack: 1 },
+    { event: 'started', consumer: 'inventory', what: 'order poison', letters: 1 },
+    { event: 'ended', sent: 1, cameBack: 1 },
+  ]);
+  expect(purged).toMatchObject({ code: 0, stdout: expect.stringContaining('Deleted 1 of 1 dead letter') });
+});
+
+test('who has other permissions is told which action is lacking', async () => {
+  const { code, stdout, stderr } = await orders(
+    ['status', '--stack', STACK],
+    `function:${output('BillingFunctionName')}`,
+  );
+
+  expect(stderr).toMatch(
+    /^Access denied: these credentials lack the IAM action cloudformation:DescribeStacks on arn:\S+\n$/,
+  );
+  expect(stdout).toBe('');
+  expect(code).toBe(1);
+});
+
+test('the policy allows what the verbs ask for, and beside that only logs and the cancelling of a move', async () => {
+  const arn = output('OperatorPolicyArn');
+  const asked = (await run.accesses())
+    .filter(({ caller }) => caller.endsWith(`:user/${arn.split('/').at(-1)}`))
+    .map(({ action }) => action);
+  const file = path.join(folder, 'cdk.out', `${STACK}.template.json`);
+  const { Resources } = JSON.parse(fs.readFileSync(file, 'utf8')) as {
+    Resources: Record<string, { Type: string; Properties: { PolicyDocument: { Statement: Statement[] } } }>;
+  };
+  const policy = Object.values(Resources).find(({ Type }) => Type === 'AWS::IAM::ManagedPolicy');
+  const granted = new Set(policy?.Properties.PolicyDocument.Statement.flatMap(({ Action }) => Action));
+
+  expect(asked.filter((action) => !granted.has(action))).toEqual([]);
+  // Asked for only where letters come back while the move goes on.
+  asked.push('sqs:CancelMessageMoveTask');
+  expect([...granted].filter((action) => !asked.includes(action)).sort()).toEqual([
+    'logs:CreateLogStream',
+    'logs:FilterLogEvents',
+    'logs:PutLogEvents',
+  ]);
+});

@@ -1,0 +1,390 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { batchHandler } from '../../../lambda/batch.ts';
+import { PermanentError } from '../../../lambda/permanent-error.ts';
+import { captureLogs } from '../../fixtures/order-logs.ts';
+import { lambdaContext, sqsRecord, startQueues } from '../../fixtures/order-queue.ts';
+
+// Sensor readings, not orders: the batch knows nothing of what it carries.
+type Reading = { sensor: string; celsius: number };
+
+let servers: Awaited<ReturnType<typeof startQueues>>;
+let queue: Awaited<ReturnType<typeof servers.newPair>>;
+let sqs: SQSClient;
+let output: ReturnType<typeof captureLogs>;
+let handled: Reading[];
+let handle: (reading: Reading) => Promise<string>;
+
+beforeAll(async () => {
+  servers = await startQueues();
+  sqs = new SQSClient({
+    endpoint: servers.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    useQueueUrlAsEndpoint: false,
+    maxAttempts: 1,
+  });
+  output = captureLogs();
+});
+
+afterAll(async () => {
+  output.restore();
+  sqs.destroy();
+  await servers.close();
+});
+
+beforeEach(async () => {
+  queue = await servers.newPair();
+  output.clear();
+  handled = [];
+  handle = async (reading) => {
+    handled.push(reading);
+    return 'stored';
+  };
+});
+
+afterEach(() => servers.failing.clear());
+
+function parse(value: unknown): Reading {
+  if (typeof (value as Reading | null)?.celsius === 'number') return value as Reading;
+  throw new PermanentError('NoReading', 'celsius must be a number');
+}
+
+function identify(value: unknown): Record<string, string> {
+  return { sensor: String((value as Reading | null)?.sensor) };
+}
+
+function consume(
+  event: Parameters<ReturnType<typeof batchHandler>>[0],
+  context = lambdaContext(),
+  client = sqs,
+) {
+  const handler = batchHandler(
+    { parse, identify, handle: (reading: Reading) => handle(reading) },
+    {
+      sqs: client,
+      consumer: 'telemetry',
+      url: queue.url,
+      deadLetterUrl: queue.deadLetterUrl,
+      maxReceiveCount: 5,
+      logger: new Logger({ serviceName: 'telemetry' }),
+      metrics: new Metrics({ namespace: 'Test', serviceName: 'telemetry' }),
+    },
+  );
+  return handler(event, context);
+}
+
+function reading(sensor: string) {
+  return JSON.stringify({ sensor, celsius: 20 });
+}
+
+function calls(operation: string) {
+  return servers.calls.filter((call) => call.operation === operation);
+}
+
+describe('a batch', () => {
+  test('of good messages is acknowledged whole', async () => {
+    await queue.send(reading('a'));
+    await queue.send(reading('b'));
+
+    const answer = await consume(await queue.receive());
+
+    expect(answer).toEqual({ batchItemFailures: [] });
+    expect(handled.map(({ sensor }) => sensor).sort()).toEqual(['a', 'b']);
+  });
+
+  test('goes on where one message fails: only that one is reported', async () => {
+    for (const sensor of ['a', 'broken', 'c']) await queue.send(reading(sensor));
+    const event = await queue.receive();
+    handle = async (value) => {
+      if (value.sensor === 'broken') throw new Error('store is down');
+      handled.push(value);
+      return 'stored';
+    };
+
+    const answer = await consume(event);
+
+    const broken = event.Records.find(({ body }) => body.includes('broken'));
+    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: broken?.messageId }] });
+    expect(handled.map(({ sensor }) => sensor).sort()).toEqual(['a', 'c']);
+  });
+
+  test('that fails whole is reported message by message, not thrown', async () => {
+    for (const sensor of ['a', 'b']) await queue.send(reading(sensor));
+    handle = () => Promise.reject(new Error('store is down'));
+
+    const answer = await consume(await queue.receive());
+
+    expect(answer.batchItemFailures).toHaveLength(2);
+    expect(await queue.deadLetters()).toEqual([]);
+  });
+
+  test('has its messages handled at the same time', async () => {
+    const sensors = ['a', 'b', 'c'];
+    for (const sensor of sensors) await queue.send(reading(sensor));
+    const { promise: allStarted, resolve } = Promise.withResolvers<void>();
+    handle = async (value) => {
+      if (handled.push(value) === sensors.length) resolve();
+      await allStarted;
+      return 'stored';
+    };
+
+    const answer = await consume(await queue.receive());
+
+    expect(answer).toEqual({ batchItemFailures: [] });
+  });
+
+  test('that runs out of time reports what is unfinished and keeps what is done', async () => {
+    for (const sensor of ['quick', 'endless']) await queue.send(reading(sensor));
+    const event = await queue.receive();
+    handle = ({ sensor }) => (sensor === 'quick' ? Promise.resolve('stored') : new Promise(() => {}));
+
+    const answer = await consume(event, lambdaContext(100));
+
+    const endless = event.Records.find(({ body }) => body.includes('endless'));
+    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: endless?.messageId }] });
+    expect(await queue.deadLetters()).toEqual([]);
+  });
+});
+
+describe('a body', () => {
+  test('is taken out of the SNS envelope', async () => {
+    await queue.send(JSON.stringify({ Type: 'Notification', TopicArn: 'arn', Message: reading('wrapped') }));
+
+    await consume(await queue.receive());
+
+    expect(handled).toEqual([{ sensor: 'wrapped', celsius: 20 }]);
+  });
+
+  const envelope = (Message: unknown) => JSON.stringify({ Type: 'Notification', Message });
+
+  test.each([
+    ['that is not JSON', '{"sensor":', 'NotJson'],
+    ['of blanks', ' ', 'NotJson'],
+    ['with broken UTF-8', '{"celsius":\ufffd}', 'NotJson'],
+    ['that is null', 'null', 'NoReading'],
+    ['that is a number beyond doubles', '1e400', 'NoReading'],
+    ['nested 100,000 deep', '['.repeat(100_000) + ']'.repeat(100_000), 'NoReading'],
+    ['with a __proto__ key', '{"__proto__":{"celsius":20}}', 'NoReading'],
+    ['in an envelope, that is not JSON', envelope('nope'), 'NotJson'],
+    ['in an envelope in an envelope', envelope(envelope(reading('a'))), 'NestedEnvelope'],
+    ['of an envelope without text', envelope({ celsius: 'x' }), 'NoReading'],
+  ])('%s is dead-lettered at once, with its reason', async (_name, body, reason) => {
+    await queue.send(body, { trace: { DataType: 'String', StringValue: 't-1' } });
+    await queue.send(reading('good'));
+
+    const answer = await consume(await queue.receive());
+
+    expect(answer).toEqual({ batchItemFailures: [] });
+    expect(handled).toEqual([{ sensor: 'good', celsius: 20 }]);
+    const [letter, ...others] = await queue.deadLetters();
+    expect(others).toEqual([]);
+    expect(letter?.Body).toBe(body);
+    expect(letter?.MessageAttributes?.trace?.StringValue).toBe('t-1');
+    expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe(reason);
+    expect(calls('ChangeMessageVisibility')).toEqual([]);
+  });
+});
+
+describe('an error that may pass', () => {
+  const storeDown = () => Promise.reject(new Error('store is down'));
+
+  test.each([
+    [1, 20],
+    [4, 160],
+  ])('makes the message wait, after receive %i for %i s or half of it', async (receives, most) => {
+    await queue.send(reading('a'));
+    const event = await queue.receive(receives);
+    handle = storeDown;
+
+    const answer = await consume(event);
+
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
+    expect(await queue.deadLetters()).toEqual([]);
+    const [call] = calls('ChangeMessageVisibility');
+    expect(call?.input).toMatchObject({
+      QueueUrl: queue.url,
+      ReceiptHandle: event.Records[0]?.receiptHandle,
+    });
+    expect(call?.input.VisibilityTimeout).toBeGreaterThanOrEqual(most / 2);
+    expect(call?.input.VisibilityTimeout).toBeLessThanOrEqual(most);
+  });
+
+  test('dead-letters the message on its last receive, with the number of attempts', async () => {
+    await queue.send(reading('a'));
+    handle = storeDown;
+
+    const answer = await consume(await queue.receive(5));
+
+    expect(answer).toEqual({ batchItemFailures: [] });
+    const [letter] = await queue.deadLetters();
+    expect(letter?.Body).toBe(reading('a'));
+    expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe('Error');
+    expect(JSON.parse(letter?.MessageAttributes?.DeadLetterContext?.StringValue ?? '')).toMatchObject({
+      consumer: 'telemetry',
+      attempts: 5,
+      requestId: 'request-1',
+    });
+  });
+
+  test('is tried again even where the visibility cannot be changed', async () => {
+    await queue.send(reading('a'));
+    const event = await queue.receive();
+    handle = storeDown;
+    servers.failing.add('ChangeMessageVisibility');
+
+    const answer = await consume(event);
+
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
+    expect(output.logs()).toContainEqual(
+      expect.objectContaining({ message: 'could not set the time of the next try' }),
+    );
+  });
+
+  test('may be something other than an Error', async () => {
+    await queue.send(reading('a'));
+    handle = async () => {
+      throw 'a string';
+    };
+
+    expect((await consume(await queue.receive())).batchItemFailures).toHaveLength(1);
+  });
+});
+
+describe('a dead letter that cannot be sent', () => {
+  test.each([
+    ['a permanent error', '"no reading"', 1],
+    ['the last attempt', reading('a'), 5],
+  ])('leaves the message in the queue: %s', async (_name, body, receives) => {
+    await queue.send(body);
+    const event = await queue.receive(receives);
+    handle = () => Promise.reject(new Error('store is down'));
+    servers.failing.add('SendMessage');
+
+    const answer = await consume(event);
+
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
+    expect(calls('ChangeMessageVisibility')).toHaveLength(1);
+    expect(output.metrics()).toEqual([]);
+  });
+});
+
+describe('the log', () => {
+  test('has one line a message, with what identifies it', async () => {
+    await queue.send(reading('a'));
+    const event = await queue.receive(2);
+
+    await consume(event);
+
+    expect(output.logs()).toEqual([
+      expect.objectContaining({
+        level: 'INFO',
+        message: 'stored',
+        service: 'telemetry',
+        sensor: 'a',
+        messageId: event.Records[0]?.messageId,
+        attempt: 2,
+        requestId: 'request-1',
+      }),
+    ]);
+  });
+
+  test('shows no more of an error than name, message and stack', async () => {
+    await queue.send(reading('a'));
+    handle = () =>
+      Promise.reject(Object.assign(new Error('store is down'), { Item: { name: 'Ada Lovelace' } }));
+
+    await consume(await queue.receive());
+
+    expect(output.text()).toContain('store is down');
+    expect(output.text()).not.toContain('Ada Lovelace');
+  });
+
+  test('quotes nothing of a body that is not JSON', async () => {
+    await queue.send('Ada Lovelace, 12 St James Square');
+
+    await consume(await queue.receive());
+
+    expect(output.text()).toContain('NotJson');
+    expect(output.text()).not.toMatch(/Ada|James/);
+  });
+});
+
+test('dead letters are counted once a batch, and nothing is published where there is nothing to count', async () => {
+  for (const body of ['x', 'y', reading('good')]) await queue.send(body);
+  await consume(await queue.receive());
+
+  await queue.send(reading('good'));
+  await consume(await queue.receive());
+
+  expect(output.metrics()).toEqual([expect.objectContaining({ DeadLettered: [1, 1], service: 'telemetry' })]);
+});
+
+describe('any batch', () => {
+  const kinds = ['good', 'transient', 'permanent'] as const;
+  const record = fc.record({ kind: fc.constantFrom(...kinds), receives: fc.integer({ min: 1, max: 6 }) });
+
+  test('ends with each message acknowledged once it is handled or dead-lettered, and reported otherwise', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(record, { minLength: 1, maxLength: 10 }),
+        fc.constantFrom('none', 'ChangeMessageVisibility', 'SendMessage'),
+        async (records, broken) => {
+          const sent: { operation: string; input: Record<string, unknown> }[] = [];
+          const send = async (command: { input: Record<string, unknown>; constructor: { name: string } }) => {
+            const operation = command.constructor.name.replace(/Command$/, '');
+            if (operation === broken) throw new Error(`${operation} is down`);
+            sent.push({ operation, input: command.input });
+          };
+          const event = {
+            Records: records.map(({ receives }, index) =>
+              sqsRecord({
+                MessageId: `message-${index}`,
+                ReceiptHandle: `receipt-${index}`,
+                Body: reading(String(index)),
+                Attributes: { ApproximateReceiveCount: String(receives) },
+              }),
+            ),
+          };
+          handle = async ({ sensor }) => {
+            const { kind } = records[Number(sensor)] ?? {};
+            if (kind === 'transient') throw new Error('store is down');
+            if (kind === 'permanent') throw new PermanentError('NoSensor', 'there is no such sensor');
+            return 'stored';
+          };
+
+          const { batchItemFailures } = await consume(event, lambdaContext(), {
+            send,
+          } as unknown as SQSClient);
+
+          const ended = records.map(
+            ({ kind, receives }) => kind === 'permanent' || (kind === 'transient' && receives >= 5),
+          );
+          const failed = records.flatMap(({ kind }, index) =>
+            (kind === 'transient' && !ended[index]) || (ended[index] && broken === 'SendMessage')
+              ? [index]
+              : [],
+          );
+          const of = (operation: string, member: string) =>
+            sent.filter((each) => each.operation === operation).map(({ input }) => input[member]);
+          const indices = (yes: (index: number) => boolean) => records.map((_, index) => index).filter(yes);
+          const dead = indices((index) => ended[index] === true && broken !== 'SendMessage');
+          const later = broken === 'ChangeMessageVisibility' ? [] : failed;
+          expect(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier).sort()).toEqual(
+            failed.map((index) => `message-${index}`).sort(),
+          );
+          expect(of('SendMessage', 'MessageBody').sort()).toEqual(
+            dead.map((index) => reading(String(index))).sort(),
+          );
+          expect(of('ChangeMessageVisibility', 'ReceiptHandle').sort()).toEqual(
+            later.map((index) => `receipt-${index}`).sort(),
+          );
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

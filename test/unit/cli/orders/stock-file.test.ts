@@ -1,0 +1,39 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, test } from '@jest/globals';
+import { parseStock, readStockFile } from '../../../../cli/orders/stock-file.ts';
+
+test('reads what a spreadsheet writes: a byte order mark, CRLF, blanks around cells and an empty last line', () => {
+  expect(parseStock('\uFEFFsku,available\r\n A-1 , 10 \r\n\r\nB.2,0\r\n', 'f')).toEqual({
+    levels: [
+      { sku: 'A-1', available: 10 },
+      { sku: 'B.2', available: 0 },
+    ],
+    problems: [],
+  });
+});
+
+test.each([
+  ['A-1,10', ['f:1: must be the header sku,available']],
+  ['sku,available', ['f: has no articles']],
+  ['sku,available\n,1', [expect.stringMatching(/^f:2: "" is no SKU/)]],
+  ['sku,available\nA B,1', [expect.stringMatching(/^f:2: "A B" is no SKU/)]],
+  ['sku,available\nA', [expect.stringMatching(/^f:2: "" must be a whole number/)]],
+  ['sku,available\nA,1.5', [expect.stringMatching(/^f:2: "1\.5" must be a whole number/)]],
+  ['sku,available\nA,1e3', [expect.stringMatching(/^f:2: "1e3" must be a whole number/)]],
+  ['sku,available\nA,9007199254740992', [expect.stringMatching(/^f:2: "9007199254740992" must be/)]],
+  ['sku,available\nA,1,2', ['f:2: must have two columns']],
+  ['sku,available\nA,1\n\nA,2', ['f:4: A is on line 2 already']],
+  ['sku,available\nA,x\nB,y', [expect.stringContaining('f:2:'), expect.stringContaining('f:3:')]],
+])('%j has %j', (text, problems) => {
+  expect(parseStock(text, 'f').problems).toEqual(problems);
+});
+
+test('a folder and a file that is not there are wrong usage', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stock-'));
+
+  expect(() => readStockFile(folder)).toThrow(`Cannot read ${folder}: it is a directory`);
+  expect(() => readStockFile(path.join(folder, 'no'))).toThrow('there is no such file');
+  fs.rmSync(folder, { recursive: true });
+});

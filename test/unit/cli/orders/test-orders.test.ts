@@ -1,0 +1,200 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { catalogue, initialStock } from '../../../../cli/orders/catalogue.ts';
+import { type GenerateOptions, generateOrders, POISON_KINDS } from '../../../../cli/orders/test-orders.ts';
+import { checkOrder, messageAttributes, type Order } from '../../../../contract/order.ts';
+
+const now = new Date('2026-11-22T17:00:00Z');
+const options = fc.record({
+  count: fc.integer({ min: 1, max: 60 }),
+  seed: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  duplicates: fc.nat(20),
+  poison: fc.nat(20),
+  now: fc.constant(now),
+});
+
+const generate = (changes: Partial<GenerateOptions> = {}) =>
+  generateOrders({ count: 200, seed: 1, now, ...changes });
+const ordersOf = (messages: ReturnType<typeof generateOrders>): Order[] =>
+  messages.filter(({ kind }) => kind === 'order').map(({ body }) => JSON.parse(body));
+
+describe('whatever is asked for', () => {
+  test('the same options give the same messages', () => {
+    fc.assert(fc.property(options, (each) => expect(generateOrders(each)).toEqual(generateOrders(each))));
+  });
+
+  test('there is as much of each kind as was asked for', () => {
+    fc.assert(
+      fc.property(options, (each) => {
+        const kinds = Object.groupBy(generateOrders(each), ({ kind }) => kind);
+
+        expect(kinds.order).toHaveLength(each.count);
+        expect(kinds.duplicate ?? []).toHaveLength(each.duplicates);
+        expect(kinds.poison ?? []).toHaveLength(each.poison);
+      }),
+    );
+  });
+
+  test('orders keep the contract under an orderId of their own, and carry its attributes', () => {
+    fc.assert(
+      fc.property(options, (each) => {
+        const orders = generateOrders(each).filter(({ kind }) => kind === 'order');
+
+        expect(new Set(orders.map(({ orderId }) => orderId)).size).toBe(each.count);
+        for (const { body, attributes, orderId } of orders) {
+          const order = JSON.parse(body);
+          expect(checkOrder(order)).toEqual({ order });
+          expect(order.orderId).toBe(orderId);
+          expect(attributes).toEqual(messageAttributes(order));
+        }
+      }),
+    );
+  });
+
+  test('a duplicate is an exact copy of its order', () => {
+    fc.assert(
+      fc.property(options, (each) => {
+        const messages = generateOrders(each);
+        const bodies = new Map(
+          messages.filter(({ kind }) => kind === 'order').map((message) => [message.orderId, message.body]),
+        );
+
+        for (const { body, orderId } of messages.filter(({ kind }) => kind === 'duplicate')) {
+          expect(body).toBe(bodies.get(orderId));
+        }
+      }),
+    );
+  });
+
+  test('poison breaks the contract, under attributes that a filter lets through', () => {
+    fc.assert(
+      fc.property(options, (each) => {
+        const poison = generateOrders(each).filter(({ kind }) => kind === 'poison');
+
+        for (const { body, poison: kind, attributes } of poison.filter(
+          (message) => message.poison !== 'conflict',
+        )) {
+          const isValid = kind !== 'not-json' && 'order' in checkOrder(JSON.parse(body));
+          expect(isValid).toBe(false);
+          if (kind === 'not-json') expect(() => JSON.parse(body)).toThrow();
+          expect(attributes.eventType?.StringValue).toBe('order.placed');
+        }
+      }),
+    );
+  });
+
+  test('a conflict is a valid order for the same consumers under the orderId of one other order without copies', () => {
+    fc.assert(
+      fc.property(options, (each) => {
+        const messages = generateOrders(each);
+
+        for (const conflict of messages.filter(({ poison }) => poison === 'conflict')) {
+          const sharers = messages.filter(({ orderId }) => orderId === conflict.orderId);
+          const rival = sharers.find(({ kind }) => kind === 'order');
+          expect(checkOrder(JSON.parse(conflict.body))).toHaveProperty('order');
+          expect(sharers).toHaveLength(2);
+          expect(rival?.body).not.toBe(conflict.body);
+          expect(rival?.attributes).toEqual(conflict.attributes);
+        }
+      }),
+    );
+  });
+});
+
+test('another seed gives other orderIds and other orders', () => {
+  const [first] = generate({ seed: 1 });
+  const [second] = generate({ seed: 2 });
+
+  expect(first?.orderId).not.toBe(second?.orderId);
+  expect({ ...JSON.parse(first?.body ?? ''), orderId: '' }).not.toEqual({
+    ...JSON.parse(second?.body ?? ''),
+    orderId: '',
+  });
+});
+
+test('duplicates and poison leave the orders as they are', () => {
+  expect(ordersOf(generate({ duplicates: 20, poison: 20 }))).toEqual(ordersOf(generate()));
+});
+
+test('all orders are placed at the time given', () => {
+  expect(new Set(ordersOf(generate()).map(({ placedAt }) => placedAt))).toEqual(new Set([now.toISOString()]));
+});
+
+test('poison is of all kinds', () => {
+  const kinds = generate({ poison: POISON_KINDS.length }).flatMap(({ poison }) => poison ?? []);
+
+  expect(kinds.sort()).toEqual([...POISON_KINDS].sort());
+});
+
+test.each([
+  ['wrong-total', ['total']],
+  ['unknown-version', ['schemaVersion']],
+  ['missing-field', ['customerId']],
+  ['zero-quantity', ['items[0].quantity']],
+])('%s is wrong in nothing but %j', (kind, fields) => {
+  const poison = generate({ poison: 12 }).filter((message) => message.poison === kind);
+
+  expect(poison).toHaveLength(2);
+  for (const { body } of poison) {
+    expect(checkOrder(JSON.parse(body))).toEqual({
+      problems: fields.map((field) => ({ field, message: expect.any(String) })),
+    });
+  }
+});
+
+test('duplicates come after their orders and not all at the end', () => {
+  const messages = generate({ count: 2000, duplicates: 50 });
+  const positions = messages.flatMap(({ kind }, index) => (kind === 'duplicate' ? [index] : []));
+
+  for (const position of positions) {
+    const { orderId } = messages[position] ?? {};
+    expect(messages.findIndex((message) => message.orderId === orderId)).toBeLessThan(position);
+  }
+  expect(positions[0]).toBeLessThan(1000);
+});
+
+test('about three in ten orders ship nothing; several currencies and line counts occur', () => {
+  const orders = ordersOf(generate({ count: 1000 }));
+  const digital = orders.filter(({ shippingAddress }) => shippingAddress === undefined).length;
+
+  expect(digital).toBeGreaterThan(250);
+  expect(digital).toBeLessThan(350);
+  expect(new Set(orders.map(({ currency }) => currency)).size).toBe(5);
+  expect(new Set(orders.map(({ items }) => items.length))).toEqual(new Set([1, 2, 3, 4, 5]));
+  expect(orders.some(({ items }) => new Set(items.map(({ sku }) => sku)).size < items.length)).toBe(true);
+});
+
+test('each unit price and ships flag is that of the catalogue', () => {
+  const articles = new Map(catalogue.map((article) => [article.sku, article]));
+
+  for (const { items, currency } of ordersOf(generate())) {
+    for (const { sku, unitPrice, requiresShipping } of items) {
+      expect(articles.get(sku)?.requiresShipping).toBe(requiresShipping);
+      if (currency === 'EUR') expect(articles.get(sku)?.price).toBe(unitPrice);
+    }
+  }
+});
+
+test.each([1, 2, 3])('a thousand orders of seed %i ask for a little more than the stock holds', (seed) => {
+  const stock = initialStock();
+  let backordered = 0;
+  for (const { items } of ordersOf(generate({ count: 1000, seed }))) {
+    const wanted = new Map<string, number>();
+    for (const { sku, quantity } of items) wanted.set(sku, (wanted.get(sku) ?? 0) + quantity);
+    const isThere = Array.from(wanted).every(([sku, quantity]) => (stock.get(sku) ?? 0) >= quantity);
+    if (isThere) for (const [sku, quantity] of wanted) stock.set(sku, (stock.get(sku) ?? 0) - quantity);
+    else backordered++;
+  }
+
+  expect(backordered).toBeGreaterThan(3);
+  expect(backordered).toBeLessThan(50);
+});
+
+test.each([
+  [{ count: -1 }, 'count is -1, but must be a whole number from 0'],
+  [{ poison: 1.5 }, 'poison is 1.5'],
+  [{ seed: 2 ** 32 }, 'seed is 4294967296, but must be a whole number from 0 to 4294967295'],
+  [{ count: 0, duplicates: 1 }, 'duplicates need at least one order'],
+])('%j is refused', (changes, message) => {
+  expect(() => generate(changes)).toThrow(message);
+});

@@ -1,0 +1,129 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { barLine, createProgress } from '../../../../cli/terminal/progress.ts';
+
+function pipe() {
+  const stream = new PassThrough();
+  let clock = 0;
+  const progress = createProgress({ stream, now: () => clock });
+  return {
+    progress,
+    pass: (ms: number) => {
+      clock += ms;
+    },
+    lines: () =>
+      String(stream.read() ?? '')
+        .split('\n')
+        .slice(0, -1),
+  };
+}
+
+describe('in a pipe', () => {
+  test('a step is a line at its start and one at its end', () => {
+    const { progress, lines } = pipe();
+
+    const step = progress.step('Publishing');
+    step.bar(1, 2);
+    step.update('Still publishing');
+    step.done('Published 2');
+
+    expect(lines()).toEqual(['Publishing', 'Published 2']);
+  });
+
+  test('a long step adds a line every two seconds at most', () => {
+    const { progress, pass, lines } = pipe();
+
+    const step = progress.step('Publishing');
+    for (let done = 0; done <= 50; done++) {
+      step.bar(done, 50, '10/s');
+      pass(100);
+    }
+    step.fail('Stopped');
+
+    expect(lines()).toEqual([
+      'Publishing',
+      'Publishing: 20 of 50, 10/s',
+      'Publishing: 40 of 50, 10/s',
+      'Stopped',
+    ]);
+  });
+
+  test('a changed text is shown when it is time', () => {
+    const { progress, pass, lines } = pipe();
+
+    const step = progress.step('Waiting');
+    pass(2000);
+    step.update('Waiting for billing');
+
+    expect(lines()).toEqual(['Waiting', 'Waiting for billing']);
+  });
+
+  test('a step that has ended says nothing more', () => {
+    const { progress, pass, lines } = pipe();
+
+    const step = progress.step('Publishing');
+    step.done('Published');
+    pass(5000);
+    step.bar(1, 2);
+    step.done('Published');
+
+    expect(lines()).toEqual(['Publishing', 'Published']);
+  });
+});
+
+test('a silent progress writes nothing', () => {
+  const stream = new PassThrough();
+
+  const step = createProgress({ stream, silent: true }).step('Publishing');
+  step.bar(1, 2);
+  step.update('x');
+  step.done('Published');
+
+  expect(stream.read()).toBeNull();
+});
+
+test('a terminal that is dumb gets plain lines', () => {
+  const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
+
+  createProgress({ stream }).step('Publishing').done('Published');
+
+  expect(String(stream.read())).toBe('Publishing\nPublished\n');
+});
+
+describe('the bar', () => {
+  test.each([
+    [0, '░'.repeat(24)],
+    [500, '█'.repeat(12) + '░'.repeat(12)],
+    [1000, '█'.repeat(24)],
+  ])('at %i of 1000', (done, bar) => {
+    expect(barLine('Publishing', done, 1000, '80/s', 77)).toBe(`Publishing ${bar} ${done}/1000 80/s`);
+  });
+
+  test('of nothing is full', () => {
+    expect(barLine('Publishing', 0, 0, undefined, 77)).toContain('█'.repeat(24));
+  });
+
+  test('gives way to the numbers where there is no room', () => {
+    expect(barLine('Publishing', 5, 10, 'a note', 45)).toBe(
+      `Publishing ${'█'.repeat(12)}${'░'.repeat(12)} 5/10`,
+    );
+    expect(barLine('Publishing', 5, 10, 'a note', 20)).toBe('Publishing 5/10');
+    expect(barLine('Publishing', 5, 10, 'a note', 12)).toBe('Publis… 5/10');
+  });
+
+  test('never takes more columns than there are', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ maxLength: 120 }),
+        fc.nat(99_999),
+        fc.nat(99_999),
+        fc.option(fc.string(), { nil: undefined }),
+        fc.integer({ min: 14, max: 120 }),
+        (text, done, total, note, columns) => {
+          expect(barLine(text, done, total, note, columns).length).toBeLessThanOrEqual(columns);
+        },
+      ),
+    );
+  });
+});

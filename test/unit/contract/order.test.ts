@@ -1,0 +1,268 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { COUNTRIES, CURRENCIES } from '../../../contract/iso-codes.ts';
+import { checkOrder, messageAttributes, orderDigest, requiresShipping } from '../../../contract/order.ts';
+import { ORDER_SCHEMA_FILE, orderJsonSchema } from '../../../contract/order-schema.ts';
+import { anItem, anOrder, orders } from '../../fixtures/order-fixtures.ts';
+
+const address = anOrder().shippingAddress;
+const download = anItem({ requiresShipping: false });
+
+const accepted: [string, object][] = [
+  ['one item that ships', anOrder()],
+  ['nothing to ship and no address', anOrder({ items: [download] })],
+  ['50 items', anOrder({ items: Array(50).fill(anItem()) })],
+  ['quantity 1', anOrder({ items: [anItem({ quantity: 1 })] })],
+  ['quantity 1000', anOrder({ items: [anItem({ quantity: 1000 })] })],
+  ['a free item', anOrder({ items: [anItem({ unitPrice: 0 })] })],
+  ['an id of 64 characters', anOrder({ orderId: 'a'.repeat(64) })],
+  ['a SKU with a dot', anOrder({ items: [anItem({ sku: 'A.b_c-1' })] })],
+  ['a time without fraction', anOrder({ placedAt: '2026-11-22T17:00:00Z' })],
+  ['a time in nanoseconds', anOrder({ placedAt: '2026-11-22T17:00:00.123456789Z' })],
+  ['29 February of a leap year', anOrder({ placedAt: '2028-02-29T00:00:00Z' })],
+  [
+    'an address with region and second line',
+    anOrder({ shippingAddress: { ...address, line2: 'b', region: 'c' } as never }),
+  ],
+];
+
+const refused: [string, unknown, string][] = [
+  ['no object', 'order', 'order'],
+  ['null', null, 'order'],
+  ['a list', [], 'order'],
+  ['another event', { ...anOrder(), eventType: 'order.cancelled' }, 'eventType'],
+  ['another version', { ...anOrder(), schemaVersion: 2 }, 'schemaVersion'],
+  ['a version as text', { ...anOrder(), schemaVersion: '1' }, 'schemaVersion'],
+  ['no orderId', { ...anOrder(), orderId: undefined }, 'orderId'],
+  ['an empty orderId', anOrder({ orderId: '' }), 'orderId'],
+  ['an orderId of 65 characters', anOrder({ orderId: 'a'.repeat(65) }), 'orderId'],
+  ['an orderId with a space', anOrder({ orderId: 'a b' }), 'orderId'],
+  ['an orderId ending in a line break', anOrder({ orderId: 'a\n' }), 'orderId'],
+  ['a customerId with a dot', anOrder({ customerId: 'a.b' }), 'customerId'],
+  ['local time', anOrder({ placedAt: '2026-11-22T17:00:00' }), 'placedAt'],
+  ['a time with an offset', anOrder({ placedAt: '2026-11-22T17:00:00+01:00' }), 'placedAt'],
+  ['a day that is none', anOrder({ placedAt: '2026-02-29T00:00:00Z' }), 'placedAt'],
+  ['a withdrawn currency', anOrder({ currency: 'HRK' }), 'currency'],
+  ['a currency in lower case', anOrder({ currency: 'eur' }), 'currency'],
+  ['no items', anOrder({ items: [], total: 0 }), 'items'],
+  ['51 items', anOrder({ items: Array(51).fill(anItem()) }), 'items'],
+  ['a SKU with a slash', anOrder({ items: [anItem({ sku: 'a/b' })] }), 'items[0].sku'],
+  ['quantity 0', anOrder({ items: [anItem(), anItem({ quantity: 0 })] }), 'items[1].quantity'],
+  ['quantity 1001', anOrder({ items: [anItem({ quantity: 1001 })] }), 'items[0].quantity'],
+  ['half a quantity', anOrder({ items: [anItem({ quantity: 0.5 })] }), 'items[0].quantity'],
+  ['a negative price', anOrder({ items: [anItem({ unitPrice: -1 })] }), 'items[0].unitPrice'],
+  ['a price in cents and a half', anOrder({ items: [anItem({ unitPrice: 0.5 })] }), 'items[0].unitPrice'],
+  ['a price beyond 2^53', anOrder({ items: [anItem({ unitPrice: 2 ** 53 })] }), 'items[0].unitPrice'],
+  [
+    'shipping as text',
+    anOrder({ items: [anItem({ requiresShipping: 'true' as never })] }),
+    'items[0].requiresShipping',
+  ],
+  ['a total that is not the sum', anOrder({ total: 2501 }), 'total'],
+  [
+    'a sum beyond 2^53',
+    anOrder({ items: Array(2).fill(anItem({ quantity: 1, unitPrice: 2 ** 53 - 1 })) }),
+    'total',
+  ],
+  ['no address for an order that ships', { ...anOrder(), shippingAddress: undefined }, 'shippingAddress'],
+  [
+    'an address for nothing',
+    { ...anOrder({ items: [download] }), shippingAddress: address },
+    'shippingAddress',
+  ],
+  ['an address as text', { ...anOrder(), shippingAddress: 'London' }, 'shippingAddress'],
+  ['an empty name', { ...anOrder(), shippingAddress: { ...address, name: '' } }, 'shippingAddress.name'],
+  [
+    'a line of 201 characters',
+    { ...anOrder(), shippingAddress: { ...address, line1: 'a'.repeat(201) } },
+    'shippingAddress.line1',
+  ],
+  [
+    'half a surrogate pair',
+    { ...anOrder(), shippingAddress: { ...address, city: '\ud800' } },
+    'shippingAddress.city',
+  ],
+  [
+    'a region outside ISO 3166-1',
+    { ...anOrder(), shippingAddress: { ...address, country: 'UK' } },
+    'shippingAddress.country',
+  ],
+];
+
+describe('the contract', () => {
+  test.each(accepted)('accepts %s', (_name, order) => {
+    expect(checkOrder(order)).toEqual({ order });
+  });
+
+  test.each(refused)('refuses %s, naming the field', (_name, order, field) => {
+    const result = checkOrder(order);
+
+    expect('problems' in result && result.problems.map((problem) => problem.field)).toContain(field);
+  });
+
+  test('says of a missing field that it is missing, and what it must be', () => {
+    const { orderId: _, ...order } = anOrder();
+
+    expect(checkOrder(order)).toEqual({
+      problems: [{ field: 'orderId', message: 'is missing, must be 1 to 64 letters, digits, "-" or "_"' }],
+    });
+  });
+
+  test('names every field that is wrong, not only the first', () => {
+    const result = checkOrder(anOrder({ currency: 'X', items: [anItem({ quantity: 0, unitPrice: -1 })] }));
+
+    expect('problems' in result && result.problems.map(({ field }) => field)).toEqual([
+      'currency',
+      'items[0].quantity',
+      'items[0].unitPrice',
+    ]);
+  });
+
+  test('drops unknown fields, at every level', () => {
+    const order = anOrder();
+
+    const result = checkOrder({
+      ...order,
+      coupon: 'X',
+      items: order.items.map((item) => ({ ...item, colour: 'red' })),
+      shippingAddress: { ...order.shippingAddress, floor: 3 },
+    });
+
+    expect(result).toEqual({ order });
+  });
+
+  test('takes no field from a __proto__ key', () => {
+    const body = JSON.stringify({ ...anOrder(), total: undefined }).replace(
+      '{',
+      '{"__proto__":{"total":2500},',
+    );
+
+    expect(checkOrder(JSON.parse(body))).toEqual({
+      problems: [expect.objectContaining({ field: 'total' })],
+    });
+  });
+
+  test('accepts every generated order, as it is', () => {
+    fc.assert(fc.property(orders, (order) => expect(checkOrder(order)).toEqual({ order })));
+  });
+
+  test('refuses a total that is off by anything', () => {
+    const anyOtherTotal = fc.integer({ min: 1, max: 1_000_000 });
+
+    fc.assert(
+      fc.property(orders, anyOtherTotal, (order, difference) => {
+        expect(checkOrder({ ...order, total: order.total + difference })).toHaveProperty('problems');
+      }),
+    );
+  });
+
+  test('never repeats a value of the order in a problem', () => {
+    const secret = 'Secret/Value';
+    const paths = [
+      'orderId',
+      'placedAt',
+      'currency',
+      'total',
+      'items',
+      'shippingAddress',
+      'eventType',
+      'schemaVersion',
+    ];
+
+    fc.assert(
+      fc.property(orders, fc.constantFrom(...paths), (order, path) => {
+        expect(JSON.stringify(checkOrder({ ...order, [path]: secret }))).not.toContain(secret);
+        expect(JSON.stringify(checkOrder({ ...order, shippingAddress: { country: secret } }))).not.toContain(
+          secret,
+        );
+        expect(
+          JSON.stringify(checkOrder({ ...order, items: [{ sku: secret, quantity: secret }] })),
+        ).not.toContain(secret);
+      }),
+    );
+  });
+
+  test('takes any JSON value without throwing', () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => void checkOrder(value)));
+  });
+});
+
+describe('the digest of an order', () => {
+  test('is the same however keys are ordered and whatever unknown fields are there', () => {
+    fc.assert(
+      fc.property(orders, fc.jsonValue(), (order, extra) => {
+        const shuffled = JSON.parse(JSON.stringify(reverseKeys({ ...order, extra })));
+        const result = checkOrder(shuffled);
+
+        expect('order' in result && orderDigest(result.order)).toBe(orderDigest(order));
+      }),
+    );
+  });
+
+  test.each([
+    ['a total', { total: 2501 }],
+    ['a quantity', { items: [anItem({ quantity: 3 })] }],
+    ['a city', { shippingAddress: { ...address, city: 'Paris' } as never }],
+  ])('differs by %s', (_name, change) => {
+    expect(orderDigest({ ...anOrder(), ...change })).not.toBe(orderDigest(anOrder()));
+  });
+
+  // Stored with every record: another digest for the same order would turn duplicates into conflicts.
+  test('stays what it was in the first release', () => {
+    expect(orderDigest(anOrder())).toBe('85e5e00e3018b25f6226bfd8843a78ff0d65c7706a7e5a7b8154422be29e1e1b');
+  });
+});
+
+describe('the attributes of an order', () => {
+  test('say what the filter policies ask', () => {
+    expect(messageAttributes(anOrder())).toEqual({
+      eventType: { DataType: 'String', StringValue: 'order.placed' },
+      schemaVersion: { DataType: 'String', StringValue: '1' },
+      requiresShipping: { DataType: 'String', StringValue: 'true' },
+    });
+  });
+
+  test('say that nothing ships where no item does', () => {
+    const order = anOrder({ items: [download] });
+
+    expect(messageAttributes(order).requiresShipping.StringValue).toBe('false');
+    expect(requiresShipping(order)).toBe(false);
+  });
+
+  test('say that something ships where one item of several does', () => {
+    expect(requiresShipping(anOrder({ items: [download, anItem()] }))).toBe(true);
+  });
+});
+
+describe('the code lists', () => {
+  test('hold each code once, all of them known to Intl', () => {
+    const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+    const currencies = new Intl.DisplayNames('en', { type: 'currency', fallback: 'none' });
+
+    expect(new Set(COUNTRIES).size).toBe(COUNTRIES.length);
+    expect(COUNTRIES.filter((code) => !regions.of(code))).toEqual([]);
+    expect(new Set(CURRENCIES).size).toBe(CURRENCIES.length);
+    expect(CURRENCIES.filter((code) => !currencies.of(code))).toEqual([]);
+  });
+
+  test('hold all 249 countries of ISO 3166-1', () => {
+    expect(COUNTRIES).toHaveLength(249);
+  });
+});
+
+test('docs/order.schema.json is current: `node contract/order-schema.ts && npx biome check --write docs` writes it', () => {
+  expect(JSON.parse(readFileSync(ORDER_SCHEMA_FILE, 'utf8'))).toEqual(
+    JSON.parse(JSON.stringify(orderJsonSchema())),
+  );
+});
+
+function reverseKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reverseKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, inner]) => [key, reverseKeys(inner)]),
+  );
+}

@@ -1,0 +1,158 @@
+import { expect, test } from '@jest/globals';
+import { generateOrders, type TestMessage } from '../../../cli/orders/test-orders.ts';
+import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../contract/order.ts';
+import { balance, type ConsumerBooks, type Ledger } from '../../../scenarios/books.ts';
+
+const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
+const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
+  consumer !== 'shipping' || attributes.requiresShipping?.StringValue === 'true';
+
+function orderOf(message: TestMessage): Order | undefined {
+  try {
+    const result = checkOrder(JSON.parse(message.body));
+    return 'order' in result ? result.order : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What faultless consumers leave behind: the first order of an orderId is recorded, later other ones are refused. */
+function faultless(): { before: Ledger; after: Ledger; counted: Record<string, ConsumerBooks> } {
+  const stock = new Map(
+    messages.flatMap((message) => orderOf(message)?.items ?? []).map(({ sku }) => [sku, 1000]),
+  );
+  const before: Ledger = { records: new Map(), contents: new Map(), stock, reserved: new Map() };
+  const after: Ledger = {
+    records: new Map(),
+    contents: new Map(),
+    stock: new Map(stock),
+    reserved: new Map(),
+  };
+  const counted: Record<string, ConsumerBooks> = {};
+  for (const consumer of ['billing', 'shipping', 'inventory']) {
+    const records = new Map<string, string>();
+    const books = { delivered: 0, processed: 0, duplicates: 0, deadLettered: 0 };
+    for (const message of messages.filter((each) => takes(consumer, each))) {
+      books.delivered += 1;
+      const order = orderOf(message);
+      const recorded = records.get(message.orderId);
+      if (!order || (recorded && recorded !== orderDigest(order))) books.deadLettered += 1;
+      else if (recorded) books.duplicates += 1;
+      else {
+        books.processed += 1;
+        records.set(message.orderId, orderDigest(order));
+        if (consumer !== 'inventory') continue;
+        for (const { sku, quantity } of order.items) {
+          after.stock.set(sku, (after.stock.get(sku) ?? 0) - quantity);
+          after.reserved.set(sku, (after.reserved.get(sku) ?? 0) + quantity);
+        }
+      }
+    }
+    after.records.set(consumer, records);
+    counted[consumer] = books;
+  }
+  return { before, after, counted };
+}
+
+function result(change: (state: ReturnType<typeof faultless>) => void = () => {}) {
+  const state = faultless();
+  change(state);
+  return balance(messages, takes, state.counted, state.before, state.after);
+}
+
+const valid = messages.find(
+  (message) => message.kind === 'order' && requiresShipping(orderOf(message) as Order),
+) as TestMessage;
+const notShipped = messages.find(
+  (message) => message.kind === 'order' && !requiresShipping(orderOf(message) as Order),
+) as TestMessage;
+
+test('the books of faultless consumers balance, whichever of two conflicting orders came first', () => {
+  expect(result()).toEqual({ missing: [], unexpected: [] });
+
+  messages.reverse();
+  const reversed = result();
+  messages.reverse();
+
+  expect(reversed).toEqual({ missing: [], unexpected: [] });
+});
+
+test.each(['billing', 'shipping', 'inventory'])('a record that %s does not have is missing', (consumer) => {
+  const { missing } = result(({ after }) => after.records.get(consumer)?.delete(valid.orderId));
+
+  expect(missing).toContainEqual({ consumer, orderId: valid.orderId, problem: 'no record of the order' });
+});
+
+test('a record at a consumer that the order is not for is unexpected', () => {
+  const { unexpected } = result(({ after }) =>
+    after.records.get('shipping')?.set(notShipped.orderId, orderDigest(orderOf(notShipped) as Order)),
+  );
+
+  expect(unexpected).toContainEqual(
+    expect.objectContaining({ consumer: 'shipping', orderId: notShipped.orderId }),
+  );
+});
+
+test('a record of another content than the one published is unexpected', () => {
+  const { unexpected } = result(({ after }) => after.records.get('billing')?.set(valid.orderId, 'other'));
+
+  expect(unexpected).toContainEqual({
+    consumer: 'billing',
+    orderId: valid.orderId,
+    problem: 'the record is of an order that was not published',
+  });
+});
+
+test('a record that was there before the run is neither missing nor unexpected', () => {
+  const { missing, unexpected } = result(({ before, after }) => {
+    before.records.set('billing', new Map([['earlier', 'digest']]));
+    after.records.get('billing')?.set('earlier', 'digest');
+  });
+
+  expect([missing, unexpected]).toEqual([[], []]);
+});
+
+test('a record of an earlier run that is gone is missing', () => {
+  const { missing } = result(({ before }) => before.records.set('billing', new Map([['earlier', 'digest']])));
+
+  expect(missing).toContainEqual({
+    consumer: 'billing',
+    orderId: 'earlier',
+    problem: 'no record of the order',
+  });
+});
+
+test('stock that went without a reservation, or twice with one, is unexpected', () => {
+  const [sku = ''] = faultless().after.reserved.keys();
+
+  const { unexpected } = result(({ after }) => after.stock.set(sku, (after.stock.get(sku) ?? 0) - 1));
+
+  expect(unexpected).toEqual([expect.objectContaining({ consumer: 'inventory', sku })]);
+});
+
+test('stock below nothing is unexpected, even where it adds up', () => {
+  const [[sku, quantity] = ['', 0]] = faultless().after.reserved;
+
+  const { unexpected } = result(({ before, after }) => {
+    before.stock.set(sku, quantity - 1);
+    after.stock.set(sku, -1);
+  });
+
+  expect(unexpected).toEqual([
+    expect.objectContaining({ sku, problem: expect.stringContaining('-1 left of') }),
+  ]);
+});
+
+test.each<keyof ConsumerBooks>(['delivered', 'processed', 'deadLettered'])(
+  'one message too few or too many %s is told',
+  (column) => {
+    const of = (by: number) =>
+      result(({ counted }) => {
+        const books = counted.billing as ConsumerBooks;
+        books[column] += by;
+      });
+
+    expect(of(-1)).toMatchObject({ missing: [{ consumer: 'billing' }], unexpected: [] });
+    expect(of(1)).toMatchObject({ missing: [], unexpected: [{ consumer: 'billing' }] });
+  },
+);

@@ -1,0 +1,158 @@
+import { expect, test } from '@jest/globals';
+import { digestOf } from '../../../cli/orders/follow.ts';
+import { generateOrders, type TestMessage } from '../../../cli/orders/test-orders.ts';
+import type { Ledger } from '../../../scenarios/books.ts';
+import { accountFor, type Letters, rewritten, unsettled } from '../../../scenarios/chaos-books.ts';
+
+const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
+const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
+  consumer !== 'shipping' || attributes.requiresShipping?.StringValue === 'true';
+const CONSUMERS = ['billing', 'shipping'];
+const ERRORS: Record<string, string> = { 'not-json': 'NotJson', 'unknown-version': 'UnknownVersion' };
+
+interface State {
+  ledger: Ledger;
+  letters: Letters;
+}
+
+/** What is there in the end if nothing went wrong: orders recorded, poison and the later of two rivals dead-lettered. */
+function settled(): State {
+  const ledger: Ledger = { records: new Map(), contents: new Map(), stock: new Map(), reserved: new Map() };
+  const letters: Letters = new Map();
+  for (const consumer of CONSUMERS) {
+    const records = new Map<string, string>();
+    const bodies = new Map<string, string[]>();
+    for (const message of messages.filter((each) => takes(consumer, each))) {
+      const digest = digestOf(message.body);
+      const recorded = records.get(message.orderId);
+      if (!digest) bodies.set(message.body, [ERRORS[message.poison ?? ''] ?? 'SchemaViolation']);
+      else if (recorded && recorded !== digest) bodies.set(message.body, ['OrderConflict']);
+      else records.set(message.orderId, digest);
+    }
+    ledger.records.set(consumer, records);
+    ledger.contents.set(consumer, new Map(records));
+    letters.set(consumer, bodies);
+  }
+  return { ledger, letters };
+}
+
+function changed(change: (state: State) => void): State {
+  const state = settled();
+  change(state);
+  return state;
+}
+
+const plain = messages.find(
+  ({ kind, orderId, attributes }) =>
+    kind === 'order' &&
+    attributes.requiresShipping?.StringValue === 'true' &&
+    messages.filter((each) => each.orderId === orderId).length === 1,
+) as TestMessage;
+const poison = messages.find((message) => message.poison === 'not-json') as TestMessage;
+const account = ({ ledger, letters }: State) => accountFor(messages, takes, ledger, letters);
+const open = ({ ledger, letters }: State) => unsettled(messages, takes, ledger, letters);
+
+test('what is settled is accounted for, and nothing is left open', () => {
+  const { consumers, missing, unexpected } = account(settled());
+
+  // 30 orders, and 6 poison ones; copies do not count.
+  expect(consumers.billing).toEqual({ published: 36, filtered: 0, processed: 30, deadLettered: 6, both: 0 });
+  const { shipping } = consumers;
+  expect(shipping?.published).toBe(36);
+  expect(shipping?.filtered).toBeGreaterThan(0);
+  expect((shipping?.filtered ?? 0) + (shipping?.processed ?? 0) + (shipping?.deadLettered ?? 0)).toBe(36);
+  expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
+  expect(open(settled())).toEqual({ missing: [], unexpected: [] });
+});
+
+test('under faults an order may be dead-lettered, or recorded and dead-lettered; after the redrive neither', () => {
+  const lettered = changed(({ ledger, letters }) => {
+    ledger.records.get('billing')?.delete(plain.orderId);
+    letters.get('billing')?.set(plain.body, [undefined]);
+    letters.get('shipping')?.set(plain.body, ['TimeoutError']);
+  });
+
+  const { consumers, missing, unexpected } = account(lettered);
+  expect(consumers.billing).toMatchObject({ processed: 29, deadLettered: 7, both: 0 });
+  expect(consumers.shipping).toMatchObject({ both: 1 });
+  expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
+  expect(open(lettered)).toEqual({
+    missing: [{ consumer: 'billing', orderId: plain.orderId, problem: 'no record after the redrive' }],
+    unexpected: [
+      {
+        consumer: 'billing',
+        orderId: plain.orderId,
+        problem: 'in the dead-letter queue as moved by SQS after the redrive, and should not be',
+      },
+      {
+        consumer: 'shipping',
+        orderId: plain.orderId,
+        problem: 'in the dead-letter queue as TimeoutError after the redrive, and should not be',
+      },
+    ],
+  });
+});
+
+test('an order that is nowhere is missing', () => {
+  const { missing } = account(
+    changed(({ ledger }) => void ledger.records.get('shipping')?.delete(plain.orderId)),
+  );
+
+  expect(missing).toEqual([
+    { consumer: 'shipping', orderId: plain.orderId, problem: 'neither recorded nor dead-lettered' },
+  ]);
+});
+
+test('poison must be in the dead-letter queue, and for its own reason', () => {
+  const lost = open(changed(({ letters }) => void letters.get('billing')?.delete(poison.body)));
+  const odd = open(
+    changed(({ letters }) => letters.get('billing')?.set(poison.body, ['NotJson', undefined])),
+  );
+
+  expect(lost.missing).toEqual([
+    { consumer: 'billing', orderId: poison.orderId, problem: 'not in the dead-letter queue, as NotJson' },
+  ]);
+  expect(odd.unexpected).toEqual([
+    {
+      consumer: 'billing',
+      orderId: poison.orderId,
+      problem: 'in the dead-letter queue as moved by SQS after the redrive, and not as NotJson',
+    },
+  ]);
+});
+
+test('a record or a dead letter of what was never published is unexpected', () => {
+  const { unexpected } = account(
+    changed(({ ledger, letters }) => {
+      ledger.records.get('billing')?.set(plain.orderId, 'another digest');
+      letters.get('billing')?.set(plain.body, ['OrderConflict']);
+      letters.get('shipping')?.set('never published', [undefined]);
+    }),
+  );
+
+  expect(unexpected).toEqual([
+    {
+      consumer: 'billing',
+      orderId: plain.orderId,
+      problem: 'a record of no order that was published to it',
+    },
+    { consumer: 'shipping', problem: 'a dead letter that was not published to it: never published' },
+  ]);
+});
+
+test('a record that a duplicate has changed, or that is gone, is told', () => {
+  const before = settled().ledger;
+
+  const { ledger: after } = changed(({ ledger }) => {
+    ledger.contents.get('billing')?.set(plain.orderId, 'issued anew');
+    ledger.contents.get('shipping')?.delete(plain.orderId);
+    ledger.contents.get('shipping')?.set('new', 'a record that was not there');
+  });
+
+  const problem = 'the record has changed since it was first written';
+  expect(rewritten(before, after)).toEqual([
+    { consumer: 'billing', orderId: plain.orderId, problem },
+    { consumer: 'shipping', orderId: plain.orderId, problem },
+  ]);
+  expect(rewritten(before, settled().ledger)).toEqual([]);
+});
