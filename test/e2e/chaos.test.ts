@@ -1,13 +1,13 @@
 // A bad day, as a user starts it, and what it finds when a safeguard is missing.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { FAULT_KINDS } from '../../local/faults.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import type { ChaosSummary } from '../../scenarios/chaos.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 
@@ -19,7 +19,7 @@ let folder: string;
 let assembly: string;
 
 beforeAll(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'chaos-'));
+  folder = temporaryFolder('chaos-');
   assembly = path.join(folder, 'cdk.out');
   await synthesize(PROJECT, assembly);
 });

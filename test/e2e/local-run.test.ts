@@ -1,13 +1,13 @@
 // The main job as a user starts it, over and over: a process of its own, its output and exit code, nothing of its inside.
 import fs from 'node:fs';
 import net from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { killRuns, Run } from '../fixtures/run.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
 // A folder of its own, so that a stack that somebody keeps in the project is left alone.
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'local-run-'));
+const folder = temporaryFolder('local-run-');
 const env = { LOCAL_RUN_DIRECTORY: folder };
 const start = (...args: string[]) => new Run('bin/local.ts', args, env);
 

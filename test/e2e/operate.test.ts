@@ -1,7 +1,6 @@
 // A night on call, whole: poison and a broken table, the alarm, the look, the cause, the cure. Each step is a command as the
 // operator types it, against the stack with the bundles that AWS would run.
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { CreateTableCommand, DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -10,8 +9,9 @@ import { findStack } from '../../cli/aws/stack.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { type Ended, killRuns, PROJECT, Run } from '../fixtures/run.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'operate-'));
+const folder = temporaryFolder('operate-');
 let run: LocalRun;
 let clients: Clients;
 let invoices: string;

@@ -1,6 +1,5 @@
 // Hostile messages through the real path: topic, filters, queues, the bundles that AWS would run, tables and dead letters.
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { type AttributeValue, paginateScan } from '@aws-sdk/client-dynamodb';
 import { PublishCommand } from '@aws-sdk/client-sns';
@@ -14,6 +13,7 @@ import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
 /** The table with a record an order. */
 const RECORDS = { billing: 'invoices', shipping: 'shipments', inventory: 'reservations' } as const;
@@ -37,7 +37,7 @@ const records: Record<Consumer, Map<string, Item>> = {
 const goodId = (index: number) => `good-${index}`;
 
 beforeAll(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hostile-'));
+  folder = temporaryFolder('hostile-');
   await synthesize(path.join(import.meta.dirname, '../..'), path.join(folder, 'cdk.out'));
   run = await LocalRun.start({
     assembly: path.join(folder, 'cdk.out'),

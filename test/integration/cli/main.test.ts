@@ -1,7 +1,6 @@
 /** The command line as a whole: what it prints where, and how it exits. */
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -11,9 +10,10 @@ import { command, useAwsEnvironment } from '../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../fixtures/order-stack.ts';
 import { type Ended, Run } from '../../fixtures/run.ts';
 import { batchEntries, queryError, type ScriptedAws, scriptedAws } from '../../fixtures/scripted-aws.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const script = fileURLToPath(new URL('../../../bin/orders.ts', import.meta.url));
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'orders-'));
+const folder = temporaryFolder('orders-');
 let aws: ScriptedAws;
 let stack: OrderStack;
 

@@ -1,6 +1,5 @@
 // The verbs as an operator runs them, against a whole local stack, with the permissions of the operator's policy and no others.
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
@@ -12,10 +11,11 @@ import { command, useAwsEnvironment } from '../../fixtures/command.ts';
 import { anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 import { type Ended, PROJECT, Run } from '../../fixtures/run.ts';
 import { scriptedAws } from '../../fixtures/scripted-aws.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 // The stage with a key of its own needs more permissions than the other.
 const STACK = 'OrderFanOut-prod';
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'operator-'));
+const folder = temporaryFolder('operator-');
 const logs = path.join(folder, 'logs');
 const shipped = anOrder({ orderId: 'shipped' });
 const digital = anOrder({ orderId: 'digital', items: [anItem({ requiresShipping: false })] });

@@ -1,11 +1,11 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { localStack } from '../../../../cli/aws/local-stack.ts';
 import { findStack } from '../../../../cli/aws/stack.ts';
 import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 describe('a stack is found by its outputs', () => {
   let aws: ScriptedAws;
@@ -101,7 +101,7 @@ describe('a stack is found by its outputs', () => {
 });
 
 describe('the local stack', () => {
-  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'local-stack-')), 'endpoint.json');
+  const file = path.join(temporaryFolder('local-stack-'), 'endpoint.json');
   const running = {
     endpoint: 'http://127.0.0.1:4100',
     stackName: 'OrderFanOut-dev',

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readEdits } from '../../../../cli/dead-letters/edits.ts';
@@ -8,6 +7,7 @@ import { describeFilter, letterFilter, Reasons, reasonOf } from '../../../../cli
 import { printable } from '../../../../cli/terminal/text.ts';
 import { attribute } from '../../../fixtures/dead-letter-stack.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const letter = (error?: string, message = '', context = '{}', body = '{"orderId":"o-1"}') =>
   readLetter({
@@ -131,7 +131,7 @@ test('reasons are counted, the most frequent first, within 80 columns', () => {
 });
 
 describe('corrections in a file', () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'edits-'));
+  const folder = temporaryFolder('edits-');
   const order = anOrder();
   const read = (...lines: unknown[]) => {
     const file = path.join(folder, 'edits.jsonl');

@@ -1,11 +1,11 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseOrders, readOrderFile } from '../../../../cli/orders/order-file.ts';
 import { MAX_BATCH_BYTES } from '../../../../cli/orders/publisher.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import { messageAttributes, type Order } from '../../../../contract/order.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const orders: Order[] = generateOrders({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));
 const [first, second, third] = orders as [Order, Order, Order];
@@ -135,7 +135,7 @@ test('an order too large for SNS is a problem', () => {
 });
 
 describe('a file', () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'order-file-'));
+  const folder = temporaryFolder('order-file-');
   const write = (content: string | Buffer) => {
     const file = path.join(folder, 'orders.jsonl');
     fs.writeFileSync(file, content);

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parseStock, readStockFile } from '../../../../cli/orders/stock-file.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 test('reads what a spreadsheet writes: a byte order mark, CRLF, blanks around cells and an empty last line', () => {
   expect(parseStock('\uFEFFsku,available\r\n A-1 , 10 \r\n\r\nB.2,0\r\n', 'f')).toEqual({
@@ -31,7 +31,7 @@ test.each([
 });
 
 test('a folder and a file that is not there are wrong usage', () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stock-'));
+  const folder = temporaryFolder('stock-');
 
   expect(() => readStockFile(folder)).toThrow(`Cannot read ${folder}: it is a directory`);
   expect(() => readStockFile(path.join(folder, 'no'))).toThrow('there is no such file');
