@@ -12,7 +12,8 @@ export default {
   // Generous, for machines under load: a test ends on what it waits for, not on time.
   testTimeout: 120_000,
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
+  // Without test/e2e, which jest.all.config.mjs adds.
+  testMatch: ['<rootDir>/test/!(e2e)/**/*.test.ts'],
   cacheDirectory: path.join(cache, 'jest'),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
