@@ -2,7 +2,7 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Alarms } from './alarms.ts';
 import type { Emulators } from './emulators.ts';
-import type { MessagingSample } from './messaging-metrics.ts';
+import type { MessagingSample } from './fauxqs/messaging-metrics.ts';
 import type { Metrics } from './metrics.ts';
 
 const MINUTE = 60_000;

@@ -5,7 +5,6 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { buildApp } from 'fauxqs';
 import { AccessControl, type Permissions, type ServiceCaller, UnknownAccessKey } from './access.ts';
 import { type Refusal, refusalOf } from './access-refusal.ts';
 import { describeStacks, type StackDescription } from './cloudformation.ts';
@@ -13,13 +12,12 @@ import type { JsonAnswer } from './cloudwatch-api.ts';
 import { DynamoDbFault, LocalDynamoDb } from './dynamodb.ts';
 import { type FaultPlan, Faults } from './faults.ts';
 import { FaultyServices } from './faulty-services.ts';
+import { Fauxqs } from './fauxqs/fauxqs.ts';
+import { MessageMoveTasks } from './fauxqs/message-move-tasks.ts';
+import { MessagingMetrics } from './fauxqs/messaging-metrics.ts';
+import { deliverAsSns } from './fauxqs/sns-delivery.ts';
 import { type Need, neededFor } from './iam-actions.ts';
-import { keepMessages } from './kept-messages.ts';
 import { onRefused } from './loopback-only.ts';
-import { MessageMoveTasks } from './message-move-task.ts';
-import { MessagingMetrics } from './messaging-metrics.ts';
-import { scaleQueueTime } from './queue-time.ts';
-import { deliverAsSns } from './sns-delivery.ts';
 import type { Json } from './template.ts';
 
 export interface EmulatorOptions {
@@ -56,58 +54,27 @@ const say = (message: EmulatorMessage) => port.postMessage(message);
 onRefused((host) => say({ event: 'refused', host }));
 const options = workerData as EmulatorOptions;
 
-// fauxqs exports no way to set its stores' host, their persistence or a listener without listening on 0.0.0.0, so its
-// modules are loaded by file; the exact version is pinned in package.json because of this.
-const inside = (file: string) => import(new URL(file, import.meta.resolve('fauxqs')).href);
-const [{ SqsStore, SqsQueue }, { SnsStore }, filters, { S3Store }, { PersistenceManager }] =
-  await Promise.all([
-    inside('./sqs/sqsStore.js'),
-    inside('./sns/snsStore.js'),
-    inside('./sns/filter.js'),
-    inside('./s3/s3Store.js'),
-    inside('./persistence.js'),
-  ]);
-
-const sqsStore = new SqsStore();
-const snsStore = new SnsStore();
-const s3Store = new S3Store();
-sqsStore.host = '';
-const messaging = new MessagingMetrics({ sqsStore, snsStore, SqsQueue, ...filters }, (messageId, queueName) =>
-  moveTasks.noteMoved(messageId, queueName),
-);
-const persistence = options.stateDirectory
-  ? new PersistenceManager(path.join(options.stateDirectory, 'sqs'))
-  : undefined;
-if (persistence) keepMessages(persistence, SqsQueue, sqsStore, snsStore);
-if (options.timeScale) scaleQueueTime(SqsQueue, SqsStore, options.timeScale);
+const fauxqs = await Fauxqs.start({
+  directory: options.stateDirectory && path.join(options.stateDirectory, 'sqs'),
+  timeScale: options.timeScale,
+});
 const access = new AccessControl(
   (arn) => {
-    const { attributes } = sqsStore.getQueueByArn(arn) ?? snsStore.getTopic(arn) ?? {};
+    const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
     return { policy: attributes?.Policy, key: attributes?.KmsMasterKeyId };
   },
   (sentence) => say({ event: 'denied', sentence }),
 );
+const messaging = new MessagingMetrics(fauxqs);
 deliverAsSns(
-  snsStore,
-  sqsStore,
+  fauxqs,
   (caller, needs) => access.authorize(caller, needs),
   (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
 );
-const fauxqs = buildApp({ logger: false, stores: { sqsStore, snsStore, s3Store } });
-fauxqs.addHook('preHandler', async (request, reply) => {
-  const input = request.body as Record<string, string> | undefined;
-  const operation = operationOf(request.raw) ?? input?.Action;
-  const refusal = check(request.raw, operation, input);
-  if (refusal) await reply.code(refusal.status).headers(refusal.headers).send(refusal.body);
-});
-// fauxqs moves messages back from "in flight" only when somebody receives; a look at a queue must not see old figures.
-fauxqs.addHook('preHandler', async (request) => {
-  if (String(request.headers['x-amz-target']).endsWith('.GetQueueAttributes')) sqsStore.processAllTimers();
-});
-const faults = options.faults && new Faults(options.faults, 'services');
-const services = new FaultyServices(faults, fauxqs, SqsQueue, SqsStore);
-const moveTasks = new MessageMoveTasks(fauxqs, sqsStore);
-await fauxqs.ready();
+// In this order: who may not ask gets no other answer, and what is injected befalls also what fauxqs does not know.
+fauxqs.intercept(({ raw, operation, input }) => check(raw, operation, input));
+const services = new FaultyServices(options.faults && new Faults(options.faults, 'services'), fauxqs);
+const moveTasks = new MessageMoveTasks(fauxqs);
 
 const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
 let stacks: StackDescription[] = [];
@@ -212,7 +179,7 @@ const ANSWERS: Record<string, typeof answerDynamoDb> = {
 const server = http.createServer((request, response) => {
   const { service } = signatureOf(request);
   const answer = ANSWERS[service];
-  if (!answer) return fauxqs.routing(request, response);
+  if (!answer) return fauxqs.handle(request, response);
   answer(request, response).catch((error: Error) => {
     // A client that went away mid-request (a timed out function) has nobody left to answer.
     if (request.destroyed && !request.complete) return;
@@ -226,24 +193,18 @@ server.on('error', (error: NodeJS.ErrnoException) =>
 // Longer than any client keeps an idle connection, so that none is closed under a request.
 server.keepAliveTimeout = 120_000;
 server.listen(options.port, '127.0.0.1', () => {
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  // Queues that were loaded carry the port of the run that made them.
-  for (const queue of [...sqsStore.allQueues()]) {
-    sqsStore.queues.delete(queue.url);
-    queue.url = sqsStore.buildQueueUrl(queue.name, '', host, '');
-    sqsStore.queues.set(queue.url, queue);
-  }
-  say({ event: 'listening', port: (server.address() as AddressInfo).port });
+  const { port: listening } = server.address() as AddressInfo;
+  fauxqs.moveTo(`127.0.0.1:${listening}`);
+  say({ event: 'listening', port: listening });
 });
 
 async function stop(): Promise<void> {
   moveTasks.stop();
-  sqsStore.shutdown();
+  fauxqs.endPolls();
   server.closeAllConnections();
   await new Promise((done) => server.close(done));
   await fauxqs.close();
   await dynamodb.close();
-  persistence?.close();
 }
 
 port.on('message', async (request: EmulatorRequest) => {

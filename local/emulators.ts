@@ -3,8 +3,8 @@ import type { Access, Permissions, ServiceCaller } from './access.ts';
 import type { StackDescription } from './cloudformation.ts';
 import type { JsonAnswer } from './cloudwatch-api.ts';
 import type { EmulatorMessage, EmulatorOptions, EmulatorRequest } from './emulator-worker.ts';
+import type { MessagingSample, QueueCounts } from './fauxqs/messaging-metrics.ts';
 import type { Need } from './iam-actions.ts';
-import type { MessagingSample, QueueCounts } from './messaging-metrics.ts';
 import type { Json } from './template.ts';
 
 type Question = EmulatorRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;

@@ -1,50 +1,23 @@
 // Injects faults into the requests that the emulators answer.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { buildApp } from 'fauxqs';
 import { DynamoDbFault } from './dynamodb.ts';
 import type { Faults, RequestFault } from './faults.ts';
+import type { Fauxqs, Interception } from './fauxqs/fauxqs.ts';
 import type { Json } from './template.ts';
-
-type App = ReturnType<typeof buildApp>;
-interface Message {
-  body: string;
-  messageAttributes: object;
-}
-/** What is used here of fauxqs's classes. */
-interface QueueClass {
-  prototype: { attributes: Record<string, string>; enqueue(message: Message): void };
-}
-interface StoreClass {
-  createMessage(body: string, messageAttributes: object): Message;
-}
 
 /** The emulators' services as they are on a bad day; on a good one, without faults, nothing is changed. */
 export class FaultyServices {
   private readonly faults: Faults | undefined;
 
-  /** @param app answers for SNS and SQS; the classes are those of its queues and store */
-  constructor(faults: Faults | undefined, app: App, Queue: QueueClass, Store: StoreClass) {
+  /** @param fauxqs answers for SNS and SQS */
+  constructor(faults: Faults | undefined, fauxqs: Fauxqs) {
     this.faults = faults;
     if (!faults) return;
-    duplicateMessages(faults, Queue, Store);
-    const losing = new WeakMap<object, RequestFault>();
-    app.addHook('preHandler', async (request, reply) => {
-      const body = (request.body ?? {}) as Json;
-      const operation = String(request.headers['x-amz-target'] ?? body.Action).replace('AmazonSQS.', '');
+    // Only in queues that somebody works off: they have a dead-letter queue.
+    fauxqs.duplicateWhere(({ attributes }) => Boolean(attributes.RedrivePolicy) && faults.duplicates());
+    fauxqs.intercept(({ operation, input }) => {
       const fault = faults.request(operation, '');
-      if (!fault) return;
-      if (fault.kind === 'delete-failed') {
-        reply.header('content-type', 'application/x-amz-json-1.0');
-        return reply.send(JSON.stringify(deletesNothing(body)));
-      }
-      if (fault.when === 'after') losing.set(request, fault);
-      else return reply.code(500).send(serverError(fault));
-    });
-    app.addHook('onSend', async (request, reply, payload) => {
-      const fault = losing.get(request);
-      if (!fault) return payload;
-      reply.code(500);
-      return serverError(fault);
+      return fault && interceptionOf(fault, input);
     });
   }
 
@@ -65,22 +38,20 @@ export class FaultyServices {
   }
 }
 
-/** Only in queues that somebody works off: they have a dead-letter queue. */
-function duplicateMessages(faults: Faults, { prototype }: QueueClass, Store: StoreClass): void {
-  const { enqueue } = prototype;
-  prototype.enqueue = function (message) {
-    enqueue.call(this, message);
-    if (this.attributes.RedrivePolicy && faults.duplicates()) {
-      enqueue.call(this, Store.createMessage(message.body, message.messageAttributes));
-    }
-  };
-}
-
 /** In the words of the service: SNS speaks XML. */
-function serverError({ kind }: RequestFault): string {
-  return kind === 'sns-error'
-    ? '<ErrorResponse><Error><Type>Receiver</Type><Code>InternalError</Code><Message>injected</Message></Error></ErrorResponse>'
-    : JSON.stringify({ __type: 'com.amazonaws.sqs#InternalError', message: 'injected' });
+function interceptionOf({ kind, when }: RequestFault, input: Json): Interception {
+  const headers = { 'content-type': 'application/x-amz-json-1.0' };
+  if (kind === 'delete-failed') return { status: 200, headers, body: JSON.stringify(deletesNothing(input)) };
+  const body =
+    kind === 'sns-error'
+      ? '<ErrorResponse><Error><Type>Receiver</Type><Code>InternalError</Code><Message>injected</Message></Error></ErrorResponse>'
+      : JSON.stringify({ __type: 'com.amazonaws.sqs#InternalError', message: 'injected' });
+  return {
+    status: 500,
+    headers: kind === 'sns-error' ? { 'content-type': 'text/xml' } : headers,
+    body,
+    isDone: when === 'after',
+  };
 }
 
 /** SQS may tell that a delete failed, or tell that it went well and bring the message back all the same. */

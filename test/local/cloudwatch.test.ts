@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { Alarms } from '../../local/alarms.ts';
 import { LocalCloudWatch } from '../../local/cloudwatch.ts';
 import type { Emulators } from '../../local/emulators.ts';
-import type { MessagingSample, QueueSample } from '../../local/messaging-metrics.ts';
+import type { MessagingSample, QueueSample } from '../../local/fauxqs/messaging-metrics.ts';
 import { Metrics, type Statistic } from '../../local/metrics.ts';
 
 const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';

@@ -1,40 +1,7 @@
 // SQS's redrive out of a dead-letter queue, which fauxqs does not have: start, list and cancel a message move task.
 import { randomUUID } from 'node:crypto';
-import type { buildApp } from 'fauxqs';
-
-/** What is used here of fauxqs's message, queue and store. */
-interface Message {
-  messageId: string;
-  sentTimestamp: number;
-  approximateReceiveCount: number;
-  approximateFirstReceiveTimestamp?: number;
-  delayUntil?: number;
-  sequenceNumber?: string;
-}
-interface Queue {
-  arn: string;
-  name: string;
-  attributes: Record<string, string>;
-  inflightMessages: Map<string, { message: Message }>;
-  isFifo(): boolean;
-  processTimers(): void;
-  getAttribute(name: string): string | undefined;
-  dequeue(max: number, visibilitySeconds: number): { ReceiptHandle: string }[];
-  changeVisibility(receiptHandle: string, seconds: number): void;
-  deleteMessage(receiptHandle: string): boolean;
-  enqueue(message: Message): void;
-  nextSequenceNumber(): string;
-}
-/** A message as an answer to ReceiveMessage holds it. */
-interface Received {
-  MessageId: string;
-  Attributes?: Record<string, string>;
-}
-interface Store {
-  getQueueByArn(arn: string): Queue | undefined;
-  getQueueByName(name: string): Queue | undefined;
-  allQueues(): Iterable<Queue>;
-}
+import type { Fauxqs, Interception, MessagingRequest } from './fauxqs.ts';
+import type { ReceivedMessage, SqsMessage, SqsQueue } from './internals.ts';
 
 type Status = 'RUNNING' | 'COMPLETED' | 'CANCELLING' | 'CANCELLED' | 'FAILED';
 interface Task {
@@ -68,56 +35,29 @@ const invalid = (message: string) => new Refusal('InvalidParameterValue', messag
 const notFound = (message: string) => new Refusal('ResourceNotFoundException', message, 404);
 
 /**
- * The message move tasks of one store. Words of refusals are those of SQS, as recorded by
+ * The message move tasks of this thread's queues. Words of errors are those of SQS, as recorded by
  * https://github.com/localstack/localstack/blob/main/tests/aws/services/sqs/test_sqs_move_task.snapshot.json
  */
 export class MessageMoveTasks {
-  private readonly store: Store;
+  private readonly fauxqs: Fauxqs;
   private readonly tasks: Task[] = [];
   /** Message → queue that SQS itself moved it from. What a handler or SNS sent to a dead-letter queue has no source. */
   private readonly sources = new Map<string, string>();
   private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly actions = new Map<string, (input: Record<string, unknown>) => object>([
+    ['StartMessageMoveTask', (input) => this.start(input)],
+    ['ListMessageMoveTasks', (input) => this.list(input)],
+    ['CancelMessageMoveTask', (input) => this.cancel(input)],
+  ]);
 
-  /** Answers the three actions in front of `app`, whose store this is. */
-  constructor(app: ReturnType<typeof buildApp>, store: unknown) {
-    this.store = store as Store;
-    const actions: Record<string, (input: Record<string, unknown>) => object> = {
-      'AmazonSQS.StartMessageMoveTask': (input) => this.start(input),
-      'AmazonSQS.ListMessageMoveTasks': (input) => this.list(input),
-      'AmazonSQS.CancelMessageMoveTask': (input) => this.cancel(input),
-    };
-    app.addHook('preHandler', async (request, reply) => {
-      const action = actions[String(request.headers['x-amz-target'])];
-      if (!action) return;
-      reply.header('content-type', 'application/x-amz-json-1.0');
-      try {
-        return reply.send(JSON.stringify(action((request.body ?? {}) as Record<string, unknown>)));
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        return reply
-          .code(error.status)
-          .header('x-amzn-query-error', `${error.code};Sender`)
-          .send(JSON.stringify({ __type: `com.amazonaws.sqs#${error.code}`, message: error.message }));
-      }
+  /** Answers the three actions from here on. */
+  constructor(fauxqs: Fauxqs) {
+    this.fauxqs = fauxqs;
+    fauxqs.intercept((request) => this.answer(request));
+    fauxqs.addToReceived((received) => this.tellSources(received));
+    fauxqs.observe({
+      onMovedToDeadLetterQueue: (queueName, messageId) => this.sources.set(messageId, queueName),
     });
-    app.addHook('preSerialization', async (request, _reply, payload) => {
-      if (request.headers['x-amz-target'] === 'AmazonSQS.ReceiveMessage') this.tellSources(payload);
-      return payload;
-    });
-  }
-
-  /** Adds DeadLetterQueueSourceArn, which fauxqs does not know, to messages whose attributes were asked for. */
-  private tellSources(answer: unknown): void {
-    const { Messages = [] } = answer as { Messages?: Received[] };
-    for (const { MessageId, Attributes } of Messages) {
-      const arn = this.store.getQueueByName(this.sources.get(MessageId) ?? '')?.arn;
-      if (Attributes && arn) Attributes.DeadLetterQueueSourceArn = arn;
-    }
-  }
-
-  /** Tells that SQS itself moved a message out of a queue to that queue's dead-letter queue. */
-  noteMoved(messageId: string, queueName: string): void {
-    this.sources.set(messageId, queueName);
   }
 
   /** Ends what is under way. */
@@ -126,11 +66,35 @@ export class MessageMoveTasks {
     this.timers.clear();
   }
 
+  private answer({ operation, input }: MessagingRequest): Interception | undefined {
+    const action = this.actions.get(operation);
+    if (!action) return undefined;
+    const headers = { 'content-type': 'application/x-amz-json-1.0' };
+    try {
+      return { status: 200, headers, body: JSON.stringify(action(input)) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return {
+        status: error.status,
+        headers: { ...headers, 'x-amzn-query-error': `${error.code};Sender` },
+        body: JSON.stringify({ __type: `com.amazonaws.sqs#${error.code}`, message: error.message }),
+      };
+    }
+  }
+
+  /** Adds DeadLetterQueueSourceArn, which fauxqs does not know, to messages whose attributes were asked for. */
+  private tellSources(received: ReceivedMessage[]): void {
+    for (const { MessageId, Attributes } of received) {
+      const arn = this.fauxqs.queueNamed(this.sources.get(MessageId) ?? '')?.arn;
+      if (Attributes && arn) Attributes.DeadLetterQueueSourceArn = arn;
+    }
+  }
+
   private start(input: Record<string, unknown>): object {
     const source = this.source(input.SourceArn);
     const destinationArn = input.DestinationArn === undefined ? undefined : String(input.DestinationArn);
     if (destinationArn !== undefined) {
-      const destination = this.store.getQueueByArn(destinationArn);
+      const destination = this.fauxqs.queue(destinationArn);
       if (!destination) {
         throw notFound("The resource that you specified for the DestinationArn parameter doesn't exist.");
       }
@@ -197,7 +161,7 @@ export class MessageMoveTasks {
     } catch {
       throw invalid('Value for parameter TaskHandle is invalid.');
     }
-    if (!this.store.getQueueByArn(String(sourceArn))) {
+    if (!this.fauxqs.queue(String(sourceArn))) {
       throw notFound("The resource that you specified for the SourceArn parameter doesn't exist.");
     }
     const task = this.tasks.find((each) => each.handle === handle && each.status === 'RUNNING');
@@ -206,10 +170,10 @@ export class MessageMoveTasks {
     return { ApproximateNumberOfMessagesMoved: task.moved };
   }
 
-  private source(arn: unknown): Queue {
-    const queue = this.store.getQueueByArn(String(arn));
+  private source(arn: unknown): SqsQueue {
+    const queue = this.fauxqs.queue(String(arn));
     if (!queue) throw notFound("The resource that you specified for the SourceArn parameter doesn't exist.");
-    for (const { attributes } of this.store.allQueues()) {
+    for (const { attributes } of this.fauxqs.allQueues()) {
       if (attributes.RedrivePolicy && JSON.parse(attributes.RedrivePolicy).deadLetterTargetArn === arn) {
         return queue;
       }
@@ -218,7 +182,7 @@ export class MessageMoveTasks {
   }
 
   /** Moves messages at the task's rate until none is visible. */
-  private run(task: Task, source: Queue): void {
+  private run(task: Task, source: SqsQueue): void {
     const started = performance.now();
     const rate = task.perSecond ?? MOST_PER_SECOND;
     const timer = setInterval(() => {
@@ -234,14 +198,14 @@ export class MessageMoveTasks {
     this.timers.add(timer);
   }
 
-  private move(task: Task, source: Queue, due: number): void {
+  private move(task: Task, source: SqsQueue, due: number): void {
     for (let left = due; left > 0; left -= 1) {
       const [received] = source.dequeue(1, HIDDEN_SECONDS);
       if (!received) {
         task.status = 'COMPLETED';
         return;
       }
-      const message = source.inflightMessages.get(received.ReceiptHandle)?.message as Message;
+      const message = source.inflightMessages.get(received.ReceiptHandle)?.message as SqsMessage;
       const destination = this.destination(task, message);
       if (!destination) {
         source.changeVisibility(received.ReceiptHandle, 0);
@@ -259,15 +223,15 @@ export class MessageMoveTasks {
     }
   }
 
-  private destination(task: Task, { messageId }: Message): Queue | undefined {
-    if (task.destinationArn) return this.store.getQueueByArn(task.destinationArn);
+  private destination(task: Task, { messageId }: SqsMessage): SqsQueue | undefined {
+    if (task.destinationArn) return this.fauxqs.queue(task.destinationArn);
     const name = this.sources.get(messageId);
-    return name === undefined ? undefined : this.store.getQueueByName(name);
+    return name === undefined ? undefined : this.fauxqs.queueNamed(name);
   }
 }
 
 /** The message as SQS sends it again: body, attributes and group are kept; ID, time and counts begin anew. */
-function anew(message: Message, destination: Queue): Message {
+function anew(message: SqsMessage, destination: SqsQueue): SqsMessage {
   const { approximateFirstReceiveTimestamp, delayUntil, sequenceNumber, ...kept } = message;
   return {
     ...kept,
