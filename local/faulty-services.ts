@@ -3,6 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DynamoDbFault } from './dynamodb.ts';
 import type { Faults, RequestFault } from './faults.ts';
 import type { Fauxqs, Interception } from './fauxqs/fauxqs.ts';
+import { errorAnswer, jsonAnswer } from './server/http-answer.ts';
+import { ServiceError } from './service-error.ts';
 import type { Json } from './template.ts';
 
 /** The emulators' services as they are on a bad day; on a good one, without faults, nothing is changed. */
@@ -40,18 +42,9 @@ export class FaultyServices {
 
 /** In the words of the service: SNS speaks XML. */
 function interceptionOf({ kind, when }: RequestFault, input: Json): Interception {
-  const headers = { 'content-type': 'application/x-amz-json-1.0' };
-  if (kind === 'delete-failed') return { status: 200, headers, body: JSON.stringify(deletesNothing(input)) };
-  const body =
-    kind === 'sns-error'
-      ? '<ErrorResponse><Error><Type>Receiver</Type><Code>InternalError</Code><Message>injected</Message></Error></ErrorResponse>'
-      : JSON.stringify({ __type: 'com.amazonaws.sqs#InternalError', message: 'injected' });
-  return {
-    status: 500,
-    headers: kind === 'sns-error' ? { 'content-type': 'text/xml' } : headers,
-    body,
-    isDone: when === 'after',
-  };
+  if (kind === 'delete-failed') return jsonAnswer(deletesNothing(input));
+  const error = new ServiceError('InternalError', 'injected', { status: 500 });
+  return { ...errorAnswer(kind === 'sns-error' ? 'sns' : 'sqs', error), isDone: when === 'after' };
 }
 
 /** SQS may tell that a delete failed, or tell that it went well and bring the message back all the same. */

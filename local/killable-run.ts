@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { type Answer, PendingAnswers, type Question } from './pending-answers.ts';
 import type { LocalEndpoint, LocalRunOptions } from './run.ts';
 
 /** What the process of the run is asked; `id` comes back with the answer. */
@@ -6,11 +7,6 @@ export type RunRequest =
   | { id: number; ask: 'start'; options: LocalRunOptions }
   | { id: number; ask: 'consume' }
   | { id: number; ask: 'stop' };
-export type RunMessage =
-  | { event: 'answer'; id: number; value: unknown }
-  | { event: 'failed'; id: number; message: string };
-type Question = RunRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
-
 /** A local run in a process of its own, which can be killed as a machine that loses power is. */
 export class KillableRun {
   readonly endpoint: LocalEndpoint;
@@ -53,33 +49,17 @@ export class KillableRun {
 class Child {
   readonly exited: Promise<void>;
   private readonly process: ChildProcess;
-  private readonly waiting = new Map<
-    number,
-    { resolve: (value: never) => void; reject: (error: Error) => void }
-  >();
-  private nextId = 0;
+  private readonly pending = new PendingAnswers();
 
   constructor() {
     this.process = fork(new URL('./run-worker.ts', import.meta.url), { execArgv: [], stdio: 'inherit' });
-    this.process.on('message', (message: RunMessage) => {
-      const asked = this.waiting.get(message.id);
-      this.waiting.delete(message.id);
-      if (message.event === 'failed') asked?.reject(new Error(message.message));
-      else asked?.resolve(message.value as never);
-    });
+    this.process.on('message', (answer: Answer) => this.pending.settle(answer));
     this.exited = new Promise((resolve) => this.process.once('exit', () => resolve()));
-    void this.exited.then(() => {
-      for (const { reject } of this.waiting.values()) reject(new Error('the local run has ended'));
-      this.waiting.clear();
-    });
+    void this.exited.then(() => this.pending.rejectAll(new Error('the local run has ended')));
   }
 
-  ask<T>(question: Question): Promise<T> {
-    const id = this.nextId++;
-    return new Promise<T>((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      this.process.send({ id, ...question });
-    });
+  ask<T>(question: Question<RunRequest>): Promise<T> {
+    return this.pending.ask((id) => this.process.send({ id, ...question }));
   }
 
   async kill(): Promise<void> {

@@ -20,11 +20,12 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Permissions } from './access.ts';
 import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
-import type { Alarms } from './alarms.ts';
+import type { AlarmType } from './cloudwatch/alarm.ts';
 import { EventSourceMapping } from './event-source-mapping.ts';
 import type { Faults } from './faults.ts';
 import { compilePolicy } from './iam-policy.ts';
 import { type FunctionEvents, LocalFunction } from './lambda-runtime.ts';
+import type { LocalCloudWatch } from './server/local-cloudwatch.ts';
 import type { Json, Standing } from './template.ts';
 
 /** What the resources of one stack share. */
@@ -49,7 +50,7 @@ export interface Deployment {
   /** To be closed at the end. */
   clients: { destroy(): void }[];
   queueUrls: Map<string, string>;
-  alarms: Alarms;
+  cloudWatch: LocalCloudWatch;
   onProblem(problem: string): void;
 }
 /** What a role may do: policy documents of its own, and ARNs of managed ones. */
@@ -86,8 +87,8 @@ export const BRING: Record<string, Bring> = {
   'AWS::DynamoDB::Table': bringTable,
   'AWS::Lambda::Function': bringFunction,
   'AWS::Lambda::EventSourceMapping': bringMapping,
-  'AWS::CloudWatch::Alarm': bringAlarm,
-  'AWS::CloudWatch::CompositeAlarm': bringCompositeAlarm,
+  'AWS::CloudWatch::Alarm': (id, properties, to) => addAlarm('MetricAlarm', id, properties, to),
+  'AWS::CloudWatch::CompositeAlarm': (id, properties, to) => addAlarm('CompositeAlarm', id, properties, to),
 };
 
 const asStrings = (values: Record<string, unknown>): Record<string, string> =>
@@ -371,24 +372,15 @@ async function bringMapping(id: string, properties: Properties, to: Deployment):
   return { ref: id, attributes: { Id: id } };
 }
 
-async function bringAlarm(id: string, properties: Properties, to: Deployment): Promise<Standing> {
-  return standingAlarm(id, properties, to, (name) => to.alarms.addMetricAlarm(name, properties));
-}
-
-async function bringCompositeAlarm(id: string, properties: Properties, to: Deployment): Promise<Standing> {
-  return standingAlarm(id, properties, to, (name) => to.alarms.addCompositeAlarm(name, properties));
-}
-
-/** @param add makes the alarm and gives its ARN */
-function standingAlarm(
+async function addAlarm(
+  type: AlarmType,
   id: string,
-  { AlarmName }: Properties,
+  properties: Properties,
   to: Deployment,
-  add: (name: string) => string,
-): Standing {
-  const name = physicalName(id, AlarmName, to);
+): Promise<Standing> {
+  const name = physicalName(id, properties.AlarmName, to);
   try {
-    return { ref: name, attributes: { Arn: add(name) } };
+    return { ref: name, attributes: { Arn: await to.cloudWatch.addAlarm(type, name, properties) } };
   } catch (error) {
     throw new Error(`${id}: ${(error as Error).message}`);
   }

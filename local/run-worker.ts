@@ -1,9 +1,10 @@
 // The process of a KillableRun: a local run, commanded by messages from the process that forked it.
 
-import type { RunMessage, RunRequest } from './killable-run.ts';
+import type { RunRequest } from './killable-run.ts';
+import type { Answer } from './pending-answers.ts';
 import { LocalRun } from './run.ts';
 
-const say = (message: RunMessage) => process.send?.(message);
+const say = (answer: Answer) => process.send?.(answer);
 let run: LocalRun;
 
 // Ctrl-C reaches the whole process group; what becomes of this process is the other one's business.
@@ -17,9 +18,9 @@ process.on('message', async (request: RunRequest) => {
     if (request.ask === 'consume') run.consume();
     if (request.ask === 'stop') await run.stop();
     const value = request.ask === 'stop' ? run.problems : run.endpoint;
-    say({ event: 'answer', id: request.id, value });
+    say({ id: request.id, value });
     if (request.ask === 'stop') process.disconnect();
   } catch (error) {
-    say({ event: 'failed', id: request.id, message: (error as Error).message });
+    say({ id: request.id, error: (error as Error).message });
   }
 });

@@ -2,15 +2,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { SNSClient } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Access } from './access.ts';
 import { CREDENTIALS, REGION } from './account.ts';
-import { LocalCloudWatch } from './cloudwatch.ts';
-import { answerCloudWatch } from './cloudwatch-api.ts';
-import { Emulators } from './emulators.ts';
 import { type FaultPlan, Faults } from './faults.ts';
-import { Metrics } from './metrics.ts';
+import { Emulators } from './server/emulators.ts';
+import type { LocalCloudWatch } from './server/local-cloudwatch.ts';
 import { LocalStack } from './stack.ts';
 import { readAssembly } from './template.ts';
 
@@ -51,8 +48,6 @@ export interface QueueDepth {
 /** A running local stack. */
 export class LocalRun {
   readonly stack: LocalStack;
-  readonly metrics: Metrics;
-  readonly cloudWatch: LocalCloudWatch;
   /** What went wrong outside the handlers, a line each; refused connections and denied calls are among them. */
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
@@ -60,7 +55,6 @@ export class LocalRun {
   private readonly emulators: Emulators;
   private readonly logs: FunctionLogs;
   private readonly sqs: SQSClient;
-  private readonly sns: SNSClient;
 
   /**
    * Starts the emulators and brings up the stack of the assembly. Messages are consumed from `consume` on.
@@ -69,7 +63,6 @@ export class LocalRun {
   static async start(options: LocalRunOptions): Promise<LocalRun> {
     const synthesized = readAssembly(options.assembly);
     const problems: string[] = [];
-    const metrics = new Metrics();
     const logs = new FunctionLogs(options.logDirectory);
     const emulators = await Emulators.start(
       {
@@ -78,59 +71,47 @@ export class LocalRun {
         ...(options.timeScale && { timeScale: options.timeScale }),
         ...(options.faults && { faults: options.faults }),
       },
-      (host) => problems.push(leftMachine('an emulator', host)),
-      (sentence) => problems.push(sentence),
+      {
+        refused: (host) => problems.push(leftMachine('an emulator', host)),
+        denied: (sentence) => problems.push(sentence),
+        problem: (problem) => problems.push(problem),
+      },
     );
     try {
       const stack = await LocalStack.deploy(synthesized, {
         endpoint: emulators.endpoint,
-        access: emulators,
+        emulators,
         events: {
           log(functionName, line) {
-            metrics.ingest(line);
+            emulators.reports.log(line);
             logs.write(functionName, line);
           },
           refused: (functionName, host) => problems.push(leftMachine(functionName, host)),
-          measured(functionName, metric, value) {
-            metrics.add('AWS/Lambda', metric, { FunctionName: functionName }, value);
-          },
+          measured: (functionName, metric, value) => emulators.reports.measured(functionName, metric, value),
         },
         timeScale: options.timeScale ?? 1,
         faults: options.faults && new Faults(options.faults, 'functions'),
         onProblem: (problem) => problems.push(problem),
       });
       await emulators.describe([stack.description]);
-      return new LocalRun(stack, emulators, metrics, logs, problems);
+      return new LocalRun(stack, emulators, logs, problems);
     } catch (error) {
       await emulators.stop();
       throw error;
     }
   }
 
-  private constructor(
-    stack: LocalStack,
-    emulators: Emulators,
-    metrics: Metrics,
-    logs: FunctionLogs,
-    problems: string[],
-  ) {
+  private constructor(stack: LocalStack, emulators: Emulators, logs: FunctionLogs, problems: string[]) {
     this.stack = stack;
     this.emulators = emulators;
-    this.metrics = metrics;
     this.logs = logs;
     this.problems = problems;
     this.client = { endpoint: emulators.endpoint, region: REGION, credentials: CREDENTIALS };
     this.sqs = new SQSClient(this.client);
-    this.sns = new SNSClient(this.client);
-    this.cloudWatch = new LocalCloudWatch({
-      metrics,
-      alarms: stack.alarms,
-      emulators,
-      sns: this.sns,
-      onProblem: (problem) => problems.push(problem),
-    });
-    const watched = { metrics, alarms: stack.alarms, clock: this.cloudWatch };
-    emulators.answerCloudWatch((operation, input) => answerCloudWatch(operation, input, watched));
+  }
+
+  get cloudWatch(): LocalCloudWatch {
+    return this.emulators.cloudWatch;
   }
 
   get endpoint(): LocalEndpoint {
@@ -153,7 +134,8 @@ export class LocalRun {
 
   /** Messages that reached a queue since the start, by queue URL; those that SQS itself moved there do not count. */
   async delivered(queueUrl: string): Promise<number> {
-    return (await this.emulators.counts())[path.posix.basename(queueUrl)]?.sent ?? 0;
+    const { queues } = await this.emulators.sample();
+    return queues.find(({ name }) => name === path.posix.basename(queueUrl))?.sent ?? 0;
   }
 
   async depth(queueUrl: string): Promise<QueueDepth> {
@@ -197,10 +179,8 @@ export class LocalRun {
 
   /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves. */
   async stop(): Promise<void> {
-    await this.cloudWatch.stop();
     await this.stack.stop();
     this.sqs.destroy();
-    this.sns.destroy();
     await this.emulators.stop();
     this.logs.close();
   }

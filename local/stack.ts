@@ -4,13 +4,12 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Permissions } from './access.ts';
 import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
-import { Alarms } from './alarms.ts';
-import type { StackDescription } from './cloudformation.ts';
-import type { Emulators } from './emulators.ts';
 import type { EventSourceMapping } from './event-source-mapping.ts';
 import type { Faults } from './faults.ts';
 import type { FunctionEvents, LocalFunction } from './lambda-runtime.ts';
 import { BRING, type Deployment, functionKeyId, NotRun } from './resources.ts';
+import type { StackDescription } from './server/cloudformation.ts';
+import type { Emulators } from './server/emulators.ts';
 import { deploymentOrder, type Resource, type Standing, type SynthesizedStack, Values } from './template.ts';
 
 /** Types that stand in the template for AWS alone, and why each is not run here. */
@@ -25,8 +24,7 @@ const NOT_RUN: Record<string, string> = {
 /** What the local run needs of the outside. */
 export interface LocalStackOptions {
   endpoint: string;
-  /** Holds every call against the policies of the stack. */
-  access: Pick<Emulators, 'permit' | 'denial'>;
+  emulators: Pick<Emulators, 'permit' | 'denial' | 'cloudWatch'>;
   events: FunctionEvents;
   /** How much faster than on AWS the waiting goes. */
   timeScale: number;
@@ -72,7 +70,7 @@ export class LocalStack {
       managedPolicies: new Map(),
       keyPolicies: {},
       callers: [],
-      alarms: new Alarms(),
+      cloudWatch: options.emulators.cloudWatch,
     };
     const { Resources: resources } = stack.template;
     refuseUnknownTypes(resources);
@@ -99,8 +97,8 @@ export class LocalStack {
         values.standing.set(logicalId, placeholder(logicalId, resource.Type));
       } else values.standing.set(logicalId, standing);
     }
-    await options.access.permit(permissionsOf(deployment));
-    await checkMappings(deployment.mappings, options.access);
+    await options.emulators.permit(permissionsOf(deployment));
+    await checkMappings(deployment.mappings, options.emulators);
     const description: StackDescription = {
       name: stack.name,
       id,
@@ -120,10 +118,6 @@ export class LocalStack {
   /** The functions by physical name. */
   get functions(): ReadonlyMap<string, LocalFunction> {
     return this.deployment.functions;
-  }
-
-  get alarms(): Alarms {
-    return this.deployment.alarms;
   }
 
   /** Starts the event source mappings: from here on messages are consumed. */
@@ -177,11 +171,11 @@ function permissionsOf({ callers, roles, managedPolicies, keyPolicies }: Deploym
  */
 async function checkMappings(
   mappings: Deployment['mappings'],
-  access: LocalStackOptions['access'],
+  emulators: LocalStackOptions['emulators'],
 ): Promise<void> {
   const problems: string[] = [];
   for (const [logicalId, mapping] of mappings) {
-    const problem = (await denialOf(mapping, access)) ?? (await mapping.problemWithQueue());
+    const problem = (await denialOf(mapping, emulators)) ?? (await mapping.problemWithQueue());
     if (problem) problems.push(`${logicalId}: ${problem}`);
   }
   if (problems.length > 0) throw new Error(problems.join('\n'));
@@ -189,11 +183,11 @@ async function checkMappings(
 
 async function denialOf(
   { definition, target }: EventSourceMapping,
-  access: LocalStackOptions['access'],
+  emulators: LocalStackOptions['emulators'],
 ): Promise<string | undefined> {
   for (const action of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
     const needs = [{ action: `sqs:${action}`, resource: definition.queueArn }];
-    const denial = await access.denial(functionKeyId(target.definition.functionName), needs);
+    const denial = await emulators.denial(functionKeyId(target.definition.functionName), needs);
     if (denial) return `the execution role has no permission to call ${action} on SQS: ${denial}`;
   }
   return undefined;

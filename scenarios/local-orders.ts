@@ -9,7 +9,7 @@ import { publishMessages } from '../cli/publisher.ts';
 import { findStack, type StackHandles } from '../cli/stack.ts';
 import { readSubscriptions } from '../cli/subscriptions.ts';
 import { readAlarmText } from '../contract/alarm-text.ts';
-import type { Alarms } from '../local/alarms.ts';
+import type { AlarmStatus } from '../local/cloudwatch/alarm.ts';
 import type { LocalRun } from '../local/run.ts';
 import { type Balance, balance, type ConsumerBooks, type Difference, readLedger } from './books.ts';
 
@@ -61,7 +61,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const lettersBefore = await deadLetters(run, stack);
     // Before the first order: whether dead letters become more shows against what lies there already.
     await run.cloudWatch.endMinute();
-    run.cloudWatch.followRealTime();
+    await run.cloudWatch.followRealTime();
     run.consume();
 
     const messages = generateOrders({
@@ -105,11 +105,13 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const differences = balance(messages, takes, consumers, before, after);
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
     await run.cloudWatch.endMinute();
-    const { alarms } = run.cloudWatch;
-    const summary = { orders: count, consumers, alarms: alarms.states(), ...differences };
+    const alarms = await run.cloudWatch.alarms();
+    const states = Object.fromEntries(alarms.map(({ name, state }) => [name, state]));
+    const summary = { orders: count, consumers, alarms: states, ...differences };
+    const backordered = await metric(run, 'inventory', 'Backordered');
     return {
       summary,
-      report: `${reportOf(summary, metric(run, 'inventory', 'Backordered'))}\n\n${alarmLines(alarms)}`,
+      report: `${reportOf(summary, backordered)}\n\n${alarmLines(alarms)}`,
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {
@@ -153,8 +155,8 @@ async function countMessages(
   const books = stack.consumers.map(async ({ name, queueUrl }) => {
     const ofConsumer = {
       delivered: await run.delivered(queueUrl),
-      processed: metric(run, name, 'Processed'),
-      duplicates: metric(run, name, 'Duplicates'),
+      processed: await metric(run, name, 'Processed'),
+      duplicates: await metric(run, name, 'Duplicates'),
       deadLettered: (letters[name] ?? 0) - (lettersBefore[name] ?? 0),
     };
     return [name, ofConsumer] as const;
@@ -162,8 +164,8 @@ async function countMessages(
   return Object.fromEntries(await Promise.all(books));
 }
 
-function metric(run: LocalRun, consumer: string, name: string): number {
-  return run.metrics.sum(run.endpoint.stackName, name, { service: consumer });
+function metric(run: LocalRun, consumer: string, name: string): Promise<number> {
+  return run.cloudWatch.metricSum(run.endpoint.stackName, name, { service: consumer });
 }
 
 /** `1000 orders, 50 duplicates, 10 poison`. */
@@ -201,14 +203,13 @@ ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected
 }
 
 /** How many alarms are in which state, and those that are on with the article that their text names. */
-function alarmLines(alarms: Alarms): string {
-  const states = Object.entries(alarms.states());
-  const counts = Map.groupBy(states, ([, state]) => state);
-  const on = (counts.get('ALARM') ?? []).map(([name]) => {
-    const { article } = readAlarmText(alarms.description(name) ?? '');
+function alarmLines(alarms: AlarmStatus[]): string {
+  const byState = Map.groupBy(alarms, ({ state }) => state);
+  const on = (byState.get('ALARM') ?? []).map(({ name, description = '' }) => {
+    const { article } = readAlarmText(description);
     return `\n  ${[name, article].filter(Boolean).join(': ')}`;
   });
-  const summary = [...counts].sort().map(([state, of]) => `${of.length} in ${state}`);
+  const summary = [...byState].sort().map(([state, of]) => `${of.length} in ${state}`);
   return `Alarms: ${summary.join(', ')}${on.join('')}`;
 }
 

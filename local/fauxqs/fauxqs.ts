@@ -2,12 +2,14 @@
 // which fauxqs does not have.
 import type http from 'node:http';
 import { buildApp } from 'fauxqs';
+import type { HttpAnswer } from '../server/http-answer.ts';
 import type { Json } from '../template.ts';
 import {
   filter,
   type MessageAttributes,
   ObjectStore,
   type PersistenceManager,
+  publish,
   Queue,
   QueueStore,
   type ReceivedMessage,
@@ -52,10 +54,7 @@ export interface MessagingRequest {
 }
 
 /** An answer in place of fauxqs's own. */
-export interface Interception {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: string;
+export interface Interception extends HttpAnswer {
   /** Whether fauxqs does all the same what it was asked, and only its answer is lost. @default false */
   readonly isDone?: boolean;
 }
@@ -147,6 +146,11 @@ export class Fauxqs {
   subscriptionsOf(topicArn: string): SnsSubscription[] {
     const arns = this.topics.getTopic(topicArn)?.subscriptionArns ?? [];
     return arns.flatMap((arn) => this.topics.subscriptions.get(arn) ?? []);
+  }
+
+  /** Publishes as a service does that acts by itself, without a request. @throws Error if there is no such topic */
+  publish(TopicArn: string, Subject: string, Message: string): void {
+    publish({ TopicArn, Subject, Message }, this.topics, this.queues);
   }
 
   /** Lets messages become visible whose time has come; fauxqs by itself does so only when somebody receives. */

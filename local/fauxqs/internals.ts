@@ -2,6 +2,7 @@
 // package.json because of this one.
 import type { DatabaseSync } from 'node:sqlite';
 import type { PersistenceManager } from '../../node_modules/fauxqs/dist/persistence.d.ts';
+import type { publish as PublishAction } from '../../node_modules/fauxqs/dist/sns/actions/publish.d.ts';
 import type * as SnsFilter from '../../node_modules/fauxqs/dist/sns/filter.d.ts';
 import type { SnsStore } from '../../node_modules/fauxqs/dist/sns/snsStore.d.ts';
 import type { SnsSubscription, SnsTopic } from '../../node_modules/fauxqs/dist/sns/snsTypes.d.ts';
@@ -24,10 +25,11 @@ export type {
 export type MessageAttributes = SqsMessage['messageAttributes'];
 
 const load = (file: string) => import(new URL(file, import.meta.resolve('fauxqs')).href);
-const [sqs, sns, filterModule, s3, persistence] = await Promise.all([
+const [sqs, sns, filterModule, publishModule, s3, persistence] = await Promise.all([
   load('./sqs/sqsStore.js'),
   load('./sns/snsStore.js'),
   load('./sns/filter.js'),
+  load('./sns/actions/publish.js'),
   load('./s3/s3Store.js'),
   load('./persistence.js'),
 ]);
@@ -36,6 +38,8 @@ export const QueueStore: typeof SqsStore = sqs.SqsStore;
 export const TopicStore: typeof SnsStore = sns.SnsStore;
 export const { S3Store: ObjectStore } = s3;
 export const Persistence: typeof PersistenceManager = persistence.PersistenceManager;
+/** The action Publish, with the fields of its form. @throws where SNS would answer with an error */
+export const publish: typeof PublishAction = publishModule.publish;
 export const filter: typeof SnsFilter = filterModule;
 
 /** Hears what happens in a store; fauxqs calls no other method of a spy. */

@@ -1,5 +1,7 @@
 // SQS's redrive out of a dead-letter queue, which fauxqs does not have: start, list and cancel a message move task.
 import { randomUUID } from 'node:crypto';
+import { errorAnswer, jsonAnswer } from '../server/http-answer.ts';
+import { ServiceError } from '../service-error.ts';
 import type { Fauxqs, Interception, MessagingRequest } from './fauxqs.ts';
 import type { ReceivedMessage, SqsMessage, SqsQueue } from './internals.ts';
 
@@ -22,17 +24,8 @@ const TICK_MS = 20;
 /** Hides a message from others while it is moved, which takes no time here. */
 const HIDDEN_SECONDS = 30;
 
-class Refusal extends Error {
-  readonly code: string;
-  readonly status: number;
-  constructor(code: string, message: string, status = 400) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
-const invalid = (message: string) => new Refusal('InvalidParameterValue', message);
-const notFound = (message: string) => new Refusal('ResourceNotFoundException', message, 404);
+const invalid = (message: string) => new ServiceError('InvalidParameterValue', message);
+const notFound = (message: string) => new ServiceError('ResourceNotFoundException', message, { status: 404 });
 
 /**
  * The message move tasks of this thread's queues. Words of errors are those of SQS, as recorded by
@@ -69,16 +62,11 @@ export class MessageMoveTasks {
   private answer({ operation, input }: MessagingRequest): Interception | undefined {
     const action = this.actions.get(operation);
     if (!action) return undefined;
-    const headers = { 'content-type': 'application/x-amz-json-1.0' };
     try {
-      return { status: 200, headers, body: JSON.stringify(action(input)) };
+      return jsonAnswer(action(input));
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return {
-        status: error.status,
-        headers: { ...headers, 'x-amzn-query-error': `${error.code};Sender` },
-        body: JSON.stringify({ __type: `com.amazonaws.sqs#${error.code}`, message: error.message }),
-      };
+      if (!(error instanceof ServiceError)) throw error;
+      return errorAnswer('sqs', error);
     }
   }
 

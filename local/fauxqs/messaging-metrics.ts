@@ -84,7 +84,7 @@ export class MessagingMetrics {
     this.fauxqs.processTimers();
     return {
       queues: [...this.fauxqs.allQueues()].map((queue) => this.sampleQueue(queue)),
-      topics: [...this.topics].map(([name, counts]) => ({ name, counts })),
+      topics: [...this.topics].map(([name, counts]) => ({ name, counts: { ...counts } })),
     };
   }
 

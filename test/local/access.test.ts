@@ -20,7 +20,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { explain } from '../../cli/fault.ts';
-import { Emulators } from '../../local/emulators.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
 const ROLE = 'arn:aws:iam::000000000000:role/worker';
@@ -82,11 +82,7 @@ const sentence = (action: string, resource: string) =>
   `because no identity-based policy allows the ${action} action`;
 
 beforeAll(async () => {
-  emulators = await Emulators.start(
-    { port: 0 },
-    () => {},
-    (each) => denied.push(each),
-  );
+  emulators = await Emulators.start({ port: 0 }, { denied: (sentence) => denied.push(sentence) });
   operator = clients('local');
   worker = clients('worker');
   await operator.sns.send(new CreateTopicCommand({ Name: 'orders' }));

@@ -162,7 +162,7 @@ class Watched {
     let left = alarms;
     for (let minute = 0; minute < PATIENCE && left.length > 0; minute += 1) {
       await this.minutes(1);
-      const states = this.run.cloudWatch.alarms.states();
+      const states = await this.run.cloudWatch.alarmStates();
       left = left.filter((name) => states[name] !== state);
     }
     return left;
@@ -318,7 +318,7 @@ describe.each(stageNames)('in %s', (stage) => {
   });
 
   test('all is well at first', async () => {
-    const states = Object.values(stack.run.cloudWatch.alarms.states());
+    const states = Object.values(await stack.run.cloudWatch.alarmStates());
 
     expect(new Set(states)).toEqual(new Set(['OK']));
   });
@@ -393,7 +393,7 @@ describe.each(stageNames)('in %s', (stage) => {
         }),
       );
       await stack.minutes(1);
-      seen.add(stack.run.cloudWatch.alarms.states()[alarm]);
+      seen.add((await stack.run.cloudWatch.alarmStates())[alarm]);
     }
 
     expect([...seen]).toEqual(['OK']);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseExpression, type Series } from '../../local/metric-math.ts';
+import { parseExpression, type Series } from '../../local/cloudwatch/metric-math.ts';
 
 const _ = undefined;
 

@@ -1,8 +1,9 @@
 // One alarm on a metric or on metric math: what it looks at, and what state that puts it in.
-import type { AlarmState } from './alarms.ts';
+
+import type { Json } from '../template.ts';
+import type { AlarmState, Evaluation } from './alarm.ts';
 import { parseExpression, type Scope, type Series } from './metric-math.ts';
 import { type Dimensions, isStatistic, type Metrics, type Statistic } from './metrics.ts';
-import type { Json } from './template.ts';
 
 interface MetricQuery {
   id: string;
@@ -11,12 +12,6 @@ interface MetricQuery {
   of:
     | { namespace: string; name: string; dimensions: Dimensions; statistic: Statistic }
     | { evaluate: (scope: Scope) => Series };
-}
-
-interface Verdict {
-  /** Undefined: whatever it was. */
-  state: AlarmState | undefined;
-  reason: string;
 }
 
 const COMPARISONS: Record<
@@ -125,7 +120,7 @@ export class MetricAlarm {
   }
 
   /** @param at end of the last whole minute, in milliseconds since the epoch */
-  evaluate(metrics: Metrics, at: number): Verdict {
+  evaluate(metrics: Metrics, at: number): Evaluation {
     const series = this.series(({ statistic, namespace, name, dimensions }, from, to) =>
       metrics.statistic(statistic, namespace, name, dimensions, from, to),
     );

@@ -1,5 +1,5 @@
 // The rule of a composite alarm: the states of other alarms, joined by AND, OR and NOT.
-import type { AlarmState } from './alarms.ts';
+import type { AlarmState } from './alarm.ts';
 
 /** What has the state of an alarm, by the name or ARN that the rule gives it. */
 type StateOf = (alarm: string) => AlarmState;

@@ -26,6 +26,9 @@ const STATISTICS: Record<Statistic, (point: Datapoint) => number> = {
 };
 export const isStatistic = (name: string): name is Statistic => Object.hasOwn(STATISTICS, name);
 
+/** Whether a log line may be an embedded metric; few others have this text in them. */
+export const isEmbeddedMetric = (line: string): boolean => line.includes('"CloudWatchMetrics"');
+
 /** The values of metrics by namespace, name and dimensions. Times are counted in minutes, from any beginning. */
 export class Metrics {
   /** The minute that values are now reported in. */
@@ -53,7 +56,7 @@ export class Metrics {
    * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
    */
   ingest(line: string): void {
-    if (!line.includes('"CloudWatchMetrics"')) return;
+    if (!isEmbeddedMetric(line)) return;
     let entry: EmbeddedMetrics;
     try {
       entry = JSON.parse(line);

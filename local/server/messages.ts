@@ -1,0 +1,61 @@
+// What the main thread and the emulators' thread say to each other.
+import type { Permissions, ServiceCaller } from '../access.ts';
+import type { AlarmType } from '../cloudwatch/alarm.ts';
+import type { Dimensions } from '../cloudwatch/metrics.ts';
+import type { FaultPlan } from '../faults.ts';
+import type { Need } from '../iam-actions.ts';
+import type { Answer } from '../pending-answers.ts';
+import type { Json } from '../template.ts';
+import type { StackDescription } from './cloudformation.ts';
+
+/** What the emulators' thread is started with. */
+export interface EmulatorOptions {
+  /** 0 takes a free one. */
+  port: number;
+  /** Folder in which queues, topics and tables survive; in memory without it. */
+  stateDirectory?: string;
+  /** How much faster than on AWS visibility timeouts and delays pass. @default 1 */
+  timeScale?: number;
+  /** The faults that are injected. @default none */
+  faults?: FaultPlan;
+}
+
+/** A value of a metric that Lambda keeps of a function. */
+interface FunctionValue {
+  functionName: string;
+  metric: string;
+  value: number;
+}
+
+/** What functions reported since the last time, which nobody answers. */
+export interface FunctionReport {
+  ask: 'report';
+  /** Log lines in the embedded metric format. */
+  lines: string[];
+  values: FunctionValue[];
+}
+
+/** What the main thread asks. */
+export type EmulatorRequest =
+  | { id: number; ask: 'describe'; stacks: StackDescription[] }
+  | { id: number; ask: 'permit'; permissions: Permissions }
+  | { id: number; ask: 'denial'; caller: string | ServiceCaller; needs: Need[] }
+  | { id: number; ask: 'accesses' }
+  | { id: number; ask: 'sample' }
+  | { id: number; ask: 'add-alarm'; type: AlarmType; name: string; properties: Record<string, Json> }
+  | { id: number; ask: 'alarms' }
+  | { id: number; ask: 'end-minute' }
+  | { id: number; ask: 'follow-real-time' }
+  | { id: number; ask: 'metric-sum'; namespace: string; name: string; dimensions: Dimensions }
+  | { id: number; ask: 'stop' };
+
+/** What the emulators' thread says. */
+export type EmulatorMessage =
+  | { event: 'listening'; port: number }
+  | { event: 'failed'; code: string; message: string }
+  /** A connection that would have left this machine. */
+  | { event: 'refused'; host: string }
+  /** A permission that somebody lacks, in AWS's sentence. */
+  | { event: 'denied'; sentence: string }
+  | { event: 'problem'; problem: string }
+  | ({ event: 'answer' } & Answer);
