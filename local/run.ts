@@ -1,15 +1,17 @@
 // A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
-import fs from 'node:fs';
+
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import type { Access } from './access.ts';
 import { CREDENTIALS, REGION } from './account.ts';
-import { type FaultPlan, Faults } from './faults.ts';
+import { DeployedStack } from './deployed-stack.ts';
+import type { FaultPlan } from './faults/fault-plan.ts';
+import { Faults } from './faults/faults.ts';
+import { FunctionLogs } from './function-logs.ts';
+import type { Access } from './iam/access-control.ts';
 import { Emulators } from './server/emulators.ts';
 import type { LocalCloudWatch } from './server/local-cloudwatch.ts';
-import { LocalStack } from './stack.ts';
-import { readAssembly } from './template.ts';
+import { readAssembly } from './template/assembly.ts';
 
 /** What another process needs to use a local stack; it lies in a file while the stack is up. */
 export interface LocalEndpoint {
@@ -47,7 +49,7 @@ export interface QueueDepth {
 
 /** A running local stack. */
 export class LocalRun {
-  readonly stack: LocalStack;
+  readonly stack: DeployedStack;
   /** What went wrong outside the handlers, a line each; refused connections and denied calls are among them. */
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
@@ -78,7 +80,7 @@ export class LocalRun {
       },
     );
     try {
-      const stack = await LocalStack.deploy(synthesized, {
+      const stack = await DeployedStack.deploy(synthesized, {
         endpoint: emulators.endpoint,
         emulators,
         events: {
@@ -101,7 +103,7 @@ export class LocalRun {
     }
   }
 
-  private constructor(stack: LocalStack, emulators: Emulators, logs: FunctionLogs, problems: string[]) {
+  private constructor(stack: DeployedStack, emulators: Emulators, logs: FunctionLogs, problems: string[]) {
     this.stack = stack;
     this.emulators = emulators;
     this.logs = logs;
@@ -183,30 +185,6 @@ export class LocalRun {
     this.sqs.destroy();
     await this.emulators.stop();
     this.logs.close();
-  }
-}
-
-/** A log file a function; a line is in it as soon as the function has said it. */
-class FunctionLogs {
-  private readonly directory: string;
-  private readonly files = new Map<string, number>();
-
-  constructor(directory: string) {
-    this.directory = directory;
-    fs.mkdirSync(directory, { recursive: true });
-  }
-
-  write(functionName: string, line: string): void {
-    let file = this.files.get(functionName);
-    if (file === undefined) {
-      file = fs.openSync(path.join(this.directory, `${functionName}.log`), 'a');
-      this.files.set(functionName, file);
-    }
-    fs.writeSync(file, `${line}\n`);
-  }
-
-  close(): void {
-    for (const file of this.files.values()) fs.closeSync(file);
   }
 }
 

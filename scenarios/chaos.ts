@@ -1,4 +1,5 @@
 // `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
+
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -16,9 +17,9 @@ import type { Progress } from '../cli/progress.ts';
 import { publishMessages } from '../cli/publisher.ts';
 import { findStack, type StackHandles } from '../cli/stack.ts';
 import { readSubscriptions, type Takes } from '../cli/subscriptions.ts';
-import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults.ts';
-import { KillableRun } from '../local/killable-run.ts';
-import { readAssembly } from '../local/template.ts';
+import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults/fault-plan.ts';
+import { KillableRun } from '../local/faults/killable-run.ts';
+import { readAssembly } from '../local/template/assembly.ts';
 import { type Difference, type Ledger, readLedger, stockDifferences } from './books.ts';
 import { type Account, accountFor, type Letters, rewritten, unsettled } from './chaos-books.ts';
 import { differenceLines, fillStock } from './local-orders.ts';

@@ -1,6 +1,6 @@
 // What the parts of the local CloudWatch say of an alarm.
-import type { Json } from '../template.ts';
 
+import type { Json } from '../json.ts';
 export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 export type AlarmType = 'MetricAlarm' | 'CompositeAlarm';
 

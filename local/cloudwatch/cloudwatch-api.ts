@@ -1,6 +1,6 @@
 // CloudWatch's DescribeAlarms and GetMetricData, answered from the alarms and metrics of the local run.
-import { ServiceError } from '../service-error.ts';
-import type { Json } from '../template.ts';
+import type { Json } from '../json.ts';
+import { ServiceError } from '../protocol/service-error.ts';
 import type { AlarmStatus, AlarmType } from './alarm.ts';
 import type { CloudWatch } from './cloudwatch.ts';
 import { isStatistic } from './metrics.ts';

@@ -1,9 +1,10 @@
 // One alarm on a metric or on metric math: what it looks at, and what state that puts it in.
 
-import type { Json } from '../template.ts';
+import type { Json } from '../json.ts';
 import type { AlarmState, Evaluation } from './alarm.ts';
-import { parseExpression, type Scope, type Series } from './metric-math.ts';
+import { parseExpression } from './metric-math.ts';
 import { type Dimensions, isStatistic, type Metrics, type Statistic } from './metrics.ts';
+import type { Scope, Series } from './time-series.ts';
 
 interface MetricQuery {
   id: string;
@@ -14,21 +15,22 @@ interface MetricQuery {
     | { evaluate: (scope: Scope) => Series };
 }
 
-const COMPARISONS: Record<
-  string,
-  { words: string; breaches: (value: number, threshold: number) => boolean }
-> = {
-  GreaterThanOrEqualToThreshold: {
-    words: 'greater than or equal to',
-    breaches: (value, threshold) => value >= threshold,
-  },
-  GreaterThanThreshold: { words: 'greater than', breaches: (value, threshold) => value > threshold },
-  LessThanOrEqualToThreshold: {
-    words: 'less than or equal to',
-    breaches: (value, threshold) => value <= threshold,
-  },
-  LessThanThreshold: { words: 'less than', breaches: (value, threshold) => value < threshold },
-};
+interface Comparison {
+  words: string;
+  breaches(value: number, threshold: number): boolean;
+}
+const COMPARISONS = new Map<string, Comparison>([
+  [
+    'GreaterThanOrEqualToThreshold',
+    { words: 'greater than or equal to', breaches: (value, threshold) => value >= threshold },
+  ],
+  ['GreaterThanThreshold', { words: 'greater than', breaches: (value, threshold) => value > threshold }],
+  [
+    'LessThanOrEqualToThreshold',
+    { words: 'less than or equal to', breaches: (value, threshold) => value <= threshold },
+  ],
+  ['LessThanThreshold', { words: 'less than', breaches: (value, threshold) => value < threshold }],
+]);
 const TREATMENTS = ['missing', 'ignore', 'breaching', 'notBreaching'];
 const PROPERTIES = [
   'ActionsEnabled',
@@ -60,7 +62,7 @@ const EXTRA_PERIODS = 2;
 
 export class MetricAlarm {
   private readonly queries: MetricQuery[];
-  private readonly comparison: { words: string; breaches: (value: number, threshold: number) => boolean };
+  private readonly comparison: Comparison;
   private readonly threshold: number;
   private readonly evaluationPeriods: number;
   private readonly datapointsToAlarm: number;
@@ -76,10 +78,10 @@ export class MetricAlarm {
       if (!PROPERTIES.includes(name))
         throw new Error(`the local run does not know the property ${name} of an alarm`);
     }
-    const comparison = COMPARISONS[properties.ComparisonOperator];
+    const comparison = COMPARISONS.get(properties.ComparisonOperator);
     if (!comparison) {
       throw new Error(
-        `ComparisonOperator ${properties.ComparisonOperator} is not one of ${Object.keys(COMPARISONS).join(', ')}`,
+        `ComparisonOperator ${properties.ComparisonOperator} is not one of ${[...COMPARISONS.keys()].join(', ')}`,
       );
     }
     this.comparison = comparison;

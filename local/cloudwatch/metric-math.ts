@@ -1,52 +1,62 @@
-// CloudWatch's metric math, as far as alarms here use it: expressions over time series that share their timestamps.
-
-/** Values of a time series, oldest first; undefined where there is no datapoint. */
-export type Series = (number | undefined)[];
-type Value = number | Series | Series[];
-/** What the identifiers of an expression stand for. */
-export interface Scope {
-  /** The series of a metric or of another expression; undefined for an id that is not there. */
-  series(id: string): Series | undefined;
-  /** The metrics of the request, expressions left out, whose id holds `text`. */
-  metrics(text: string): Series[];
-  periodSeconds: number;
-}
-type Node = (scope: Scope) => Value;
+// The expressions of CloudWatch's metric math, as far as alarms here use them.
+import {
+  aggregate,
+  asArray,
+  changes,
+  choose,
+  combine,
+  isSeries,
+  kindOf,
+  type Node,
+  type Operator,
+  over,
+  type Scope,
+  type Series,
+  valueAt,
+} from './time-series.ts';
 
 const TOKEN =
   /\s*(?:(?<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<name>[A-Za-z_]\w*)|(?<text>"[^"]*"|'[^']*')|(?<operator>&&|\|\||==|!=|<=|>=|[-+*/^<>()[\],]))/y;
 
-/** An operator's result where both sides have a value; undefined drops the datapoint. */
-type Operator = (left: number, right: number) => number | undefined;
-const OPERATORS: Record<string, Operator>[] = [
-  { OR: (a, b) => Number(a !== 0 || b !== 0) },
-  { AND: (a, b) => Number(a !== 0 && b !== 0) },
-  {
-    '==': (a, b) => Number(a === b),
-    '!=': (a, b) => Number(a !== b),
-    '<': (a, b) => Number(a < b),
-    '<=': (a, b) => Number(a <= b),
-    '>': (a, b) => Number(a > b),
-    '>=': (a, b) => Number(a >= b),
-  },
-  { '+': (a, b) => a + b, '-': (a, b) => a - b },
-  { '*': (a, b) => a * b, '/': (a, b) => (b === 0 ? undefined : a / b) },
+/** By precedence, the weakest first. */
+const OPERATORS: ReadonlyMap<string, Operator>[] = [
+  new Map([['OR', (a, b) => Number(a !== 0 || b !== 0)]]),
+  new Map([['AND', (a, b) => Number(a !== 0 && b !== 0)]]),
+  new Map([
+    ['==', (a, b) => Number(a === b)],
+    ['!=', (a, b) => Number(a !== b)],
+    ['<', (a, b) => Number(a < b)],
+    ['<=', (a, b) => Number(a <= b)],
+    ['>', (a, b) => Number(a > b)],
+    ['>=', (a, b) => Number(a >= b)],
+  ]),
+  new Map([
+    ['+', (a, b) => a + b],
+    ['-', (a, b) => a - b],
+  ]),
+  new Map<string, Operator>([
+    ['*', (a, b) => a * b],
+    ['/', (a, b) => (b === 0 ? undefined : a / b)],
+  ]),
 ];
 const power: Operator = (a, b) => a ** b;
-const ALIASES: Record<string, string> = { '&&': 'AND', '||': 'OR' };
+const ALIASES = new Map([
+  ['&&', 'AND'],
+  ['||', 'OR'],
+]);
 
-const POINTWISE: Record<string, (value: number) => number> = {
-  ABS: Math.abs,
-  CEIL: Math.ceil,
-  FLOOR: Math.floor,
-};
+const POINTWISE = new Map([
+  ['ABS', Math.abs],
+  ['CEIL', Math.ceil],
+  ['FLOOR', Math.floor],
+]);
 const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
-const AGGREGATES: Record<string, (values: number[]) => number> = {
-  SUM: total,
-  AVG: (values) => total(values) / values.length,
-  MIN: (values) => Math.min(...values),
-  MAX: (values) => Math.max(...values),
-};
+const AGGREGATES = new Map<string, (values: number[]) => number>([
+  ['SUM', total],
+  ['AVG', (values) => total(values) / values.length],
+  ['MIN', (values) => Math.min(...values)],
+  ['MAX', (values) => Math.max(...values)],
+]);
 
 /**
  * A function that gives the series of an expression.
@@ -76,7 +86,7 @@ class Parser {
       const { groups } = TOKEN.exec(expression) ?? {};
       const [kind, text] = Object.entries(groups ?? {}).find(([, found]) => found !== undefined) ?? [];
       if (!kind || text === undefined) this.refuse(`what begins at "${expression.slice(from).trim()}"`);
-      this.tokens.push({ kind, text: ALIASES[text] ?? text });
+      this.tokens.push({ kind, text: ALIASES.get(text) ?? text });
     }
   }
 
@@ -92,7 +102,7 @@ class Parser {
     if (!operators) return this.unary();
     let left = this.binary(level + 1);
     for (;;) {
-      const operator = operators[this.tokens[this.at]?.text ?? ''];
+      const operator = operators.get(this.tokens[this.at]?.text ?? '');
       if (!operator) return left;
       this.at += 1;
       left = combine(operator, left, this.binary(level + 1));
@@ -147,7 +157,7 @@ class Parser {
     if (name === 'FILL') return this.fill();
     const [first, second, third, ...more] = this.list(')');
     const one = second === undefined ? first : undefined;
-    const pointwise = POINTWISE[name];
+    const pointwise = POINTWISE.get(name);
     if (pointwise && one) {
       return over(one, (series) => series.map((value) => (value === undefined ? value : pointwise(value))));
     }
@@ -155,7 +165,8 @@ class Parser {
     if (name === 'RATE' && one) {
       return (scope) => over(one, (series) => changes(series, (steps) => steps * scope.periodSeconds))(scope);
     }
-    if (AGGREGATES[name] && one) return aggregate(AGGREGATES[name], one);
+    const aggregation = AGGREGATES.get(name);
+    if (aggregation && one) return aggregate(aggregation, one);
     if (name === 'IF' && first && second && more.length === 0) return choose(first, second, third);
     return this.refuse(`the function ${name} with these arguments`);
   }
@@ -204,88 +215,4 @@ class Parser {
   private refuse(what: string): never {
     throw new Error(`metric math ${this.expression}: the local run does not know ${what}`);
   }
-}
-
-/** Of two series, one that has no datapoint counts as 0 where the other has one; nothing comes of a gap in both. */
-function combine(operator: Operator, left: Node, right: Node): Node {
-  const merge = (a: number | Series, b: number | Series): number | Series => {
-    if (typeof a === 'number' && typeof b === 'number') return operator(a, b) ?? Number.NaN;
-    const length = (Array.isArray(a) ? a : (b as Series)).length;
-    return Array.from({ length }, (_, index) => {
-      const one = valueAt(a, index);
-      const other = valueAt(b, index);
-      const isGap =
-        Array.isArray(a) && Array.isArray(b)
-          ? one === undefined && other === undefined
-          : one === undefined || other === undefined;
-      return isGap ? undefined : operator(one ?? 0, other ?? 0);
-    });
-  };
-  return (scope) => {
-    const a = left(scope);
-    const b = right(scope);
-    if (!isArray(a) && !isArray(b)) return merge(a, b);
-    const length = (isArray(a) ? a : (b as Series[])).length;
-    return Array.from({ length }, (_, index) => merge(member(a, index), member(b, index)) as Series);
-  };
-}
-
-/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html#using-IF-expressions */
-function choose(condition: Node, yes: Node, no: Node | undefined): Node {
-  return (scope) => {
-    const test = condition(scope);
-    const whenTrue = yes(scope);
-    const whenFalse = no?.(scope);
-    if (isArray(test) || isArray(whenTrue) || (whenFalse !== undefined && isArray(whenFalse))) {
-      throw new Error('metric math: IF takes single time series and numbers, not arrays of time series');
-    }
-    if (typeof test === 'number') return (test === 0 ? whenFalse : whenTrue) ?? [];
-    return test.map((value, index) => {
-      if (value === undefined) return undefined;
-      if (value === 0) return whenFalse === undefined ? undefined : valueAt(whenFalse, index);
-      return valueAt(whenTrue, index) ?? 0;
-    });
-  };
-}
-
-/** The first datapoint has none before it, and a gap is no datapoint: nothing comes of either. */
-function changes(series: Series, divisor: (steps: number) => number): Series {
-  let last: number | undefined;
-  return series.map((value, index) => {
-    if (value === undefined) return undefined;
-    const before = last;
-    last = index;
-    return before === undefined ? undefined : (value - (series[before] ?? 0)) / divisor(index - before);
-  });
-}
-
-/** Of one series a number, of an array of series a series, in which a gap counts as 0 where others have a datapoint. */
-function aggregate(of: (values: number[]) => number, argument: Node): Node {
-  return (scope) => {
-    const value = argument(scope);
-    if (typeof value === 'number') return value;
-    if (!isArray(value)) return of(value.filter((each) => each !== undefined));
-    return (value[0] ?? []).map((_, index) => {
-      const values = value.map((series) => series[index]);
-      return values.every((each) => each === undefined) ? undefined : of(values.map((each) => each ?? 0));
-    });
-  };
-}
-
-function over(argument: Node, change: (series: Series) => Series): Node {
-  return (scope) => {
-    const value = argument(scope);
-    if (typeof value === 'number') throw new Error('metric math: a number where a time series is needed');
-    return isArray(value) ? value.map(change) : change(value);
-  };
-}
-
-const isArray = (value: Value): value is Series[] => Array.isArray(value) && Array.isArray(value[0]);
-const isSeries = (value: Value): value is Series => Array.isArray(value) && !Array.isArray(value[0]);
-const asArray = (value: Value): Series[] => (isArray(value) ? value : [value as Series]);
-const member = (value: Value, index: number): number | Series =>
-  isArray(value) ? (value[index] ?? []) : value;
-const kindOf = (value: Value): string => (typeof value === 'number' ? 'a number' : 'an array of time series');
-function valueAt(value: Value, index: number): number | undefined {
-  return typeof value === 'number' ? value : (value as Series)[index];
 }

@@ -1,9 +1,10 @@
 // The adapter of fauxqs: it owns its stores and its HTTP application, and offers the rest of the local run hooks into them,
 // which fauxqs does not have.
+
 import type http from 'node:http';
 import { buildApp } from 'fauxqs';
-import type { HttpAnswer } from '../server/http-answer.ts';
-import type { Json } from '../template.ts';
+import type { Json } from '../json.ts';
+import type { HttpAnswer } from '../protocol/http-answer.ts';
 import {
   filter,
   type MessageAttributes,

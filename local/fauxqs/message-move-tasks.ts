@@ -1,7 +1,7 @@
 // SQS's redrive out of a dead-letter queue, which fauxqs does not have: start, list and cancel a message move task.
 import { randomUUID } from 'node:crypto';
-import { errorAnswer, jsonAnswer } from '../server/http-answer.ts';
-import { ServiceError } from '../service-error.ts';
+import { errorAnswer, jsonAnswer } from '../protocol/http-answer.ts';
+import { ServiceError } from '../protocol/service-error.ts';
 import type { Fauxqs, Interception, MessagingRequest } from './fauxqs.ts';
 import type { ReceivedMessage, SqsMessage, SqsQueue } from './internals.ts';
 

@@ -1,7 +1,7 @@
 // What becomes of a message on its way from a topic to a queue: fauxqs knows neither queue policies nor a subscription's
 // dead-letter queue.
-import { AccessDenied, type ServiceCaller } from '../access.ts';
-import type { Need } from '../iam-actions.ts';
+import { AccessDenied, type ServiceCaller } from '../iam/access-control.ts';
+import type { Need } from '../iam/permissions.ts';
 import type { Fauxqs } from './fauxqs.ts';
 import type { SqsQueue } from './internals.ts';
 

@@ -1,6 +1,6 @@
-import { AccessDenied, UnknownAccessKey } from '../access.ts';
-import { UnmappedOperation } from '../iam-actions.ts';
-import { ServiceError } from '../service-error.ts';
+import { AccessDenied, UnknownAccessKey } from '../iam/access-control.ts';
+import { UnmappedOperation } from '../iam/permissions.ts';
+import { ServiceError } from '../protocol/service-error.ts';
 
 /**
  * What a service answers to a call that may not be made, in its own words.

@@ -1,7 +1,7 @@
 // CloudFormation's DescribeStacks for the stacks that run here, so that clients discover a local stack as they do one on AWS.
-import { ServiceError } from '../service-error.ts';
-import type { Json } from '../template.ts';
-import { escapeXml, tag } from './http-answer.ts';
+import type { Json } from '../json.ts';
+import { escapeXml, tag } from '../protocol/http-answer.ts';
+import { ServiceError } from '../protocol/service-error.ts';
 
 /** A stack as DescribeStacks tells it. */
 export interface StackDescription {

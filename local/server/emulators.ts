@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { Access, Permissions, ServiceCaller } from '../access.ts';
 import type { MessagingSample } from '../fauxqs/messaging-metrics.ts';
-import type { Need } from '../iam-actions.ts';
+import type { Access, Permissions, ServiceCaller } from '../iam/access-control.ts';
+import type { Need } from '../iam/permissions.ts';
 import { PendingAnswers, type Question } from '../pending-answers.ts';
 import type { StackDescription } from './cloudformation.ts';
 import { FunctionReports } from './function-reports.ts';

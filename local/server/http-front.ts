@@ -1,20 +1,21 @@
 // The HTTP endpoint: finds the service that a request is signed for, and lets nobody do what they may not.
+
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
-import { type AccessControl, UnknownAccessKey } from '../access.ts';
-import { DynamoDbFault } from '../dynamodb.ts';
-import { neededFor } from '../iam-actions.ts';
-import { ServiceError } from '../service-error.ts';
-import type { Json } from '../template.ts';
+import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
+import { type AccessControl, UnknownAccessKey } from '../iam/access-control.ts';
+import { neededFor } from '../iam/permissions.ts';
+import type { Json } from '../json.ts';
+import { errorAnswer, type HttpAnswer, jsonAnswer, xmlAnswer } from '../protocol/http-answer.ts';
+import { ServiceError } from '../protocol/service-error.ts';
 import { accessError } from './access-errors.ts';
-import { errorAnswer, type HttpAnswer, jsonAnswer, xmlAnswer } from './http-answer.ts';
 import { signatureOf } from './request-signature.ts';
 
 /** A service that answers one request after the other has been let through. */
 export interface Service {
   /** How requests and answers are written. */
   readonly protocol: 'json' | 'query';
-  /** The answer, which in the Query protocol is XML. @throws ServiceError or DynamoDbFault */
+  /** The answer, which in the Query protocol is XML. @throws ServiceError or DynamoDbError */
   answer(operation: string, input: Json): unknown;
 }
 
@@ -84,7 +85,7 @@ async function answer(
     return protocol === 'json' ? jsonAnswer(result) : xmlAnswer(String(result));
   } catch (error) {
     if (error instanceof ServiceError) return errorAnswer(name, error);
-    if (error instanceof DynamoDbFault) return jsonAnswer(error.body, error.statusCode);
+    if (error instanceof DynamoDbError) return jsonAnswer(error.body, error.statusCode);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import type { AlarmState, AlarmStatus, AlarmType } from '../cloudwatch/alarm.ts';
 import type { Dimensions } from '../cloudwatch/metrics.ts';
+import type { Json } from '../json.ts';
 import type { Question } from '../pending-answers.ts';
-import type { Json } from '../template.ts';
 import type { EmulatorRequest } from './messages.ts';
 
 type Ask = <T>(question: Question<EmulatorRequest>) => Promise<T>;

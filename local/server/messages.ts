@@ -1,11 +1,12 @@
 // What the main thread and the emulators' thread say to each other.
-import type { Permissions, ServiceCaller } from '../access.ts';
+
 import type { AlarmType } from '../cloudwatch/alarm.ts';
 import type { Dimensions } from '../cloudwatch/metrics.ts';
-import type { FaultPlan } from '../faults.ts';
-import type { Need } from '../iam-actions.ts';
+import type { FaultPlan } from '../faults/fault-plan.ts';
+import type { Permissions, ServiceCaller } from '../iam/access-control.ts';
+import type { Need } from '../iam/permissions.ts';
+import type { Json } from '../json.ts';
 import type { Answer } from '../pending-answers.ts';
-import type { Json } from '../template.ts';
 import type { StackDescription } from './cloudformation.ts';
 
 /** What the emulators' thread is started with. */

@@ -1,4 +1,5 @@
 // Every alarm of the stack is driven over its threshold and back, through the emulators and the local Lambda runtime.
+
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -20,8 +21,8 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Json } from '../../local/json.ts';
 import { LocalRun } from '../../local/run.ts';
-import type { Json } from '../../local/template.ts';
 import { consumerNames, type Resource, stageNames, synthesize } from '../lib/synthesized.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'alarms-fire-'));

@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { Alarms } from '../../local/cloudwatch/alarms.ts';
 import { answerCloudWatch } from '../../local/cloudwatch/cloudwatch-api.ts';
 import { Metrics } from '../../local/cloudwatch/metrics.ts';
-import { ServiceError } from '../../local/service-error.ts';
-import type { Json } from '../../local/template.ts';
+import type { Json } from '../../local/json.ts';
+import { ServiceError } from '../../local/protocol/service-error.ts';
 
 const MINUTE = 60_000;
 const NOW = Date.parse('2026-11-22T17:10:00Z');

@@ -3,7 +3,7 @@ import { CloudWatch } from '../../local/cloudwatch/cloudwatch.ts';
 import { answerCloudWatch } from '../../local/cloudwatch/cloudwatch-api.ts';
 import type { Statistic } from '../../local/cloudwatch/metrics.ts';
 import type { MessagingSample, QueueSample } from '../../local/fauxqs/messaging-metrics.ts';
-import type { Json } from '../../local/template.ts';
+import type { Json } from '../../local/json.ts';
 
 const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
 const idle: QueueSample = {

@@ -6,8 +6,8 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { EventSourceMapping, type MappingDefinition } from '../../local/event-source-mapping.ts';
-import type { InvocationResult, LocalFunction } from '../../local/lambda-runtime.ts';
+import { EventSourceMapping, type MappingDefinition } from '../../local/lambda/event-source-mapping.ts';
+import type { InvocationResult, LocalFunction } from '../../local/lambda/local-function.ts';
 import { Emulators } from '../../local/server/emulators.ts';
 
 interface Event {

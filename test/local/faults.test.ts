@@ -25,10 +25,10 @@ import {
   FAULT_KINDS,
   type FaultKind,
   type FaultPlan,
-  Faults,
   type InvocationFault,
-} from '../../local/faults.ts';
-import { LocalFunction } from '../../local/lambda-runtime.ts';
+} from '../../local/faults/fault-plan.ts';
+import { Faults } from '../../local/faults/faults.ts';
+import { LocalFunction } from '../../local/lambda/local-function.ts';
 import { Emulators } from '../../local/server/emulators.ts';
 import { localFunction } from '../fixtures/local-function.ts';
 

@@ -12,7 +12,7 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { messageAttributes } from '../../contract/order.ts';
-import type { Access } from '../../local/access.ts';
+import type { Access } from '../../local/iam/access-control.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';

@@ -18,7 +18,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { KillableRun } from '../../local/killable-run.ts';
+import { KillableRun } from '../../local/faults/killable-run.ts';
 import { Emulators } from '../../local/server/emulators.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kept-state-'));

@@ -6,7 +6,7 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { readAssembly } from '../../local/template.ts';
+import { readAssembly } from '../../local/template/assembly.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'local-stack-'));
 afterAll(() => fs.rmSync(root, { recursive: true }));

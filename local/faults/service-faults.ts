@@ -1,11 +1,13 @@
 // Injects faults into the requests that the emulators answer.
+
 import { setTimeout as pause } from 'node:timers/promises';
-import { DynamoDbFault } from './dynamodb.ts';
-import type { Faults, RequestFault } from './faults.ts';
-import type { Fauxqs, Interception } from './fauxqs/fauxqs.ts';
-import { errorAnswer, jsonAnswer } from './server/http-answer.ts';
-import { ServiceError } from './service-error.ts';
-import type { Json } from './template.ts';
+import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
+import type { Fauxqs, Interception } from '../fauxqs/fauxqs.ts';
+import type { Json } from '../json.ts';
+import { errorAnswer, jsonAnswer } from '../protocol/http-answer.ts';
+import { ServiceError } from '../protocol/service-error.ts';
+import type { RequestFault } from './fault-plan.ts';
+import type { Faults } from './faults.ts';
 
 /** The emulators' services as they are on a bad day; on a good one, without faults, nothing is changed. */
 export class FaultyServices {
@@ -57,29 +59,29 @@ function deletesNothing({ Entries = [] }: { Entries?: { Id: string }[] }): objec
 }
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html */
-function failure({ kind }: RequestFault, operation: string, input: Json): DynamoDbFault {
+function failure({ kind }: RequestFault, operation: string, input: Json): DynamoDbError {
   const error = (type: string, message: string, more: object = {}) => ({
     __type: `com.amazonaws.dynamodb.v20120810#${type}`,
     message,
     ...more,
   });
   if (kind === 'dynamodb-throttled') {
-    return new DynamoDbFault(
+    return new DynamoDbError(
       error('ThrottlingException', 'Throughput exceeds the current capacity (injected)'),
     );
   }
   if (kind !== 'dynamodb-conflict') {
-    return new DynamoDbFault(error('InternalServerError', 'Internal server error (injected)'), 500);
+    return new DynamoDbError(error('InternalServerError', 'Internal server error (injected)'), 500);
   }
   if (operation !== 'TransactWriteItems') {
-    return new DynamoDbFault(error('TransactionConflictException', 'Transaction is ongoing for the item'));
+    return new DynamoDbError(error('TransactionConflictException', 'Transaction is ongoing for the item'));
   }
   const CancellationReasons = (input.TransactItems as unknown[]).map((_, index) =>
     index === 0
       ? { Code: 'TransactionConflict', Message: 'Transaction is ongoing for the item' }
       : { Code: 'None' },
   );
-  return new DynamoDbFault(
+  return new DynamoDbError(
     error('TransactionCanceledException', 'Transaction cancelled [TransactionConflict]', {
       CancellationReasons,
     }),

@@ -1,7 +1,7 @@
 // Who may do what: every call to the emulators is held against the policies of its caller and of what it touches.
-import { ACCOUNT, CREDENTIALS } from './account.ts';
-import type { Need } from './iam-actions.ts';
-import { compilePolicy, evaluate, type Policy, type PolicyRequest, type Principal } from './iam-policy.ts';
+import { ACCOUNT, CREDENTIALS } from '../account.ts';
+import type { Need } from './permissions.ts';
+import { compilePolicy, evaluate, type Policy, type PolicyRequest, type Principal } from './policy.ts';
 
 /** Somebody with credentials of their own, and the policies of their role. */
 interface Caller {

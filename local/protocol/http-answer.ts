@@ -1,5 +1,5 @@
 // Answers in the protocols that AWS's services speak: JSON, and the older Query protocol, whose answers are XML.
-import type { ServiceError } from '../service-error.ts';
+import type { ServiceError } from './service-error.ts';
 
 export interface HttpAnswer {
   readonly status: number;

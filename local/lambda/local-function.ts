@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import type { Faults, InvocationFault } from './faults.ts';
-import type { EnvironmentMessage, EnvironmentOptions, InvocationRequest } from './lambda-worker.ts';
+import type { InvocationFault } from '../faults/fault-plan.ts';
+import type { Faults } from '../faults/faults.ts';
+import type { EnvironmentMessage, EnvironmentOptions, InvocationRequest } from './environment-worker.ts';
 
 /** A function as the template describes it. */
 export interface FunctionDefinition extends EnvironmentOptions {
@@ -94,7 +95,7 @@ class Environment {
   constructor(definition: FunctionDefinition, events: FunctionEvents) {
     this.definition = definition;
     const { environment, timeoutSeconds, reservedConcurrency, ...workerData } = definition;
-    this.worker = new Worker(new URL('./lambda-worker.ts', import.meta.url), {
+    this.worker = new Worker(new URL('./environment-worker.ts', import.meta.url), {
       workerData,
       env: environment,
       execArgv: [],

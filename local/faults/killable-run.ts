@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { type Answer, PendingAnswers, type Question } from './pending-answers.ts';
-import type { LocalEndpoint, LocalRunOptions } from './run.ts';
+import { type Answer, PendingAnswers, type Question } from '../pending-answers.ts';
+import type { LocalEndpoint, LocalRunOptions } from '../run.ts';
 
 /** What the process of the run is asked; `id` comes back with the answer. */
 export type RunRequest =
@@ -52,7 +52,10 @@ class Child {
   private readonly pending = new PendingAnswers();
 
   constructor() {
-    this.process = fork(new URL('./run-worker.ts', import.meta.url), { execArgv: [], stdio: 'inherit' });
+    this.process = fork(new URL('./killable-run-worker.ts', import.meta.url), {
+      execArgv: [],
+      stdio: 'inherit',
+    });
     this.process.on('message', (answer: Answer) => this.pending.settle(answer));
     this.exited = new Promise((resolve) => this.process.once('exit', () => resolve()));
     void this.exited.then(() => this.pending.rejectAll(new Error('the local run has ended')));

@@ -1,8 +1,8 @@
 // The process of a KillableRun: a local run, commanded by messages from the process that forked it.
 
+import type { Answer } from '../pending-answers.ts';
+import { LocalRun } from '../run.ts';
 import type { RunRequest } from './killable-run.ts';
-import type { Answer } from './pending-answers.ts';
-import { LocalRun } from './run.ts';
 
 const say = (answer: Answer) => process.send?.(answer);
 let run: LocalRun;

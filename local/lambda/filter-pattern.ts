@@ -1,4 +1,4 @@
-// The comparison rules that Lambda's event filters and SNS's filter policies share, and Lambda's patterns made of them.
+// Lambda's event filters: comparison rules, and the patterns that are made of them.
 
 /** One rule: a literal, or an object with one operator. */
 export type Rule = string | number | boolean | null | Record<string, unknown>;

@@ -1,7 +1,8 @@
 // Which permissions a request to AWS takes: the IAM actions of each operation, and the resources they are asked for on.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
-import { ACCOUNT } from './account.ts';
-import type { Json } from './template.ts';
+
+import { ACCOUNT } from '../account.ts';
+import type { Json } from '../json.ts';
 
 /** One permission: an IAM action, and the ARN it is needed on, `*` where the action knows no resources. */
 export interface Need {
@@ -63,17 +64,17 @@ const onTables: Reader = ({ RequestItems }, region, operation) =>
   }));
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html */
-const TRANSACTION_ACTIONS: Record<string, string> = {
-  Put: 'PutItem',
-  Update: 'UpdateItem',
-  Delete: 'DeleteItem',
-  ConditionCheck: 'ConditionCheckItem',
-  Get: 'GetItem',
-};
+const TRANSACTION_ACTIONS = new Map([
+  ['Put', 'PutItem'],
+  ['Update', 'UpdateItem'],
+  ['Delete', 'DeleteItem'],
+  ['ConditionCheck', 'ConditionCheckItem'],
+  ['Get', 'GetItem'],
+]);
 const onTransactedTables: Reader = ({ TransactItems }, region) =>
   (TransactItems ?? []).flatMap((item: Json) =>
     Object.entries<Json>(item).map(([kind, { TableName }]) => {
-      const action = TRANSACTION_ACTIONS[kind];
+      const action = TRANSACTION_ACTIONS.get(kind);
       if (!action) throw new UnmappedOperation(`no IAM action is known for ${kind} in TransactItems`);
       return { action: `dynamodb:${action}`, resource: tableArn(TableName, region) };
     }),

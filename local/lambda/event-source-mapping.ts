@@ -3,12 +3,12 @@ import {
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type Message,
-  type MessageAttributeValue,
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { matchesPattern } from './filter-pattern.ts';
-import type { LocalFunction } from './lambda-runtime.ts';
+import type { LocalFunction } from './local-function.ts';
+import { filterView, sqsRecord } from './sqs-event.ts';
 
 /** An event source mapping of an SQS queue, with the template's terms. */
 export interface MappingDefinition {
@@ -139,7 +139,9 @@ export class EventSourceMapping {
 
   private async deliver(batch: Message[]): Promise<void> {
     if (batch.length === 0) return;
-    const result = await this.target.invoke({ Records: batch.map((message) => this.record(message)) });
+    const { queueArn } = this.definition;
+    const Records = batch.map((message) => sqsRecord(message, queueArn));
+    const result = await this.target.invoke({ Records });
     if (!result.ok) return;
     const failed = this.definition.reportsBatchItemFailures
       ? failedIds(result.payload, batch)
@@ -160,60 +162,6 @@ export class EventSourceMapping {
       for (const { Code, Message: text } of Failed) this.report(`deleting a message: ${Code} ${text ?? ''}`);
     }
   }
-
-  /** https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event */
-  private record(message: Message): object {
-    return {
-      messageId: message.MessageId,
-      receiptHandle: message.ReceiptHandle,
-      body: message.Body,
-      attributes: message.Attributes ?? {},
-      messageAttributes: Object.fromEntries(
-        Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [
-          name,
-          recordAttribute(value),
-        ]),
-      ),
-      md5OfBody: message.MD5OfBody,
-      ...(message.MD5OfMessageAttributes && { md5OfMessageAttributes: message.MD5OfMessageAttributes }),
-      eventSource: 'aws:sqs',
-      eventSourceARN: this.definition.queueArn,
-      awsRegion: this.definition.queueArn.split(':')[3],
-    };
-  }
-}
-
-function recordAttribute(value: MessageAttributeValue): object {
-  return {
-    ...(value.StringValue !== undefined && { stringValue: value.StringValue }),
-    ...(value.BinaryValue !== undefined && {
-      binaryValue: Buffer.from(value.BinaryValue).toString('base64'),
-    }),
-    stringListValues: [],
-    binaryListValues: [],
-    dataType: value.DataType,
-  };
-}
-
-/** The body is matched as JSON where the filter asks for fields of it, and then a body that is not JSON matches nothing. */
-function filterView(message: Message, filter: Record<string, unknown>): object {
-  const asksForFields = typeof filter.body === 'object' && !Array.isArray(filter.body);
-  let body: unknown = message.Body;
-  if (asksForFields) {
-    try {
-      body = JSON.parse(message.Body ?? '');
-    } catch {
-      body = undefined;
-    }
-  }
-  return {
-    messageId: message.MessageId,
-    body,
-    attributes: message.Attributes ?? {},
-    messageAttributes: Object.fromEntries(
-      Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [name, recordAttribute(value)]),
-    ),
-  };
 }
 
 function partition(messages: Message[]): Message[][] {

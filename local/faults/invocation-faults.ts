@@ -1,6 +1,7 @@
 // Injects a fault into one invocation, inside the function's own thread.
+
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { InvocationFault } from './faults.ts';
+import type { InvocationFault } from './fault-plan.ts';
 
 /**
  * Runs `work`, or what the fault makes of it. A fault that is to strike in the middle strikes at the latest after the work,
