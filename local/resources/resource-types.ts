@@ -1,7 +1,7 @@
 // The resource types of a template that the local run knows.
 import { createAlarm, createCompositeAlarm } from './cloudwatch.ts';
 import type { Create } from './deployment.ts';
-import { createTable } from './dynamodb.ts';
+import { createGlobalTable, createTable } from './dynamodb.ts';
 import { createManagedPolicy, createPolicy, createRole } from './iam.ts';
 import { createKey } from './kms.ts';
 import { createEventSourceMapping, createFunction } from './lambda.ts';
@@ -20,6 +20,7 @@ export const CREATE: ReadonlyMap<string, Create> = new Map([
   ['AWS::SQS::Queue', createQueue],
   ['AWS::SNS::Subscription', createSubscription],
   ['AWS::DynamoDB::Table', createTable],
+  ['AWS::DynamoDB::GlobalTable', createGlobalTable],
   ['AWS::Lambda::Function', createFunction],
   ['AWS::Lambda::EventSourceMapping', createEventSourceMapping],
   ['AWS::CloudWatch::Alarm', createAlarm],
