@@ -1,12 +1,14 @@
 // Deploys a synthesized stack on this machine: every resource of its template that runs here, in the template's own terms.
+
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
 import type { Faults } from './faults/faults.ts';
-import type { FunctionEvents, LocalFunction } from './lambda/local-function.ts';
+import type { FunctionEvents } from './lambda/execution-environment.ts';
+import type { LocalFunction } from './lambda/local-function.ts';
 import { type Deployment, NotRun } from './resources/deployment.ts';
-import { permissionsOf } from './resources/iam.ts';
+import { policiesOf } from './resources/iam.ts';
 import { checkMappings } from './resources/lambda.ts';
 import { CREATE, NOT_RUN } from './resources/resource-types.ts';
 import type { StackDescription } from './server/cloudformation.ts';
@@ -24,7 +26,7 @@ export interface DeployOptions {
   timeScale: number;
   /** The faults that are injected into invocations, if any. */
   faults: Faults | undefined;
-  /** Called with what goes wrong outside the functions. */
+  /** Called with each problem outside the functions. */
   onProblem(problem: string): void;
 }
 
@@ -62,7 +64,7 @@ export class DeployedStack {
       'AWS::StackId': id,
     });
     const notRun = await createResources(template.Resources, values, deployment);
-    await options.emulators.permit(permissionsOf(deployment));
+    await options.emulators.permit(policiesOf(deployment));
     await checkMappings(deployment.mappings, options.emulators);
     const description = {
       name,

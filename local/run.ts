@@ -37,7 +37,7 @@ export interface LocalRunOptions {
    * @default 1
    */
   timeScale?: number;
-  /** What goes wrong with services and functions. @default nothing */
+  /** The faults that are injected into services and functions. @default none */
   faults?: FaultPlan;
 }
 
@@ -50,7 +50,7 @@ export interface QueueDepth {
 /** A running local stack. */
 export class LocalRun {
   readonly stack: DeployedStack;
-  /** What went wrong outside the handlers, a line each; refused connections and denied calls are among them. */
+  /** Problems outside the handlers, a line each; refused connections and denied calls are among them. */
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
   readonly client: { endpoint: string; region: string; credentials: typeof CREDENTIALS };
@@ -59,7 +59,7 @@ export class LocalRun {
   private readonly sqs: SQSClient;
 
   /**
-   * Starts the emulators and brings up the stack of the assembly. Messages are consumed from `consume` on.
+   * Starts the emulators and deploys the stack of the assembly. Messages are consumed from `consume` on.
    * @throws Error with one line for a taken port, a type that is not known, an assembly that is not there
    */
   static async start(options: LocalRunOptions): Promise<LocalRun> {
@@ -129,7 +129,7 @@ export class LocalRun {
     this.stack.start();
   }
 
-  /** The permissions that were asked for since the stack stood, each once, and whether they were there. */
+  /** The permissions that were asked for since the stack was deployed, each once, and whether they were there. */
   accesses(): Promise<Access[]> {
     return this.emulators.accesses();
   }

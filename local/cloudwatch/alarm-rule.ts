@@ -24,7 +24,7 @@ export function parseRule(rule: string): AlarmRule {
     TOKEN.lastIndex = from;
     const { mark, quoted, word } = TOKEN.exec(rule)?.groups ?? {};
     const token = mark ?? quoted ?? word;
-    if (token === undefined) throw refusal(rule, rule.slice(from).trim());
+    if (token === undefined) throw unknownToken(rule, rule.slice(from).trim());
     tokens.push(token);
   }
   const alarms = new Set<string>();
@@ -35,7 +35,7 @@ export function parseRule(rule: string): AlarmRule {
     return true;
   };
   const expect = (token: string): void => {
-    if (!takes(token)) throw refusal(rule, tokens[at]);
+    if (!takes(token)) throw unknownToken(rule, tokens[at]);
   };
   const any = (): Node => {
     const sides = [all()];
@@ -60,16 +60,16 @@ export function parseRule(rule: string): AlarmRule {
     if (takes('TRUE')) return () => true;
     if (takes('FALSE')) return () => false;
     const [state = '', mark, alarm] = tokens.slice(at);
-    if (!STATES.includes(state) || mark !== '(' || alarm === undefined) throw refusal(rule, state);
+    if (!STATES.includes(state) || mark !== '(' || alarm === undefined) throw unknownToken(rule, state);
     at += 3;
     expect(')');
     alarms.add(alarm);
     return (stateOf) => stateOf(alarm) === state;
   };
   const root = any();
-  if (at < tokens.length) throw refusal(rule, tokens[at]);
+  if (at < tokens.length) throw unknownToken(rule, tokens[at]);
   return { alarms: [...alarms], holds: root };
 }
 
-const refusal = (rule: string, what: string | undefined) =>
+const unknownToken = (rule: string, what: string | undefined) =>
   new Error(`alarm rule ${rule}: the local run does not know "${what ?? 'its end'}" at that place`);

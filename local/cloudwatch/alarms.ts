@@ -67,7 +67,7 @@ export class Alarms {
     }));
   }
 
-  /** The longest time that any of them looks back. */
+  /** For how long datapoints are needed: the most minutes that one of them evaluates. */
   get lookBackMinutes(): number {
     return Math.max(0, ...this.metricAlarms.map(({ evaluated }) => evaluated.minutes));
   }

@@ -17,13 +17,13 @@ export interface CloudWatchOptions {
   sample(): MessagingSample;
   /** Publishes a notification, or says in AWS's sentence why it may not be published. */
   publish(notification: Notification): string | undefined;
-  /** Called with what goes wrong: a notification that is refused, a minute that could not be ended. */
+  /** Called with each problem: a notification that is refused, a minute that could not be ended. */
   onProblem(problem: string): void;
 }
 
 /**
- * Metrics and alarms on a clock of their own, which goes on a minute whenever it is told to. All that happens between two
- * such moments counts to one minute, however long it really took.
+ * Metrics and alarms on a clock of their own, which each call of `endMinute` sets forward by a minute. All that happens
+ * between two calls counts to one minute, however long it really took.
  */
 export class CloudWatch {
   readonly metrics = new Metrics();
@@ -40,7 +40,7 @@ export class CloudWatch {
     this.turns = [{ real: now, time: now - (now % MINUTE) }];
   }
 
-  /** Ends the present minute: its datapoints are taken, alarms change their states, and tell their topics. */
+  /** Ends the current minute: takes its datapoints, evaluates the alarms and publishes their notifications. */
   endMinute(): void {
     const { sample, publish, onProblem } = this.options;
     const taken = sample();

@@ -112,11 +112,11 @@ export class MetricAlarm {
       );
     }
     this.periodMinutes = seconds / 60;
-    // A circle or an unknown id is found now rather than in the first minute.
+    // A circular reference or an unknown id is found now rather than in the first minute.
     this.series(() => undefined);
   }
 
-  /** How far back it looks. */
+  /** How many minutes of datapoints it evaluates. */
   get minutes(): number {
     return (this.evaluationPeriods + EXTRA_PERIODS) * this.periodMinutes;
   }

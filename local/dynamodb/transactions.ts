@@ -21,7 +21,7 @@ interface Step {
 }
 type Undo = Pick<Step, 'data'> & { old?: Item | undefined };
 
-/** Nobody else may write while one of these runs. */
+/** The caller lets nothing else read or write while one of these runs. */
 export class Transactions {
   private readonly dynalite: Dynalite;
   /** Where the old items of a transaction lie while its writes are done, so that a process that is killed leaves no half. */
@@ -33,7 +33,7 @@ export class Transactions {
     this.journal = journal;
   }
 
-  /** A transaction that nobody has heard the end of did not happen. */
+  /** Undoes a transaction whose process was killed before it ended. */
   async undoUnfinished(): Promise<void> {
     if (!this.journal || !fs.existsSync(this.journal)) return;
     const undo: Undo[] = JSON.parse(fs.readFileSync(this.journal, 'utf8'));

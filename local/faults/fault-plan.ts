@@ -43,7 +43,7 @@ export interface FaultPlan {
   readonly killOn: readonly string[];
   /** Texts: DynamoDB answers each request that holds one of them with a 500, and does nothing. */
   readonly failOn: readonly string[];
-  /** File to which the kind of each fault is added, a line each, as it is injected: it outlives a process that is killed. */
+  /** File to which the kind of each fault is added, a line each, as it is injected: so it survives a process that is killed. */
   readonly logFile: string;
 }
 

@@ -10,7 +10,7 @@ const MOST_REQUESTS = 5;
 const QUEUE_CALLS = ['ReceiveMessage', 'SendMessage', 'ChangeMessageVisibility'];
 const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems'];
 
-/** Decides, by a plan, what goes wrong. The same plan and place give the same choices in the same order. */
+/** Chooses the faults of a plan. The same plan and place give the same choices in the same order. */
 export class Faults {
   private readonly plan: FaultPlan;
   private readonly random: () => number;
@@ -28,28 +28,28 @@ export class Faults {
 
   /** Whether a message that comes into a queue comes twice. */
   duplicates(): boolean {
-    return this.strikes('duplicate-delivery');
+    return this.injects('duplicate-delivery');
   }
 
   /** The fault of a request to SNS, SQS or DynamoDB; `body` is what it carries. */
   request(operation: string, body: string): RequestFault | undefined {
-    if (operation === 'PublishBatch' || operation === 'Publish') return this.either('sns-error');
+    if (operation === 'PublishBatch' || operation === 'Publish') return this.beforeOrAfter('sns-error');
     if (operation.startsWith('DeleteMessage')) {
-      return this.strikes('delete-failed') ? { kind: 'delete-failed', when: 'before' } : undefined;
+      return this.injects('delete-failed') ? { kind: 'delete-failed', when: 'before' } : undefined;
     }
-    if (QUEUE_CALLS.includes(operation)) return this.either('sqs-error');
+    if (QUEUE_CALLS.includes(operation)) return this.beforeOrAfter('sqs-error');
     if (!WRITES.includes(operation)) return undefined;
     if (this.plan.failOn.some((text) => body.includes(text))) {
-      this.happened('dynamodb-error');
+      this.record('dynamodb-error');
       return { kind: 'dynamodb-error', when: 'before' };
     }
     for (const kind of ['dynamodb-throttled', 'dynamodb-conflict'] as const) {
-      if (this.strikes(kind)) return { kind, when: 'before' };
+      if (this.injects(kind)) return { kind, when: 'before' };
     }
-    return this.either('dynamodb-error') ?? this.either('slow-call');
+    return this.beforeOrAfter('dynamodb-error') ?? this.beforeOrAfter('slow-call');
   }
 
-  /** The fault of an invocation with this event. It counts only when `struck` says that it was injected. */
+  /** The fault of an invocation with this event. It counts only when `recordInjected` says that it was injected. */
   invocation(event: unknown): InvocationFault | undefined {
     if (this.plan.killOn.length > 0) {
       const text = JSON.stringify(event);
@@ -68,21 +68,21 @@ export class Faults {
   }
 
   /** Tells that the fault of an invocation was injected. */
-  struck({ kind }: InvocationFault): void {
-    this.happened(kind);
+  recordInjected({ kind }: InvocationFault): void {
+    this.record(kind);
   }
 
-  private happened(kind: FaultKind): void {
+  private record(kind: FaultKind): void {
     fs.appendFileSync(this.plan.logFile, `${kind}\n`);
   }
 
-  private either(kind: FaultKind): RequestFault | undefined {
-    return this.strikes(kind) ? { kind, when: this.random() < 0.5 ? 'before' : 'after' } : undefined;
+  private beforeOrAfter(kind: FaultKind): RequestFault | undefined {
+    return this.injects(kind) ? { kind, when: this.random() < 0.5 ? 'before' : 'after' } : undefined;
   }
 
-  private strikes(kind: FaultKind): boolean {
+  private injects(kind: FaultKind): boolean {
     const begins = this.begins(kind);
-    if (begins) this.happened(kind);
+    if (begins) this.record(kind);
     return begins;
   }
 

@@ -4,8 +4,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { InvocationFault } from './fault-plan.ts';
 
 /**
- * Runs `work`, or what the fault makes of it. A fault that is to strike in the middle strikes at the latest after the work,
- * before anybody hears of its end.
+ * Runs `work` with the fault injected. A fault in the middle of the work is injected at the latest after it, before its result
+ * is returned.
  */
 export async function withFault<T>(fault: InvocationFault | undefined, work: () => Promise<T>): Promise<T> {
   if (!fault) return work();

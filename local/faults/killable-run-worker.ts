@@ -9,7 +9,7 @@ let run: LocalRun;
 
 // Ctrl-C reaches the whole process group; what becomes of this process is the other one's business.
 process.on('SIGINT', () => {});
-// Nobody is left to command it.
+// Its parent has ended.
 process.on('disconnect', () => process.exit(1));
 
 process.on('message', async (request: RunRequest) => {

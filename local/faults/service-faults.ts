@@ -1,4 +1,4 @@
-// Injects faults into the requests that the emulators answer.
+// Faults that are injected into the requests that the emulators answer.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
@@ -9,15 +9,15 @@ import { ServiceError } from '../protocol/service-error.ts';
 import type { RequestFault } from './fault-plan.ts';
 import type { Faults } from './faults.ts';
 
-/** The emulators' services as they are on a bad day; on a good one, without faults, nothing is changed. */
-export class FaultyServices {
+/** Injects the faults of services; without faults it changes nothing. */
+export class ServiceFaults {
   private readonly faults: Faults | undefined;
 
   /** @param fauxqs answers for SNS and SQS */
   constructor(faults: Faults | undefined, fauxqs: Fauxqs) {
     this.faults = faults;
     if (!faults) return;
-    // Only in queues that somebody works off: they have a dead-letter queue.
+    // Only in queues of consumers, which have a dead-letter queue.
     fauxqs.duplicateWhere(({ attributes }) => Boolean(attributes.RedrivePolicy) && faults.duplicates());
     fauxqs.intercept(({ operation, input }) => {
       const fault = faults.request(operation, '');
@@ -25,7 +25,7 @@ export class FaultyServices {
     });
   }
 
-  /** Does a DynamoDB request, or what goes wrong with it. */
+  /** Does a DynamoDB request, or the fault that is injected into it. */
   async dynamodb(operation: string, input: Json, work: () => Promise<Json>): Promise<Json> {
     const fault = this.faults?.request(operation, JSON.stringify(input));
     if (!fault) return work();
@@ -49,7 +49,7 @@ function interceptionOf({ kind, when }: RequestFault, input: Json): Interception
   return { ...errorAnswer(kind === 'sns-error' ? 'sns' : 'sqs', error), isDone: when === 'after' };
 }
 
-/** SQS may tell that a delete failed, or tell that it went well and bring the message back all the same. */
+/** SQS may report that a delete failed, or report success and deliver the message again all the same. */
 function deletesNothing({ Entries = [] }: { Entries?: { Id: string }[] }): object {
   const told = Entries.filter((_, index) => index % 2 === 0);
   return {

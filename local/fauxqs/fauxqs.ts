@@ -33,7 +33,7 @@ export interface FauxqsOptions {
   timeScale?: number | undefined;
 }
 
-/** What happens in queues and topics, told as it happens. */
+/** Hears of events in queues and topics. */
 export interface MessagingObserver {
   /** A message came into a queue: sent by somebody or delivered by a topic, not moved there by SQS itself. */
   onSent?(queueName: string, messageId: string): void;
@@ -187,7 +187,7 @@ export class Fauxqs {
     const { createMessage } = QueueStore;
     const { timeScale, persistence, observers } = this;
     // From the outside in: the time is scaled, then the move to the dead-letter queue, a delete and an insert, is made one
-    // transaction, then what was received is told.
+    // transaction. The observers hear of what was received at the end.
     prototype.dequeue = function (max, visibilitySeconds, deadLetterQueues) {
       const seconds =
         timeScale === 1
@@ -256,7 +256,7 @@ export class Fauxqs {
         }
         return reply.code(interception.status).headers(interception.headers).send(interception.body);
       }
-      // A look at a queue must not see old figures.
+      // The attributes are the queue's figures of now.
       if (request.operation === 'GetQueueAttributes') this.processTimers();
     });
     this.app.addHook('preSerialization', async (_request, _reply, payload) => {

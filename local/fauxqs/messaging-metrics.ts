@@ -11,7 +11,7 @@ export interface QueueCounts {
   movedToDeadLetterQueue: number;
 }
 
-/** A look at a queue. */
+/** A queue at one moment. */
 export interface QueueSample extends QueueCounts {
   name: string;
   visible: number;

@@ -1,7 +1,7 @@
 // What becomes of a message on its way from a topic to a queue: fauxqs knows neither queue policies nor a subscription's
 // dead-letter queue.
 import { AccessDenied, type ServiceCaller } from '../iam/access-control.ts';
-import type { Need } from '../iam/permissions.ts';
+import type { Permission } from '../iam/required-permissions.ts';
 import type { Fauxqs } from './fauxqs.ts';
 import type { SqsQueue } from './internals.ts';
 
@@ -17,15 +17,15 @@ export type DeliveryOutcome = 'delivered' | 'redriven' | 'lost';
  */
 export function deliverAsSns(
   fauxqs: Fauxqs,
-  authorize: (caller: ServiceCaller, needs: Need[]) => void,
+  authorize: (caller: ServiceCaller, permissions: Permission[]) => void,
   onDelivery: (topicArn: string, outcome: DeliveryOutcome) => void,
 ): void {
   const reach = (topicArn: string, queueArn: string | undefined): SqsQueue | undefined => {
     const queue = queueArn === undefined ? undefined : fauxqs.queue(queueArn);
     if (!queue) return undefined;
     try {
-      const needs = [{ action: 'sqs:SendMessage', resource: queue.arn }];
-      authorize({ service: 'sns.amazonaws.com', source: topicArn }, needs);
+      const permissions = [{ action: 'sqs:SendMessage', resource: queue.arn }];
+      authorize({ service: 'sns.amazonaws.com', source: topicArn }, permissions);
       return queue;
     } catch (error) {
       if (error instanceof AccessDenied) return undefined;

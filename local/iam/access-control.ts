@@ -1,7 +1,7 @@
 // Who may do what: every call to the emulators is held against the policies of its caller and of what it touches.
 import { ACCOUNT, CREDENTIALS } from '../account.ts';
-import type { Need } from './permissions.ts';
 import { compilePolicy, evaluate, type Policy, type PolicyRequest, type Principal } from './policy.ts';
+import type { Permission } from './required-permissions.ts';
 
 /** Somebody with credentials of their own, and the policies of their role. */
 interface Caller {
@@ -14,7 +14,7 @@ interface Caller {
 }
 
 /** The callers of a stack, and the policies of what the emulators know nothing of. */
-export interface Permissions {
+export interface StackPolicies {
   callers: Caller[];
   /** Key ARN → policy document. */
   keyPolicies: Record<string, object>;
@@ -29,7 +29,7 @@ export interface ServiceCaller {
 }
 
 /** A permission that was asked for, and the answer. */
-export interface Access extends Need {
+export interface Access extends Permission {
   /** The caller's ARN, or the service. */
   caller: string;
   allowed: boolean;
@@ -46,10 +46,12 @@ export interface ResourceSettings {
 /** A call that the policies do not allow; the message is AWS's own sentence. */
 export class AccessDenied extends Error {
   override readonly name = 'AccessDenied';
-  readonly need: Need;
-  constructor(who: string, need: Need, why: string) {
-    super(`${who} is not authorized to perform: ${need.action} on resource: ${need.resource} ${why}`);
-    this.need = need;
+  readonly permission: Permission;
+  constructor(who: string, permission: Permission, why: string) {
+    super(
+      `${who} is not authorized to perform: ${permission.action} on resource: ${permission.resource} ${why}`,
+    );
+    this.permission = permission;
   }
 }
 
@@ -67,7 +69,7 @@ interface Identity {
   policies: Policy[];
 }
 
-interface Decision {
+interface CachedDecision {
   /** The resource's policy it was made from; with another one it is made anew. */
   policy: string | undefined;
   denied: AccessDenied | undefined;
@@ -95,7 +97,7 @@ export class AccessControl {
   private readonly identities = new Map<string, Identity>();
   private readonly keyPolicies = new Map<string, string>();
   private readonly compiled = new Map<string, Policy[]>();
-  private readonly decisions = new Map<string, Decision>();
+  private readonly decisions = new Map<string, CachedDecision>();
 
   /**
    * @param settingsOf what queues and topics say of themselves; nothing for anything else
@@ -111,7 +113,7 @@ export class AccessControl {
   }
 
   /** Takes up the callers and key policies of a stack. */
-  permit({ callers, keyPolicies }: Permissions): void {
+  permit({ callers, keyPolicies }: StackPolicies): void {
     for (const { accessKeyId, arn, roleArn, policies } of callers) {
       this.identities.set(accessKeyId, {
         ...user(arn, roleArn),
@@ -128,19 +130,19 @@ export class AccessControl {
    * @throws AccessDenied for the first permission that is lacking
    * @throws UnknownAccessKey
    */
-  authorize(caller: string | ServiceCaller, needs: readonly Need[]): void {
+  authorize(caller: string | ServiceCaller, permissions: readonly Permission[]): void {
     const identity = this.identityOf(caller);
-    for (const need of this.withKeys(needs)) {
-      const denied = this.decision(identity, need).denied;
+    for (const permission of this.withKeys(permissions)) {
+      const denied = this.decision(identity, permission).denied;
       if (denied) throw denied;
     }
   }
 
   /** What `authorize` would throw, without a trace of the question. @throws UnknownAccessKey */
-  denial(caller: string | ServiceCaller, needs: readonly Need[]): AccessDenied | undefined {
+  denial(caller: string | ServiceCaller, permissions: readonly Permission[]): AccessDenied | undefined {
     const identity = this.identityOf(caller);
-    for (const need of this.withKeys(needs)) {
-      const denied = this.decide(identity, need, this.settingsOf(need.resource).policy);
+    for (const permission of this.withKeys(permissions)) {
+      const denied = this.decide(identity, permission, this.settingsOf(permission.resource).policy);
       if (denied) return denied;
     }
     return undefined;
@@ -152,23 +154,23 @@ export class AccessControl {
   }
 
   /** With what is needed of the key of an encrypted queue or topic. Only keys of the stack have a policy here. */
-  private *withKeys(needs: readonly Need[]): Generator<Need> {
-    for (const need of needs) {
-      yield need;
-      const actions = KEY_ACTIONS[need.action];
-      const key = actions && this.settingsOf(need.resource).key;
+  private *withKeys(permissions: readonly Permission[]): Generator<Permission> {
+    for (const permission of permissions) {
+      yield permission;
+      const actions = KEY_ACTIONS[permission.action];
+      const key = actions && this.settingsOf(permission.resource).key;
       if (!key || !this.keyPolicies.has(key)) continue;
       for (const action of actions) yield { action, resource: key };
     }
   }
 
-  private decision(identity: Identity, need: Need): Decision {
-    const id = `${identity.id} ${need.action} ${need.resource}`;
-    const { policy } = this.settingsOf(need.resource);
+  private decision(identity: Identity, permission: Permission): CachedDecision {
+    const id = `${identity.id} ${permission.action} ${permission.resource}`;
+    const { policy } = this.settingsOf(permission.resource);
     const known = this.decisions.get(id);
     if (known && known.policy === policy) return known;
-    const denied = this.decide(identity, need, policy);
-    const access = { caller: identity.id, ...need, allowed: denied === undefined };
+    const denied = this.decide(identity, permission, policy);
+    const access = { caller: identity.id, ...permission, allowed: denied === undefined };
     const decision = { policy, denied, access };
     this.decisions.set(id, decision);
     if (denied) this.onDenied(denied.message);
@@ -176,9 +178,13 @@ export class AccessControl {
   }
 
   /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html */
-  private decide(identity: Identity, need: Need, policy: string | undefined): AccessDenied | undefined {
+  private decide(
+    identity: Identity,
+    permission: Permission,
+    policy: string | undefined,
+  ): AccessDenied | undefined {
     const request: PolicyRequest = {
-      ...need,
+      ...permission,
       principal: identity.principal,
       context: {
         // The local run speaks plain HTTP, but never leaves loopback: that is as good as TLS, and a policy that
@@ -187,11 +193,11 @@ export class AccessControl {
         ...(identity.source && { 'aws:SourceArn': identity.source, 'aws:SourceAccount': ACCOUNT }),
       },
     };
-    const isKey = need.action.startsWith('kms:');
-    const document = isKey ? this.keyPolicies.get(need.resource) : policy;
+    const isKey = permission.action.startsWith('kms:');
+    const document = isKey ? this.keyPolicies.get(permission.resource) : policy;
     const byResource = evaluate(document ? this.resourcePolicy(document) : [], request);
     const byIdentity = evaluate(identity.policies, request);
-    const refuse = (why: string) => new AccessDenied(identity.who, need, why);
+    const refuse = (why: string) => new AccessDenied(identity.who, permission, why);
 
     if (byIdentity === 'deny') return refuse('with an explicit deny in an identity-based policy');
     if (byResource === 'deny') return refuse('with an explicit deny in a resource-based policy');
@@ -199,7 +205,7 @@ export class AccessControl {
     // A key's policy has the last word, and has to leave the decision to the account.
     if (byIdentity === 'allow' && (!isKey || byResource === 'delegate')) return undefined;
     const kind = 'service' in identity.principal || byIdentity === 'allow' ? 'resource' : 'identity';
-    return refuse(`because no ${kind}-based policy allows the ${need.action} action`);
+    return refuse(`because no ${kind}-based policy allows the ${permission.action} action`);
   }
 
   private resourcePolicy(document: string): Policy[] {

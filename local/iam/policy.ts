@@ -20,7 +20,7 @@ export interface PolicyRequest {
  * What policies say of a request. `delegate`: a resource's policy leaves it to the account, whose own policies then decide;
  * key policies do that. https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
  */
-export type Verdict = 'deny' | 'allow' | 'delegate' | 'silent';
+export type Decision = 'deny' | 'allow' | 'delegate' | 'silent';
 
 type Test<T> = (value: T) => boolean;
 /** One statement, compiled. */
@@ -66,9 +66,9 @@ export function compilePolicy(document: unknown, kind: 'identity' | 'resource'):
   return list(statements).map((statement) => compileStatement(statement as Node, kind));
 }
 
-/** A deny outdoes an allow, whatever their order. */
-export function evaluate(policies: Iterable<Policy>, request: PolicyRequest): Verdict {
-  let verdict: Verdict = 'silent';
+/** An explicit deny overrides any allow. */
+export function evaluate(policies: Iterable<Policy>, request: PolicyRequest): Decision {
+  let decision: Decision = 'silent';
   for (const policy of policies) {
     for (const statement of policy) {
       const named = statement.names(request.principal);
@@ -76,11 +76,11 @@ export function evaluate(policies: Iterable<Policy>, request: PolicyRequest): Ve
         continue;
       if (!statement.condition(request.context)) continue;
       if (statement.denies) return 'deny';
-      if (named === 'directly') verdict = 'allow';
-      else if (verdict === 'silent') verdict = 'delegate';
+      if (named === 'directly') decision = 'allow';
+      else if (decision === 'silent') decision = 'delegate';
     }
   }
-  return verdict;
+  return decision;
 }
 
 function compileStatement(statement: Node, kind: 'identity' | 'resource'): Statement {

@@ -21,7 +21,7 @@ export interface InvocationRequest {
   event: unknown;
   /** Milliseconds since the epoch. */
   deadline: number;
-  /** What is to go wrong with it. */
+  /** The fault to inject into it. */
   fault?: InvocationFault;
 }
 /** Messages of one environment arrive in the order in which things happened: what an invocation logs precedes its end. */

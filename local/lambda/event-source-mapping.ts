@@ -45,7 +45,7 @@ export class EventSourceMapping {
 
   /**
    * @param sqs makes its calls with the function's credentials, as Lambda does
-   * @param report called with what goes wrong outside the function: a receive or a delete that fails
+   * @param report called with each problem outside the function: a receive or a delete that fails
    */
   constructor(
     definition: MappingDefinition,

@@ -2,10 +2,11 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Faults } from '../faults/faults.ts';
-import type { Permissions } from '../iam/access-control.ts';
+import type { StackPolicies } from '../iam/access-control.ts';
 import type { Json } from '../json.ts';
 import type { EventSourceMapping } from '../lambda/event-source-mapping.ts';
-import type { FunctionEvents, LocalFunction } from '../lambda/local-function.ts';
+import type { FunctionEvents } from '../lambda/execution-environment.ts';
+import type { LocalFunction } from '../lambda/local-function.ts';
 import type { LocalCloudWatch } from '../server/local-cloudwatch.ts';
 import type { CreatedResource } from '../template/intrinsic-functions.ts';
 
@@ -32,14 +33,14 @@ export interface Deployment {
   roles: Map<string, Role>;
   /** ARN → policy document. */
   managedPolicies: Map<string, object>;
-  keyPolicies: Permissions['keyPolicies'];
+  keyPolicies: StackPolicies['keyPolicies'];
   /** Functions with the ARNs of their roles. */
   callers: { functionName: string; roleArn: string }[];
   /** To be closed at the end. */
   clients: { destroy(): void }[];
   /** By ARN. */
   queueUrls: Map<string, string>;
-  /** Called with what goes wrong outside the functions. */
+  /** Called with each problem outside the functions. */
   onProblem(problem: string): void;
 }
 

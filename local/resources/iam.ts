@@ -1,5 +1,5 @@
 import { ACCOUNT } from '../account.ts';
-import type { Permissions } from '../iam/access-control.ts';
+import type { StackPolicies } from '../iam/access-control.ts';
 import { compilePolicy } from '../iam/policy.ts';
 import type { Json } from '../json.ts';
 import { type Create, type Deployment, type Properties, physicalName, type Role } from './deployment.ts';
@@ -60,7 +60,7 @@ function rolesOf(logicalId: string, { Roles = [] }: Properties, { roles }: Deplo
  * try what it allows: the access key is `policy:` and the policy's name.
  * @throws Error naming a managed policy that is not in the template
  */
-export function permissionsOf({ callers, roles, managedPolicies, keyPolicies }: Deployment): Permissions {
+export function policiesOf({ callers, roles, managedPolicies, keyPolicies }: Deployment): StackPolicies {
   const holders = Array.from(managedPolicies, ([policyArn, document]) => {
     const name = policyArn.split('/').at(-1);
     const arn = `arn:aws:iam::${ACCOUNT}:user/${name}`;

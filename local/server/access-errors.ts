@@ -1,5 +1,5 @@
 import { AccessDenied, UnknownAccessKey } from '../iam/access-control.ts';
-import { UnmappedOperation } from '../iam/permissions.ts';
+import { UnmappedOperation } from '../iam/required-permissions.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 
 /**
@@ -11,7 +11,7 @@ import { ServiceError } from '../protocol/service-error.ts';
 export function accessError(error: unknown, service: string): ServiceError {
   const { message } = error as Error;
   const status = service === 'dynamodb' ? 400 : 403;
-  if (error instanceof AccessDenied && error.need.action.startsWith('kms:')) {
+  if (error instanceof AccessDenied && error.permission.action.startsWith('kms:')) {
     const queryCode = service === 'sns' ? 'KMSAccessDenied' : 'KMS.AccessDeniedException';
     return new ServiceError('KmsAccessDenied', message, { queryCode });
   }

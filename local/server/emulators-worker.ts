@@ -8,7 +8,7 @@ import { CloudWatch } from '../cloudwatch/cloudwatch.ts';
 import { answerCloudWatch } from '../cloudwatch/cloudwatch-api.ts';
 import { LocalDynamoDb } from '../dynamodb/dynamodb.ts';
 import { Faults } from '../faults/faults.ts';
-import { FaultyServices } from '../faults/service-faults.ts';
+import { ServiceFaults } from '../faults/service-faults.ts';
 import { Fauxqs } from '../fauxqs/fauxqs.ts';
 import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
 import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
@@ -39,12 +39,12 @@ const access = new AccessControl(
 const messaging = new MessagingMetrics(fauxqs);
 deliverAsSns(
   fauxqs,
-  (caller, needs) => access.authorize(caller, needs),
+  (caller, permissions) => access.authorize(caller, permissions),
   (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
 );
-// In this order: who may not ask gets no other answer, and faults befall also what fauxqs does not know.
+// In this order: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
 fauxqs.intercept(({ raw, operation, input }) => denialOf({ request: raw, operation, input }, access));
-const faulty = new FaultyServices(options.faults && new Faults(options.faults, 'services'), fauxqs);
+const serviceFaults = new ServiceFaults(options.faults && new Faults(options.faults, 'services'), fauxqs);
 const moveTasks = new MessageMoveTasks(fauxqs);
 const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
 const cloudWatch = new CloudWatch({
@@ -59,7 +59,8 @@ const services = new Map<string, Service>([
     'dynamodb',
     {
       protocol: 'json',
-      answer: (operation, input) => faulty.dynamodb(operation, input, () => dynamodb.call(operation, input)),
+      answer: (operation, input) =>
+        serviceFaults.dynamodb(operation, input, () => dynamodb.call(operation, input)),
     },
   ],
   [
@@ -115,8 +116,8 @@ const answers: Answers = {
   describe: (request) => {
     stacks = request.stacks;
   },
-  permit: ({ permissions }) => access.permit(permissions),
-  denial: ({ caller, needs }) => access.denial(caller, needs)?.message,
+  permit: ({ policies }) => access.permit(policies),
+  denial: ({ caller, permissions }) => access.denial(caller, permissions)?.message,
   accesses: () => access.accesses(),
   sample: () => messaging.sample(),
   'add-alarm': ({ type, name, properties }) => cloudWatch.alarms.add(type, name, properties),

@@ -1,20 +1,20 @@
 import { Worker } from 'node:worker_threads';
 import type { MessagingSample } from '../fauxqs/messaging-metrics.ts';
-import type { Access, Permissions, ServiceCaller } from '../iam/access-control.ts';
-import type { Need } from '../iam/permissions.ts';
+import type { Access, ServiceCaller, StackPolicies } from '../iam/access-control.ts';
+import type { Permission } from '../iam/required-permissions.ts';
 import { PendingAnswers, type Question } from '../pending-answers.ts';
 import type { StackDescription } from './cloudformation.ts';
 import { FunctionReports } from './function-reports.ts';
 import { LocalCloudWatch } from './local-cloudwatch.ts';
 import type { EmulatorMessage, EmulatorOptions, EmulatorRequest } from './messages.ts';
 
-/** What the emulators tell by themselves. */
+/** What the emulators report without being asked. */
 export interface EmulatorEvents {
   /** A connection to this host would have left the machine, and was refused. */
   refused?(host: string): void;
-  /** Somebody lacks a permission, in AWS's sentence; told once for each. */
+  /** A call was denied, with AWS's sentence; once for each lacking permission. */
   denied?(sentence: string): void;
-  /** Something else went wrong. */
+  /** Any other problem, such as a notification of an alarm that is refused. */
   problem?(problem: string): void;
 }
 
@@ -69,16 +69,16 @@ export class Emulators {
   }
 
   /** Gives the functions of a stack their permissions. Until then only the operator may call anything. */
-  async permit(permissions: Permissions): Promise<void> {
-    await this.ask({ ask: 'permit', permissions });
+  async permit(policies: StackPolicies): Promise<void> {
+    await this.ask({ ask: 'permit', policies });
   }
 
   /**
    * Why a call would be refused, in AWS's sentence, or undefined where it is allowed.
    * @param caller an access key, or a service and the resource it acts for
    */
-  denial(caller: string | ServiceCaller, needs: Need[]): Promise<string | undefined> {
-    return this.ask({ ask: 'denial', caller, needs });
+  denial(caller: string | ServiceCaller, permissions: Permission[]): Promise<string | undefined> {
+    return this.ask({ ask: 'denial', caller, permissions });
   }
 
   /** Every permission that was asked for since `permit`, once. */

@@ -1,10 +1,10 @@
-// The HTTP endpoint: finds the service that a request is signed for, and lets nobody do what they may not.
+// The HTTP endpoint: gives each request to the service that it is signed for, after the check of its permissions.
 
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
 import { type AccessControl, UnknownAccessKey } from '../iam/access-control.ts';
-import { neededFor } from '../iam/permissions.ts';
+import { requiredPermissions } from '../iam/required-permissions.ts';
 import type { Json } from '../json.ts';
 import { errorAnswer, type HttpAnswer, jsonAnswer, xmlAnswer } from '../protocol/http-answer.ts';
 import { ServiceError } from '../protocol/service-error.ts';
@@ -31,7 +31,7 @@ export function denialOf({ request, operation, input }: Call, access: AccessCont
   const { accessKeyId, region, service } = signatureOf(request);
   try {
     if (accessKeyId === '') throw new UnknownAccessKey('Request is missing Authentication Token');
-    access.authorize(accessKeyId, neededFor({ service, region, operation, input }));
+    access.authorize(accessKeyId, requiredPermissions({ service, region, operation, input }));
     return undefined;
   } catch (error) {
     return errorAnswer(service, accessError(error, service));

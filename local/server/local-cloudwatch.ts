@@ -23,7 +23,7 @@ export class LocalCloudWatch {
     return this.ask({ ask: 'add-alarm', type, name, properties });
   }
 
-  /** Ends the present minute: its datapoints are taken, alarms change their states, and tell their topics. */
+  /** Ends the current minute: takes its datapoints, evaluates the alarms and publishes their notifications. */
   endMinute(): Promise<void> {
     return this.ask({ ask: 'end-minute' });
   }

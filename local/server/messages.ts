@@ -3,8 +3,8 @@
 import type { AlarmType } from '../cloudwatch/alarm.ts';
 import type { Dimensions } from '../cloudwatch/metrics.ts';
 import type { FaultPlan } from '../faults/fault-plan.ts';
-import type { Permissions, ServiceCaller } from '../iam/access-control.ts';
-import type { Need } from '../iam/permissions.ts';
+import type { ServiceCaller, StackPolicies } from '../iam/access-control.ts';
+import type { Permission } from '../iam/required-permissions.ts';
 import type { Json } from '../json.ts';
 import type { Answer } from '../pending-answers.ts';
 import type { StackDescription } from './cloudformation.ts';
@@ -28,7 +28,7 @@ interface FunctionValue {
   value: number;
 }
 
-/** What functions reported since the last time, which nobody answers. */
+/** What functions reported since the last message. It has no answer. */
 export interface FunctionReport {
   ask: 'report';
   /** Log lines in the embedded metric format. */
@@ -39,8 +39,8 @@ export interface FunctionReport {
 /** What the main thread asks. */
 export type EmulatorRequest =
   | { id: number; ask: 'describe'; stacks: StackDescription[] }
-  | { id: number; ask: 'permit'; permissions: Permissions }
-  | { id: number; ask: 'denial'; caller: string | ServiceCaller; needs: Need[] }
+  | { id: number; ask: 'permit'; policies: StackPolicies }
+  | { id: number; ask: 'denial'; caller: string | ServiceCaller; permissions: Permission[] }
   | { id: number; ask: 'accesses' }
   | { id: number; ask: 'sample' }
   | { id: number; ask: 'add-alarm'; type: AlarmType; name: string; properties: Record<string, Json> }
@@ -56,7 +56,7 @@ export type EmulatorMessage =
   | { event: 'failed'; code: string; message: string }
   /** A connection that would have left this machine. */
   | { event: 'refused'; host: string }
-  /** A permission that somebody lacks, in AWS's sentence. */
+  /** A call was denied for a lacking permission, with AWS's sentence. */
   | { event: 'denied'; sentence: string }
   | { event: 'problem'; problem: string }
   | ({ event: 'answer' } & Answer);

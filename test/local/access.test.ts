@@ -406,15 +406,15 @@ describe('what is kept of the calls', () => {
   test('whether a service may act for a resource', async () => {
     const alarm = 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:depth';
     const caller = { service: 'cloudwatch.amazonaws.com', source: alarm };
-    const needs = [{ action: 'sqs:SendMessage', resource: queueArn(name) }];
+    const permissions = [{ action: 'sqs:SendMessage', resource: queueArn(name) }];
     await setPolicy({
       ...allow('sqs:SendMessage', queueArn(name)),
       Principal: { Service: 'cloudwatch.amazonaws.com' },
       Condition: { ArnLike: { 'aws:SourceArn': 'arn:aws:cloudwatch:*:*:alarm:*' } },
     });
 
-    expect(await emulators.denial(caller, needs)).toBeUndefined();
-    expect(await emulators.denial({ ...caller, source: topicArn }, needs)).toBe(
+    expect(await emulators.denial(caller, permissions)).toBeUndefined();
+    expect(await emulators.denial({ ...caller, source: topicArn }, permissions)).toBe(
       `cloudwatch.amazonaws.com for ${topicArn} is not authorized to perform: sqs:SendMessage on resource: ` +
         `${queueArn(name)} because no resource-based policy allows the sqs:SendMessage action`,
     );

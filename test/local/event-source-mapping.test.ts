@@ -7,7 +7,8 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { EventSourceMapping, type MappingDefinition } from '../../local/lambda/event-source-mapping.ts';
-import type { InvocationResult, LocalFunction } from '../../local/lambda/local-function.ts';
+import type { InvocationResult } from '../../local/lambda/execution-environment.ts';
+import type { LocalFunction } from '../../local/lambda/local-function.ts';
 import { Emulators } from '../../local/server/emulators.ts';
 
 interface Event {

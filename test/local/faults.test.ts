@@ -321,7 +321,10 @@ describe('an invocation', () => {
       { timeoutSeconds },
     );
     const struck: string[] = [];
-    const faults = { invocation: () => fault, struck: ({ kind }: InvocationFault) => struck.push(kind) };
+    const faults = {
+      invocation: () => fault,
+      recordInjected: ({ kind }: InvocationFault) => struck.push(kind),
+    };
     const events = { log: (_: string, line: string) => lines.push(line), refused() {}, measured() {} };
     const target = new LocalFunction(sound.definition, events, faults as unknown as Faults);
 

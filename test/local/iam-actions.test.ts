@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { DYNALITE_OPERATIONS } from '../../local/dynamodb/operations.ts';
-import { neededFor } from '../../local/iam/permissions.ts';
+import { requiredPermissions } from '../../local/iam/required-permissions.ts';
 
 const queue = 'arn:aws:sqs:eu-west-1:000000000000:orders';
 const letters = 'arn:aws:sqs:eu-west-1:000000000000:letters';
@@ -11,7 +11,7 @@ const table = (name: string) => `arn:aws:dynamodb:eu-west-1:000000000000:table/$
 const QueueUrl = 'http://127.0.0.1:4566/000000000000/orders';
 
 const needed = (service: string, operation: string, input: object) =>
-  neededFor({ service, region: 'eu-west-1', operation, input }).map(({ action, resource }) => [
+  requiredPermissions({ service, region: 'eu-west-1', operation, input }).map(({ action, resource }) => [
     action,
     resource,
   ]);

@@ -5,7 +5,7 @@ import { ACCOUNT } from '../account.ts';
 import type { Json } from '../json.ts';
 
 /** One permission: an IAM action, and the ARN it is needed on, `*` where the action knows no resources. */
-export interface Need {
+export interface Permission {
   readonly action: string;
   readonly resource: string;
 }
@@ -25,7 +25,7 @@ export class UnmappedOperation extends Error {
   override readonly name = 'UnmappedOperation';
 }
 
-type Reader = (input: Json, region: string, operation: string) => Need[];
+type Reader = (input: Json, region: string, operation: string) => Permission[];
 
 const arn = (service: string, region: string, resource: string) =>
   `arn:aws:${service}:${region}:${ACCOUNT}:${resource}`;
@@ -156,7 +156,7 @@ const SERVICES: Record<string, Record<string, Reader>> = {
  * The permissions a request takes, all of them, before it is served.
  * @throws UnmappedOperation naming an operation whose permissions are not known here
  */
-export function neededFor({ service, region, operation, input }: AwsRequest): Need[] {
+export function requiredPermissions({ service, region, operation, input }: AwsRequest): Permission[] {
   const operations = Object.hasOwn(SERVICES, service) ? SERVICES[service] : undefined;
   const read = operations && Object.hasOwn(operations, operation) ? operations[operation] : undefined;
   if (!read)
