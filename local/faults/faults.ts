@@ -1,5 +1,7 @@
 // Decides which faults are injected, by a plan and a seed: into which request, which message, which invocation, and how.
 import fs from 'node:fs';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { mersenne } from 'pure-rand/generator/mersenne';
 import type { FaultKind, FaultPlan, InvocationFault, RequestFault } from './fault-plan.ts';
 
 /** A fault begins at one of this many first chances. */
@@ -110,17 +112,10 @@ export class Faults {
   }
 }
 
-/** https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+/** Numbers from 0 to under 1, of which each place has its own. */
 function randomOf(seed: number, place: string): () => number {
-  let state = seed >>> 0;
-  for (const char of place) state = Math.imul(state ^ char.charCodeAt(0), 0x01000193);
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  // The first numbers of neighbouring states are alike.
-  next();
-  return next;
+  let ownSeed = seed;
+  for (const char of place) ownSeed = Math.imul(ownSeed ^ char.charCodeAt(0), 0x01000193);
+  const generator = mersenne(ownSeed);
+  return () => uniformFloat64(generator);
 }
