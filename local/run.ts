@@ -1,8 +1,5 @@
 // A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
-
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { CREDENTIALS, REGION } from './account.ts';
 import { DeployedStack } from './deployed-stack.ts';
 import type { FaultPlan } from './faults/fault-plan.ts';
@@ -41,12 +38,6 @@ export interface LocalRunOptions {
   faults?: FaultPlan;
 }
 
-/** How many messages a queue holds. */
-export interface QueueDepth {
-  waiting: number;
-  inFlight: number;
-}
-
 /** A running local stack. */
 export class LocalRun {
   readonly stack: DeployedStack;
@@ -56,7 +47,6 @@ export class LocalRun {
   readonly client: { endpoint: string; region: string; credentials: typeof CREDENTIALS };
   private readonly emulators: Emulators;
   private readonly logs: FunctionLogs;
-  private readonly sqs: SQSClient;
 
   /**
    * Starts the emulators and deploys the stack of the assembly. Messages are consumed from `consume` on.
@@ -109,7 +99,6 @@ export class LocalRun {
     this.logs = logs;
     this.problems = problems;
     this.client = { endpoint: emulators.endpoint, region: REGION, credentials: CREDENTIALS };
-    this.sqs = new SQSClient(this.client);
   }
 
   get cloudWatch(): LocalCloudWatch {
@@ -140,49 +129,9 @@ export class LocalRun {
     return queues.find(({ name }) => name === path.posix.basename(queueUrl))?.sent ?? 0;
   }
 
-  async depth(queueUrl: string): Promise<QueueDepth> {
-    const { Attributes = {} } = await this.sqs.send(
-      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] }),
-    );
-    return {
-      waiting:
-        Number(Attributes.ApproximateNumberOfMessages) +
-        Number(Attributes.ApproximateNumberOfMessagesDelayed),
-      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
-    };
-  }
-
-  /**
-   * Waits until the queues hold nothing, neither waiting nor in flight.
-   * @param onProgress called with the number of messages that are left, after each look
-   * @param patienceMs how long nothing may happen before it gives up
-   * @returns whether they are empty
-   */
-  async drained(
-    queueUrls: string[],
-    onProgress: (left: number) => void,
-    patienceMs: number,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    let last = Number.POSITIVE_INFINITY;
-    let lastChange = Date.now();
-    for (;;) {
-      signal.throwIfAborted();
-      const depths = await Promise.all(queueUrls.map((url) => this.depth(url)));
-      const left = depths.reduce((sum, depth) => sum + depth.waiting + depth.inFlight, 0);
-      onProgress(left);
-      if (left === 0) return true;
-      if (left !== last) lastChange = Date.now();
-      else if (Date.now() - lastChange > patienceMs) return false;
-      last = left;
-      await pause(100, undefined, { signal });
-    }
-  }
-
   /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves. */
   async stop(): Promise<void> {
     await this.stack.stop();
-    this.sqs.destroy();
     await this.emulators.stop();
     this.logs.close();
   }

@@ -1,9 +1,11 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import { initialStock } from '../cli/catalogue.ts';
 import { createClients } from '../cli/clients.ts';
 import { Fault } from '../cli/fault.ts';
 import { generateOrders, type TestMessage } from '../cli/generate.ts';
+import { depth } from '../cli/health.ts';
 import type { Progress } from '../cli/progress.ts';
 import { publishMessages } from '../cli/publisher.ts';
 import { findStack, type StackHandles } from '../cli/stack.ts';
@@ -12,6 +14,7 @@ import { readAlarmText } from '../contract/alarm-text.ts';
 import type { AlarmStatus } from '../local/cloudwatch/alarm.ts';
 import type { LocalRun } from '../local/run.ts';
 import { type Balance, balance, type ConsumerBooks, type Difference, readLedger } from './books.ts';
+import { drained } from './drained.ts';
 
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
 const DUPLICATE_SHARE = 0.05;
@@ -58,7 +61,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const takes = await readSubscriptions(clients.sns, stack);
     await fillStock(clients.dynamodb, stack);
     const before = await readLedger(clients.dynamodb, stack);
-    const lettersBefore = await deadLetters(run, stack);
+    const lettersBefore = await deadLetters(clients.sqs, stack);
     // Before the first order: whether dead letters become more shows against what lies there already.
     await run.cloudWatch.endMinute();
     await run.cloudWatch.followRealTime();
@@ -87,21 +90,22 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
 
     const processing = progress.step('Processing');
     let most = 1;
-    const isEmpty = await run.drained(
-      stack.consumers.map(({ queueUrl }) => queueUrl),
-      (left) => {
+    const queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
+    const isEmpty = await drained(clients.sqs, queueUrls, {
+      patienceMs: PATIENCE_MS,
+      signal,
+      onLook(left) {
         most = Math.max(most, left);
         processing.bar(most - left, most);
       },
-      PATIENCE_MS,
-      signal,
-    );
+    });
     const seconds = (performance.now() - started) / 1000;
     if (isEmpty) processing.done(`Processed them in ${seconds.toFixed(1)} s: the queues are empty`);
     else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
 
     const after = await readLedger(clients.dynamodb, stack);
-    const consumers = await countMessages(run, stack, lettersBefore);
+    const letters = await deadLetters(clients.sqs, stack);
+    const consumers = await countMessages(run, stack, lettersBefore, letters);
     const differences = balance(messages, takes, consumers, before, after);
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
     await run.cloudWatch.endMinute();
@@ -138,9 +142,9 @@ export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): 
 }
 
 /** Dead letters by consumer. */
-async function deadLetters(run: LocalRun, stack: StackHandles): Promise<Record<string, number>> {
+async function deadLetters(sqs: SQSClient, stack: StackHandles): Promise<Record<string, number>> {
   const depths = stack.consumers.map(async ({ name, deadLetterQueueUrl }) => {
-    const { waiting, inFlight } = await run.depth(deadLetterQueueUrl);
+    const { waiting, inFlight } = await depth(sqs, deadLetterQueueUrl);
     return [name, waiting + inFlight] as const;
   });
   return Object.fromEntries(await Promise.all(depths));
@@ -150,8 +154,8 @@ async function countMessages(
   run: LocalRun,
   stack: StackHandles,
   lettersBefore: Record<string, number>,
+  letters: Record<string, number>,
 ): Promise<Record<string, ConsumerBooks>> {
-  const letters = await deadLetters(run, stack);
   const books = stack.consumers.map(async ({ name, queueUrl }) => {
     const ofConsumer = {
       delivered: await run.delivered(queueUrl),

@@ -33,6 +33,8 @@ const client = (endpoint: string) => ({
   credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
 });
 const refused: string[] = [];
+const stateDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'emulators-'));
+afterAll(() => fs.rmSync(stateDirectory, { recursive: true }));
 let emulators: Emulators;
 let dynamodb: DynamoDBClient;
 let sqs: SQSClient;
@@ -369,7 +371,6 @@ describe('starting', () => {
   });
 
   test('queues, messages and items outlive a stop when there is a state folder', async () => {
-    const stateDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
     const first = await Emulators.start({ port: 0, stateDirectory });
     const before = new SQSClient(client(first.endpoint));
     const { QueueUrl } = await before.send(new CreateQueueCommand({ QueueName: 'lasting' }));
@@ -386,6 +387,5 @@ describe('starting', () => {
 
     expect(url).toBe(`${second.endpoint}/000000000000/lasting`);
     expect(Messages?.map((message) => message.Body)).toEqual(['still here']);
-    fs.rmSync(stateDirectory, { recursive: true });
   });
 });

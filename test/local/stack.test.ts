@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { readAssembly } from '../../local/template/assembly.ts';
+import { drained } from '../../scenarios/drained.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'local-stack-'));
 afterAll(() => fs.rmSync(root, { recursive: true }));
@@ -131,7 +132,9 @@ test('a stack that has nothing to do with orders runs from its template alone', 
   await publish('21.5', 'reading');
   await publish('ignored', 'other');
   const url = `${run.endpoint.endpoint}/000000000000/readings`;
-  const isEmpty = await run.drained([url], () => {}, 10_000, new AbortController().signal);
+  const sqs = new SQSClient(run.client);
+  const isEmpty = await drained(sqs, [url], { patienceMs: 10_000 });
+  sqs.destroy();
   sns.destroy();
   await run.stop();
 
