@@ -18,6 +18,7 @@ export interface LocalEndpoint {
   pid: number;
 }
 
+/** What a local run is started with. */
 export interface LocalRunOptions {
   /** Folder of the cloud assembly. */
   assembly: string;

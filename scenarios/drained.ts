@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { depth } from '../cli/health.ts';
 
+/** How it is waited. */
 export interface DrainedOptions {
   /** How long nothing may move before it gives up. */
   readonly patienceMs: number;

@@ -1,6 +1,7 @@
 // What the parts of the local CloudWatch say of an alarm.
 
 import type { Json } from '../json.ts';
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html */
 export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 export type AlarmType = 'MetricAlarm' | 'CompositeAlarm';
 

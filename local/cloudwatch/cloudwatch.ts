@@ -12,6 +12,7 @@ const QUEUE_COUNTS = {
   NumberOfMessagesDeleted: 'deleted',
 } as const;
 
+/** What CloudWatch takes its datapoints from, and what it does with notifications. */
 export interface CloudWatchOptions {
   /** What queues hold, and what they and the topics did since the start. */
   sample(): MessagingSample;

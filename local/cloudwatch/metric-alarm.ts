@@ -60,6 +60,7 @@ const PROPERTIES = [
  */
 const EXTRA_PERIODS = 2;
 
+/** Evaluates the datapoints of one alarm, as its properties say. */
 export class MetricAlarm {
   private readonly queries: MetricQuery[];
   private readonly comparison: Comparison;

@@ -7,6 +7,7 @@ interface EmbeddedMetrics {
   [key: string]: unknown;
 }
 
+/** Name → value of a metric's dimensions. */
 export type Dimensions = Record<string, string>;
 
 /** What was reported within one minute. */

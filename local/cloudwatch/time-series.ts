@@ -84,6 +84,7 @@ export function aggregate(of: (values: number[]) => number, argument: Node): Nod
   };
 }
 
+/** Changes a series, or each one of an array. */
 export function over(argument: Node, change: (series: Series) => Series): Node {
   return (scope) => {
     const value = argument(scope);
@@ -99,6 +100,7 @@ const member = (value: Value, index: number): number | Series =>
   isArray(value) ? (value[index] ?? []) : value;
 export const kindOf = (value: Value): string =>
   typeof value === 'number' ? 'a number' : 'an array of time series';
+/** The value at a place of a series; a number has it at every place. */
 export function valueAt(value: Value, index: number): number | undefined {
   return typeof value === 'number' ? value : (value as Series)[index];
 }

@@ -5,6 +5,7 @@ import type { Json } from '../json.ts';
 import { DynamoDbError } from './dynamodb-error.ts';
 import { DYNALITE_OPERATIONS } from './operations.ts';
 
+/** The fields of a request or an answer. */
 export type Fields = Record<string, Json>;
 export type Item = Record<string, unknown>;
 
@@ -37,6 +38,7 @@ const actions = new Map(
   }),
 );
 
+/** One store with its tables. */
 export class Dynalite {
   private readonly store: Store;
 

@@ -26,6 +26,7 @@ import {
 } from './internals.ts';
 import { keepMessages } from './persistence.ts';
 
+/** What SNS and SQS are started with. */
 export interface FauxqsOptions {
   /** Folder in which queues and topics survive; in memory without it. */
   directory?: string | undefined;

@@ -27,6 +27,7 @@ interface TopicSample {
   counts: Record<string, number>;
 }
 
+/** All queues and topics at one moment. */
 export interface MessagingSample {
   queues: QueueSample[];
   topics: TopicSample[];

@@ -6,6 +6,7 @@ export type Principal =
   | { readonly arns: readonly string[]; readonly account: string }
   | { readonly service: string };
 
+/** A request, as policies are evaluated for it. */
 export interface PolicyRequest {
   readonly principal: Principal;
   /** `sqs:SendMessage`. */

@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { withFault } from '../faults/invocation-faults.ts';
 import { onRefused } from '../loopback-only.ts';
 
+/** What an execution environment runs. */
 export interface EnvironmentOptions {
   /** Folder of the unpacked asset. */
   codeDirectory: string;
@@ -16,6 +17,7 @@ export interface EnvironmentOptions {
   functionArn: string;
   memoryMegabytes: number;
 }
+/** One invocation, as the thread is told of it. */
 export interface InvocationRequest {
   requestId: string;
   event: unknown;

@@ -1,6 +1,7 @@
 // Answers in the protocols that AWS's services speak: JSON, and the older Query protocol, whose answers are XML.
 import type { ServiceError } from './service-error.ts';
 
+/** An answer, ready to be sent. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Record<string, string>;

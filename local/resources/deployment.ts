@@ -51,6 +51,7 @@ export interface Role {
   managedPolicyArns: string[];
 }
 
+/** Of a resource, with the results of intrinsic functions in place of them. */
 export type Properties = Record<string, Json>;
 
 /** Creates a resource from its resolved properties, in the template's own terms. */

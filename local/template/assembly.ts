@@ -10,6 +10,7 @@ export interface Resource {
   DependsOn?: string | string[];
   Condition?: string;
 }
+/** The parts of a CloudFormation template that the local run reads. */
 export interface Template {
   Resources: Record<string, Resource>;
   Parameters?: Record<string, { Default?: unknown }>;
