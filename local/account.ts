@@ -1,4 +1,4 @@
-// The account that the local run stands for.
+// The account of the local run.
 export const REGION = 'us-east-1';
 /** fauxqs knows this account only. */
 export const ACCOUNT = '000000000000';

@@ -1,18 +1,14 @@
 // A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
-import fs from 'node:fs';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import type { Access } from './access.ts';
 import { CREDENTIALS, REGION } from './account.ts';
-import { LocalCloudWatch } from './cloudwatch.ts';
-import { answerCloudWatch } from './cloudwatch-api.ts';
-import { Emulators } from './emulators.ts';
-import { type FaultPlan, Faults } from './faults.ts';
-import { Metrics } from './metrics.ts';
-import { LocalStack } from './stack.ts';
-import { readAssembly } from './template.ts';
+import { DeployedStack } from './deployed-stack.ts';
+import type { FaultPlan } from './faults/fault-plan.ts';
+import { Faults } from './faults/faults.ts';
+import { FunctionLogs } from './function-logs.ts';
+import type { Access } from './iam/access-control.ts';
+import { Emulators } from './server/emulators.ts';
+import type { LocalCloudWatch } from './server/local-cloudwatch.ts';
+import { readAssembly } from './template/assembly.ts';
 
 /** What another process needs to use a local stack; it lies in a file while the stack is up. */
 export interface LocalEndpoint {
@@ -22,6 +18,7 @@ export interface LocalEndpoint {
   pid: number;
 }
 
+/** What a local run is started with. */
 export interface LocalRunOptions {
   /** Folder of the cloud assembly. */
   assembly: string;
@@ -38,38 +35,27 @@ export interface LocalRunOptions {
    * @default 1
    */
   timeScale?: number;
-  /** What goes wrong with services and functions. @default nothing */
+  /** The faults that are injected into services and functions. @default none */
   faults?: FaultPlan;
-}
-
-/** How many messages a queue holds. */
-export interface QueueDepth {
-  waiting: number;
-  inFlight: number;
 }
 
 /** A running local stack. */
 export class LocalRun {
-  readonly stack: LocalStack;
-  readonly metrics: Metrics;
-  readonly cloudWatch: LocalCloudWatch;
-  /** What went wrong outside the handlers, a line each; refused connections and denied calls are among them. */
+  readonly stack: DeployedStack;
+  /** Problems outside the handlers, a line each; refused connections and denied calls are among them. */
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
   readonly client: { endpoint: string; region: string; credentials: typeof CREDENTIALS };
   private readonly emulators: Emulators;
   private readonly logs: FunctionLogs;
-  private readonly sqs: SQSClient;
-  private readonly sns: SNSClient;
 
   /**
-   * Starts the emulators and brings up the stack of the assembly. Messages are consumed from `consume` on.
+   * Starts the emulators and deploys the stack of the assembly. Messages are consumed from `consume` on.
    * @throws Error with one line for a taken port, a type that is not known, an assembly that is not there
    */
   static async start(options: LocalRunOptions): Promise<LocalRun> {
     const synthesized = readAssembly(options.assembly);
     const problems: string[] = [];
-    const metrics = new Metrics();
     const logs = new FunctionLogs(options.logDirectory);
     const emulators = await Emulators.start(
       {
@@ -78,59 +64,46 @@ export class LocalRun {
         ...(options.timeScale && { timeScale: options.timeScale }),
         ...(options.faults && { faults: options.faults }),
       },
-      (host) => problems.push(leftMachine('an emulator', host)),
-      (sentence) => problems.push(sentence),
+      {
+        refused: (host) => problems.push(leftMachine('an emulator', host)),
+        denied: (sentence) => problems.push(sentence),
+        problem: (problem) => problems.push(problem),
+      },
     );
     try {
-      const stack = await LocalStack.deploy(synthesized, {
+      const stack = await DeployedStack.deploy(synthesized, {
         endpoint: emulators.endpoint,
-        access: emulators,
+        emulators,
         events: {
           log(functionName, line) {
-            metrics.ingest(line);
+            emulators.reports.log(line);
             logs.write(functionName, line);
           },
           refused: (functionName, host) => problems.push(leftMachine(functionName, host)),
-          measured(functionName, metric, value) {
-            metrics.add('AWS/Lambda', metric, { FunctionName: functionName }, value);
-          },
+          measured: (functionName, metric, value) => emulators.reports.measured(functionName, metric, value),
         },
         timeScale: options.timeScale ?? 1,
         faults: options.faults && new Faults(options.faults, 'functions'),
         onProblem: (problem) => problems.push(problem),
       });
       await emulators.describe([stack.description]);
-      return new LocalRun(stack, emulators, metrics, logs, problems);
+      return new LocalRun(stack, emulators, logs, problems);
     } catch (error) {
       await emulators.stop();
       throw error;
     }
   }
 
-  private constructor(
-    stack: LocalStack,
-    emulators: Emulators,
-    metrics: Metrics,
-    logs: FunctionLogs,
-    problems: string[],
-  ) {
+  private constructor(stack: DeployedStack, emulators: Emulators, logs: FunctionLogs, problems: string[]) {
     this.stack = stack;
     this.emulators = emulators;
-    this.metrics = metrics;
     this.logs = logs;
     this.problems = problems;
     this.client = { endpoint: emulators.endpoint, region: REGION, credentials: CREDENTIALS };
-    this.sqs = new SQSClient(this.client);
-    this.sns = new SNSClient(this.client);
-    this.cloudWatch = new LocalCloudWatch({
-      metrics,
-      alarms: stack.alarms,
-      emulators,
-      sns: this.sns,
-      onProblem: (problem) => problems.push(problem),
-    });
-    const watched = { metrics, alarms: stack.alarms, clock: this.cloudWatch };
-    emulators.answerCloudWatch((operation, input) => answerCloudWatch(operation, input, watched));
+  }
+
+  get cloudWatch(): LocalCloudWatch {
+    return this.emulators.cloudWatch;
   }
 
   get endpoint(): LocalEndpoint {
@@ -146,87 +119,22 @@ export class LocalRun {
     this.stack.start();
   }
 
-  /** The permissions that were asked for since the stack stood, each once, and whether they were there. */
+  /** The permissions that were asked for since the stack was deployed, each once, and whether they were there. */
   accesses(): Promise<Access[]> {
     return this.emulators.accesses();
   }
 
   /** Messages that reached a queue since the start, by queue URL; those that SQS itself moved there do not count. */
   async delivered(queueUrl: string): Promise<number> {
-    return (await this.emulators.counts())[path.posix.basename(queueUrl)]?.sent ?? 0;
-  }
-
-  async depth(queueUrl: string): Promise<QueueDepth> {
-    const { Attributes = {} } = await this.sqs.send(
-      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] }),
-    );
-    return {
-      waiting:
-        Number(Attributes.ApproximateNumberOfMessages) +
-        Number(Attributes.ApproximateNumberOfMessagesDelayed),
-      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
-    };
-  }
-
-  /**
-   * Waits until the queues hold nothing, neither waiting nor in flight.
-   * @param onProgress called with the number of messages that are left, after each look
-   * @param patienceMs how long nothing may happen before it gives up
-   * @returns whether they are empty
-   */
-  async drained(
-    queueUrls: string[],
-    onProgress: (left: number) => void,
-    patienceMs: number,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    let last = Number.POSITIVE_INFINITY;
-    let lastChange = Date.now();
-    for (;;) {
-      signal.throwIfAborted();
-      const depths = await Promise.all(queueUrls.map((url) => this.depth(url)));
-      const left = depths.reduce((sum, depth) => sum + depth.waiting + depth.inFlight, 0);
-      onProgress(left);
-      if (left === 0) return true;
-      if (left !== last) lastChange = Date.now();
-      else if (Date.now() - lastChange > patienceMs) return false;
-      last = left;
-      await pause(100, undefined, { signal });
-    }
+    const { queues } = await this.emulators.sample();
+    return queues.find(({ name }) => name === path.posix.basename(queueUrl))?.sent ?? 0;
   }
 
   /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves. */
   async stop(): Promise<void> {
-    await this.cloudWatch.stop();
     await this.stack.stop();
-    this.sqs.destroy();
-    this.sns.destroy();
     await this.emulators.stop();
     this.logs.close();
-  }
-}
-
-/** A log file a function; a line is in it as soon as the function has said it. */
-class FunctionLogs {
-  private readonly directory: string;
-  private readonly files = new Map<string, number>();
-
-  constructor(directory: string) {
-    this.directory = directory;
-    fs.mkdirSync(directory, { recursive: true });
-  }
-
-  write(functionName: string, line: string): void {
-    let file = this.files.get(functionName);
-    if (file === undefined) {
-      file = fs.openSync(path.join(this.directory, `${functionName}.log`), 'a');
-      this.files.set(functionName, file);
-    }
-    fs.writeSync(file, `${line}\n`);
-  }
-
-  close(): void {
-    for (const file of this.files.values()) fs.closeSync(file);
   }
 }
 

@@ -1,4 +1,5 @@
 // `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
+
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -15,11 +16,12 @@ import { publishMessages } from '../cli/orders/publisher.ts';
 import { readSubscriptions, type Takes } from '../cli/orders/subscriptions.ts';
 import { generateOrders, POISON_KINDS, type TestMessage } from '../cli/orders/test-orders.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
-import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults.ts';
-import { KillableRun } from '../local/killable-run.ts';
-import { readAssembly } from '../local/template.ts';
+import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults/fault-plan.ts';
+import { KillableRun } from '../local/faults/killable-run.ts';
+import { readAssembly } from '../local/template/assembly.ts';
 import { type Difference, type Ledger, readLedger, stockDifferences } from './books.ts';
 import { type Account, accountFor, type Letters, rewritten, unsettled } from './chaos-books.ts';
+import { type DrainedOptions, drained } from './drained.ts';
 import { differenceLines, fillStock } from './local-orders.ts';
 
 export interface ChaosOptions {
@@ -243,7 +245,7 @@ class Chaos {
     const processing = progress.step('Processing');
     let most = 1;
     let isDue = true;
-    const isEmpty = await drained(sqs, stack, signal, async (left) => {
+    const isEmpty = await this.drained(sqs, stack, async (left) => {
       most = Math.max(most, left);
       processing.bar(most - left, most);
       if (!isDue || left > (1 - second) * most) return;
@@ -279,10 +281,20 @@ class Chaos {
         }
       }),
     );
-    const isEmpty = await drained(sqs, stack, signal);
+    const isEmpty = await this.drained(sqs, stack);
     const moved = `Redrove ${countLetters(letters)} dead letters`;
     if (isEmpty) redriving.done(moved);
     else redriving.fail(`${moved}, and the queues do not become empty`);
+  }
+
+  private drained(
+    sqs: Clients['sqs'],
+    { consumers }: StackHandles,
+    onLook: DrainedOptions['onLook'] = () => {},
+  ): Promise<boolean> {
+    const queueUrls = consumers.map(({ queueUrl }) => queueUrl);
+    const { signal } = this.options;
+    return drained(sqs, queueUrls, { patienceMs: PATIENCE_MS, pollMs: POLL_MS, signal, onLook });
   }
 
   private async look({ dynamodb, sqs }: Clients, stack: StackHandles): Promise<Look> {
@@ -370,39 +382,6 @@ function longestVisibility(assembly: string): number {
 interface Look {
   ledger: Ledger;
   letters: Letters;
-}
-
-/** Waits until the consumers' queues hold nothing; false when nothing has moved for too long. */
-async function drained(
-  sqs: Clients['sqs'],
-  stack: StackHandles,
-  signal: AbortSignal,
-  onLook: (left: number) => Promise<void> = async () => {},
-): Promise<boolean> {
-  let last = -1;
-  let lastChange = performance.now();
-  for (;;) {
-    signal.throwIfAborted();
-    const depths = await Promise.all(
-      stack.consumers.map(async ({ queueUrl }) => {
-        const { Attributes = {} } = await sqs.send(
-          new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] }),
-        );
-        return (
-          Number(Attributes.ApproximateNumberOfMessages) +
-          Number(Attributes.ApproximateNumberOfMessagesNotVisible) +
-          Number(Attributes.ApproximateNumberOfMessagesDelayed)
-        );
-      }),
-    );
-    const left = depths.reduce((sum, depth) => sum + depth, 0);
-    await onLook(left);
-    if (left === 0) return true;
-    if (left !== last) lastChange = performance.now();
-    else if (performance.now() - lastChange > PATIENCE_MS) return false;
-    last = left;
-    await pause(POLL_MS, undefined, { signal });
-  }
 }
 
 /**

@@ -1,6 +1,8 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import { createClients } from '../cli/aws/clients.ts';
+import { queueDepth } from '../cli/aws/queue-depth.ts';
 import { findStack, type StackHandles } from '../cli/aws/stack.ts';
 import { initialStock } from '../cli/orders/catalogue.ts';
 import { publishMessages } from '../cli/orders/publisher.ts';
@@ -8,9 +10,10 @@ import { readSubscriptions } from '../cli/orders/subscriptions.ts';
 import { generateOrders, type TestMessage } from '../cli/orders/test-orders.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
 import { readAlarmText } from '../contract/alarm-text.ts';
-import type { Alarms } from '../local/alarms.ts';
+import type { AlarmStatus } from '../local/cloudwatch/alarm.ts';
 import type { LocalRun } from '../local/run.ts';
 import { type Balance, balance, type ConsumerBooks, type Difference, readLedger } from './books.ts';
+import { drained } from './drained.ts';
 
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
 const DUPLICATE_SHARE = 0.05;
@@ -57,10 +60,10 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const takes = await readSubscriptions(clients.sns, stack);
     await fillStock(clients.dynamodb, stack);
     const before = await readLedger(clients.dynamodb, stack);
-    const lettersBefore = await deadLetters(run, stack);
+    const lettersBefore = await deadLetters(clients.sqs, stack);
     // Before the first order: whether dead letters become more shows against what lies there already.
     await run.cloudWatch.endMinute();
-    run.cloudWatch.followRealTime();
+    await run.cloudWatch.followRealTime();
     run.consume();
 
     const messages = generateOrders({
@@ -86,29 +89,32 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
 
     const processing = progress.step('Processing');
     let most = 1;
-    const isEmpty = await run.drained(
-      stack.consumers.map(({ queueUrl }) => queueUrl),
-      (left) => {
+    const queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
+    const isEmpty = await drained(clients.sqs, queueUrls, {
+      patienceMs: PATIENCE_MS,
+      signal,
+      onLook(left) {
         most = Math.max(most, left);
         processing.bar(most - left, most);
       },
-      PATIENCE_MS,
-      signal,
-    );
+    });
     const seconds = (performance.now() - started) / 1000;
     if (isEmpty) processing.done(`Processed them in ${seconds.toFixed(1)} s: the queues are empty`);
     else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
 
     const after = await readLedger(clients.dynamodb, stack);
-    const consumers = await countMessages(run, stack, lettersBefore);
+    const letters = await deadLetters(clients.sqs, stack);
+    const consumers = await countMessages(run, stack, lettersBefore, letters);
     const differences = balance(messages, takes, consumers, before, after);
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
     await run.cloudWatch.endMinute();
-    const { alarms } = run.cloudWatch;
-    const summary = { orders: count, consumers, alarms: alarms.states(), ...differences };
+    const alarms = await run.cloudWatch.alarms();
+    const states = Object.fromEntries(alarms.map(({ name, state }) => [name, state]));
+    const summary = { orders: count, consumers, alarms: states, ...differences };
+    const backordered = await metric(run, 'inventory', 'Backordered');
     return {
       summary,
-      report: `${reportOf(summary, metric(run, 'inventory', 'Backordered'))}\n\n${alarmLines(alarms)}`,
+      report: `${reportOf(summary, backordered)}\n\n${alarmLines(alarms)}`,
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {
@@ -135,9 +141,9 @@ export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): 
 }
 
 /** Dead letters by consumer. */
-async function deadLetters(run: LocalRun, stack: StackHandles): Promise<Record<string, number>> {
+async function deadLetters(sqs: SQSClient, stack: StackHandles): Promise<Record<string, number>> {
   const depths = stack.consumers.map(async ({ name, deadLetterQueueUrl }) => {
-    const { waiting, inFlight } = await run.depth(deadLetterQueueUrl);
+    const { waiting, inFlight } = await queueDepth(sqs, deadLetterQueueUrl);
     return [name, waiting + inFlight] as const;
   });
   return Object.fromEntries(await Promise.all(depths));
@@ -147,13 +153,13 @@ async function countMessages(
   run: LocalRun,
   stack: StackHandles,
   lettersBefore: Record<string, number>,
+  letters: Record<string, number>,
 ): Promise<Record<string, ConsumerBooks>> {
-  const letters = await deadLetters(run, stack);
   const books = stack.consumers.map(async ({ name, queueUrl }) => {
     const ofConsumer = {
       delivered: await run.delivered(queueUrl),
-      processed: metric(run, name, 'Processed'),
-      duplicates: metric(run, name, 'Duplicates'),
+      processed: await metric(run, name, 'Processed'),
+      duplicates: await metric(run, name, 'Duplicates'),
       deadLettered: (letters[name] ?? 0) - (lettersBefore[name] ?? 0),
     };
     return [name, ofConsumer] as const;
@@ -161,8 +167,8 @@ async function countMessages(
   return Object.fromEntries(await Promise.all(books));
 }
 
-function metric(run: LocalRun, consumer: string, name: string): number {
-  return run.metrics.sum(run.endpoint.stackName, name, { service: consumer });
+function metric(run: LocalRun, consumer: string, name: string): Promise<number> {
+  return run.cloudWatch.metricSum(run.endpoint.stackName, name, { service: consumer });
 }
 
 /** `1000 orders, 50 duplicates, 10 poison`. */
@@ -200,14 +206,13 @@ ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected
 }
 
 /** How many alarms are in which state, and those that are on with the article that their text names. */
-function alarmLines(alarms: Alarms): string {
-  const states = Object.entries(alarms.states());
-  const counts = Map.groupBy(states, ([, state]) => state);
-  const on = (counts.get('ALARM') ?? []).map(([name]) => {
-    const { article } = readAlarmText(alarms.description(name) ?? '');
+function alarmLines(alarms: AlarmStatus[]): string {
+  const byState = Map.groupBy(alarms, ({ state }) => state);
+  const on = (byState.get('ALARM') ?? []).map(({ name, description = '' }) => {
+    const { article } = readAlarmText(description);
     return `\n  ${[name, article].filter(Boolean).join(': ')}`;
   });
-  const summary = [...counts].sort().map(([state, of]) => `${of.length} in ${state}`);
+  const summary = [...byState].sort().map(([state, of]) => `${of.length} in ${state}`);
   return `Alarms: ${summary.join(', ')}${on.join('')}`;
 }
 

@@ -1,10 +1,11 @@
 // A bad day, as a user starts it, and what it finds when a safeguard is missing.
+
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
-import { FAULT_KINDS } from '../../local/faults.ts';
+import { FAULT_KINDS } from '../../local/faults/fault-plan.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import type { ChaosSummary } from '../../scenarios/chaos.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';

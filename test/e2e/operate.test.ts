@@ -8,6 +8,7 @@ import { type Clients, createClients } from '../../cli/aws/clients.ts';
 import { findStack } from '../../cli/aws/stack.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
+import { drained } from '../../scenarios/drained.ts';
 import { type Ended, killRuns, PROJECT, Run } from '../fixtures/run.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
@@ -56,7 +57,7 @@ async function createInvoices(): Promise<void> {
   );
 }
 
-const settled = () => run.drained(queueUrls, () => {}, 60_000, new AbortController().signal);
+const settled = () => drained(clients.sqs, queueUrls, { patienceMs: 60_000 });
 
 test('from the alarm to the cause to the cure', async () => {
   const stocked = await orders('stock', 'set', '--file', stockFile());

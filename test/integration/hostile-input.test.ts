@@ -11,6 +11,7 @@ import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { messageAttributes } from '../../contract/order.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
+import { drained } from '../../scenarios/drained.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
@@ -181,7 +182,7 @@ async function publishGood(index: number): Promise<void> {
 
 async function drain(): Promise<void> {
   const queues = stack.consumers.map(({ queueUrl }) => queueUrl);
-  const isEmpty = await run.drained(queues, () => {}, PATIENCE_MS, new AbortController().signal);
+  const isEmpty = await drained(clients.sqs, queues, { patienceMs: PATIENCE_MS });
   if (!isEmpty) throw new Error('the queues did not drain');
 }
 

@@ -20,7 +20,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { explain } from '../../cli/aws/errors.ts';
-import { Emulators } from '../../local/emulators.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
 const ROLE = 'arn:aws:iam::000000000000:role/worker';
@@ -82,11 +82,7 @@ const sentence = (action: string, resource: string) =>
   `because no identity-based policy allows the ${action} action`;
 
 beforeAll(async () => {
-  emulators = await Emulators.start(
-    { port: 0 },
-    () => {},
-    (each) => denied.push(each),
-  );
+  emulators = await Emulators.start({ port: 0 }, { denied: (sentence) => denied.push(sentence) });
   operator = clients('local');
   worker = clients('worker');
   await operator.sns.send(new CreateTopicCommand({ Name: 'orders' }));
@@ -410,15 +406,15 @@ describe('what is kept of the calls', () => {
   test('whether a service may act for a resource', async () => {
     const alarm = 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:depth';
     const caller = { service: 'cloudwatch.amazonaws.com', source: alarm };
-    const needs = [{ action: 'sqs:SendMessage', resource: queueArn(name) }];
+    const permissions = [{ action: 'sqs:SendMessage', resource: queueArn(name) }];
     await setPolicy({
       ...allow('sqs:SendMessage', queueArn(name)),
       Principal: { Service: 'cloudwatch.amazonaws.com' },
       Condition: { ArnLike: { 'aws:SourceArn': 'arn:aws:cloudwatch:*:*:alarm:*' } },
     });
 
-    expect(await emulators.denial(caller, needs)).toBeUndefined();
-    expect(await emulators.denial({ ...caller, source: topicArn }, needs)).toBe(
+    expect(await emulators.denial(caller, permissions)).toBeUndefined();
+    expect(await emulators.denial({ ...caller, source: topicArn }, permissions)).toBe(
       `cloudwatch.amazonaws.com for ${topicArn} is not authorized to perform: sqs:SendMessage on resource: ` +
         `${queueArn(name)} because no resource-based policy allows the sqs:SendMessage action`,
     );

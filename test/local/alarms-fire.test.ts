@@ -1,4 +1,5 @@
 // Every alarm of the stack is driven over its threshold and back, through the emulators and the local Lambda runtime.
+
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -20,8 +21,8 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Json } from '../../local/json.ts';
 import { LocalRun } from '../../local/run.ts';
-import type { Json } from '../../local/template.ts';
 import { consumerNames, type Resource, stageNames, synthesize } from '../lib/synthesized.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'alarms-fire-'));
@@ -162,7 +163,7 @@ class Watched {
     let left = alarms;
     for (let minute = 0; minute < PATIENCE && left.length > 0; minute += 1) {
       await this.minutes(1);
-      const states = this.run.cloudWatch.alarms.states();
+      const states = await this.run.cloudWatch.alarmStates();
       left = left.filter((name) => states[name] !== state);
     }
     return left;
@@ -318,7 +319,7 @@ describe.each(stageNames)('in %s', (stage) => {
   });
 
   test('all is well at first', async () => {
-    const states = Object.values(stack.run.cloudWatch.alarms.states());
+    const states = Object.values(await stack.run.cloudWatch.alarmStates());
 
     expect(new Set(states)).toEqual(new Set(['OK']));
   });
@@ -393,7 +394,7 @@ describe.each(stageNames)('in %s', (stage) => {
         }),
       );
       await stack.minutes(1);
-      seen.add(stack.run.cloudWatch.alarms.states()[alarm]);
+      seen.add((await stack.run.cloudWatch.alarmStates())[alarm]);
     }
 
     expect([...seen]).toEqual(['OK']);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { Alarms } from '../../local/alarms.ts';
-import { Metrics } from '../../local/metrics.ts';
+import { Alarms } from '../../local/cloudwatch/alarms.ts';
+import { Metrics } from '../../local/cloudwatch/metrics.ts';
 
 const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
 /** A moment that ends a minute. */
@@ -37,7 +37,7 @@ function plant() {
         if (value !== undefined) metrics.add('Plant', name, {}, value);
       }
       at += MINUTE;
-      metrics.endMinute(alarms.minutes);
+      metrics.endMinute(alarms.lookBackMinutes);
       return alarms
         .evaluate(metrics, at)
         .map(({ topicArn, subject, message }) => ({ topicArn, subject, message: JSON.parse(message) }));
@@ -48,7 +48,7 @@ function plant() {
 /** The state after minutes with these datapoints: X is over the threshold, 0 under it, - is none. */
 function stateAfter(points: string, settings: object): string {
   const { alarms, minute } = plant();
-  alarms.addMetricAlarm('hot', { ...properties, ...settings });
+  alarms.add('MetricAlarm', 'hot', { ...properties, ...settings });
   for (const point of points.split(' ')) minute({ Heat: { X: 10, '0': 9 }[point] });
   return alarms.states().hot as string;
 }
@@ -95,10 +95,10 @@ describe("missing datapoints, by the tables of CloudWatch's user guide", () => {
   function stateOfRange(points: string, settings: object): string {
     const alarms = new Alarms();
     const metrics = new Metrics();
-    alarms.addMetricAlarm('hot', { ...properties, ...settings });
+    alarms.add('MetricAlarm', 'hot', { ...properties, ...settings });
     for (const point of points.split(' ')) {
       if (point !== '-') metrics.add('Plant', 'Heat', {}, point === 'X' ? 10 : 9);
-      metrics.endMinute(alarms.minutes);
+      metrics.endMinute(alarms.lookBackMinutes);
     }
     alarms.evaluate(metrics, START);
     return alarms.states().hot as string;
@@ -108,7 +108,7 @@ describe("missing datapoints, by the tables of CloudWatch's user guide", () => {
 describe('an alarm on one metric', () => {
   test('begins without knowing, and without saying so', () => {
     const { alarms, minute } = plant();
-    alarms.addMetricAlarm('hot', properties);
+    alarms.add('MetricAlarm', 'hot', properties);
 
     expect(alarms.states()).toEqual({ hot: 'INSUFFICIENT_DATA' });
     expect(minute()).toEqual([]);
@@ -123,7 +123,7 @@ describe('an alarm on one metric', () => {
   ])('%s', (ComparisonOperator, values, states) => {
     const given = values.map((Heat) => {
       const { alarms, minute } = plant();
-      alarms.addMetricAlarm('hot', { ...properties, ComparisonOperator });
+      alarms.add('MetricAlarm', 'hot', { ...properties, ComparisonOperator });
       minute({ Heat });
       return alarms.states().hot;
     });
@@ -158,7 +158,7 @@ describe('an alarm on one metric', () => {
   ])('%s over a period of two minutes', (Statistic, value) => {
     const stateAt = (Threshold: number) => {
       const { alarms, minute } = plant();
-      alarms.addMetricAlarm('hot', { ...properties, Statistic, Period: 120, Threshold });
+      alarms.add('MetricAlarm', 'hot', { ...properties, Statistic, Period: 120, Threshold });
       minute({ Heat: 100 });
       minute({ Heat: 8 });
       minute({ Heat: 5 });
@@ -177,10 +177,10 @@ describe('an alarm on one metric', () => {
   test('looks at its own dimensions only', () => {
     const alarms = new Alarms();
     const metrics = new Metrics();
-    alarms.addMetricAlarm('north', { ...properties, Dimensions: [{ Name: 'Hall', Value: 'north' }] });
-    alarms.addMetricAlarm('south', { ...properties, Dimensions: [{ Name: 'Hall', Value: 'south' }] });
+    alarms.add('MetricAlarm', 'north', { ...properties, Dimensions: [{ Name: 'Hall', Value: 'north' }] });
+    alarms.add('MetricAlarm', 'south', { ...properties, Dimensions: [{ Name: 'Hall', Value: 'south' }] });
     metrics.add('Plant', 'Heat', { Hall: 'north' }, 50);
-    metrics.endMinute(alarms.minutes);
+    metrics.endMinute(alarms.lookBackMinutes);
 
     alarms.evaluate(metrics, START);
 
@@ -205,7 +205,7 @@ describe('an alarm on metric math', () => {
 
   test('growth is no growth at the first datapoint, fires, ends, and fires again while the old ones lie there', () => {
     const { alarms, minute } = plant();
-    alarms.addMetricAlarm('growing', growing);
+    alarms.add('MetricAlarm', 'growing', growing);
 
     const states = [undefined, undefined, 3, 3, 4, 4, 5, 7, 7, 2, 3].map((Visible) => {
       minute({ Visible, InFlight: Visible === undefined ? undefined : 0 });
@@ -217,7 +217,7 @@ describe('an alarm on metric math', () => {
 
   test('a message that somebody looks at is no growth when it comes back', () => {
     const { alarms, minute } = plant();
-    alarms.addMetricAlarm('growing', growing);
+    alarms.add('MetricAlarm', 'growing', growing);
 
     minute({ Visible: 3, InFlight: 0 });
     minute({ Visible: 1, InFlight: 2 });
@@ -272,7 +272,7 @@ describe('an alarm on metric math', () => {
       'the alarm action arn:aws:lambda:x',
     ],
   ])('%s is named when the alarm is made', (_, settings, problem) => {
-    expect(() => new Alarms().addMetricAlarm('odd', { ...properties, ...settings })).toThrow(problem);
+    expect(() => new Alarms().add('MetricAlarm', 'odd', { ...properties, ...settings })).toThrow(problem);
   });
 });
 
@@ -280,10 +280,10 @@ describe('a composite alarm', () => {
   /** Its state where the alarms a, b and c are on, off or never heard of. */
   function stateOf(rule: string): string {
     const { alarms, minute } = plant();
-    const arn = alarms.addMetricAlarm('a', { ...properties, MetricName: 'A' });
-    alarms.addMetricAlarm('b', { ...properties, MetricName: 'B' });
-    alarms.addMetricAlarm('c', { ...properties, MetricName: 'C' });
-    alarms.addCompositeAlarm('all', { AlarmRule: rule.replace('<arn of a>', arn) });
+    const arn = alarms.add('MetricAlarm', 'a', { ...properties, MetricName: 'A' });
+    alarms.add('MetricAlarm', 'b', { ...properties, MetricName: 'B' });
+    alarms.add('MetricAlarm', 'c', { ...properties, MetricName: 'C' });
+    alarms.add('CompositeAlarm', 'all', { AlarmRule: rule.replace('<arn of a>', arn) });
     minute({ A: 10, B: 9 });
     return alarms.states().all as string;
   }
@@ -316,7 +316,7 @@ describe('a composite alarm', () => {
 
   test('a property that is not known is named', () => {
     expect(() =>
-      new Alarms().addCompositeAlarm('all', { AlarmRule: 'TRUE', ActionsSuppressor: 'maintenance' }),
+      new Alarms().add('CompositeAlarm', 'all', { AlarmRule: 'TRUE', ActionsSuppressor: 'maintenance' }),
     ).toThrow('the property ActionsSuppressor of a composite alarm');
   });
 });
@@ -324,7 +324,7 @@ describe('a composite alarm', () => {
 describe('a change of state', () => {
   test('announces itself as CloudWatch does, for an alarm on one metric', () => {
     const { alarms, minute } = plant();
-    alarms.addMetricAlarm('hot', {
+    alarms.add('MetricAlarm', 'hot', {
       ...properties,
       AlarmDescription: 'Too hot.',
       Dimensions: [{ Name: 'Hall', Value: 'north' }],
@@ -371,7 +371,7 @@ describe('a change of state', () => {
 
   test('gives the datapoints that decided it', () => {
     const { alarms, minute } = plant();
-    alarms.addMetricAlarm('hot', { ...properties, EvaluationPeriods: 3, DatapointsToAlarm: 2 });
+    alarms.add('MetricAlarm', 'hot', { ...properties, EvaluationPeriods: 3, DatapointsToAlarm: 2 });
 
     minute({ Heat: 12 });
     minute({ Heat: 1 });
@@ -390,7 +390,7 @@ describe('a change of state', () => {
     const { alarms, minute } = plant();
     const Metrics = [{ Id: 'e', Expression: 'a * 2', Label: 'twice', ReturnData: true }, metric('a', 'A')];
     const { Namespace: _n, MetricName: _m, Statistic: _s, Period: _p, ...rest } = properties;
-    alarms.addMetricAlarm('double', { ...rest, DatapointsToAlarm: 1, Metrics });
+    alarms.add('MetricAlarm', 'double', { ...rest, DatapointsToAlarm: 1, Metrics });
 
     const [announced] = minute({ A: 5 });
 
@@ -419,9 +419,12 @@ describe('a change of state', () => {
 
   test('of a composite alarm names the alarms that brought it about', () => {
     const { alarms, minute } = plant();
-    const arn = alarms.addMetricAlarm('hot', properties);
-    alarms.addMetricAlarm('wet', { ...properties, MetricName: 'Water' });
-    alarms.addCompositeAlarm('unwell', { AlarmRule: 'ALARM("hot") OR ALARM("wet")', AlarmActions: [TOPIC] });
+    const arn = alarms.add('MetricAlarm', 'hot', properties);
+    alarms.add('MetricAlarm', 'wet', { ...properties, MetricName: 'Water' });
+    alarms.add('CompositeAlarm', 'unwell', {
+      AlarmRule: 'ALARM("hot") OR ALARM("wet")',
+      AlarmActions: [TOPIC],
+    });
     minute({ Heat: 1, Water: 1 });
 
     const announced = minute({ Heat: 10, Water: 1 });
@@ -452,8 +455,8 @@ describe('a change of state', () => {
 
   test('goes to the actions of the new state only, and to none that are switched off', () => {
     const { alarms, minute } = plant();
-    alarms.addMetricAlarm('one-way', { ...properties, OKActions: [] });
-    alarms.addMetricAlarm('silent', { ...properties, ActionsEnabled: false });
+    alarms.add('MetricAlarm', 'one-way', { ...properties, OKActions: [] });
+    alarms.add('MetricAlarm', 'silent', { ...properties, ActionsEnabled: false });
 
     const subjects = [1, 10, 10, 1].map((Heat) => minute({ Heat }).map(({ subject }) => subject));
 
@@ -462,7 +465,7 @@ describe('a change of state', () => {
 
   test('to knowing nothing has a reason and actions of its own', () => {
     const { alarms, minute } = plant();
-    alarms.addMetricAlarm('quiet', { ...properties, InsufficientDataActions: [TOPIC] });
+    alarms.add('MetricAlarm', 'quiet', { ...properties, InsufficientDataActions: [TOPIC] });
     minute({ Heat: 1 });
 
     const announced = [minute(), minute(), minute()].flat();

@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { Alarms } from '../../local/alarms.ts';
-import { answerCloudWatch } from '../../local/cloudwatch-api.ts';
-import { Metrics } from '../../local/metrics.ts';
-import type { Json } from '../../local/template.ts';
+import { Alarms } from '../../local/cloudwatch/alarms.ts';
+import { answerCloudWatch } from '../../local/cloudwatch/cloudwatch-api.ts';
+import { Metrics } from '../../local/cloudwatch/metrics.ts';
+import type { Json } from '../../local/json.ts';
+import { ServiceError } from '../../local/protocol/service-error.ts';
 
 const MINUTE = 60_000;
 const NOW = Date.parse('2026-11-22T17:10:00Z');
@@ -22,24 +23,21 @@ const alarm = (threshold: number) => ({
 function watched(ahead = 0) {
   const metrics = new Metrics();
   const alarms = new Alarms();
-  alarms.addMetricAlarm('a-low', alarm(1));
-  alarms.addMetricAlarm('a-high', alarm(1000));
-  alarms.addMetricAlarm('b-low', alarm(1));
-  alarms.addCompositeAlarm('a-all', { AlarmRule: 'ALARM("a-low")' });
+  alarms.add('MetricAlarm', 'a-low', alarm(1));
+  alarms.add('MetricAlarm', 'a-high', alarm(1000));
+  alarms.add('MetricAlarm', 'b-low', alarm(1));
+  alarms.add('CompositeAlarm', 'a-all', { AlarmRule: 'ALARM("a-low")' });
   for (const value of [1, 2, 3]) {
     metrics.add('N', 'M', {}, value);
     metrics.endMinute(10);
   }
   metrics.add('N', 'M', {}, 4);
   alarms.evaluate(metrics, NOW);
-  return { metrics, alarms, clock: { lastMinute: NOW + ahead, timeOf: (real: number) => real + ahead } };
+  return { metrics, alarms, lastMinute: NOW + ahead, timeOf: (real: number) => real + ahead };
 }
 
-const result = (operation: string, input: Json, ahead = 0): Json => {
-  const answer = answerCloudWatch(operation, input, watched(ahead));
-  if ('result' in answer) return answer.result;
-  throw new Error(`${answer.code}: ${answer.message}`);
-};
+const result = (operation: string, input: Json, ahead = 0): Json =>
+  answerCloudWatch(operation, input, watched(ahead));
 const data = (input: Json, Period = 60, ahead = 0) =>
   result(
     'GetMetricData',
@@ -122,9 +120,11 @@ test('DescribeAlarms goes page by page', () => {
   expect(second.NextToken).toBeUndefined();
 });
 
-test('what else CloudWatch can do is refused, and nonsense ends nothing', () => {
-  expect(answerCloudWatch('PutMetricData', {}, watched())).toMatchObject({ code: 'InvalidAction' });
-  expect(
-    answerCloudWatch('GetMetricData', { StartTime: 1, EndTime: 2, MetricDataQueries: 3 }, watched()),
-  ).toMatchObject({ code: 'InternalFailure' });
+test.each([
+  ['PutMetricData', {}, 'InvalidAction'],
+  ['GetMetricData', { StartTime: 1, EndTime: 2, MetricDataQueries: 3 }, 'InternalFailure'],
+])('what else CloudWatch can do is refused, and nonsense ends nothing: %s %j', (operation, input, code) => {
+  expect(() => answerCloudWatch(operation, input, watched())).toThrow(
+    expect.objectContaining({ constructor: ServiceError, code }),
+  );
 });

@@ -1,10 +1,9 @@
-import type { SNSClient } from '@aws-sdk/client-sns';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { Alarms } from '../../local/alarms.ts';
-import { LocalCloudWatch } from '../../local/cloudwatch.ts';
-import type { Emulators } from '../../local/emulators.ts';
-import type { MessagingSample, QueueSample } from '../../local/messaging-metrics.ts';
-import { Metrics, type Statistic } from '../../local/metrics.ts';
+import { CloudWatch } from '../../local/cloudwatch/cloudwatch.ts';
+import { answerCloudWatch } from '../../local/cloudwatch/cloudwatch-api.ts';
+import type { Statistic } from '../../local/cloudwatch/metrics.ts';
+import type { MessagingSample, QueueSample } from '../../local/fauxqs/messaging-metrics.ts';
+import type { Json } from '../../local/json.ts';
 
 const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
 const idle: QueueSample = {
@@ -20,23 +19,20 @@ const idle: QueueSample = {
 
 /** CloudWatch over queues and topics that hold what the test says. */
 function watched(denial?: string) {
-  const metrics = new Metrics();
-  const alarms = new Alarms();
   const sample: MessagingSample = { queues: [], topics: [] };
   const sent: object[] = [];
   const problems: string[] = [];
-  const cloudWatch = new LocalCloudWatch({
-    metrics,
-    alarms,
-    emulators: {
-      sample: async () => structuredClone(sample),
-      denial: async () => denial,
-    } as unknown as Emulators,
-    sns: { send: async ({ input }: { input: object }) => sent.push(input) } as unknown as SNSClient,
+  const cloudWatch = new CloudWatch({
+    sample: () => structuredClone(sample),
+    publish(notification) {
+      if (denial === undefined) sent.push(notification);
+      return denial;
+    },
     onProblem: (problem) => problems.push(problem),
   });
+  const { metrics, alarms } = cloudWatch;
   // So that metrics are kept for an hour.
-  alarms.addMetricAlarm('any', {
+  alarms.add('MetricAlarm', 'any', {
     Namespace: 'AWS/SQS',
     MetricName: 'NumberOfMessagesSent',
     Dimensions: [{ Name: 'QueueName', Value: 'work' }],
@@ -65,13 +61,13 @@ afterEach(() => {
 });
 
 describe('a minute', () => {
-  test('has what a queue holds at its end, and what it did since the last one', async () => {
+  test('has what a queue holds at its end, and what it did since the last one', () => {
     const { cloudWatch, sample, last } = watched();
     sample.queues = [{ ...idle, visible: 3, inFlight: 2, delayed: 1, sent: 10, received: 8, deleted: 4 }];
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
     sample.queues = [{ ...idle, visible: 4, sent: 13, received: 8, deleted: 9 }];
 
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
 
     expect(last('Maximum', 'ApproximateNumberOfMessagesVisible')).toBe(4);
     expect(last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(0);
@@ -81,67 +77,68 @@ describe('a minute', () => {
     expect(last('Sum', 'NumberOfMessagesDeleted')).toBe(5);
   });
 
-  test('has what a topic did, and nothing of a topic that did nothing', async () => {
+  test('has what a topic did, and nothing of a topic that did nothing', () => {
     const { cloudWatch, sample, last } = watched();
     const published = () => last('Sum', 'NumberOfMessagesPublished', 'AWS/SNS', { TopicName: 'orders' });
     sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 2 } }];
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
     const first = published();
     sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 7 } }];
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
     const second = published();
 
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
 
     expect([first, second, published()]).toEqual([2, 5, undefined]);
   });
 
-  test('makes messages older by a minute of its own clock, whatever the real one says', async () => {
+  test('makes messages older by a minute of its own clock, whatever the real one says', () => {
     const { cloudWatch, sample, last } = watched();
-    const age = async () => {
-      await cloudWatch.endMinute();
+    const age = () => {
+      cloudWatch.endMinute();
       return last('Maximum', 'ApproximateAgeOfOldestMessage');
     };
     sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
-    const early = [await age(), await age(), await age()];
+    const early = [age(), age(), age()];
     jest.advanceTimersByTime(5_000);
     sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
 
-    const late = [await age(), await age()];
+    const late = [age(), age()];
 
     expect(early).toEqual([60, 120, 180]);
     expect(late).toEqual([55, 115]);
   });
 
-  test('of an empty queue has the age 0', async () => {
+  test('of an empty queue has the age 0', () => {
     const { cloudWatch, sample, last } = watched();
     sample.queues = [idle];
 
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
 
     expect(last('Maximum', 'ApproximateAgeOfOldestMessage')).toBe(0);
   });
 
-  test('publishes what alarms announce, on their topics', async () => {
+  test('publishes what alarms announce, on their topics', () => {
     const { cloudWatch, sample, sent } = watched();
     sample.queues = [{ ...idle, sent: 5 }];
 
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
 
     expect(sent).toEqual([
       {
-        TopicArn: TOPIC,
-        Subject: 'ALARM: "any" in US East (N. Virginia)',
-        Message: expect.stringContaining('"StateChangeTime":"2026-11-11T02:46:00.000+0000"'),
+        alarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:any',
+        topicArn: TOPIC,
+        subject: 'ALARM: "any" in US East (N. Virginia)',
+        message: expect.stringContaining('"StateChangeTime":"2026-11-11T02:46:00.000+0000"'),
       },
     ]);
   });
 
-  test('reports a topic that does not let CloudWatch in, and publishes nothing there', async () => {
+  test('reports a topic that does not let CloudWatch in, and publishes nothing there', () => {
     const { cloudWatch, sample, sent, problems } = watched('not authorized');
     sample.queues = [{ ...idle, sent: 5 }];
 
-    await cloudWatch.endMinute();
+    cloudWatch.endMinute();
 
     expect(sent).toEqual([]);
     expect(problems).toEqual([
@@ -159,7 +156,7 @@ describe('real time', () => {
     sample.queues = [{ ...idle, sent: 2 }];
 
     await jest.advanceTimersByTimeAsync(60_000);
-    await cloudWatch.stop();
+    cloudWatch.stop();
 
     expect(problems).toEqual([expect.stringMatching(/^ending a minute: .*could not be cloned/)]);
     expect(metrics.sum('AWS/SQS', 'NumberOfMessagesSent', { QueueName: 'work' })).toBe(2);
@@ -177,10 +174,31 @@ describe('real time', () => {
     sample.queues = [{ ...idle, sent: 4 }];
     await jest.advanceTimersByTimeAsync(60_000);
     const second = last('Sum', 'NumberOfMessagesSent');
-    await cloudWatch.stop();
+    cloudWatch.stop();
     sample.queues = [{ ...idle, sent: 9 }];
     await jest.advanceTimersByTimeAsync(120_000);
 
     expect([before, first, second, last('Sum', 'NumberOfMessagesSent')]).toEqual([undefined, 1, 3, 3]);
   });
+});
+
+test('an alarm is described as changed at the real moment when it was, however far its clock is ahead, and for good', () => {
+  const { cloudWatch, sample } = watched();
+  const since = () => {
+    const answer = answerCloudWatch('DescribeAlarms', {}, cloudWatch) as { MetricAlarms: Json[] };
+    const { StateTransitionedTimestamp, StateUpdatedTimestamp } = answer.MetricAlarms[0];
+    return [StateTransitionedTimestamp, StateUpdatedTimestamp];
+  };
+  cloudWatch.endMinute();
+  cloudWatch.endMinute();
+  sample.queues = [{ ...idle, sent: 5 }];
+  const changed = Date.now() / 1000;
+  cloudWatch.endMinute();
+  const atOnce = since();
+  jest.advanceTimersByTime(20_000);
+
+  const later = since();
+
+  expect(atOnce).toEqual([changed, changed]);
+  expect(later).toEqual([changed, changed]);
 });

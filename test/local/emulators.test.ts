@@ -18,13 +18,14 @@ import {
   CreateQueueCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
+  ListQueuesCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Emulators } from '../../local/emulators.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 const client = (endpoint: string) => ({
   endpoint,
@@ -32,13 +33,15 @@ const client = (endpoint: string) => ({
   credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
 });
 const refused: string[] = [];
+const stateDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'emulators-'));
+afterAll(() => fs.rmSync(stateDirectory, { recursive: true }));
 let emulators: Emulators;
 let dynamodb: DynamoDBClient;
 let sqs: SQSClient;
 let sns: SNSClient;
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, (host) => refused.push(host));
+  emulators = await Emulators.start({ port: 0 }, { refused: (host) => refused.push(host) });
   dynamodb = new DynamoDBClient(client(emulators.endpoint));
   sqs = new SQSClient(client(emulators.endpoint));
   sns = new SNSClient(client(emulators.endpoint));
@@ -229,6 +232,9 @@ describe('SNS and SQS', () => {
     );
   };
 
+  const countsOf = async (queueName: string) =>
+    (await emulators.sample()).queues.find(({ name }) => name === queueName);
+
   test('the queue URL leads back to the endpoint, so that no client goes elsewhere', async () => {
     const { url } = await queue('urls');
 
@@ -255,7 +261,7 @@ describe('SNS and SQS', () => {
     await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: Messages[0]?.ReceiptHandle }));
 
     expect(Messages.map((message) => message.Body)).toEqual(['hello']);
-    expect((await emulators.counts()).counted).toEqual({
+    expect(await countsOf('counted')).toMatchObject({
       sent: 1,
       received: 1,
       deleted: 1,
@@ -277,10 +283,56 @@ describe('SNS and SQS', () => {
 
     await sqs.send(new ReceiveMessageCommand({ QueueUrl: url }));
 
-    const counts = await emulators.counts();
-    expect(counts.moved).toEqual({ sent: 1, received: 1, deleted: 0, movedToDeadLetterQueue: 1 });
-    expect(counts.letters?.sent ?? 0).toBe(0);
+    expect(await countsOf('moved')).toMatchObject({
+      sent: 1,
+      received: 1,
+      deleted: 0,
+      movedToDeadLetterQueue: 1,
+    });
+    expect(await countsOf('letters')).toMatchObject({ sent: 0 });
   });
+});
+
+describe('CloudWatch', () => {
+  test('what functions report is counted before anything that is asked afterwards', async () => {
+    const CloudWatchMetrics = [{ Namespace: 'Plant', Dimensions: [[]], Metrics: [{ Name: 'Heat' }] }];
+    emulators.reports.measured('press', 'Errors', 1);
+    emulators.reports.log(JSON.stringify({ _aws: { CloudWatchMetrics }, Heat: 7 }));
+    emulators.reports.log('no metric');
+
+    const sums = await Promise.all([
+      emulators.cloudWatch.metricSum('AWS/Lambda', 'Errors', { FunctionName: 'press' }),
+      emulators.cloudWatch.metricSum('Plant', 'Heat', {}),
+    ]);
+
+    expect(sums).toEqual([1, 7]);
+  });
+
+  test('what an alarm has that is not known is named', async () => {
+    const adding = emulators.cloudWatch.addAlarm('CompositeAlarm', 'all', { AlarmRule: 'ALARM("nobody")' });
+
+    await expect(adding).rejects.toThrow('its rule names nobody, which is no alarm of this stack');
+  });
+});
+
+describe('a request that no client would send', () => {
+  const ask = (credential: string) =>
+    fetch(emulators.endpoint, {
+      method: 'POST',
+      headers: { authorization: `AWS4-HMAC-SHA256 Credential=${credential}` },
+      body: '{}',
+    });
+
+  test.each(['constructor', '__proto__', 'toString'])(
+    'for the service %s is answered with an error, and the next one is answered as well',
+    async (service) => {
+      const nobodys = await ask(`nobody/20260101/x/${service}/aws4_request`);
+      const operators = await ask(`local/20260101/x/${service}/aws4_request`);
+
+      expect([nobodys.status, operators.status]).toEqual([400, 400]);
+      expect(await sqs.send(new ListQueuesCommand({}))).toBeDefined();
+    },
+  );
 });
 
 describe('CloudFormation', () => {
@@ -313,21 +365,20 @@ describe('starting', () => {
   test('a taken port is said in one line that names it', async () => {
     const { port } = new URL(emulators.endpoint);
 
-    await expect(Emulators.start({ port: Number(port) }, () => {})).rejects.toThrow(
+    await expect(Emulators.start({ port: Number(port) })).rejects.toThrow(
       `port ${port} on 127.0.0.1 is taken: choose another with --port, or 0 for any free one`,
     );
   });
 
   test('queues, messages and items outlive a stop when there is a state folder', async () => {
-    const stateDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-'));
-    const first = await Emulators.start({ port: 0, stateDirectory }, () => {});
+    const first = await Emulators.start({ port: 0, stateDirectory });
     const before = new SQSClient(client(first.endpoint));
     const { QueueUrl } = await before.send(new CreateQueueCommand({ QueueName: 'lasting' }));
     await before.send(new SendMessageCommand({ QueueUrl, MessageBody: 'still here' }));
     before.destroy();
     await first.stop();
 
-    const second = await Emulators.start({ port: 0, stateDirectory }, () => {});
+    const second = await Emulators.start({ port: 0, stateDirectory });
     const after = new SQSClient(client(second.endpoint));
     const { QueueUrl: url } = await after.send(new CreateQueueCommand({ QueueName: 'lasting' }));
     const { Messages } = await after.send(new ReceiveMessageCommand({ QueueUrl: url }));
@@ -336,6 +387,5 @@ describe('starting', () => {
 
     expect(url).toBe(`${second.endpoint}/000000000000/lasting`);
     expect(Messages?.map((message) => message.Body)).toEqual(['still here']);
-    fs.rmSync(stateDirectory, { recursive: true });
   });
 });

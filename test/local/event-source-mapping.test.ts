@@ -6,9 +6,10 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Emulators } from '../../local/emulators.ts';
-import { EventSourceMapping, type MappingDefinition } from '../../local/event-source-mapping.ts';
-import type { InvocationResult, LocalFunction } from '../../local/lambda-runtime.ts';
+import { EventSourceMapping, type MappingDefinition } from '../../local/lambda/event-source-mapping.ts';
+import type { InvocationResult } from '../../local/lambda/execution-environment.ts';
+import type { LocalFunction } from '../../local/lambda/local-function.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 interface Event {
   Records: {
@@ -27,7 +28,7 @@ const running: EventSourceMapping[] = [];
 const problems: string[] = [];
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, () => {});
+  emulators = await Emulators.start({ port: 0 });
   sqs = new SQSClient({
     endpoint: emulators.endpoint,
     region: 'us-east-1',

@@ -21,15 +21,15 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Emulators } from '../../local/emulators.ts';
 import {
   FAULT_KINDS,
   type FaultKind,
   type FaultPlan,
-  Faults,
   type InvocationFault,
-} from '../../local/faults.ts';
-import { LocalFunction } from '../../local/lambda-runtime.ts';
+} from '../../local/faults/fault-plan.ts';
+import { Faults } from '../../local/faults/faults.ts';
+import { LocalFunction } from '../../local/lambda/local-function.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 import { localFunction } from '../fixtures/local-function.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'faults-'));
@@ -130,7 +130,7 @@ describe('services', () => {
   /** Emulators that suffer one kind of fault at every chance. */
   async function suffering(kind: FaultKind): Promise<typeof clients> {
     plan = planOf({ [kind]: { share: 1 } });
-    emulators = await Emulators.start({ port: 0, faults: plan }, () => {});
+    emulators = await Emulators.start({ port: 0, faults: plan });
     const client = {
       endpoint: emulators.endpoint,
       region: 'us-east-1',
@@ -321,7 +321,10 @@ describe('an invocation', () => {
       { timeoutSeconds },
     );
     const struck: string[] = [];
-    const faults = { invocation: () => fault, struck: ({ kind }: InvocationFault) => struck.push(kind) };
+    const faults = {
+      invocation: () => fault,
+      recordInjected: ({ kind }: InvocationFault) => struck.push(kind),
+    };
     const events = { log: (_: string, line: string) => lines.push(line), refused() {}, measured() {} };
     const target = new LocalFunction(sound.definition, events, faults as unknown as Faults);
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { matchesPattern, type Rule, ruleTest } from '../../local/filter-pattern.ts';
+import { matchesPattern, type Rule, ruleTest } from '../../local/lambda/filter-pattern.ts';
 
 const table: [rule: Rule, matching: unknown[], other: unknown[]][] = [
   ['order.placed', ['order.placed'], ['order.place', 'ORDER.PLACED', undefined, 1]],

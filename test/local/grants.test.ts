@@ -11,8 +11,9 @@ import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { queueDepth } from '../../cli/aws/queue-depth.ts';
 import { messageAttributes } from '../../contract/order.ts';
-import type { Access } from '../../local/access.ts';
+import type { Access } from '../../local/iam/access-control.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
@@ -52,7 +53,11 @@ const STACK = 'OrderFanOut-prod';
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'grants-'));
 const base = path.join(root, 'base');
 // The stage with a key of its own has every permission that the other has. Tests are named after what is found in it.
-await synthesize(PROJECT, base, { stage: 'prod' });
+await synthesize(PROJECT, base, { stage: 'prod' }).catch((error: Error) => {
+  // No hook runs for a file that cannot be loaded.
+  fs.rmSync(root, { recursive: true });
+  throw error;
+});
 const templateFile = `${STACK}.template.json`;
 const template: Template = JSON.parse(fs.readFileSync(path.join(base, templateFile), 'utf8'));
 const all = grantsOf(template);
@@ -156,7 +161,7 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     return isDenied();
   };
   const isEmpty = async () => {
-    const depths = await Promise.all(queues.map((url) => run.depth(url)));
+    const depths = await Promise.all(queues.map((url) => queueDepth(sqs, url)));
     return depths.every(({ waiting, inFlight }) => waiting + inFlight === 0);
   };
   const asked = async (pattern: RegExp) =>

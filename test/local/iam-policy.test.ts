@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { compilePolicy, evaluate, type PolicyRequest } from '../../local/iam-policy.ts';
+import { compilePolicy, evaluate, type PolicyRequest } from '../../local/iam/policy.ts';
 
 const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:orders';
 const TOPIC = 'arn:aws:sns:us-east-1:000000000000:orders';

@@ -18,8 +18,8 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { Emulators } from '../../local/emulators.ts';
-import { KillableRun } from '../../local/killable-run.ts';
+import { KillableRun } from '../../local/faults/killable-run.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kept-state-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
@@ -149,7 +149,7 @@ describe('a DynamoDB transaction', () => {
   });
 
   test('that was cut off in the middle did not happen, and one that ended did', async () => {
-    const first = await Emulators.start({ port: 0, stateDirectory }, () => {});
+    const first = await Emulators.start({ port: 0, stateDirectory });
     const client = new DynamoDBClient({ endpoint: first.endpoint, ...LOCAL });
     await client.send(
       new CreateTableCommand({
@@ -177,7 +177,7 @@ describe('a DynamoDB transaction', () => {
       ]),
     );
 
-    const second = await Emulators.start({ port: 0, stateDirectory }, () => {});
+    const second = await Emulators.start({ port: 0, stateDirectory });
     const later = new DynamoDBClient({ endpoint: second.endpoint, ...LOCAL });
     const values = await Promise.all(
       ['a', 'b', 'c'].map(async (id) => {

@@ -14,7 +14,7 @@ import {
   type StartMessageMoveTaskCommandInput,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Emulators } from '../../local/emulators.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 interface Queue {
   url: string;
@@ -28,7 +28,7 @@ let source: Queue;
 let deadLetters: Queue;
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, () => {});
+  emulators = await Emulators.start({ port: 0 });
   sqs = new SQSClient({
     endpoint: emulators.endpoint,
     region: 'us-east-1',

@@ -14,14 +14,14 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Emulators } from '../../local/emulators.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 let emulators: Emulators;
 let sqs: SQSClient;
 let sns: SNSClient;
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, () => {});
+  emulators = await Emulators.start({ port: 0 });
   const client = {
     endpoint: emulators.endpoint,
     region: 'us-east-1',

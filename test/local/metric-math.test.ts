@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseExpression, type Series } from '../../local/metric-math.ts';
+import { parseExpression } from '../../local/cloudwatch/metric-math.ts';
+import type { Series } from '../../local/cloudwatch/time-series.ts';
 
 const _ = undefined;
 

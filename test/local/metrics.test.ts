@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Metrics } from '../../local/metrics.ts';
+import { Metrics } from '../../local/cloudwatch/metrics.ts';
 
 const HALL = { Hall: 'north' };
 

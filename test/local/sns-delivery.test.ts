@@ -15,7 +15,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { Emulators } from '../../local/emulators.ts';
+import { Emulators } from '../../local/server/emulators.ts';
 
 const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
 const OTHER_TOPIC = 'arn:aws:sns:us-east-1:000000000000:other';
@@ -31,11 +31,7 @@ let queue: string;
 let letters: string;
 
 beforeAll(async () => {
-  emulators = await Emulators.start(
-    { port: 0 },
-    () => {},
-    (sentence) => denied.push(sentence),
-  );
+  emulators = await Emulators.start({ port: 0 }, { denied: (sentence) => denied.push(sentence) });
   const settings = {
     endpoint: emulators.endpoint,
     region: 'us-east-1',

@@ -1,12 +1,14 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { DynamoDBClient, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { readAssembly } from '../../local/template.ts';
+import { readAssembly } from '../../local/template/assembly.ts';
+import { drained } from '../../scenarios/drained.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'local-stack-'));
 afterAll(() => fs.rmSync(root, { recursive: true }));
@@ -130,7 +132,9 @@ test('a stack that has nothing to do with orders runs from its template alone', 
   await publish('21.5', 'reading');
   await publish('ignored', 'other');
   const url = `${run.endpoint.endpoint}/000000000000/readings`;
-  const isEmpty = await run.drained([url], () => {}, 10_000, new AbortController().signal);
+  const sqs = new SQSClient(run.client);
+  const isEmpty = await drained(sqs, [url], { patienceMs: 10_000 });
+  sqs.destroy();
   sns.destroy();
   await run.stop();
 
@@ -142,13 +146,16 @@ test('a stack that has nothing to do with orders runs from its template alone', 
   expect(run.problems).toEqual([]);
 });
 
-test('a type that is not known stops the start, naming its logical ID', async () => {
-  const directory = assembly({ Queue: queue, Bus: { Type: 'AWS::Events::EventBus' } });
+test.each(['AWS::Events::EventBus', 'constructor'])(
+  'the type %s, which is not known, stops the start, naming its logical ID',
+  async (Type) => {
+    const directory = assembly({ Queue: queue, Bus: { Type } });
 
-  await expect(start(directory)).rejects.toThrow(
-    /^Bus is of type AWS::Events::EventBus, which the local run does not know \(known: .*AWS::SNS::Topic, /,
-  );
-});
+    await expect(start(directory)).rejects.toThrow(
+      new RegExp(`^Bus is of type ${Type}, which the local run does not know \\(known: .*AWS::SNS::Topic, `),
+    );
+  },
+);
 
 test('a function whose bundle is not in the assembly stops the start, naming its logical ID', async () => {
   const directory = assembly({
@@ -264,6 +271,65 @@ describe('what a function may do', () => {
       'Role: the condition operator IpAddress is not known here; known are StringEquals, ',
     );
   });
+});
+
+test.each([
+  ['AWS::DynamoDB::Table', {}],
+  // As CDK's TableV2 makes it.
+  [
+    'AWS::DynamoDB::GlobalTable',
+    {
+      Replicas: [
+        {
+          Region: { Ref: 'AWS::Region' },
+          GlobalSecondaryIndexes: [{ IndexName: 'by-kind' }],
+          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        },
+      ],
+    },
+  ],
+])('a table of type %s takes items, and is known by its name and ARN', async (Type, more) => {
+  const key = (AttributeName: string) => [{ AttributeName, KeyType: 'HASH' }];
+  const directory = assembly(
+    {
+      Stock: {
+        Type,
+        Properties: {
+          KeySchema: key('id'),
+          AttributeDefinitions: ['id', 'kind'].map((AttributeName) => ({
+            AttributeName,
+            AttributeType: 'S',
+          })),
+          BillingMode: 'PAY_PER_REQUEST',
+          GlobalSecondaryIndexes: [
+            { IndexName: 'by-kind', KeySchema: key('kind'), Projection: { ProjectionType: 'ALL' } },
+          ],
+          ...more,
+        },
+      },
+    },
+    { Name: { Value: { Ref: 'Stock' } }, Arn: { Value: { 'Fn::GetAtt': ['Stock', 'Arn'] } } },
+  );
+  const run = await start(directory);
+  const dynamodb = new DynamoDBClient(run.client);
+  const [name, arn] = run.stack.description.outputs.map(({ value }) => value);
+  const Item = { id: { S: 'a' }, kind: { S: 'nail' } };
+
+  await dynamodb.send(new PutItemCommand({ TableName: name, Item }));
+  const { Items } = await dynamodb.send(
+    new QueryCommand({
+      TableName: name,
+      IndexName: 'by-kind',
+      KeyConditionExpression: 'kind = :kind',
+      ExpressionAttributeValues: { ':kind': { S: 'nail' } },
+    }),
+  );
+  dynamodb.destroy();
+  await run.stop();
+
+  expect(name).toBe('Telemetry-Stock');
+  expect(arn).toBe('arn:aws:dynamodb:us-east-1:000000000000:table/Telemetry-Stock');
+  expect(Items).toEqual([Item]);
 });
 
 test('a kept state takes up the settings of a changed template', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { deploymentOrder, Values } from '../../local/template.ts';
+import { deploymentOrder } from '../../local/template/deployment-order.ts';
+import { TemplateValues } from '../../local/template/intrinsic-functions.ts';
 
 const template = {
   Resources: {},
@@ -11,8 +12,8 @@ const template = {
     Both: { 'Fn::And': [{ Condition: 'IsNotUs' }, { Condition: 'IsUs' }] },
   },
 };
-const values = new Values(template, { 'AWS::Region': 'us-east-1' });
-values.standing.set('Queue', {
+const values = new TemplateValues(template, { 'AWS::Region': 'us-east-1' });
+values.created.set('Queue', {
   ref: 'http://queue',
   attributes: { Arn: 'arn:queue', 'Nested.Name': 'deep' },
 });

@@ -3,10 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { messageAttributes, type Order } from '../../../contract/order.ts';
 import { LocalRun } from '../../../local/run.ts';
 import { synthesize } from '../../../local/synthesize.ts';
+import { drained as queuesDrained } from '../../../scenarios/drained.ts';
 import { command, useAwsEnvironment } from '../../fixtures/command.ts';
 import { anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 import { type Ended, PROJECT, Run } from '../../fixtures/run.ts';
@@ -22,12 +24,14 @@ const digital = anOrder({ orderId: 'digital', items: [anItem({ requiresShipping:
 const poison = { ...anOrder({ orderId: 'poison' }), total: 1 } as Order;
 let run: LocalRun;
 let sns: SNSClient;
+let sqs: SQSClient;
 
 beforeAll(async () => {
   const assembly = path.join(folder, 'cdk.out');
   await synthesize(PROJECT, assembly, { stage: 'prod', operatorPolicy: 'true' });
   run = await LocalRun.start({ assembly, port: 0, logDirectory: logs });
   sns = new SNSClient(run.client);
+  sqs = new SQSClient(run.client);
   // Where --local finds the stack.
   process.env.LOCAL_RUN_DIRECTORY = folder;
   fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
@@ -36,6 +40,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   sns.destroy();
+  sqs.destroy();
   await run.stop();
   fs.rmSync(folder, { recursive: true });
 });
@@ -74,11 +79,10 @@ async function publish(order: Order): Promise<void> {
 }
 
 const drained = () =>
-  run.drained(
+  queuesDrained(
+    sqs,
     ['Billing', 'Inventory', 'Shipping'].map((name) => output(`${name}QueueUrl`)),
-    () => {},
-    60_000,
-    new AbortController().signal,
+    { patienceMs: 60_000 },
   );
 const fits = (text: string) => text.split('\n').every((line) => stripVTControlCharacters(line).length <= 80);
 

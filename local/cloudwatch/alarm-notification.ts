@@ -1,0 +1,111 @@
+// What an alarm sends to its topics when it changes its state.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+
+import { ACCOUNT, REGION } from '../account.ts';
+import type { Json } from '../json.ts';
+import type { Alarm, AlarmState } from './alarm.ts';
+
+/** A message that an alarm sends to a topic. */
+export interface Notification {
+  alarmArn: string;
+  topicArn: string;
+  subject: string;
+  message: string;
+}
+
+const REGION_NAME = 'US East (N. Virginia)';
+/** https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
+const SUBJECT_LENGTH = 100;
+/** The properties that name what an alarm does. */
+export const ACTIONS = ['OKActions', 'AlarmActions', 'InsufficientDataActions'] as const;
+const ACTIONS_OF = {
+  OK: 'OKActions',
+  ALARM: 'AlarmActions',
+  INSUFFICIENT_DATA: 'InsufficientDataActions',
+} as const;
+
+/** The ARN of the alarm with this name. */
+export const alarmArn = (name: string) => `arn:aws:cloudwatch:${REGION}:${ACCOUNT}:alarm:${name}`;
+
+/**
+ * The notifications of an alarm that has changed its state, one a topic; none where its actions are switched off.
+ * @param more what the message says of what was evaluated
+ */
+export function notificationsOf(alarm: Alarm, oldState: AlarmState, more: object): Notification[] {
+  const { name, arn, properties, state, reason, changed } = alarm;
+  if (properties.ActionsEnabled === false) return [];
+  const message = JSON.stringify({
+    AlarmName: name,
+    AlarmDescription: properties.AlarmDescription ?? null,
+    AWSAccountId: ACCOUNT,
+    NewStateValue: state,
+    NewStateReason: reason,
+    StateChangeTime: changed?.time,
+    Region: REGION_NAME,
+    AlarmArn: arn,
+    OldStateValue: oldState,
+    ...Object.fromEntries(ACTIONS.map((list) => [list, properties[list] ?? []])),
+    ...more,
+  });
+  const subject = `${state}: "${name}" in ${REGION_NAME}`.slice(0, SUBJECT_LENGTH);
+  return (properties[ACTIONS_OF[state]] ?? []).map((topicArn: string) => ({
+    alarmArn: arn,
+    topicArn,
+    subject,
+    message,
+  }));
+}
+
+/** What the message of a metric alarm says of its metrics. */
+export function metricTrigger(properties: Record<string, Json>): object {
+  const { EvaluationPeriods, DatapointsToAlarm, ComparisonOperator, Threshold, Metrics } = properties;
+  return {
+    ...(!Metrics && singleMetric(properties)),
+    EvaluationPeriods,
+    ...(DatapointsToAlarm !== undefined && { DatapointsToAlarm }),
+    ComparisonOperator,
+    Threshold,
+    TreatMissingData: properties.TreatMissingData ?? 'missing',
+    EvaluateLowSampleCountPercentile: '',
+    ...(Metrics && {
+      Period: Metrics.find(({ MetricStat }: Json) => MetricStat).MetricStat.Period,
+      Metrics: Metrics.map(metricQuery),
+    }),
+  };
+}
+
+function singleMetric({
+  MetricName,
+  Namespace,
+  Statistic,
+  Dimensions,
+  Period,
+}: Record<string, Json>): object {
+  return {
+    MetricName,
+    Namespace,
+    StatisticType: 'Statistic',
+    Statistic: Statistic.toUpperCase(),
+    Unit: null,
+    Dimensions: lowerCase(Dimensions),
+    Period,
+  };
+}
+
+function metricQuery({ MetricStat, ...rest }: Json): object {
+  if (!MetricStat) return rest;
+  const Metric = { ...MetricStat.Metric, Dimensions: lowerCase(MetricStat.Metric.Dimensions) };
+  return { ...rest, MetricStat: { ...MetricStat, Metric } };
+}
+
+const lowerCase = (dimensions: Json[] = []) =>
+  dimensions.map(({ Name, Value }) => ({ value: Value, name: Name }));
+
+/** `arn:… transitioned to ALARM at Wednesday 10 November, 2021 02:45:55 UTC` */
+export function transition({ arn, state }: Alarm, at: number): string {
+  const part = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', ...options }).format(at);
+  const date = `${part({ weekday: 'long' })} ${part({ day: '2-digit' })} ${part({ month: 'long' })}`;
+  const time = part({ hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+  return `${arn} transitioned to ${state} at ${date}, ${part({ year: 'numeric' })} ${time} UTC`;
+}

@@ -1,0 +1,46 @@
+// What the parts of the local CloudWatch say of an alarm.
+
+import type { Json } from '../json.ts';
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html */
+export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+export type AlarmType = 'MetricAlarm' | 'CompositeAlarm';
+
+/** An alarm of the template, and the state it is in. */
+export interface Alarm {
+  readonly name: string;
+  readonly arn: string;
+  readonly type: AlarmType;
+  /** As in the template, resolved. */
+  readonly properties: Record<string, Json>;
+  state: AlarmState;
+  /** Why it took its state; empty before the first change. */
+  reason: string;
+  /** When it took its state; undefined before the first change. */
+  changed?: StateChange;
+}
+
+interface StateChange {
+  /** On the alarms' own clock, in CloudWatch's form. */
+  readonly time: string;
+  /** In real time, milliseconds since the epoch. */
+  readonly real: number;
+}
+
+/** An alarm at the time of asking, for other threads. */
+export interface AlarmStatus {
+  readonly name: string;
+  readonly arn: string;
+  readonly type: AlarmType;
+  readonly description: string | undefined;
+  readonly state: AlarmState;
+  readonly reason: string;
+  /** When it took its state, in real time, milliseconds since the epoch; undefined before the first change. */
+  readonly since: number | undefined;
+}
+
+/** What an evaluation finds. */
+export interface Evaluation {
+  /** Undefined: whatever it was. */
+  readonly state: AlarmState | undefined;
+  readonly reason: string;
+}

@@ -1,0 +1,137 @@
+// The alarms of a stack: their states, and the notifications that a change of state sends.
+import type { Json } from '../json.ts';
+import type { Alarm, AlarmState, AlarmStatus, AlarmType, Evaluation } from './alarm.ts';
+import {
+  ACTIONS,
+  alarmArn,
+  metricTrigger,
+  type Notification,
+  notificationsOf,
+  transition,
+} from './alarm-notification.ts';
+import { parseRule } from './alarm-rule.ts';
+import { MetricAlarm } from './metric-alarm.ts';
+import type { Metrics } from './metrics.ts';
+
+const COMPOSITE_PROPERTIES = [
+  ...ACTIONS,
+  'ActionsEnabled',
+  'AlarmDescription',
+  'AlarmName',
+  'AlarmRule',
+  'Tags',
+];
+
+/** All begin with INSUFFICIENT_DATA, and change when they are evaluated, which is once a minute. */
+export class Alarms {
+  private readonly all = new Map<string, Alarm>();
+  private readonly metricAlarms: { alarm: Alarm; evaluated: MetricAlarm }[] = [];
+  private readonly compositeAlarms: { alarm: Alarm; rule: ReturnType<typeof parseRule> }[] = [];
+
+  /**
+   * @param properties of AWS::CloudWatch::Alarm or AWS::CloudWatch::CompositeAlarm, resolved; the rule of a composite one
+   *   names alarms that were added before
+   * @returns its ARN
+   * @throws Error naming what the local run does not know
+   */
+  add(type: AlarmType, name: string, properties: Record<string, Json>): string {
+    checkActions(properties);
+    const alarm: Alarm = {
+      name,
+      arn: alarmArn(name),
+      type,
+      properties,
+      state: 'INSUFFICIENT_DATA',
+      reason: '',
+    };
+    if (type === 'MetricAlarm') this.metricAlarms.push({ alarm, evaluated: new MetricAlarm(properties) });
+    else this.compositeAlarms.push({ alarm, rule: this.ruleOf(properties) });
+    this.all.set(name, alarm);
+    return alarm.arn;
+  }
+
+  /** State by name. */
+  states(): Record<string, AlarmState> {
+    return Object.fromEntries([...this.all].map(([name, { state }]) => [name, state]));
+  }
+
+  list(): AlarmStatus[] {
+    return [...this.all.values()].map(({ name, arn, type, properties, state, reason, changed }) => ({
+      name,
+      arn,
+      type,
+      description: properties.AlarmDescription,
+      state,
+      reason,
+      since: changed?.real,
+    }));
+  }
+
+  /** For how long datapoints are needed: the most minutes that one of them evaluates. */
+  get lookBackMinutes(): number {
+    return Math.max(0, ...this.metricAlarms.map(({ evaluated }) => evaluated.minutes));
+  }
+
+  /**
+   * Gives every alarm the state that the metrics put it in.
+   * @param at end of the last whole minute, in milliseconds since the epoch
+   * @returns the notifications of the changes of state, in the order in which they happened
+   */
+  evaluate(metrics: Metrics, at: number): Notification[] {
+    const changed = { time: new Date(at).toISOString().replace('Z', '+0000'), real: Date.now() };
+    const notifications: Notification[] = [];
+    const changedAlarms = new Set<Alarm>();
+    const settle = (alarm: Alarm, { state, reason }: Evaluation, more: object): void => {
+      if (state === undefined || state === alarm.state) return;
+      const oldState = alarm.state;
+      Object.assign(alarm, { state, reason, changed });
+      changedAlarms.add(alarm);
+      notifications.push(...notificationsOf(alarm, oldState, more));
+    };
+    for (const { alarm, evaluated } of this.metricAlarms) {
+      settle(alarm, evaluated.evaluate(metrics, at), { Trigger: metricTrigger(alarm.properties) });
+    }
+    for (const { alarm, rule } of this.compositeAlarms) {
+      const state = rule.holds((each) => this.find(each).state) ? 'ALARM' : 'OK';
+      const children = rule.alarms.map((each) => this.find(each)).filter((each) => changedAlarms.has(each));
+      const reason = children.map((each) => transition(each, at)).join(', ');
+      settle(
+        alarm,
+        { state, reason },
+        {
+          AlarmRule: alarm.properties.AlarmRule,
+          TriggeringChildren: children.map((each) => ({
+            Arn: each.arn,
+            State: { Value: each.state, Timestamp: each.changed?.time },
+          })),
+        },
+      );
+    }
+    return notifications;
+  }
+
+  private ruleOf(properties: Record<string, Json>): ReturnType<typeof parseRule> {
+    for (const property of Object.keys(properties)) {
+      if (!COMPOSITE_PROPERTIES.includes(property)) {
+        throw new Error(`the local run does not know the property ${property} of a composite alarm`);
+      }
+    }
+    const rule = parseRule(properties.AlarmRule);
+    for (const each of rule.alarms) this.find(each);
+    return rule;
+  }
+
+  private find(nameOrArn: string): Alarm {
+    const alarm = this.all.get(nameOrArn.replace(/^arn:.*:alarm:/, ''));
+    if (!alarm) throw new Error(`its rule names ${nameOrArn}, which is no alarm of this stack`);
+    return alarm;
+  }
+}
+
+function checkActions(properties: Record<string, Json>): void {
+  for (const action of ACTIONS.flatMap((list): string[] => properties[list] ?? [])) {
+    if (!/^arn:[^:]+:sns:/.test(action)) {
+      throw new Error(`the local run does not know the alarm action ${action}, which is no topic`);
+    }
+  }
+}

@@ -1,0 +1,126 @@
+// CloudWatch of the local run: takes a minute's datapoints off queues and topics and evaluates the alarms with them.
+import type { MessagingSample } from '../fauxqs/messaging-metrics.ts';
+import type { Notification } from './alarm-notification.ts';
+import { Alarms } from './alarms.ts';
+import { Metrics } from './metrics.ts';
+
+const MINUTE = 60_000;
+/** What a queue did within a minute, by the name of its CloudWatch metric. */
+const QUEUE_COUNTS = {
+  NumberOfMessagesSent: 'sent',
+  NumberOfMessagesReceived: 'received',
+  NumberOfMessagesDeleted: 'deleted',
+} as const;
+
+/** What CloudWatch takes its datapoints from, and what it does with notifications. */
+export interface CloudWatchOptions {
+  /** What queues hold, and what they and the topics did since the start. */
+  sample(): MessagingSample;
+  /** Publishes a notification, or says in AWS's sentence why it may not be published. */
+  publish(notification: Notification): string | undefined;
+  /** Called with each problem: a notification that is refused, a minute that could not be ended. */
+  onProblem(problem: string): void;
+}
+
+/**
+ * Metrics and alarms on a clock of their own, which each call of `endMinute` sets forward by a minute. All that happens
+ * between two calls counts to one minute, however long it really took.
+ */
+export class CloudWatch {
+  readonly metrics = new Metrics();
+  readonly alarms = new Alarms();
+  private readonly options: CloudWatchOptions;
+  private last: MessagingSample = { queues: [], topics: [] };
+  /** The clock's time at the end of the last minute, and the real time then; the latest is at the end. */
+  private readonly turns: { real: number; time: number }[];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(options: CloudWatchOptions) {
+    this.options = options;
+    const now = Date.now();
+    this.turns = [{ real: now, time: now - (now % MINUTE) }];
+  }
+
+  /** Ends the current minute: takes its datapoints, evaluates the alarms and publishes their notifications. */
+  endMinute(): void {
+    const { sample, publish, onProblem } = this.options;
+    const taken = sample();
+    const time = this.now.time + MINUTE;
+    this.record(taken, time);
+    this.turns.push({ real: Date.now(), time });
+    this.last = taken;
+    this.metrics.endMinute(this.alarms.lookBackMinutes);
+    for (const notification of this.alarms.evaluate(this.metrics, time)) {
+      const denial = publish(notification);
+      if (denial) onProblem(`alarm notification "${notification.subject}" was refused: ${denial}`);
+    }
+  }
+
+  /** From here on minutes also end by the machine's own clock. */
+  followRealTime(): void {
+    clearTimeout(this.timer);
+    this.endMinuteIn(this.untilNextMinute());
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** What this clock shows at the end of the last whole minute, in milliseconds since the epoch. */
+  get lastMinute(): number {
+    return this.now.time;
+  }
+
+  /** The time that this clock showed at a real moment; what was there before it started is as old as it really is. */
+  timeOf(real: number): number {
+    const turn = this.turns.findLast((each) => each.real < real);
+    if (!turn) return Math.min(real, this.turns[0]?.time ?? real);
+    return turn.time + Math.min(MINUTE, real - turn.real);
+  }
+
+  private get now(): { real: number; time: number } {
+    return this.turns.at(-1) as { real: number; time: number };
+  }
+
+  private endMinuteIn(milliseconds: number): void {
+    const next = () => {
+      try {
+        this.endMinute();
+        this.endMinuteIn(this.untilNextMinute());
+      } catch (error) {
+        // One that could not be ended is no reason to end none ever after.
+        this.options.onProblem(`ending a minute: ${(error as Error).message}`);
+        this.endMinuteIn(MINUTE);
+      }
+    };
+    this.timer = setTimeout(next, milliseconds).unref();
+  }
+
+  private untilNextMinute(): number {
+    return Math.max(0, this.now.time + MINUTE - Date.now());
+  }
+
+  private record(sample: MessagingSample, time: number): void {
+    const { metrics } = this;
+    for (const queue of sample.queues) {
+      const before = this.last.queues.find(({ name }) => name === queue.name);
+      const add = (metric: string, value: number) =>
+        metrics.add('AWS/SQS', metric, { QueueName: queue.name }, value);
+      add('ApproximateNumberOfMessagesVisible', queue.visible);
+      add('ApproximateNumberOfMessagesNotVisible', queue.inFlight);
+      add('ApproximateNumberOfMessagesDelayed', queue.delayed);
+      const age = queue.oldestSince === undefined ? 0 : time - this.timeOf(queue.oldestSince);
+      add('ApproximateAgeOfOldestMessage', Math.floor(age / 1000));
+      for (const [metric, count] of Object.entries(QUEUE_COUNTS)) {
+        add(metric, queue[count] - (before?.[count] ?? 0));
+      }
+    }
+    for (const { name, counts } of sample.topics) {
+      const before = this.last.topics.find((topic) => topic.name === name)?.counts ?? {};
+      for (const [metric, count] of Object.entries(counts)) {
+        const added = count - (before[metric] ?? 0);
+        if (added > 0) metrics.add('AWS/SNS', metric, { TopicName: name }, added);
+      }
+    }
+  }
+}

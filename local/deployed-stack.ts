@@ -1,0 +1,166 @@
+// Deploys a synthesized stack on this machine: every resource of its template that runs here, in the template's own terms.
+
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
+import type { Faults } from './faults/faults.ts';
+import type { FunctionEvents } from './lambda/execution-environment.ts';
+import type { LocalFunction } from './lambda/local-function.ts';
+import { type Deployment, NotRun } from './resources/deployment.ts';
+import { policiesOf } from './resources/iam.ts';
+import { checkMappings } from './resources/lambda.ts';
+import { CREATE, NOT_RUN } from './resources/resource-types.ts';
+import type { StackDescription } from './server/cloudformation.ts';
+import type { Emulators } from './server/emulators.ts';
+import type { Resource, SynthesizedStack, Template } from './template/assembly.ts';
+import { deploymentOrder } from './template/deployment-order.ts';
+import { type CreatedResource, TemplateValues } from './template/intrinsic-functions.ts';
+
+/** What a stack is deployed with. */
+export interface DeployOptions {
+  endpoint: string;
+  emulators: Pick<Emulators, 'permit' | 'denial' | 'cloudWatch'>;
+  events: FunctionEvents;
+  /** How much faster than on AWS the waiting goes. */
+  timeScale: number;
+  /** The faults that are injected into invocations, if any. */
+  faults: Faults | undefined;
+  /** Called with each problem outside the functions. */
+  onProblem(problem: string): void;
+}
+
+/** A stack whose resources were created on this machine. */
+export class DeployedStack {
+  readonly description: StackDescription;
+  /** A line a type: `3 × AWS::Logs::LogGroup: logs go to a file`. */
+  readonly notRun: string[];
+  private readonly deployment: Deployment;
+
+  private constructor(deployment: Deployment, description: StackDescription, notRun: string[]) {
+    this.deployment = deployment;
+    this.description = description;
+    this.notRun = notRun;
+  }
+
+  /**
+   * Creates the resources of a template in the order of their references. Queues, topics and tables that are there already,
+   * from a kept state, are brought up to date.
+   * @throws Error naming the logical ID of a resource whose type is not known, before anything is created
+   */
+  static async deploy(
+    { name, template, assets }: SynthesizedStack,
+    options: DeployOptions,
+  ): Promise<DeployedStack> {
+    refuseUnknownTypes(template.Resources);
+    const deployment = newDeployment(name, assets, options);
+    const id = `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/${name}/local`;
+    const values = new TemplateValues(template, {
+      'AWS::AccountId': ACCOUNT,
+      'AWS::Region': REGION,
+      'AWS::Partition': 'aws',
+      'AWS::URLSuffix': 'amazonaws.com',
+      'AWS::StackName': name,
+      'AWS::StackId': id,
+    });
+    const notRun = await createResources(template.Resources, values, deployment);
+    await options.emulators.permit(policiesOf(deployment));
+    await checkMappings(deployment.mappings, options.emulators);
+    const description = {
+      name,
+      id,
+      createdAt: new Date().toISOString(),
+      outputs: outputsOf(template, values),
+    };
+    return new DeployedStack(deployment, description, notRun);
+  }
+
+  /** The functions by physical name. */
+  get functions(): ReadonlyMap<string, LocalFunction> {
+    return this.deployment.functions;
+  }
+
+  /** Starts the event source mappings: from here on messages are consumed. */
+  start(): void {
+    for (const mapping of this.deployment.mappings.values()) mapping.start();
+  }
+
+  /** Ends the mappings, then the functions, then the connections. */
+  async stop(): Promise<void> {
+    const { mappings, functions, clients } = this.deployment;
+    await Promise.all([...mappings.values()].map((mapping) => mapping.stop()));
+    await Promise.all([...functions.values()].map((each) => each.stop()));
+    for (const client of clients) client.destroy();
+  }
+}
+
+function refuseUnknownTypes(resources: Record<string, Resource>): void {
+  for (const [id, { Type }] of Object.entries(resources)) {
+    if (!CREATE.has(Type) && !NOT_RUN.has(Type)) {
+      const known = [...CREATE.keys(), ...NOT_RUN.keys()].join(', ');
+      throw new Error(`${id} is of type ${Type}, which the local run does not know (known: ${known})`);
+    }
+  }
+}
+
+function newDeployment(name: string, assets: Map<string, string>, options: DeployOptions): Deployment {
+  const client = { endpoint: options.endpoint, region: REGION, credentials: CREDENTIALS };
+  const [sns, sqs, dynamodb] = [new SNSClient(client), new SQSClient(client), new DynamoDBClient(client)];
+  return {
+    ...options,
+    name,
+    assets,
+    sns,
+    sqs,
+    dynamodb,
+    clients: [sns, sqs, dynamodb],
+    cloudWatch: options.emulators.cloudWatch,
+    functions: new Map(),
+    mappings: new Map(),
+    queueUrls: new Map(),
+    roles: new Map(),
+    managedPolicies: new Map(),
+    keyPolicies: {},
+    callers: [],
+  };
+}
+
+/** @returns what is not run, a line a type */
+async function createResources(
+  resources: Record<string, Resource>,
+  values: TemplateValues,
+  deployment: Deployment,
+): Promise<string[]> {
+  const notRun = new Map<string, number>();
+  for (const logicalId of deploymentOrder(resources)) {
+    const { Type, Condition, Properties = {} } = resources[logicalId] as Resource;
+    if (!values.holds(Condition)) continue;
+    const create = CREATE.get(Type);
+    const created = create
+      ? await create(logicalId, values.resolve(Properties), deployment)
+      : new NotRun(NOT_RUN.get(Type) ?? '');
+    if (created instanceof NotRun) {
+      const line = `${Type}: ${created.reason}`;
+      notRun.set(line, (notRun.get(line) ?? 0) + 1);
+    }
+    values.created.set(logicalId, created instanceof NotRun ? placeholder(logicalId, Type) : created);
+  }
+  return [...notRun].map(([line, count]) => `${count} × ${line}`);
+}
+
+/** Something to refer to in place of a resource that is not run. */
+function placeholder(id: string, type: string): CreatedResource {
+  const [, service = ''] = type.split('::');
+  const arn = `arn:aws:${service.toLowerCase()}:${REGION}:${ACCOUNT}:${id}`;
+  return { ref: id, attributes: { Arn: arn, Id: id, KeyId: id } };
+}
+
+function outputsOf({ Outputs = {} }: Template, values: TemplateValues): StackDescription['outputs'] {
+  return Object.entries(Outputs)
+    .filter(([, { Condition }]) => values.holds(Condition))
+    .map(([key, { Value, Description }]) => ({
+      key,
+      value: String(values.resolve(Value)),
+      ...(Description && { description: Description }),
+    }));
+}

@@ -1,0 +1,112 @@
+// dynalite's store and operations, called in-process. It has no programmatic interface but its HTTP server, which dies with a
+// client that aborts mid-body. Its modules are plain CommonJS; the exact version is pinned in package.json because of this.
+import { createRequire } from 'node:module';
+import type { Json } from '../json.ts';
+import { DynamoDbError } from './dynamodb-error.ts';
+import { DYNALITE_OPERATIONS } from './operations.ts';
+
+/** The fields of a request or an answer. */
+export type Fields = Record<string, Json>;
+export type Item = Record<string, unknown>;
+
+interface Store {
+  db: { close(): Promise<void> };
+}
+type Callback = (error: (Error & { statusCode?: number; body?: Fields }) | null, data?: Fields) => void;
+
+const require = createRequire(import.meta.url);
+const engine: {
+  create(options: Fields): Store;
+  checkConditional(data: Fields, existing: Item | undefined): Error | null | undefined;
+} = require('dynalite/db');
+const checks: {
+  checkTypes(data: Fields, types: Fields): Fields;
+  checkValidations(data: Fields, types: Fields, custom: unknown, store: Store): void;
+  toLowerFirst(name: string): string;
+} = require('dynalite/validations');
+
+const actions = new Map(
+  DYNALITE_OPERATIONS.map((name) => {
+    const file = checks.toLowerFirst(name);
+    return [
+      name,
+      {
+        run: require(`dynalite/actions/${file}`) as (store: Store, data: Fields, callback: Callback) => void,
+        rules: require(`dynalite/validations/${file}`) as { types: Fields; custom: unknown },
+      },
+    ];
+  }),
+);
+
+/** One store with its tables. */
+export class Dynalite {
+  private readonly store: Store;
+
+  /** @param path folder in which the tables survive; in memory without it */
+  constructor(path?: string) {
+    this.store = engine.create({
+      createTableMs: 0,
+      deleteTableMs: 0,
+      updateTableMs: 0,
+      ...(path && { path }),
+    });
+  }
+
+  close(): Promise<void> {
+    return this.store.db.close();
+  }
+
+  /** Checks a request and gives it the form that `perform` takes. @throws DynamoDbError */
+  check(operation: string, input: Fields): Fields {
+    const { rules } = actionOf(operation);
+    try {
+      const data = checks.checkTypes(structuredClone(input), rules.types);
+      checks.checkValidations(data, rules.types, rules.custom, this.store);
+      return data;
+    } catch (error) {
+      throw asDynamoDbError(error);
+    }
+  }
+
+  /** @throws DynamoDbError */
+  perform(operation: string, data: Fields): Promise<Fields> {
+    return new Promise((resolve, reject) => {
+      actionOf(operation).run(this.store, data, (error, result) =>
+        error ? reject(asDynamoDbError(error)) : resolve(result ?? {}),
+      );
+    });
+  }
+
+  /** Whether an item is as the condition of a request wants it. */
+  meetsCondition(data: Fields, existing: Item | undefined): boolean {
+    return !engine.checkConditional(data, existing);
+  }
+
+  /** The primary key of the item that a request is for. */
+  async keyOf(data: Fields): Promise<Item> {
+    if (data.Key) return data.Key;
+    const { Table } = await this.perform('DescribeTable', { TableName: data.TableName });
+    return Object.fromEntries(
+      (Table.KeySchema as { AttributeName: string }[]).map((key) => [
+        key.AttributeName,
+        data.Item[key.AttributeName],
+      ]),
+    );
+  }
+
+  /** The item that a request is for, as it is now. */
+  async read(data: Fields): Promise<Item | undefined> {
+    return (await this.perform('GetItem', { TableName: data.TableName, Key: await this.keyOf(data) })).Item;
+  }
+}
+
+function actionOf(operation: string) {
+  const action = actions.get(operation);
+  if (action) return action;
+  throw DynamoDbError.of('UnknownOperationException', `${operation} is not part of the local DynamoDB`);
+}
+
+function asDynamoDbError(error: unknown): unknown {
+  const { body, statusCode } = error as { body?: Fields; statusCode?: number };
+  return body && statusCode ? new DynamoDbError(body, statusCode) : error;
+}

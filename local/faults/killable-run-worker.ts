@@ -1,0 +1,26 @@
+// The process of a KillableRun: a local run, commanded by messages from the process that forked it.
+
+import type { Answer } from '../pending-answers.ts';
+import { LocalRun } from '../run.ts';
+import type { RunRequest } from './killable-run.ts';
+
+const say = (answer: Answer) => process.send?.(answer);
+let run: LocalRun;
+
+// Ctrl-C reaches the whole process group; what becomes of this process is the other one's business.
+process.on('SIGINT', () => {});
+// Its parent has ended.
+process.on('disconnect', () => process.exit(1));
+
+process.on('message', async (request: RunRequest) => {
+  try {
+    if (request.ask === 'start') run = await LocalRun.start(request.options);
+    if (request.ask === 'consume') run.consume();
+    if (request.ask === 'stop') await run.stop();
+    const value = request.ask === 'stop' ? run.problems : run.endpoint;
+    say({ id: request.id, value });
+    if (request.ask === 'stop') process.disconnect();
+  } catch (error) {
+    say({ id: request.id, error: (error as Error).message });
+  }
+});

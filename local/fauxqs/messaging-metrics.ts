@@ -1,0 +1,177 @@
+// Counts and gauges of the queues and topics of fauxqs, as SQS and SNS give them to CloudWatch.
+import type { Fauxqs } from './fauxqs.ts';
+import type { MessageAttributes, SqsMessage, SqsQueue } from './internals.ts';
+import type { DeliveryOutcome } from './sns-delivery.ts';
+
+/** Per queue since the start, as CloudWatch counts them: a message that SQS itself moves to a dead-letter queue is not `sent` there. */
+export interface QueueCounts {
+  sent: number;
+  received: number;
+  deleted: number;
+  movedToDeadLetterQueue: number;
+}
+
+/** A queue at one moment. */
+export interface QueueSample extends QueueCounts {
+  name: string;
+  visible: number;
+  inFlight: number;
+  delayed: number;
+  /** When the oldest message that counts came in, in milliseconds since the epoch. */
+  oldestSince?: number;
+}
+
+/** What a topic did since the start, by the name of its CloudWatch metric. */
+interface TopicSample {
+  name: string;
+  counts: Record<string, number>;
+}
+
+/** All queues and topics at one moment. */
+export interface MessagingSample {
+  queues: QueueSample[];
+  topics: TopicSample[];
+}
+
+/**
+ * Receives from which on a message no longer counts for the age of the oldest one.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+ */
+const POISON_RECEIVES = 3;
+const FILTERED_OUT = 'NumberOfNotificationsFilteredOut';
+
+/** Counts from when it is made. */
+export class MessagingMetrics {
+  private readonly fauxqs: Fauxqs;
+  private readonly queues = new Map<string, QueueCounts>();
+  private readonly topics = new Map<string, Record<string, number>>();
+  /** When SQS moved a message to a dead-letter queue, from where on its age counts there. */
+  private readonly movedAt = new Map<string, number>();
+
+  constructor(fauxqs: Fauxqs) {
+    this.fauxqs = fauxqs;
+    fauxqs.observe({
+      onSent: (queueName) => {
+        this.countsOf(queueName).sent += 1;
+      },
+      onReceived: (queueName, count) => {
+        this.countsOf(queueName).received += count;
+      },
+      onDeleted: (queueName, messageId) => {
+        this.countsOf(queueName).deleted += 1;
+        this.movedAt.delete(messageId);
+      },
+      onMovedToDeadLetterQueue: (queueName, messageId) => {
+        this.countsOf(queueName).movedToDeadLetterQueue += 1;
+        this.movedAt.set(messageId, Date.now());
+      },
+      onPublished: (topicArn, body, attributes) => this.countPublish(topicArn, body, attributes),
+    });
+  }
+
+  /** Counts what became of a message that a subscription's filter let pass. */
+  onDelivery(topicArn: string, outcome: DeliveryOutcome): void {
+    if (outcome === 'delivered') this.count(topicArn, 'NumberOfNotificationsDelivered');
+    else this.count(topicArn, 'NumberOfNotificationsFailed');
+    if (outcome === 'redriven') this.count(topicArn, 'NumberOfNotificationsRedrivenToDlq');
+  }
+
+  /** By queue name. */
+  counts(): Record<string, QueueCounts> {
+    return Object.fromEntries(this.queues);
+  }
+
+  sample(): MessagingSample {
+    this.fauxqs.processTimers();
+    return {
+      queues: [...this.fauxqs.allQueues()].map((queue) => this.sampleQueue(queue)),
+      topics: [...this.topics].map(([name, counts]) => ({ name, counts: { ...counts } })),
+    };
+  }
+
+  private sampleQueue(queue: SqsQueue): QueueSample {
+    const { ready, delayed, inflight } = queue.inspectMessages();
+    let oldest = Number.POSITIVE_INFINITY;
+    const look = (message: SqsMessage): void => {
+      const movedAt = this.movedAt.get(message.messageId);
+      if (movedAt !== undefined) oldest = Math.min(oldest, movedAt);
+      else if (message.approximateReceiveCount < POISON_RECEIVES) {
+        oldest = Math.min(oldest, message.sentTimestamp);
+      }
+    };
+    for (const message of ready) look(message);
+    for (const message of delayed) look(message);
+    for (const { message } of inflight) look(message);
+    return {
+      name: queue.name,
+      ...this.countsOf(queue.name),
+      visible: ready.length,
+      inFlight: inflight.length,
+      delayed: delayed.length,
+      ...(Number.isFinite(oldest) && { oldestSince: oldest }),
+    };
+  }
+
+  /** fauxqs tells of a message before it looks at the filters. */
+  private countPublish(topicArn: string, body: string, attributes: MessageAttributes): void {
+    this.count(topicArn, 'NumberOfMessagesPublished');
+    for (const subscription of this.fauxqs.subscriptionsOf(topicArn)) {
+      if (subscription.protocol !== 'sqs') continue;
+      for (const metric of this.filteredOut(subscription.attributes, body, attributes)) {
+        this.count(topicArn, metric);
+      }
+    }
+  }
+
+  private count(topicArn: string, metric: string): void {
+    const { name = '' } = this.fauxqs.topic(topicArn) ?? {};
+    const counts = this.topics.get(name) ?? {};
+    counts[metric] = (counts[metric] ?? 0) + 1;
+    this.topics.set(name, counts);
+  }
+
+  /**
+   * The metrics that count a message which a subscription's filter does not let through.
+   * @see https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+   */
+  private filteredOut(
+    settings: Record<string, string>,
+    body: string,
+    attributes: MessageAttributes,
+  ): string[] {
+    if (!settings.FilterPolicy) return [];
+    const policy = JSON.parse(settings.FilterPolicy);
+    const { fauxqs } = this;
+    if (settings.FilterPolicyScope === 'MessageBody') {
+      if (fauxqs.matchesFilterPolicyOnBody(policy, body)) return [];
+      return [FILTERED_OUT, `${FILTERED_OUT}-${isJson(body) ? 'MessageBody' : 'InvalidMessageBody'}`];
+    }
+    if (fauxqs.matchesFilterPolicy(policy, attributes)) return [];
+    const given = Object.values(attributes);
+    if (given.length === 0) return [FILTERED_OUT, `${FILTERED_OUT}-NoMessageAttributes`];
+    const isMalformed = given.some(
+      ({ DataType, StringValue = '' }) =>
+        (DataType === 'String.Array' && !isJson(StringValue)) ||
+        (DataType === 'Number' && !Number.isFinite(Number(StringValue || Number.NaN))),
+    );
+    return [FILTERED_OUT, `${FILTERED_OUT}-${isMalformed ? 'InvalidAttributes' : 'MessageAttributes'}`];
+  }
+
+  private countsOf(queue: string): QueueCounts {
+    let counts = this.queues.get(queue);
+    if (!counts) {
+      counts = { sent: 0, received: 0, deleted: 0, movedToDeadLetterQueue: 0 };
+      this.queues.set(queue, counts);
+    }
+    return counts;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,46 @@
+// What becomes of a message on its way from a topic to a queue: fauxqs knows neither queue policies nor a subscription's
+// dead-letter queue.
+import { AccessDenied, type ServiceCaller } from '../iam/access-control.ts';
+import type { Permission } from '../iam/required-permissions.ts';
+import type { Fauxqs } from './fauxqs.ts';
+import type { SqsQueue } from './internals.ts';
+
+/** How the delivery to one subscription ended. `redriven`: in its dead-letter queue; `lost`: nowhere. */
+export type DeliveryOutcome = 'delivered' | 'redriven' | 'lost';
+
+/**
+ * Sends each message where SNS would: to the subscribed queue, where that is gone or does not let the topic in, to the
+ * subscription's dead-letter queue, which has to let it in as well. Neither error is tried again, as on AWS.
+ * https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+ * @param authorize throws AccessDenied where a service may not
+ * @param onDelivery called for each message that a subscription's filter lets pass
+ */
+export function deliverAsSns(
+  fauxqs: Fauxqs,
+  authorize: (caller: ServiceCaller, permissions: Permission[]) => void,
+  onDelivery: (topicArn: string, outcome: DeliveryOutcome) => void,
+): void {
+  const reach = (topicArn: string, queueArn: string | undefined): SqsQueue | undefined => {
+    const queue = queueArn === undefined ? undefined : fauxqs.queue(queueArn);
+    if (!queue) return undefined;
+    try {
+      const permissions = [{ action: 'sqs:SendMessage', resource: queue.arn }];
+      authorize({ service: 'sns.amazonaws.com', source: topicArn }, permissions);
+      return queue;
+    } catch (error) {
+      if (error instanceof AccessDenied) return undefined;
+      throw error;
+    }
+  };
+  fauxqs.routeDeliveries(({ topicArn, endpoint, attributes }) => {
+    const queue = reach(topicArn, endpoint);
+    if (queue) {
+      onDelivery(topicArn, 'delivered');
+      return queue;
+    }
+    const { deadLetterTargetArn } = JSON.parse(attributes.RedrivePolicy || '{}');
+    const deadLetters = reach(topicArn, deadLetterTargetArn);
+    onDelivery(topicArn, deadLetters ? 'redriven' : 'lost');
+    return deadLetters;
+  });
+}

@@ -1,0 +1,234 @@
+// Who may do what: every call to the emulators is held against the policies of its caller and of what it touches.
+import { ACCOUNT, CREDENTIALS } from '../account.ts';
+import { compilePolicy, evaluate, type Policy, type PolicyRequest, type Principal } from './policy.ts';
+import type { Permission } from './required-permissions.ts';
+
+/** Somebody with credentials of their own, and the policies of their role. */
+interface Caller {
+  accessKeyId: string;
+  /** As AWS names them in an error: `arn:aws:sts::…:assumed-role/<role>/<function>`. */
+  arn: string;
+  roleArn: string;
+  /** Policy documents without intrinsic functions. */
+  policies: object[];
+}
+
+/** The callers of a stack, and the policies of what the emulators know nothing of. */
+export interface StackPolicies {
+  callers: Caller[];
+  /** Key ARN → policy document. */
+  keyPolicies: Record<string, object>;
+}
+
+/** A service that acts by itself, for a resource of the account: SNS for a topic, CloudWatch for an alarm. */
+export interface ServiceCaller {
+  /** `sns.amazonaws.com`. */
+  service: string;
+  /** ARN of the resource it acts for. */
+  source: string;
+}
+
+/** A permission that was asked for, and the answer. */
+export interface Access extends Permission {
+  /** The caller's ARN, or the service. */
+  caller: string;
+  allowed: boolean;
+}
+
+/** What is known of a queue or topic at the time of a call. */
+export interface ResourceSettings {
+  /** Its policy, a JSON document. */
+  policy?: string | undefined;
+  /** ARN of the key that encrypts it. */
+  key?: string | undefined;
+}
+
+/** A call that the policies do not allow; the message is AWS's own sentence. */
+export class AccessDenied extends Error {
+  override readonly name = 'AccessDenied';
+  readonly permission: Permission;
+  constructor(who: string, permission: Permission, why: string) {
+    super(
+      `${who} is not authorized to perform: ${permission.action} on resource: ${permission.resource} ${why}`,
+    );
+    this.permission = permission;
+  }
+}
+
+/** A call with an access key that nobody has. */
+export class UnknownAccessKey extends Error {
+  override readonly name = 'UnknownAccessKey';
+}
+
+interface Identity {
+  /** For the sentence: `User: arn:…`, or the service and what it acts for. */
+  who: string;
+  id: string;
+  principal: Principal;
+  source?: string;
+  policies: Policy[];
+}
+
+interface CachedDecision {
+  /** The resource's policy it was made from; with another one it is made anew. */
+  policy: string | undefined;
+  denied: AccessDenied | undefined;
+  access: Access;
+}
+
+/** Reading a message takes the first; writing one, for a new data key, takes both. */
+const DECRYPT = ['kms:Decrypt'];
+const ENCRYPT = ['kms:GenerateDataKey', 'kms:Decrypt'];
+/**
+ * What is needed of the key of an encrypted queue or topic, on top.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+ * https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+ */
+const KEY_ACTIONS: Record<string, string[]> = {
+  'sqs:ReceiveMessage': DECRYPT,
+  'sqs:SendMessage': ENCRYPT,
+  'sns:Publish': ENCRYPT,
+};
+
+/** Decides on calls, and keeps what was asked for. */
+export class AccessControl {
+  private readonly settingsOf: (arn: string) => ResourceSettings;
+  private readonly onDenied: (sentence: string) => void;
+  private readonly identities = new Map<string, Identity>();
+  private readonly keyPolicies = new Map<string, string>();
+  private readonly compiled = new Map<string, Policy[]>();
+  private readonly decisions = new Map<string, CachedDecision>();
+
+  /**
+   * @param settingsOf what queues and topics say of themselves; nothing for anything else
+   * @param onDenied called once for each permission that somebody lacks
+   */
+  constructor(settingsOf: (arn: string) => ResourceSettings, onDenied: (sentence: string) => void) {
+    this.settingsOf = settingsOf;
+    this.onDenied = onDenied;
+    this.identities.set(CREDENTIALS.accessKeyId, {
+      ...user(`arn:aws:iam::${ACCOUNT}:user/operator`),
+      policies: [compilePolicy({ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }, 'identity')],
+    });
+  }
+
+  /** Takes up the callers and key policies of a stack. */
+  permit({ callers, keyPolicies }: StackPolicies): void {
+    for (const { accessKeyId, arn, roleArn, policies } of callers) {
+      this.identities.set(accessKeyId, {
+        ...user(arn, roleArn),
+        policies: policies.map((each) => compilePolicy(each, 'identity')),
+      });
+    }
+    for (const [arn, document] of Object.entries(keyPolicies))
+      this.keyPolicies.set(arn, JSON.stringify(document));
+    this.decisions.clear();
+  }
+
+  /**
+   * Lets a call pass.
+   * @throws AccessDenied for the first permission that is lacking
+   * @throws UnknownAccessKey
+   */
+  authorize(caller: string | ServiceCaller, permissions: readonly Permission[]): void {
+    const identity = this.identityOf(caller);
+    for (const permission of this.withKeys(permissions)) {
+      const denied = this.decision(identity, permission).denied;
+      if (denied) throw denied;
+    }
+  }
+
+  /** What `authorize` would throw, without a trace of the question. @throws UnknownAccessKey */
+  denial(caller: string | ServiceCaller, permissions: readonly Permission[]): AccessDenied | undefined {
+    const identity = this.identityOf(caller);
+    for (const permission of this.withKeys(permissions)) {
+      const denied = this.decide(identity, permission, this.settingsOf(permission.resource).policy);
+      if (denied) return denied;
+    }
+    return undefined;
+  }
+
+  /** Every permission that was asked for since the start, once. */
+  accesses(): Access[] {
+    return [...this.decisions.values()].map(({ access }) => access);
+  }
+
+  /** With what is needed of the key of an encrypted queue or topic. Only keys of the stack have a policy here. */
+  private *withKeys(permissions: readonly Permission[]): Generator<Permission> {
+    for (const permission of permissions) {
+      yield permission;
+      const actions = KEY_ACTIONS[permission.action];
+      const key = actions && this.settingsOf(permission.resource).key;
+      if (!key || !this.keyPolicies.has(key)) continue;
+      for (const action of actions) yield { action, resource: key };
+    }
+  }
+
+  private decision(identity: Identity, permission: Permission): CachedDecision {
+    const id = `${identity.id} ${permission.action} ${permission.resource}`;
+    const { policy } = this.settingsOf(permission.resource);
+    const known = this.decisions.get(id);
+    if (known && known.policy === policy) return known;
+    const denied = this.decide(identity, permission, policy);
+    const access = { caller: identity.id, ...permission, allowed: denied === undefined };
+    const decision = { policy, denied, access };
+    this.decisions.set(id, decision);
+    if (denied) this.onDenied(denied.message);
+    return decision;
+  }
+
+  /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html */
+  private decide(
+    identity: Identity,
+    permission: Permission,
+    policy: string | undefined,
+  ): AccessDenied | undefined {
+    const request: PolicyRequest = {
+      ...permission,
+      principal: identity.principal,
+      context: {
+        // The local run speaks plain HTTP, but never leaves loopback: that is as good as TLS, and a policy that
+        // denies anything else must not lock everybody out.
+        'aws:SecureTransport': 'true',
+        ...(identity.source && { 'aws:SourceArn': identity.source, 'aws:SourceAccount': ACCOUNT }),
+      },
+    };
+    const isKey = permission.action.startsWith('kms:');
+    const document = isKey ? this.keyPolicies.get(permission.resource) : policy;
+    const byResource = evaluate(document ? this.resourcePolicy(document) : [], request);
+    const byIdentity = evaluate(identity.policies, request);
+    const refuse = (why: string) => new AccessDenied(identity.who, permission, why);
+
+    if (byIdentity === 'deny') return refuse('with an explicit deny in an identity-based policy');
+    if (byResource === 'deny') return refuse('with an explicit deny in a resource-based policy');
+    if (byResource === 'allow') return undefined;
+    // A key's policy has the last word, and has to leave the decision to the account.
+    if (byIdentity === 'allow' && (!isKey || byResource === 'delegate')) return undefined;
+    const kind = 'service' in identity.principal || byIdentity === 'allow' ? 'resource' : 'identity';
+    return refuse(`because no ${kind}-based policy allows the ${permission.action} action`);
+  }
+
+  private resourcePolicy(document: string): Policy[] {
+    let policies = this.compiled.get(document);
+    if (!policies) {
+      policies = [compilePolicy(JSON.parse(document), 'resource')];
+      this.compiled.set(document, policies);
+    }
+    return policies;
+  }
+
+  private identityOf(caller: string | ServiceCaller): Identity {
+    if (typeof caller !== 'string') {
+      const { service, source } = caller;
+      const id = `${service} for ${source}`;
+      return { who: id, id, principal: { service }, source, policies: [] };
+    }
+    const identity = this.identities.get(caller);
+    if (!identity) throw new UnknownAccessKey('The security token included in the request is invalid.');
+    return identity;
+  }
+}
+
+function user(...arns: [string, ...string[]]): Omit<Identity, 'policies'> {
+  return { who: `User: ${arns[0]}`, id: arns[0], principal: { arns, account: ACCOUNT } };
+}

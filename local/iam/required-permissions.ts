@@ -1,0 +1,165 @@
+// Which permissions a request to AWS takes: the IAM actions of each operation, and the resources they are asked for on.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
+
+import { ACCOUNT } from '../account.ts';
+import type { Json } from '../json.ts';
+
+/** One permission: an IAM action, and the ARN it is needed on, `*` where the action knows no resources. */
+export interface Permission {
+  readonly action: string;
+  readonly resource: string;
+}
+
+/** A request, as the service reads it. */
+export interface AwsRequest {
+  /** Name the request is signed for: `sqs`. */
+  readonly service: string;
+  readonly region: string;
+  readonly operation: string;
+  /** Parsed JSON, or the fields of a form. */
+  readonly input: Json;
+}
+
+/** An operation whose permissions are not known here, so that nobody can say who may call it. */
+export class UnmappedOperation extends Error {
+  override readonly name = 'UnmappedOperation';
+}
+
+type Reader = (input: Json, region: string, operation: string) => Permission[];
+
+const arn = (service: string, region: string, resource: string) =>
+  `arn:aws:${service}:${region}:${ACCOUNT}:${resource}`;
+
+const queueOf = (input: Json, region: string) =>
+  arn('sqs', region, input.QueueName ?? String(input.QueueUrl).split('/').at(-1));
+const onQueue =
+  (action?: string): Reader =>
+  (input, region, operation) => [{ action: `sqs:${action ?? operation}`, resource: queueOf(input, region) }];
+
+const onTopic =
+  (action?: string): Reader =>
+  (input, region, operation) => [
+    {
+      action: `sns:${action ?? operation}`,
+      resource: input.TopicArn ?? input.ResourceArn ?? arn('sns', region, input.Name),
+    },
+  ];
+
+const onAnything =
+  (prefix: string): Reader =>
+  (_, __, operation) => [{ action: `${prefix}:${operation}`, resource: '*' }];
+
+/** Tables are named by name or by ARN. */
+const tableArn = (name: unknown, region: string, index?: unknown) => {
+  const table = String(name).startsWith('arn:') ? String(name) : arn('dynamodb', region, `table/${name}`);
+  return index === undefined ? table : `${table}/index/${index}`;
+};
+const onTable: Reader = ({ TableName, IndexName }, region, operation) => [
+  { action: `dynamodb:${operation}`, resource: tableArn(TableName, region, IndexName) },
+];
+const onTables: Reader = ({ RequestItems }, region, operation) =>
+  Object.keys(RequestItems ?? {}).map((name) => ({
+    action: `dynamodb:${operation}`,
+    resource: tableArn(name, region),
+  }));
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html */
+const TRANSACTION_ACTIONS = new Map([
+  ['Put', 'PutItem'],
+  ['Update', 'UpdateItem'],
+  ['Delete', 'DeleteItem'],
+  ['ConditionCheck', 'ConditionCheckItem'],
+  ['Get', 'GetItem'],
+]);
+const onTransactedTables: Reader = ({ TransactItems }, region) =>
+  (TransactItems ?? []).flatMap((item: Json) =>
+    Object.entries<Json>(item).map(([kind, { TableName }]) => {
+      const action = TRANSACTION_ACTIONS.get(kind);
+      if (!action) throw new UnmappedOperation(`no IAM action is known for ${kind} in TransactItems`);
+      return { action: `dynamodb:${action}`, resource: tableArn(TableName, region) };
+    }),
+  );
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html */
+const startMove: Reader = ({ SourceArn, DestinationArn }) => [
+  ...['StartMessageMoveTask', 'ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'].map((action) => ({
+    action: `sqs:${action}`,
+    resource: String(SourceArn),
+  })),
+  ...(DestinationArn ? [{ action: 'sqs:SendMessage', resource: String(DestinationArn) }] : []),
+];
+
+/** The queue is named in the handle alone. */
+const cancelMove: Reader = ({ TaskHandle }) => {
+  let resource = '*';
+  try {
+    resource = JSON.parse(Buffer.from(String(TaskHandle), 'base64').toString('utf8')).sourceArn ?? '*';
+  } catch {
+    // No handle that SQS gave: it will say so.
+  }
+  return [{ action: 'sqs:CancelMessageMoveTask', resource }];
+};
+
+const stack: Reader = ({ StackName }, region, operation) => {
+  const name = String(StackName ?? '');
+  const resource = name.startsWith('arn:') ? name : arn('cloudformation', region, `stack/${name}/*`);
+  return [{ action: `cloudformation:${operation}`, resource: name ? resource : '*' }];
+};
+
+const each = (names: string, reader: Reader): Record<string, Reader> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, reader]));
+
+const SERVICES: Record<string, Record<string, Reader>> = {
+  sqs: {
+    ...each('SendMessage ReceiveMessage DeleteMessage ChangeMessageVisibility', onQueue()),
+    // A batch takes the permission of the single call.
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html
+    SendMessageBatch: onQueue('SendMessage'),
+    DeleteMessageBatch: onQueue('DeleteMessage'),
+    ChangeMessageVisibilityBatch: onQueue('ChangeMessageVisibility'),
+    ...each(
+      'CreateQueue DeleteQueue GetQueueUrl GetQueueAttributes SetQueueAttributes PurgeQueue',
+      onQueue(),
+    ),
+    ...each('TagQueue UntagQueue ListQueueTags ListDeadLetterSourceQueues', onQueue()),
+    ListQueues: onAnything('sqs'),
+    StartMessageMoveTask: startMove,
+    ListMessageMoveTasks: ({ SourceArn }) => [
+      { action: 'sqs:ListMessageMoveTasks', resource: String(SourceArn) },
+    ],
+    CancelMessageMoveTask: cancelMove,
+  },
+  sns: {
+    Publish: onTopic(),
+    PublishBatch: onTopic('Publish'),
+    ...each('CreateTopic DeleteTopic GetTopicAttributes SetTopicAttributes Subscribe', onTopic()),
+    ...each('ConfirmSubscription ListSubscriptionsByTopic', onTopic()),
+    ...each('TagResource UntagResource ListTagsForResource', onTopic()),
+    ...each('ListTopics ListSubscriptions Unsubscribe', onAnything('sns')),
+    ...each('GetSubscriptionAttributes SetSubscriptionAttributes', onAnything('sns')),
+  },
+  dynamodb: {
+    ...each('GetItem PutItem UpdateItem DeleteItem Query Scan', onTable),
+    ...each('CreateTable DeleteTable DescribeTable UpdateTable DescribeTimeToLive', onTable),
+    ...each('BatchGetItem BatchWriteItem', onTables),
+    ...each('TransactWriteItems TransactGetItems', onTransactedTables),
+    ListTables: onAnything('dynamodb'),
+  },
+  cloudformation: { DescribeStacks: stack },
+  // CloudWatch, by the name that its requests are signed for.
+  monitoring: each('DescribeAlarms GetMetricData', onAnything('cloudwatch')),
+  // Asking who one is takes no permission.
+  sts: { GetCallerIdentity: () => [] },
+};
+
+/**
+ * The permissions a request takes, all of them, before it is served.
+ * @throws UnmappedOperation naming an operation whose permissions are not known here
+ */
+export function requiredPermissions({ service, region, operation, input }: AwsRequest): Permission[] {
+  const operations = Object.hasOwn(SERVICES, service) ? SERVICES[service] : undefined;
+  const read = operations && Object.hasOwn(operations, operation) ? operations[operation] : undefined;
+  if (!read)
+    throw new UnmappedOperation(`no IAM action is known for the operation ${operation} of ${service}`);
+  return read(input, region, operation);
+}

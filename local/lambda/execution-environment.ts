@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import type { InvocationFault } from '../faults/fault-plan.ts';
+import type { EnvironmentMessage, EnvironmentOptions, InvocationRequest } from './environment-worker.ts';
+
+/** A function as the template describes it. */
+export interface FunctionDefinition extends EnvironmentOptions {
+  environment: Record<string, string>;
+  timeoutSeconds: number;
+  /** Most execution environments at a time; without it as many as there are concurrent invocations. */
+  reservedConcurrency?: number;
+}
+
+/** How an invocation ended: with the handler's answer, or with the error that Lambda would report. */
+export type InvocationResult =
+  | { ok: true; payload: unknown }
+  | { ok: false; errorType: string; errorMessage: string };
+
+/** What functions report while they run. */
+export interface FunctionEvents {
+  /** A line on standard output or error, or one that Lambda itself writes. */
+  log(functionName: string, line: string): void;
+  /** A connection that would have left this machine. */
+  refused(functionName: string, host: string): void;
+  /** A value of a metric that Lambda keeps of a function; durations are in milliseconds. */
+  measured(functionName: string, metric: FunctionMetric, value: number): void;
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html */
+type FunctionMetric = 'Invocations' | 'Errors' | 'Throttles' | 'Duration';
+
+/** One worker thread; after a timeout or a crash it is not alive and the next invocation gets a fresh one. */
+export class ExecutionEnvironment {
+  alive = true;
+  private readonly worker: Worker;
+  private readonly definition: FunctionDefinition;
+  private readonly ready: Promise<InvocationResult | undefined>;
+  private settle: ((result: InvocationResult) => void) | undefined;
+
+  constructor(definition: FunctionDefinition, events: FunctionEvents) {
+    this.definition = definition;
+    const { environment, timeoutSeconds, reservedConcurrency, ...workerData } = definition;
+    this.worker = new Worker(new URL('./environment-worker.ts', import.meta.url), {
+      workerData,
+      env: environment,
+      execArgv: [],
+      resourceLimits: {
+        maxOldGenerationSizeMb: definition.memoryMegabytes,
+        // V8 would take 48 MB for each thread before it looks for garbage.
+        maxYoungGenerationSizeMb: 8,
+      },
+    });
+    let becomeReady: (failure?: InvocationResult) => void = () => {};
+    this.ready = new Promise((resolve) => {
+      becomeReady = resolve;
+    });
+    const fail = (errorType: string, errorMessage: string) => {
+      this.alive = false;
+      const result: InvocationResult = { ok: false, errorType, errorMessage };
+      becomeReady(result);
+      this.settle?.(result);
+    };
+    this.worker.on('message', (message: EnvironmentMessage) => {
+      if (message.kind === 'ready') becomeReady();
+      else if (message.kind === 'output') {
+        for (const line of message.text.split('\n')) if (line) events.log(definition.functionName, line);
+      } else if (message.kind === 'refused') events.refused(definition.functionName, message.host);
+      else if (message.kind === 'result') {
+        this.settle?.({
+          ok: true,
+          payload: message.payload === undefined ? null : JSON.parse(message.payload),
+        });
+      } else if (message.requestId) {
+        this.settle?.({ ok: false, errorType: message.errorType, errorMessage: message.errorMessage });
+      } else {
+        fail(message.errorType, message.errorMessage);
+        void this.worker.terminate();
+      }
+    });
+    this.worker.on('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+        ? fail('Runtime.OutOfMemory', `the function needed more than its ${definition.memoryMegabytes} MB`)
+        : fail(error.name ?? 'Runtime.UnhandledError', error.message ?? String(error)),
+    );
+    this.worker.on('exit', () => fail('Runtime.ExitError', 'the execution environment ended'));
+  }
+
+  async run(event: unknown, fault?: InvocationFault): Promise<InvocationResult> {
+    // Lambda gives the initialization ten seconds of its own, before the function's timeout begins.
+    // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    const failure = await this.ready;
+    if (failure) return failure;
+    const { timeoutSeconds } = this.definition;
+    const requestId = randomUUID();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.alive = false;
+        void this.worker.terminate();
+        settle({
+          ok: false,
+          errorType: 'Sandbox.Timedout',
+          errorMessage: `RequestId: ${requestId} Error: Task timed out after ${timeoutSeconds.toFixed(2)} seconds`,
+        });
+      }, timeoutSeconds * 1000);
+      const settle = (result: InvocationResult) => {
+        clearTimeout(timer);
+        this.settle = undefined;
+        resolve(result);
+      };
+      this.settle = settle;
+      const request: InvocationRequest = {
+        requestId,
+        event,
+        deadline: Date.now() + timeoutSeconds * 1000,
+        ...(fault && { fault }),
+      };
+      this.worker.postMessage(request);
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.worker.terminate();
+  }
+}

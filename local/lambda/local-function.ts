@@ -1,0 +1,61 @@
+import type { Faults } from '../faults/faults.ts';
+import {
+  ExecutionEnvironment,
+  type FunctionDefinition,
+  type FunctionEvents,
+  type InvocationResult,
+} from './execution-environment.ts';
+
+/** A function that runs its bundle in worker threads, each one an execution environment as Lambda keeps them. */
+export class LocalFunction {
+  readonly definition: FunctionDefinition;
+  private readonly events: FunctionEvents;
+  private readonly faults: Faults | undefined;
+  private readonly idle: ExecutionEnvironment[] = [];
+  private readonly all = new Set<ExecutionEnvironment>();
+
+  /** @param faults those that are injected into invocations, if any */
+  constructor(definition: FunctionDefinition, events: FunctionEvents, faults?: Faults) {
+    this.definition = definition;
+    this.events = events;
+    this.faults = faults;
+  }
+
+  /**
+   * Runs the handler once, in an idle environment or a new one. Never rejects: a crash, a timeout, too little memory and
+   * a throttle are results, as they are to whoever invokes a function on AWS.
+   */
+  async invoke(event: unknown): Promise<InvocationResult> {
+    const { reservedConcurrency, functionName } = this.definition;
+    let environment = this.idle.pop();
+    if (!environment) {
+      if (reservedConcurrency !== undefined && this.all.size >= reservedConcurrency) {
+        this.events.measured(functionName, 'Throttles', 1);
+        return { ok: false, errorType: 'TooManyRequestsException', errorMessage: 'Rate Exceeded.' };
+      }
+      environment = new ExecutionEnvironment(this.definition, this.events);
+      this.all.add(environment);
+    }
+    const fault = this.faults?.invocation(event);
+    const started = performance.now();
+    const result = await environment.run(event, fault);
+    this.events.measured(functionName, 'Invocations', 1);
+    this.events.measured(functionName, 'Duration', performance.now() - started);
+    this.events.measured(functionName, 'Errors', result.ok ? 0 : 1);
+    this.events.measured(functionName, 'Throttles', 0);
+    if (environment.alive) this.idle.push(environment);
+    else this.all.delete(environment);
+    if (!result.ok) {
+      if (fault) this.faults?.recordInjected(fault);
+      this.events.log(functionName, JSON.stringify({ level: 'ERROR', type: 'platform.report', ...result }));
+    }
+    return result;
+  }
+
+  /** Ends every environment, running or not. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.all].map((environment) => environment.end()));
+    this.all.clear();
+    this.idle.length = 0;
+  }
+}

@@ -1,0 +1,24 @@
+import { ACCOUNT, REGION } from '../account.ts';
+import type { Create, Deployment, Properties } from './deployment.ts';
+import { checkPolicy } from './iam.ts';
+
+/** Encrypts nothing here, but its policy says who may use what it would encrypt. */
+export const createKey: Create = async (logicalId, properties, deployment) => {
+  const Arn = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${logicalId}`;
+  // Without a policy of its own a key is the account's.
+  // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+  const accounts = {
+    Effect: 'Allow',
+    Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
+    Action: 'kms:*',
+    Resource: '*',
+  };
+  const policy = properties.KeyPolicy ?? { Statement: accounts };
+  deployment.keyPolicies[Arn] = checkPolicy(logicalId, policy, 'resource');
+  return { ref: logicalId, attributes: { Arn, KeyId: logicalId } };
+};
+
+/** ARN of the key that encrypts a queue or topic, which may be named by its ID; empty without one. */
+export function keyOf({ KmsMasterKeyId = '' }: Properties, { keyPolicies }: Deployment): string {
+  return Object.keys(keyPolicies).find((arn) => arn.endsWith(`:key/${KmsMasterKeyId}`)) ?? KmsMasterKeyId;
+}

@@ -1,0 +1,149 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { ACCOUNT, CREDENTIALS, REGION } from '../account.ts';
+import { EventSourceMapping, type MappingDefinition } from '../lambda/event-source-mapping.ts';
+import { LocalFunction } from '../lambda/local-function.ts';
+import type { Emulators } from '../server/emulators.ts';
+import { asStrings, type Create, type Deployment, type Properties, physicalName } from './deployment.ts';
+
+/** What becomes of a time scale for functions, whose work does not go faster than this machine. */
+const WORK_SHARE = 1 / 3;
+
+/** The access key that tells a function's calls from those of others. No function's name has a colon. */
+export const functionKeyId = (functionName: string): string => `function:${functionName}`;
+
+export const createFunction: Create = async (logicalId, properties, deployment) => {
+  const functionName = physicalName(logicalId, properties.FunctionName, deployment);
+  const roleArn = String(properties.Role);
+  if (!deployment.roles.has(roleArn)) throw new Error(`${logicalId}: no role ${roleArn} in this stack`);
+  const functionArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${functionName}`;
+  const { ReservedConcurrentExecutions: reserved } = properties;
+  const definition = {
+    codeDirectory: codeDirectoryOf(logicalId, properties, deployment),
+    handler: String(properties.Handler),
+    functionName,
+    functionArn,
+    memoryMegabytes: Number(properties.MemorySize ?? 128),
+    timeoutSeconds: Number(properties.Timeout ?? 3) / Math.max(1, deployment.timeScale * WORK_SHARE),
+    ...(reserved !== undefined && { reservedConcurrency: Number(reserved) }),
+    environment: environmentOf(functionName, properties, deployment),
+  };
+  deployment.callers.push({ functionName, roleArn });
+  const target = new LocalFunction(definition, deployment.events, deployment.faults);
+  deployment.functions.set(functionName, target);
+  return { ref: functionName, attributes: { Arn: functionArn } };
+};
+
+function codeDirectoryOf(logicalId: string, { Code }: Properties, { assets }: Deployment): string {
+  const directory = assets.get(String(Code?.S3Key ?? '').replace(/\.zip$/, ''));
+  if (!directory) {
+    throw new Error(`${logicalId}: the assembly holds no asset for its code ${JSON.stringify(Code)}`);
+  }
+  const bundle = path.join(directory, 'index.mjs');
+  if (!fs.existsSync(bundle)) {
+    throw new Error(`${logicalId}: ${bundle} is missing; was the stack synthesized without bundling?`);
+  }
+  return directory;
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime */
+function environmentOf(
+  functionName: string,
+  { Environment, Handler, LoggingConfig, MemorySize }: Properties,
+  { endpoint }: Deployment,
+): Record<string, string> {
+  return {
+    ...asStrings(Environment?.Variables ?? {}),
+    _HANDLER: String(Handler),
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
+    AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+    AWS_LAMBDA_FUNCTION_NAME: functionName,
+    AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    AWS_LAMBDA_LOG_GROUP_NAME: String(LoggingConfig?.LogGroup ?? `/aws/lambda/${functionName}`),
+    AWS_LAMBDA_LOG_STREAM_NAME: 'local',
+    AWS_LAMBDA_LOG_FORMAT: String(LoggingConfig?.LogFormat ?? 'Text'),
+    AWS_LAMBDA_LOG_LEVEL: String(LoggingConfig?.ApplicationLogLevel ?? 'INFO'),
+    AWS_ACCESS_KEY_ID: functionKeyId(functionName),
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+    AWS_ENDPOINT_URL: endpoint,
+    TZ: ':UTC',
+  };
+}
+
+export const createEventSourceMapping: Create = async (logicalId, properties, deployment) => {
+  const functionName = String(properties.FunctionName).split(':').at(-1) ?? '';
+  const target = deployment.functions.get(functionName);
+  const queueArn = String(properties.EventSourceArn);
+  const queueUrl = deployment.queueUrls.get(queueArn);
+  if (!target || !queueUrl) {
+    throw new Error(`${logicalId}: no function ${functionName} or no queue ${queueArn} in this stack`);
+  }
+  if (properties.Enabled !== false) {
+    const definition = mappingDefinition(queueUrl, queueArn, properties, deployment.timeScale);
+    // Lambda polls with the function's role.
+    // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    const sqs = new SQSClient({
+      endpoint: deployment.endpoint,
+      region: REGION,
+      credentials: { ...CREDENTIALS, accessKeyId: functionKeyId(functionName) },
+    });
+    deployment.clients.push(sqs);
+    const mapping = new EventSourceMapping(definition, target, sqs, deployment.onProblem);
+    deployment.mappings.set(logicalId, mapping);
+  }
+  return { ref: logicalId, attributes: { Id: logicalId } };
+};
+
+function mappingDefinition(
+  queueUrl: string,
+  queueArn: string,
+  properties: Properties,
+  timeScale: number,
+): MappingDefinition {
+  const maximumConcurrency = properties.ScalingConfig?.MaximumConcurrency;
+  return {
+    queueUrl,
+    queueArn,
+    batchSize: Number(properties.BatchSize ?? 10),
+    windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / timeScale,
+    ...(maximumConcurrency !== undefined && { maximumConcurrency: Number(maximumConcurrency) }),
+    reportsBatchItemFailures: (properties.FunctionResponseTypes ?? []).includes('ReportBatchItemFailures'),
+    filters: (properties.FilterCriteria?.Filters ?? []).map(({ Pattern }: { Pattern: string }) =>
+      JSON.parse(Pattern),
+    ),
+  };
+}
+
+/**
+ * Lambda makes no mapping whose function could not poll the queue.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ * @throws Error with a line for each mapping that cannot be made, and why
+ */
+export async function checkMappings(
+  mappings: Deployment['mappings'],
+  emulators: Pick<Emulators, 'denial'>,
+): Promise<void> {
+  const problems: string[] = [];
+  for (const [logicalId, mapping] of mappings) {
+    const problem = (await denialOf(mapping, emulators)) ?? (await mapping.problemWithQueue());
+    if (problem) problems.push(`${logicalId}: ${problem}`);
+  }
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+}
+
+async function denialOf(
+  { definition, target }: EventSourceMapping,
+  emulators: Pick<Emulators, 'denial'>,
+): Promise<string | undefined> {
+  const accessKeyId = functionKeyId(target.definition.functionName);
+  for (const action of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
+    const resource = definition.queueArn;
+    const denial = await emulators.denial(accessKeyId, [{ action: `sqs:${action}`, resource }]);
+    if (denial) return `the execution role has no permission to call ${action} on SQS: ${denial}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,37 @@
+// The resource types of a template that the local run knows.
+import { createAlarm, createCompositeAlarm } from './cloudwatch.ts';
+import type { Create } from './deployment.ts';
+import { createGlobalTable, createTable } from './dynamodb.ts';
+import { createManagedPolicy, createPolicy, createRole } from './iam.ts';
+import { createKey } from './kms.ts';
+import { createEventSourceMapping, createFunction } from './lambda.ts';
+import { createSubscription, createTopic, createTopicPolicy } from './sns.ts';
+import { createQueue, createQueuePolicy } from './sqs.ts';
+
+/** The types that run here. */
+export const CREATE: ReadonlyMap<string, Create> = new Map([
+  ['AWS::IAM::Role', createRole],
+  ['AWS::IAM::Policy', createPolicy],
+  ['AWS::IAM::ManagedPolicy', createManagedPolicy],
+  ['AWS::SNS::TopicPolicy', createTopicPolicy],
+  ['AWS::SQS::QueuePolicy', createQueuePolicy],
+  ['AWS::KMS::Key', createKey],
+  ['AWS::SNS::Topic', createTopic],
+  ['AWS::SQS::Queue', createQueue],
+  ['AWS::SNS::Subscription', createSubscription],
+  ['AWS::DynamoDB::Table', createTable],
+  ['AWS::DynamoDB::GlobalTable', createGlobalTable],
+  ['AWS::Lambda::Function', createFunction],
+  ['AWS::Lambda::EventSourceMapping', createEventSourceMapping],
+  ['AWS::CloudWatch::Alarm', createAlarm],
+  ['AWS::CloudWatch::CompositeAlarm', createCompositeAlarm],
+]);
+
+/** Types that are in the template for AWS alone, and why each is not run here. */
+export const NOT_RUN: ReadonlyMap<string, string> = new Map([
+  ['AWS::KMS::Alias', 'nothing is encrypted'],
+  ['AWS::Logs::LogGroup', 'logs go to a file'],
+  ['AWS::CloudWatch::Dashboard', 'nothing shows it'],
+  ['AWS::XRay::ResourcePolicy', 'nothing is traced'],
+  ['AWS::CDK::Metadata', 'it describes the CDK app'],
+]);

@@ -1,0 +1,141 @@
+// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, DynamoDB, CloudWatch and CloudFormation.
+import '../loopback-only.ts';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Notification } from '../cloudwatch/alarm-notification.ts';
+import { CloudWatch } from '../cloudwatch/cloudwatch.ts';
+import { answerCloudWatch } from '../cloudwatch/cloudwatch-api.ts';
+import { LocalDynamoDb } from '../dynamodb/dynamodb.ts';
+import { Faults } from '../faults/faults.ts';
+import { ServiceFaults } from '../faults/service-faults.ts';
+import { Fauxqs } from '../fauxqs/fauxqs.ts';
+import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
+import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
+import { deliverAsSns } from '../fauxqs/sns-delivery.ts';
+import { AccessControl } from '../iam/access-control.ts';
+import { onRefused } from '../loopback-only.ts';
+import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
+import { createFront, denialOf, type Service } from './http-front.ts';
+import type { EmulatorMessage, EmulatorOptions, EmulatorRequest, FunctionReport } from './messages.ts';
+
+const port = parentPort;
+if (!port) throw new Error('emulators-worker.ts runs as a worker thread');
+const say = (message: EmulatorMessage) => port.postMessage(message);
+onRefused((host) => say({ event: 'refused', host }));
+const options = workerData as EmulatorOptions;
+
+const fauxqs = await Fauxqs.start({
+  directory: options.stateDirectory && path.join(options.stateDirectory, 'sqs'),
+  timeScale: options.timeScale,
+});
+const access = new AccessControl(
+  (arn) => {
+    const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
+    return { policy: attributes?.Policy, key: attributes?.KmsMasterKeyId };
+  },
+  (sentence) => say({ event: 'denied', sentence }),
+);
+const messaging = new MessagingMetrics(fauxqs);
+deliverAsSns(
+  fauxqs,
+  (caller, permissions) => access.authorize(caller, permissions),
+  (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
+);
+// In this order: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
+fauxqs.intercept(({ raw, operation, input }) => denialOf({ request: raw, operation, input }, access));
+const serviceFaults = new ServiceFaults(options.faults && new Faults(options.faults, 'services'), fauxqs);
+const moveTasks = new MessageMoveTasks(fauxqs);
+const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
+const cloudWatch = new CloudWatch({
+  sample: () => messaging.sample(),
+  publish: publishNotification,
+  onProblem: (problem) => say({ event: 'problem', problem }),
+});
+let stacks: StackDescription[] = [];
+
+const services = new Map<string, Service>([
+  [
+    'dynamodb',
+    {
+      protocol: 'json',
+      answer: (operation, input) =>
+        serviceFaults.dynamodb(operation, input, () => dynamodb.call(operation, input)),
+    },
+  ],
+  [
+    'monitoring',
+    { protocol: 'json', answer: (operation, input) => answerCloudWatch(operation, input, cloudWatch) },
+  ],
+  [
+    'cloudformation',
+    { protocol: 'query', answer: (operation, input) => answerCloudFormation(operation, input, stacks) },
+  ],
+]);
+const server = createFront(services, access, (request, response) => fauxqs.handle(request, response));
+server.on('error', (error: NodeJS.ErrnoException) =>
+  say({ event: 'failed', code: error.code ?? '', message: error.message }),
+);
+server.listen(options.port, '127.0.0.1', () => {
+  const { port: listening } = server.address() as AddressInfo;
+  fauxqs.moveTo(`127.0.0.1:${listening}`);
+  say({ event: 'listening', port: listening });
+});
+
+function publishNotification({ alarmArn, topicArn, subject, message }: Notification): string | undefined {
+  const caller = { service: 'cloudwatch.amazonaws.com', source: alarmArn };
+  const denial = access.denial(caller, [{ action: 'sns:Publish', resource: topicArn }]);
+  if (denial) return denial.message;
+  fauxqs.publish(topicArn, subject, message);
+  return undefined;
+}
+
+async function stop(): Promise<void> {
+  cloudWatch.stop();
+  moveTasks.stop();
+  fauxqs.endPolls();
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+  await fauxqs.close();
+  await dynamodb.close();
+}
+
+/** Counts what functions reported. */
+function report({ lines, values }: FunctionReport): void {
+  const { metrics } = cloudWatch;
+  for (const line of lines) metrics.ingest(line);
+  for (const { functionName, metric, value } of values) {
+    metrics.add('AWS/Lambda', metric, { FunctionName: functionName }, value);
+  }
+}
+
+type Answers = {
+  [A in EmulatorRequest['ask']]: (request: Extract<EmulatorRequest, { ask: A }>) => unknown;
+};
+const answers: Answers = {
+  describe: (request) => {
+    stacks = request.stacks;
+  },
+  permit: ({ policies }) => access.permit(policies),
+  denial: ({ caller, permissions }) => access.denial(caller, permissions)?.message,
+  accesses: () => access.accesses(),
+  sample: () => messaging.sample(),
+  'add-alarm': ({ type, name, properties }) => cloudWatch.alarms.add(type, name, properties),
+  alarms: () => cloudWatch.alarms.list(),
+  'end-minute': () => cloudWatch.endMinute(),
+  'follow-real-time': () => cloudWatch.followRealTime(),
+  'metric-sum': ({ namespace, name, dimensions }) => cloudWatch.metrics.sum(namespace, name, dimensions),
+  stop,
+};
+
+port.on('message', async (request: EmulatorRequest | FunctionReport) => {
+  if (request.ask === 'report') return report(request);
+  const { id } = request;
+  try {
+    const answer = answers[request.ask] as (request: EmulatorRequest) => unknown;
+    say({ event: 'answer', id, value: await answer(request) });
+  } catch (error) {
+    say({ event: 'answer', id, error: (error as Error).message });
+  }
+  if (request.ask === 'stop') port.close();
+});

@@ -1,0 +1,105 @@
+import { Worker } from 'node:worker_threads';
+import type { MessagingSample } from '../fauxqs/messaging-metrics.ts';
+import type { Access, ServiceCaller, StackPolicies } from '../iam/access-control.ts';
+import type { Permission } from '../iam/required-permissions.ts';
+import { PendingAnswers, type Question } from '../pending-answers.ts';
+import type { StackDescription } from './cloudformation.ts';
+import { FunctionReports } from './function-reports.ts';
+import { LocalCloudWatch } from './local-cloudwatch.ts';
+import type { EmulatorMessage, EmulatorOptions, EmulatorRequest } from './messages.ts';
+
+/** What the emulators report without being asked. */
+export interface EmulatorEvents {
+  /** A connection to this host would have left the machine, and was refused. */
+  refused?(host: string): void;
+  /** A call was denied, with AWS's sentence; once for each lacking permission. */
+  denied?(sentence: string): void;
+  /** Any other problem, such as a notification of an alarm that is refused. */
+  problem?(problem: string): void;
+}
+
+/** SNS, SQS, DynamoDB, CloudWatch and DescribeStacks behind one endpoint on 127.0.0.1, in a thread of their own. */
+export class Emulators {
+  /** Base address of every service, as AWS_ENDPOINT_URL takes it. */
+  readonly endpoint: string;
+  readonly cloudWatch: LocalCloudWatch;
+  /** Takes what functions report to CloudWatch. It is counted before anything that is asked afterwards is answered. */
+  readonly reports: FunctionReports;
+  private readonly worker: Worker;
+  private readonly pending = new PendingAnswers();
+
+  private constructor(worker: Worker, port: number, events: EmulatorEvents) {
+    this.worker = worker;
+    this.endpoint = `http://127.0.0.1:${port}`;
+    this.reports = new FunctionReports((report) => worker.postMessage(report));
+    this.cloudWatch = new LocalCloudWatch((question) => this.ask(question));
+    worker.on('message', (message: EmulatorMessage) => {
+      if (message.event === 'answer') this.pending.settle(message);
+      else if (message.event === 'refused') events.refused?.(message.host);
+      else if (message.event === 'denied') events.denied?.(message.sentence);
+      else if (message.event === 'problem') events.problem?.(message.problem);
+    });
+    worker.on('error', (error: Error) => this.pending.rejectAll(error));
+    worker.on('exit', () => this.pending.rejectAll(new Error('the emulators have stopped')));
+  }
+
+  /**
+   * Starts them and resolves when they listen.
+   * @throws Error with one line that says what to do when the port is taken
+   */
+  static async start(options: EmulatorOptions, events: EmulatorEvents = {}): Promise<Emulators> {
+    const worker = new Worker(new URL('./emulators-worker.ts', import.meta.url), { workerData: options });
+    const first = await new Promise<EmulatorMessage>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    if (first.event === 'listening') return new Emulators(worker, first.port, events);
+    await worker.terminate();
+    if (first.event === 'failed' && first.code === 'EADDRINUSE') {
+      throw new Error(
+        `port ${options.port} on 127.0.0.1 is taken: choose another with --port, or 0 for any free one`,
+      );
+    }
+    throw new Error(`the emulators did not start: ${first.event === 'failed' ? first.message : first.event}`);
+  }
+
+  /** Makes stacks known to DescribeStacks. */
+  async describe(stacks: StackDescription[]): Promise<void> {
+    await this.ask({ ask: 'describe', stacks });
+  }
+
+  /** Gives the functions of a stack their permissions. Until then only the operator may call anything. */
+  async permit(policies: StackPolicies): Promise<void> {
+    await this.ask({ ask: 'permit', policies });
+  }
+
+  /**
+   * Why a call would be refused, in AWS's sentence, or undefined where it is allowed.
+   * @param caller an access key, or a service and the resource it acts for
+   */
+  denial(caller: string | ServiceCaller, permissions: Permission[]): Promise<string | undefined> {
+    return this.ask({ ask: 'denial', caller, permissions });
+  }
+
+  /** Every permission that was asked for since `permit`, once. */
+  accesses(): Promise<Access[]> {
+    return this.ask({ ask: 'accesses' });
+  }
+
+  /** What every queue holds now, and what queues and topics have done since the start. */
+  sample(): Promise<MessagingSample> {
+    return this.ask({ ask: 'sample' });
+  }
+
+  /** Ends all connections, writes out kept state and ends the thread. */
+  async stop(): Promise<void> {
+    const exited = new Promise((resolve) => this.worker.once('exit', resolve));
+    await this.ask({ ask: 'stop' });
+    await exited;
+  }
+
+  private ask<T>(question: Question<EmulatorRequest>): Promise<T> {
+    this.reports.flush();
+    return this.pending.ask((id) => this.worker.postMessage({ id, ...question }));
+  }
+}

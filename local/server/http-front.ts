@@ -1,0 +1,97 @@
+// The HTTP endpoint: gives each request to the service that it is signed for, after the check of its permissions.
+
+import { randomUUID } from 'node:crypto';
+import http from 'node:http';
+import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
+import { type AccessControl, UnknownAccessKey } from '../iam/access-control.ts';
+import { requiredPermissions } from '../iam/required-permissions.ts';
+import type { Json } from '../json.ts';
+import { errorAnswer, type HttpAnswer, jsonAnswer, xmlAnswer } from '../protocol/http-answer.ts';
+import { ServiceError } from '../protocol/service-error.ts';
+import { accessError } from './access-errors.ts';
+import { signatureOf } from './request-signature.ts';
+
+/** A service that answers one request after the other has been let through. */
+export interface Service {
+  /** How requests and answers are written. */
+  readonly protocol: 'json' | 'query';
+  /** The answer, which in the Query protocol is XML. @throws ServiceError or DynamoDbError */
+  answer(operation: string, input: Json): unknown;
+}
+
+/** A request, as far as it is needed to know whether it may be made. */
+interface Call {
+  readonly request: http.IncomingMessage;
+  readonly operation: string;
+  readonly input: Json;
+}
+
+/** The answer to a call that its signer may not make; undefined for any other. */
+export function denialOf({ request, operation, input }: Call, access: AccessControl): HttpAnswer | undefined {
+  const { accessKeyId, region, service } = signatureOf(request);
+  try {
+    if (accessKeyId === '') throw new UnknownAccessKey('Request is missing Authentication Token');
+    access.authorize(accessKeyId, requiredPermissions({ service, region, operation, input }));
+    return undefined;
+  } catch (error) {
+    return errorAnswer(service, accessError(error, service));
+  }
+}
+
+/**
+ * @param services by the name that requests are signed for
+ * @param others answers requests to all other services, and asks for itself who may make them
+ */
+export function createFront(
+  services: ReadonlyMap<string, Service>,
+  access: AccessControl,
+  others: http.RequestListener,
+): http.Server {
+  const server = http.createServer((request, response) => {
+    const { service: name } = signatureOf(request);
+    const service = services.get(name);
+    if (!service) return others(request, response);
+    answer(name, service, request, access).then(
+      ({ status, headers, body }) => {
+        response.writeHead(status, { ...headers, 'x-amzn-requestid': randomUUID() }).end(body);
+      },
+      (error: Error) => {
+        // A client that went away mid-request (a timed out function) has nobody left to answer.
+        if (request.destroyed && !request.complete) return;
+        const { headers, body } = jsonAnswer({ __type: 'InternalServerError', message: error.message });
+        response.writeHead(500, headers).end(body);
+      },
+    );
+  });
+  // Longer than any client keeps an idle connection, so that none is closed under a request.
+  server.keepAliveTimeout = 120_000;
+  return server;
+}
+
+async function answer(
+  name: string,
+  { protocol, answer: answerOf }: Service,
+  request: http.IncomingMessage,
+  access: AccessControl,
+): Promise<HttpAnswer> {
+  const body = await bodyOf(request);
+  const input: Json = protocol === 'json' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body));
+  const target = String(request.headers['x-amz-target'] ?? '').split('.')[1];
+  const operation = protocol === 'json' ? (target ?? '') : String(input.Action ?? '');
+  const denial = denialOf({ request, operation, input }, access);
+  if (denial) return denial;
+  try {
+    const result = await answerOf(operation, input);
+    return protocol === 'json' ? jsonAnswer(result) : xmlAnswer(String(result));
+  } catch (error) {
+    if (error instanceof ServiceError) return errorAnswer(name, error);
+    if (error instanceof DynamoDbError) return jsonAnswer(error.body, error.statusCode);
+    throw error;
+  }
+}
+
+async function bodyOf(request: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
