@@ -1,9 +1,9 @@
 /** The CDK app: picks the stage, makes the stack, and checks it against the rule packs at every synth. */
 import { App, Errors, Validations } from 'aws-cdk-lib';
+import { ConfigError } from '../lib/checks/limits.ts';
+import { rulePacks } from '../lib/checks/rule-packs.ts';
 import { readChoices } from '../lib/config.ts';
-import { ConfigError } from '../lib/limits.ts';
 import { OrderFanOutStack } from '../lib/order-fan-out-stack.ts';
-import { rulePacks } from '../lib/rule-packs.ts';
 
 try {
   // Without autoSynth an app that could not be built is not synthesized in part when the process ends.

@@ -4,9 +4,9 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { alarmText } from '../contract/alarm-text.ts';
+import { checkWithin } from './checks/limits.ts';
 import type { Consumer } from './consumer.ts';
-import { checkWithin } from './limits.ts';
-import { announce, OperationsAlarm, type OperationsAlarmProps } from './operations-alarm.ts';
+import { announce, OperationsAlarm, type OperationsAlarmProps } from './operations/operations-alarm.ts';
 
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);

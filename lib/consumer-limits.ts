@@ -2,15 +2,15 @@
 import { Duration, SizeRoundingBehavior } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { ConsumerProps } from './consumer.ts';
 import {
   checkDeadLetterRetention,
   checkFilterPolicy,
   checkReceives,
   checkReservedConcurrency,
   leastVisibility,
-} from './guard-rails.ts';
-import { checkWithin, fail, type Range } from './limits.ts';
+} from './checks/guard-rails.ts';
+import { checkWithin, fail, type Range } from './checks/limits.ts';
+import type { ConsumerProps } from './consumer.ts';
 
 const LAMBDA_LIMITS = 'https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html';
 const LAMBDA_SQS = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html';

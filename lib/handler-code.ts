@@ -5,7 +5,7 @@ import { Annotations, DockerImage, Stack } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { type BuildFailure, type BuildOptions, buildSync, type Message } from 'esbuild';
-import { fail } from './limits.ts';
+import { fail } from './checks/limits.ts';
 
 const BUNDLING = {
   bundle: true,

@@ -6,6 +6,8 @@ import type { Construct } from 'constructs';
 import { ORDER_PLACED } from '../contract/event-types.ts';
 import { alarmsId, isKebabCase, pascalCase } from '../contract/names.ts';
 import { consumerOutputs, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
+import { guardRails } from './checks/guard-rails.ts';
+import { ConfigError, checkNotNegative } from './checks/limits.ts';
 import {
   type ConsumerSettings,
   type ConsumerThresholds,
@@ -16,15 +18,13 @@ import {
 } from './config.ts';
 import { Consumer } from './consumer.ts';
 import { ConsumerAlarms } from './consumer-alarms.ts';
-import { FanOutDashboard } from './dashboard.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
-import { guardRails } from './guard-rails.ts';
-import { ConfigError, checkNotNegative } from './limits.ts';
 import { MessagingKey } from './messaging-key.ts';
-import { OperationsTopic } from './operations-topic.ts';
-import { OperatorPolicy } from './operator-policy.ts';
+import { FanOutDashboard } from './operations/dashboard.ts';
+import { OperationsTopic } from './operations/operations-topic.ts';
+import { OperatorPolicy } from './operations/operator-policy.ts';
+import { TopicAlarms } from './operations/topic-alarms.ts';
 import { OwnedTable } from './owned-table.ts';
-import { TopicAlarms } from './topic-alarms.ts';
 
 const HANDLERS = join(import.meta.dirname, '..', 'lambda');
 

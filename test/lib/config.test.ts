@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
+import { ConfigError } from '../../lib/checks/limits.ts';
 import { type ConsumerSettings, consumers, readChoices } from '../../lib/config.ts';
-import { ConfigError } from '../../lib/limits.ts';
 import { synthesize, testApp } from './synthesized.ts';
 
 test('the stage is dev, and nobody is mailed, unless the caller says otherwise', () => {

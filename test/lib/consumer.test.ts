@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
+import { ConfigError } from '../../lib/checks/limits.ts';
 import { Consumer, type ConsumerProps } from '../../lib/consumer.ts';
-import { ConfigError } from '../../lib/limits.ts';
 import { resource, testApp } from './synthesized.ts';
 
 let folder: string;

@@ -24,8 +24,8 @@ import {
 import { CfnSubscription, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue, Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { guardRails } from '../../lib/guard-rails.ts';
-import { ConfigError } from '../../lib/limits.ts';
+import { guardRails } from '../../lib/checks/guard-rails.ts';
+import { ConfigError } from '../../lib/checks/limits.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
 import { testApp } from './synthesized.ts';
 

@@ -9,8 +9,8 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import { alarmText } from '../contract/alarm-text.ts';
-import { checkWithin } from './limits.ts';
+import { alarmText } from '../../contract/alarm-text.ts';
+import { checkWithin } from '../checks/limits.ts';
 
 export interface OperationsAlarmProps {
   readonly metric: IMetric;

@@ -5,7 +5,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import type { Consumer } from './consumer.ts';
+import type { Consumer } from '../consumer.ts';
 
 export interface OperatorPolicyProps {
   /** Topic that orders are published to. */
