@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
 import { type ConsumerSettings, consumers } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 import { project, resource, synthesize, testApp } from './synthesized.ts';
 
 /** The one entry in lib/config.ts. */
@@ -15,10 +15,9 @@ const fraudCheck: ConsumerSettings = {
 };
 const everybody = { ...consumers, 'fraud-check': fraudCheck };
 
-let handlers: string;
+const handlers = temporaryFolder('handlers-');
 
 beforeAll(() => {
-  handlers = mkdtempSync(join(tmpdir(), 'handlers-'));
   cpSync(join(project, 'lambda'), handlers, { recursive: true });
   mkdirSync(join(handlers, 'fraud-check'));
   // The one folder in lambda/.
@@ -33,8 +32,6 @@ beforeAll(() => {
     "module.exports = require('node:path').join('no', 'fraud');",
   );
 });
-
-afterAll(() => rmSync(handlers, { recursive: true, force: true }));
 
 test('a fourth consumer has what each of the first three has, under its own name', () => {
   const before = countByType(synthesize('prod'));
