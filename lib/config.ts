@@ -1,6 +1,6 @@
 /** The only settings: who consumes what, and how the stages differ. */
 import type { Node } from 'constructs';
-import { ConfigError } from './checks/limits.ts';
+import { ConfigError } from './checks/settings.ts';
 
 export type StageName = 'dev' | 'prod';
 

@@ -4,7 +4,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { alarmText } from '../contract/alarm-text.ts';
-import { checkWithin } from './checks/limits.ts';
+import { checkWithin } from './checks/settings.ts';
 import type { Consumer } from './consumer.ts';
 import { announce, OperationsAlarm, type OperationsAlarmProps } from './operations/operations-alarm.ts';
 

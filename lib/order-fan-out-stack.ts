@@ -7,7 +7,7 @@ import { ORDER_PLACED } from '../contract/event-types.ts';
 import { alarmsId, isKebabCase, pascalCase } from '../contract/names.ts';
 import { consumerOutputs, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
 import { guardRails } from './checks/guard-rails.ts';
-import { ConfigError, checkNotNegative } from './checks/limits.ts';
+import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
 import {
   type ConsumerSettings,
   type ConsumerThresholds,
@@ -58,7 +58,7 @@ export class OrderFanOutStack extends Stack {
     super(scope, id, { terminationProtection: stages[props.stage].keepData, ...props });
     guardRails(this);
     const stage = stages[props.stage];
-    checkNotNegative(`stages.${props.stage} in lib/config.ts`, stage);
+    checkWholeNumbers(`stages.${props.stage} in lib/config.ts`, stage);
 
     const key = stage.customerManagedKey
       ? new MessagingKey(this, 'Key', { removalPolicy: removalPolicy(stage) })
@@ -129,7 +129,7 @@ export class OrderFanOutStack extends Stack {
     when: ConsumerThresholds,
     operationsTopic: ITopic,
   ): void {
-    checkNotNegative(`alarms of consumers.${name} in lib/config.ts`, when);
+    checkWholeNumbers(`alarms of consumers.${name} in lib/config.ts`, when);
     new ConsumerAlarms(this, alarmsId(name), {
       consumer,
       name,
@@ -150,7 +150,7 @@ export class OrderFanOutStack extends Stack {
 
 /** What lib/config.ts says of a consumer, in the words of the construct. */
 function consumerProps(name: string, settings: ConsumerSettings, stage: Stage, namespace: string) {
-  checkNotNegative(`consumers.${name} in lib/config.ts`, settings);
+  checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
   const filter = { eventType: [ORDER_PLACED], ...settings.filter };
   return {
     filterPolicy: Object.fromEntries(
