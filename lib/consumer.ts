@@ -1,4 +1,5 @@
 import { Duration, type RemovalPolicy, type Size, Stack, Validations } from 'aws-cdk-lib';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
@@ -134,6 +135,16 @@ export class Consumer extends Construct {
       reportBatchItemFailures: true,
     });
     this.grantQueues(props.encryptionKey);
+  }
+
+  /**
+   * Lets the function work on a table.
+   *
+   * @param use the environment variable in which the function finds the table's name, and all that it may do, as IAM actions
+   */
+  useTable(table: TableV2, use: { readonly variable: string; readonly actions: readonly string[] }): void {
+    this.function.addEnvironment(use.variable, table.tableName);
+    table.grant(this.function, ...use.actions);
   }
 
   private createDeadLetterQueue(

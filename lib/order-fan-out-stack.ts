@@ -4,7 +4,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { type ITopic, SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { ORDER_PLACED } from '../contract/event-types.ts';
-import { alarmsId, isKebabCase, pascalCase } from '../contract/names.ts';
+import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
 import { guardRails } from './checks/guard-rails.ts';
 import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
@@ -20,11 +20,11 @@ import { Consumer } from './consumer.ts';
 import { ConsumerAlarms } from './consumer-alarms.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
 import { MessagingKey } from './messaging-key.ts';
+import { OnDemandTable } from './on-demand-table.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
 import { OperationsTopic } from './operations/operations-topic.ts';
 import { OperatorPolicy } from './operations/operator-policy.ts';
 import { TopicAlarms } from './operations/topic-alarms.ts';
-import { OwnedTable } from './owned-table.ts';
 
 const HANDLERS = join(import.meta.dirname, '..', 'lambda');
 
@@ -80,7 +80,7 @@ export class OrderFanOutStack extends Stack {
     new CfnOutput(this, STACK_OUTPUTS.operationsLogGroupName, { value: operationsLog.logGroupName });
 
     const shown = new Map<string, Consumer>();
-    const tables: OwnedTable[] = [];
+    const tables: { partitionKey: string; table: OnDemandTable }[] = [];
     for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
       checkName(name);
       const consumer = new Consumer(this, pascalCase(name), {
@@ -96,30 +96,27 @@ export class OrderFanOutStack extends Stack {
     }
     new FanOutDashboard(this, 'Overview', { topic, consumers: shown });
     if (props.operatorPolicy) {
+      const withKey = (key: string) =>
+        tables.filter(({ partitionKey }) => partitionKey === key).map(({ table }) => table);
       const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
         ...encryption,
         topic,
         consumers: [...shown.values()],
-        recordTables: tables.filter(({ key }) => key === 'orderId'),
-        stockTables: tables.filter(({ key }) => key === 'sku'),
+        recordTables: withKey('orderId'),
+        stockTables: withKey('sku'),
         operationsLog,
       });
       new CfnOutput(this, STACK_OUTPUTS.operatorPolicyArn, { value: managedPolicyArn });
     }
   }
 
-  private addTables(
-    consumer: Consumer,
-    owner: string,
-    { tables }: ConsumerSettings,
-    { keepData }: Stage,
-  ): OwnedTable[] {
-    return Object.entries(tables).map(([name, settings]) => {
+  private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings, { keepData }: Stage) {
+    return Object.entries(tables).map(([name, { partitionKey, actions }]) => {
       checkName(name);
-      const id = `${pascalCase(name)}Table`;
-      const table = new OwnedTable(consumer, id, { owner: consumer, name, keepData, ...settings });
+      const table = new OnDemandTable(consumer, `${pascalCase(name)}Table`, { partitionKey, keepData });
+      consumer.useTable(table, { variable: `${upperSnakeCase(name)}_TABLE`, actions });
       new CfnOutput(this, consumerOutputs(owner).tableName(name), { value: table.tableName });
-      return table;
+      return { partitionKey, table };
     });
   }
 

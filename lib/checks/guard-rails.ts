@@ -1,6 +1,7 @@
 /** What neither CloudFormation nor CDK checks of the resources: refused at synth, whoever made the resource. */
 import { CfnResource } from 'aws-cdk-lib';
 import { CfnAlarm, CfnCompositeAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnGlobalTable } from 'aws-cdk-lib/aws-dynamodb';
 import { CfnAlias, CfnEventSourceMapping, CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnLogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnSubscription } from 'aws-cdk-lib/aws-sns';
@@ -16,6 +17,8 @@ const LOG_RETENTION =
   'https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html';
 const SQS_DEAD_LETTERS =
   'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html';
+const TABLE_RECOVERY =
+  'https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Point-in-time-recovery.html';
 const SNS_FILTERS = 'https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html';
 const SNS_KEYS = 'https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html';
 
@@ -40,7 +43,7 @@ const DEFAULT = {
 };
 
 /**
- * Checks every queue, subscription, event source mapping, function, log group and alarm under `scope` when it is
+ * Checks every queue, subscription, event source mapping, function, log group, table and alarm under `scope` when it is
  * synthesized, after all aspects. A resource of another stack is not looked into, nor is a value that only the deployment
  * knows; a raw override (`addPropertyOverride`) goes unseen.
  *
@@ -85,6 +88,8 @@ function check(resource: CfnResource, all: CfnResource[]): void {
     checkReservedConcurrency(resource, all);
   } else if (resource instanceof CfnLogGroup) {
     checkLogRetention(resource);
+  } else if (resource instanceof CfnGlobalTable) {
+    checkRecovery(resource);
   } else if (resource instanceof CfnAlarm || resource instanceof CfnCompositeAlarm) {
     checkAction(resource);
   }
@@ -227,6 +232,15 @@ function checkLogRetention(logs: CfnLogGroup): void {
     `log retention is ${found}, but must be one of ${allowed.join(', ')} days`,
     LOG_RETENTION,
   );
+}
+
+/** The rule packs of cdk-nag 3.0 ask it of AWS::DynamoDB::Table only. */
+function checkRecovery(table: CfnGlobalTable): void {
+  for (const { region, pointInTimeRecoverySpecification: recovery } of resolve(table, table.replicas)) {
+    if (recovery?.pointInTimeRecoveryEnabled) continue;
+    const where = typeof region === 'string' ? ` in ${region}` : '';
+    refuse(ownerOf(table), `point-in-time recovery${where} is off, but must be on`, TABLE_RECOVERY);
+  }
 }
 
 function checkAction(alarm: CfnAlarm | CfnCompositeAlarm): void {

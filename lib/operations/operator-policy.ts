@@ -1,5 +1,5 @@
 import { Stack, Validations } from 'aws-cdk-lib';
-import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
@@ -12,9 +12,9 @@ export interface OperatorPolicyProps {
   readonly topic: ITopic;
   readonly consumers: readonly Consumer[];
   /** Tables with a record an order. */
-  readonly recordTables: readonly Table[];
+  readonly recordTables: readonly TableV2[];
   /** Tables of what is in stock. */
-  readonly stockTables: readonly Table[];
+  readonly stockTables: readonly TableV2[];
   /** Where redrives are recorded. */
   readonly operationsLog: ILogGroup;
   /**

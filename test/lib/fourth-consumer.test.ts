@@ -50,7 +50,7 @@ test('a fourth consumer has what each of the first three has, under its own name
       'AWS::IAM::Policy': 1,
       'AWS::Lambda::Function': 1,
       'AWS::Lambda::EventSourceMapping': 1,
-      'AWS::DynamoDB::Table': 1,
+      'AWS::DynamoDB::GlobalTable': 1,
       'AWS::CloudWatch::Alarm': 6,
       'AWS::CloudWatch::CompositeAlarm': 1,
     }).sort(),
@@ -60,7 +60,7 @@ test('a fourth consumer has what each of the first three has, under its own name
 test('a fourth consumer is wired by its entry: filter, table, outputs, dashboard', () => {
   const template = synthesize('dev', { consumers: everybody, handlers });
 
-  const table = resource(template, 'AWS::DynamoDB::Table', 'FraudCheckRiskScoresTable');
+  const table = resource(template, 'AWS::DynamoDB::GlobalTable', 'FraudCheckRiskScoresTable');
   expect(
     resource(template, 'AWS::SNS::Subscription', 'FraudCheckSubscription').Properties.FilterPolicy,
   ).toEqual({

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { Aspects, CfnParameter, Duration, NestedStack, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { CfnAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { AttributeType, CfnGlobalTable, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Key, Alias as KeyAlias } from 'aws-cdk-lib/aws-kms';
 import {
   type CfnFunction,
@@ -71,6 +72,27 @@ test.each<[string, (stack: Stack) => void, string]>([
       });
     },
     'Post/Parcels/Function: reserved concurrency is 10, but must be a whole number of at least 12, ',
+  ],
+  [
+    'a table that cannot be restored',
+    (stack) => {
+      new TableV2(stack, 'Table', { partitionKey: { name: 'id', type: AttributeType.STRING } });
+    },
+    'Post/Table: point-in-time recovery is off, but must be on ',
+  ],
+  [
+    'a replica that cannot be restored',
+    (stack) => {
+      new CfnGlobalTable(stack, 'Table', {
+        keySchema: [{ attributeName: 'id', keyType: 'HASH' }],
+        attributeDefinitions: [{ attributeName: 'id', attributeType: 'S' }],
+        replicas: [
+          { region: 'eu-west-1', pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true } },
+          { region: 'eu-west-2', pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: false } },
+        ],
+      });
+    },
+    'Post/Table: point-in-time recovery in eu-west-2 is off, but must be on ',
   ],
   [
     'logs that are kept for ever',
