@@ -1,4 +1,4 @@
-import { Duration, type RemovalPolicy, type Size, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, type Size, Stack } from 'aws-cdk-lib';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -154,7 +154,7 @@ export class Consumer extends Construct {
     // Each queue's redrive settings name the other: a circular dependency, were not the source queue's physical name
     // known beforehand. It is the one physical name that is not generated.
     const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: sourceName });
-    const deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
+    return new Queue(this, 'DeadLetterQueue', {
       ...encryption(key),
       enforceSSL: true,
       retentionPeriod: deadLetterRetention ?? Duration.days(14),
@@ -164,11 +164,6 @@ export class Consumer extends Construct {
         sourceQueues: [Queue.fromQueueArn(this, 'Source', sourceArn)],
       },
     });
-    Validations.of(deadLetterQueue).acknowledge({
-      id: 'Serverless-SQSRedrivePolicy',
-      reason: 'A dead-letter queue is the end of the line; alarms watch it.',
-    });
-    return deadLetterQueue;
   }
 
   /** Not SqsSubscription: with an encrypted topic it would make key and topic depend on each other. */

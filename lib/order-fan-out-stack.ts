@@ -6,6 +6,7 @@ import type { Construct } from 'constructs';
 import { ORDER_PLACED } from '../contract/event-types.ts';
 import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
+import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { guardRails } from './checks/guard-rails.ts';
 import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
 import {
@@ -108,6 +109,7 @@ export class OrderFanOutStack extends Stack {
       });
       new CfnOutput(this, STACK_OUTPUTS.operatorPolicyArn, { value: managedPolicyArn });
     }
+    acknowledgeFindings(this);
   }
 
   private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings, { keepData }: Stage) {
