@@ -25,7 +25,7 @@ export interface ConsumerFunctionProps {
    * @default - a key that CloudWatch Logs owns
    */
   readonly encryptionKey?: IKey;
-  /** What becomes of the logs when the stack goes. */
+  /** What becomes of the logs when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
   readonly tracing: boolean;
 }

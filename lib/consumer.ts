@@ -54,7 +54,7 @@ export interface ConsumerProps {
    */
   readonly reservedConcurrency?: number;
   /**
-   * Deliveries of a message before SQS takes it for dead.
+   * Deliveries of a message before SQS moves it to the dead-letter queue.
    * @default 5
    */
   readonly maxReceiveCount?: number;
@@ -64,7 +64,7 @@ export interface ConsumerProps {
    */
   readonly retention?: Duration;
   /**
-   * How long a dead letter is kept, counted from when the message was first sent.
+   * How long a dead-letter message is kept, counted from when the message was first sent.
    * @default - 14 days
    */
   readonly deadLetterRetention?: Duration;
@@ -75,7 +75,7 @@ export interface ConsumerProps {
   readonly encryptionKey?: IKey;
   /** How long logs are kept: one of the periods that CloudWatch Logs knows. */
   readonly logRetention: Duration;
-  /** What becomes of the logs and the dead letters when the stack goes. */
+  /** What becomes of the logs and the dead-letter queue when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
   /**
    * Whether X-Ray follows messages through the function.
@@ -85,11 +85,11 @@ export interface ConsumerProps {
 }
 
 /**
- * One consumer of a topic: a queue, its dead-letter queue, a filtered subscription and the function that works it off.
+ * One consumer of a topic: a queue, its dead-letter queue, a filtered subscription and the function that processes it.
  *
  * The queue hides a message for six times the function's timeout plus the batching window, as Lambda advises:
- * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html. What its settings owe each other is checked by
- * `guardRails` of the stack.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html. How its settings have to fit together is
+ * checked by `guardRails` of the stack.
  */
 export class Consumer extends Construct {
   readonly deadLetterQueue: Queue;
@@ -182,7 +182,7 @@ export class Consumer extends Construct {
       endpoint: this.queue.queueArn,
       rawMessageDelivery: true,
       ...(filterPolicy && { filterPolicy }),
-      // What cannot be delivered lies with what could not be processed. This also lets SNS send to that queue.
+      // One dead-letter queue for what cannot be delivered and what cannot be processed. This also lets SNS send to it.
       deadLetterQueue: this.deadLetterQueue,
     });
     // Queues with their policies first: SNS does not try again what a queue refuses.
@@ -200,7 +200,7 @@ export class Consumer extends Construct {
       'sqs:GetQueueAttributes',
       'sqs:ChangeMessageVisibility',
     );
-    // The handler dead-letters at once what can never succeed.
+    // The handler itself sends there what can never succeed.
     this.deadLetterQueue.grant(this.function, 'sqs:SendMessage');
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     key?.grant(this.function, 'kms:Decrypt', 'kms:GenerateDataKey');

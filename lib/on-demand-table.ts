@@ -5,7 +5,7 @@ import type { Construct } from 'constructs';
 export interface OnDemandTableProps {
   /** Name of the partition key, a string. */
   readonly partitionKey: string;
-  /** Protect the table from deletion, and keep it when the stack goes. */
+  /** Protect the table from deletion, and keep it when the stack is deleted. */
   readonly keepData: boolean;
 }
 

@@ -80,7 +80,7 @@ export class OrderFanOutStack extends Stack {
     });
     new CfnOutput(this, STACK_OUTPUTS.operationsLogGroupName, { value: operationsLog.logGroupName });
 
-    const shown = new Map<string, Consumer>();
+    const consumersByName = new Map<string, Consumer>();
     const tables: { partitionKey: string; table: OnDemandTable }[] = [];
     for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
       checkName(name);
@@ -93,16 +93,16 @@ export class OrderFanOutStack extends Stack {
       tables.push(...this.addTables(consumer, name, settings, stage));
       this.addAlarms(consumer, name, settings.alarms[props.stage], operationsTopic);
       this.addOutputs(consumer, name);
-      shown.set(name, consumer);
+      consumersByName.set(name, consumer);
     }
-    new FanOutDashboard(this, 'Overview', { topic, consumers: shown });
+    new FanOutDashboard(this, 'Overview', { topic, consumers: consumersByName });
     if (props.operatorPolicy) {
       const withKey = (key: string) =>
         tables.filter(({ partitionKey }) => partitionKey === key).map(({ table }) => table);
       const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
         ...encryption,
         topic,
-        consumers: [...shown.values()],
+        consumers: [...consumersByName.values()],
         recordTables: withKey('orderId'),
         stockTables: withKey('sku'),
         operationsLog,
@@ -138,16 +138,16 @@ export class OrderFanOutStack extends Stack {
     });
   }
 
-  private addOutputs({ queue, deadLetterQueue, function: worker }: Consumer, name: string): void {
+  private addOutputs({ queue, deadLetterQueue, function: lambdaFunction }: Consumer, name: string): void {
     const outputs = consumerOutputs(name);
     new CfnOutput(this, outputs.queueUrl, { value: queue.queueUrl });
     new CfnOutput(this, outputs.deadLetterQueueUrl, { value: deadLetterQueue.queueUrl });
-    new CfnOutput(this, outputs.functionName, { value: worker.functionName });
-    new CfnOutput(this, outputs.logGroupName, { value: worker.logGroup.logGroupName });
+    new CfnOutput(this, outputs.functionName, { value: lambdaFunction.functionName });
+    new CfnOutput(this, outputs.logGroupName, { value: lambdaFunction.logGroup.logGroupName });
   }
 }
 
-/** What lib/config.ts says of a consumer, in the words of the construct. */
+/** Props of the construct from the settings in lib/config.ts. */
 function consumerProps(name: string, settings: ConsumerSettings, stage: Stage, namespace: string) {
   checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
   const filter = { eventType: [ORDER_PLACED], ...settings.filter };

@@ -18,14 +18,14 @@ export function acknowledgeFindings(scope: IConstruct): void {
   }
 }
 
-function acknowledgeInConsumer({ deadLetterQueue, function: worker }: Consumer): void {
+function acknowledgeInConsumer({ deadLetterQueue, function: lambdaFunction }: Consumer): void {
   acknowledge(deadLetterQueue, {
     'Serverless-SQSRedrivePolicy': 'A dead-letter queue has none of its own; alarms watch it.',
   });
 
   const noAsynchronousInvocation =
     'It serves asynchronous invocations; SQS invokes this function, and keeps what it fails on.';
-  acknowledge(worker, {
+  acknowledge(lambdaFunction, {
     'Serverless-LambdaDLQ': noAsynchronousInvocation,
     'NIST.800.53.R5-LambdaDLQ': noAsynchronousInvocation,
     'Serverless-LambdaEventSourceMappingDestination':
@@ -34,31 +34,31 @@ function acknowledgeInConsumer({ deadLetterQueue, function: worker }: Consumer):
       'It has nothing to reach in a VPC: it calls SQS and DynamoDB alone, over TLS, as its role allows, and nothing ' +
       'can call in. In a VPC it would need endpoints for each service, to pay for and to fail.',
   });
-  if (worker.role) {
-    acknowledge(worker.role, {
+  if (lambdaFunction.role) {
+    acknowledge(lambdaFunction.role, {
       'NIST.800.53.R5-IAMNoInlinePolicy':
         'The policy is for this role alone and goes with it; a managed one could be attached to others.',
     });
   }
-  acknowledgeSettings(worker);
+  acknowledgeSettings(lambdaFunction);
 }
 
 /** What a stage or a consumer may have set otherwise. */
-function acknowledgeSettings(worker: Consumer['function']): void {
-  const { reservedConcurrentExecutions, tracingConfig } = worker.node.defaultChild as CfnFunction;
+function acknowledgeSettings(lambdaFunction: Consumer['function']): void {
+  const { reservedConcurrentExecutions, tracingConfig } = lambdaFunction.node.defaultChild as CfnFunction;
   if (reservedConcurrentExecutions === undefined) {
-    acknowledge(worker, {
+    acknowledge(lambdaFunction, {
       'NIST.800.53.R5-LambdaConcurrency':
         "Its only caller, the event source mapping, has a maximum concurrency. Reserved concurrency would take from the account's " +
         'other functions; who needs it sets reservedConcurrency.',
     });
   }
   if (tracingConfig === undefined) {
-    acknowledge(worker, {
+    acknowledge(lambdaFunction, {
       'Serverless-LambdaTracing': 'Tracing is a setting of the stage, and this stage has it off.',
     });
-  } else if (worker.role) {
-    acknowledge(worker.role, {
+  } else if (lambdaFunction.role) {
+    acknowledge(lambdaFunction.role, {
       'AwsSolutions-IAM5[Resource::*]':
         'X-Ray has no resources to name for PutTraceSegments and PutTelemetryRecords.',
     });

@@ -165,17 +165,17 @@ function checkQueueMapping(mapping: CfnEventSourceMapping, all: CfnResource[]): 
   const batchSize = numberOf(mapping, mapping.batchSize, DEFAULT.batchSize);
   if (batchSize !== undefined) checkBatchSize(ownerOf(mapping), batchSize, window);
 
-  const worker = functionOf(mapping, mapping.functionName, all);
-  if (!worker) return;
+  const lambdaFunction = functionOf(mapping, mapping.functionName, all);
+  if (!lambdaFunction) return;
   const visibility = numberOf(queue, queue.visibilityTimeout, DEFAULT.visibilityTimeout);
-  const timeout = numberOf(worker, worker.timeout, DEFAULT.functionTimeout);
+  const timeout = numberOf(lambdaFunction, lambdaFunction.timeout, DEFAULT.functionTimeout);
   if (visibility === undefined || timeout === undefined || window === undefined) return;
   const least = leastVisibility(timeout, window);
   if (visibility >= least) return;
   refuse(
     ownerOf(queue),
     `visibility timeout is ${visibility} seconds, but must be at least ${least}: 6 × the ${timeout} seconds of ` +
-      `${ownerOf(worker).node.path} + ${window} of batch window`,
+      `${ownerOf(lambdaFunction).node.path} + ${window} of batch window`,
     LAMBDA_SQS,
   );
 }
@@ -190,27 +190,27 @@ function checkBatchSize(mapping: IConstruct, batchSize: number, window: number |
   );
 }
 
-function checkFunction(worker: CfnFunction): void {
+function checkFunction(lambdaFunction: CfnFunction): void {
   // On managed instances others apply.
-  if (worker.capacityProviderConfig) return;
-  const memory = numberOf(worker, worker.memorySize, DEFAULT.functionMemory);
-  const timeout = numberOf(worker, worker.timeout, DEFAULT.functionTimeout);
-  if (memory !== undefined) checkWithin(ownerOf(worker), 'memory', memory, MEMORY);
-  if (timeout !== undefined) checkWithin(ownerOf(worker), 'timeout', timeout, TIMEOUT);
+  if (lambdaFunction.capacityProviderConfig) return;
+  const memory = numberOf(lambdaFunction, lambdaFunction.memorySize, DEFAULT.functionMemory);
+  const timeout = numberOf(lambdaFunction, lambdaFunction.timeout, DEFAULT.functionTimeout);
+  if (memory !== undefined) checkWithin(ownerOf(lambdaFunction), 'memory', memory, MEMORY);
+  if (timeout !== undefined) checkWithin(ownerOf(lambdaFunction), 'timeout', timeout, TIMEOUT);
 }
 
 /** Lambda would be throttled while the event sources of the function are within their bound. */
-function checkReservedConcurrency(worker: CfnFunction, all: CfnResource[]): void {
-  const reserved = numberOf(worker, worker.reservedConcurrentExecutions);
+function checkReservedConcurrency(lambdaFunction: CfnFunction, all: CfnResource[]): void {
+  const reserved = numberOf(lambdaFunction, lambdaFunction.reservedConcurrentExecutions);
   if (reserved === undefined) return;
   const maxConcurrency = all
     .filter((resource) => resource instanceof CfnEventSourceMapping)
-    .filter((mapping) => functionOf(mapping, mapping.functionName, all) === worker)
+    .filter((mapping) => functionOf(mapping, mapping.functionName, all) === lambdaFunction)
     .map((mapping) => numberOf(mapping, resolve(mapping, mapping.scalingConfig)?.maximumConcurrency) ?? 0)
     .reduce((sum, bound) => sum + bound, 0);
   if (Number.isInteger(reserved) && reserved >= maxConcurrency) return;
   refuse(
-    ownerOf(worker),
+    ownerOf(lambdaFunction),
     `reserved concurrency is ${reserved}, but must be a whole number of at least ${maxConcurrency}, the maximum ` +
       'concurrency of what invokes the function: what is beyond it is throttled, and counts as a try',
     LAMBDA_SCALING,

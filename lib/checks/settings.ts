@@ -2,7 +2,7 @@
 import { Errors } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
-/** A setting that cannot be deployed. Its message is the whole story: print it without a stack trace. */
+/** A setting that cannot be deployed. Its message is all that there is to print: no stack trace. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }

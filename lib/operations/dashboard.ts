@@ -40,7 +40,10 @@ function topicRow(topic: ITopic): GraphWidget[] {
   ]);
 }
 
-function consumerRow(name: string, { queue, deadLetterQueue, function: worker }: Consumer): GraphWidget[] {
+function consumerRow(
+  name: string,
+  { queue, deadLetterQueue, function: lambdaFunction }: Consumer,
+): GraphWidget[] {
   return row([
     [
       `${name}: depth`,
@@ -55,8 +58,8 @@ function consumerRow(name: string, { queue, deadLetterQueue, function: worker }:
     ],
     [
       `${name}: errors`,
-      worker.metricErrors({ ...SUM, label: 'errors' }),
-      worker.metricThrottles({ ...SUM, label: 'throttles' }),
+      lambdaFunction.metricErrors({ ...SUM, label: 'errors' }),
+      lambdaFunction.metricThrottles({ ...SUM, label: 'throttles' }),
     ],
     [`${name}: dead letters`, deadLetterQueue.metricApproximateNumberOfMessagesVisible(MAXIMUM)],
   ]);

@@ -17,7 +17,7 @@ export interface OperationsTopicProps {
   readonly email?: string;
 }
 
-/** The topic that alarms are announced on, over TLS only. */
+/** The topic that alarms notify, over TLS only. */
 export class OperationsTopic extends Construct {
   readonly topic: Topic;
   /** Undefined where nobody is mailed. */

@@ -56,7 +56,7 @@ export class OperatorPolicy extends ManagedPolicy {
     // status, watch, trace; and redrive, which asks for ARNs
     this.allow(['sqs:GetQueueAttributes'], [...queues, ...deadLetterQueues]);
     this.allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], ['*']);
-    // failed, trace: a look into a dead-letter queue, which gives everything back; redrive and purge take it out
+    // failed, trace: reading a dead-letter queue, after which all messages are visible again; redrive and purge, which delete them
     this.allow(['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'], deadLetterQueues);
     // redrive
     this.allow(
@@ -78,7 +78,7 @@ export class OperatorPolicy extends ManagedPolicy {
       ['dynamodb:Scan', 'dynamodb:UpdateItem'],
       props.stockTables.map(({ tableArn }) => tableArn),
     );
-    // To publish, to read dead letters and to send them back.
+    // To publish, to read dead-letter messages and to send them back.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     if (props.encryptionKey) this.allow(['kms:Decrypt', 'kms:GenerateDataKey'], [props.encryptionKey.keyArn]);
   }
