@@ -1,9 +1,9 @@
 /** The CDK app: picks the stage, makes the stack, and checks it against the rule packs at every synth. */
-import { App, Errors, Validations } from 'aws-cdk-lib';
+import { App, Validations } from 'aws-cdk-lib';
+import { rulePacks } from '../lib/checks/rule-packs.ts';
+import { settingProblem } from '../lib/checks/settings.ts';
 import { readChoices } from '../lib/config.ts';
-import { ConfigError } from '../lib/limits.ts';
 import { OrderFanOutStack } from '../lib/order-fan-out-stack.ts';
-import { rulePacks } from '../lib/rule-packs.ts';
 
 try {
   // Without autoSynth an app that could not be built is not synthesized in part when the process ends.
@@ -17,9 +17,9 @@ try {
   Validations.of(app).addPlugins(...rulePacks(choices.stage));
   app.synth();
 } catch (error) {
-  // A wrong setting, found by this project or by CDK: its message says all, and a stack trace would only hide it.
-  if (!(error instanceof ConfigError || Errors.isValidationError(error))) throw error;
-  console.error(error.message);
+  const problem = settingProblem(error);
+  if (problem === undefined) throw error;
+  console.error(problem);
   process.exitCode = 1;
 }
 

@@ -1,11 +1,11 @@
 /** The only settings: who consumes what, and how the stages differ. */
 import type { Node } from 'constructs';
-import { ConfigError } from './limits.ts';
+import { ConfigError } from './checks/settings.ts';
 
 export type StageName = 'dev' | 'prod';
 
 export interface Stage {
-  /** Keep tables, logs and key when the stack goes, and protect the tables from deletion. */
+  /** Keep tables, logs and key when the stack is deleted, and protect the tables from deletion. */
   readonly keepData: boolean;
   /** Encrypt topics and queues with a key of the account's own instead of the services' keys. */
   readonly customerManagedKey: boolean;
@@ -15,7 +15,7 @@ export interface Stage {
   readonly topicAlarms: TopicThresholds;
 }
 
-/** When the topic's alarms go off. */
+/** When the topic's alarms go into ALARM. */
 interface TopicThresholds {
   /** Failed deliveries within 5 minutes. */
   readonly failedDeliveries: number;
@@ -23,7 +23,7 @@ interface TopicThresholds {
   readonly unreadableAttributes: number;
 }
 
-/** When a consumer's alarms go off. The dead-letter alarms have no setting: one dead letter is one too many. */
+/** When a consumer's alarms go into ALARM. The dead-letter alarms have no setting: one dead-letter message is enough. */
 export interface ConsumerThresholds {
   /** Messages waiting, for 5 minutes on end. */
   readonly queueDepth: number;

@@ -4,16 +4,16 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { alarmText } from '../contract/alarm-text.ts';
+import { checkWithin } from './checks/settings.ts';
 import type { Consumer } from './consumer.ts';
-import { checkWithin } from './limits.ts';
-import { announce, OperationsAlarm, type OperationsAlarmProps } from './operations-alarm.ts';
+import { notify, OperationsAlarm, type OperationsAlarmProps } from './operations/operations-alarm.ts';
 
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 
 export interface ConsumerAlarmsProps {
   readonly consumer: Consumer;
-  /** The consumer's name as it is told to the people on call. */
+  /** The consumer's name in the alarms' descriptions. */
   readonly name: string;
   readonly operationsTopic: ITopic;
   /** Messages waiting, for 5 minutes on end. */
@@ -26,7 +26,7 @@ export interface ConsumerAlarmsProps {
   readonly functionThrottles: number;
 }
 
-/** What wakes somebody for one consumer: six alarms, and one that sums them up. */
+/** The alarms of one consumer: six, and a composite alarm that is in ALARM while any of them is. */
 export class ConsumerAlarms extends Construct {
   private readonly name: string;
   private readonly operationsTopic: ITopic;
@@ -57,7 +57,7 @@ export class ConsumerAlarms extends Construct {
     });
   }
 
-  /** Depth or age alone also tell of a busy hour. Old and not getting fewer tells of a consumer that is stuck. */
+  /** Depth or age alone is also high in a busy hour. Old messages in a queue that does not shrink mean a stuck consumer. */
   private notDraining(queue: IQueue, oldest: Duration): OperationsAlarm {
     const seconds = oldest.toSeconds({ integral: false });
     // SQS keeps no message longer than 14 days.
@@ -77,7 +77,7 @@ export class ConsumerAlarms extends Construct {
         label: 'Old and not draining',
       }),
       threshold: 1,
-      // One minute out of five may bring a dip: a stuck consumer still lets a message expire or die now and then.
+      // One minute out of five may bring a dip: even of a stuck consumer a message expires or is dead-lettered now and then.
       evaluationPeriods: 5,
       datapointsToAlarm: 4,
       meaning: `the oldest message has waited ${seconds} seconds or more, and the queue is not getting shorter.`,
@@ -87,8 +87,8 @@ export class ConsumerAlarms extends Construct {
 
   private deadLetters(deadLetterQueue: IQueue): OperationsAlarm {
     return this.alarm('DeadLetters', {
-      // Not the number sent, which leaves out what SQS itself moves there. In flight included, or else a look into the queue
-      // would end the alarm, and the end of the look set it off again.
+      // Not the number sent, which leaves out what SQS itself moves there. In flight included, or else
+      // reading the queue would return the alarm to OK for as long as the messages are not visible.
       metric: messagesIn(deadLetterQueue),
       threshold: 1,
       meaning: 'messages lie in the dead-letter queue; they will not be tried again by themselves.',
@@ -96,7 +96,7 @@ export class ConsumerAlarms extends Construct {
     });
   }
 
-  /** While dead letters lie there the alarm above is on already and says nothing of new ones. This one does. */
+  /** While dead-letter messages are there, the alarm above is in ALARM already and new ones change nothing. This one sees them. */
   private deadLettersGrowing(deadLetterQueue: IQueue): OperationsAlarm {
     return this.alarm('DeadLettersGrowing', {
       metric: new MathExpression({
@@ -142,7 +142,7 @@ export class ConsumerAlarms extends Construct {
         'unhealthy',
       ),
     });
-    announce(unhealthy, this.operationsTopic);
+    notify(unhealthy, this.operationsTopic);
   }
 
   private alarm(id: string, props: Omit<OperationsAlarmProps, 'operationsTopic'>): OperationsAlarm {

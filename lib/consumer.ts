@@ -1,4 +1,5 @@
-import { type Duration, type RemovalPolicy, type Size, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, type Size, Stack } from 'aws-cdk-lib';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
@@ -10,8 +11,16 @@ import {
 } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { leastVisibility } from './checks/guard-rails.ts';
+import { checkWithin, type Range } from './checks/settings.ts';
 import { consumerFunction } from './consumer-function.ts';
-import { checkConsumer, checkQueueName } from './consumer-limits.ts';
+
+const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';
+const SQS_QUOTAS =
+  'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html';
+
+const MAX_CONCURRENCY: Range = { min: 2, max: 1_000, source: LAMBDA_SCALING };
+const QUEUE_NAME: Range = { min: 1, max: 80, unit: 'characters', source: SQS_QUOTAS };
 
 export interface ConsumerProps {
   /** Topic whose messages the consumer takes. */
@@ -45,7 +54,7 @@ export interface ConsumerProps {
    */
   readonly reservedConcurrency?: number;
   /**
-   * Deliveries of a message before SQS takes it for dead.
+   * Deliveries of a message before SQS moves it to the dead-letter queue.
    * @default 5
    */
   readonly maxReceiveCount?: number;
@@ -55,7 +64,7 @@ export interface ConsumerProps {
    */
   readonly retention?: Duration;
   /**
-   * How long a dead letter is kept, counted from when the message was first sent.
+   * How long a dead-letter message is kept, counted from when the message was first sent.
    * @default - 14 days
    */
   readonly deadLetterRetention?: Duration;
@@ -66,7 +75,7 @@ export interface ConsumerProps {
   readonly encryptionKey?: IKey;
   /** How long logs are kept: one of the periods that CloudWatch Logs knows. */
   readonly logRetention: Duration;
-  /** What becomes of the logs and the dead letters when the stack goes. */
+  /** What becomes of the logs and the dead-letter queue when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
   /**
    * Whether X-Ray follows messages through the function.
@@ -75,7 +84,13 @@ export interface ConsumerProps {
   readonly tracing?: boolean;
 }
 
-/** One consumer of a topic: a queue, its dead-letter queue, a filtered subscription and the function that works it off. */
+/**
+ * One consumer of a topic: a queue, its dead-letter queue, a filtered subscription and the function that processes it.
+ *
+ * The queue hides a message for six times the function's timeout plus the batching window, as Lambda advises:
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html. How its settings have to fit together is
+ * checked by `guardRails` of the stack.
+ */
 export class Consumer extends Construct {
   readonly deadLetterQueue: Queue;
   readonly queue: Queue;
@@ -83,18 +98,22 @@ export class Consumer extends Construct {
 
   constructor(scope: Construct, id: string, props: ConsumerProps) {
     super(scope, id);
-    const limits = checkConsumer(this, props);
+    // CDK checks it as well, but does not say the value.
+    checkWithin(this, 'maximum concurrency', props.maxConcurrency, MAX_CONCURRENCY);
+    const { batchWindow = Duration.seconds(0), maxReceiveCount = 5 } = props;
 
     const queueName = `${Stack.of(this).stackName}-${id}`;
-    checkQueueName(this, queueName);
-    this.deadLetterQueue = this.createDeadLetterQueue(queueName, limits.deadLetterRetention, props);
+    checkWithin(this, `length of the queue name "${queueName}"`, queueName.length, QUEUE_NAME);
+    this.deadLetterQueue = this.createDeadLetterQueue(queueName, props);
     this.queue = new Queue(this, 'Queue', {
       queueName,
       ...encryption(props.encryptionKey),
       enforceSSL: true,
-      retentionPeriod: limits.retention,
-      visibilityTimeout: limits.visibilityTimeout,
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: limits.maxReceiveCount },
+      retentionPeriod: props.retention ?? Duration.days(4),
+      visibilityTimeout: Duration.seconds(
+        leastVisibility(props.timeout.toSeconds(), batchWindow.toSeconds()),
+      ),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount },
     });
     this.subscribe(props);
 
@@ -105,45 +124,49 @@ export class Consumer extends Construct {
         ...props.environment,
         QUEUE_URL: this.queue.queueUrl,
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
-        MAX_RECEIVE_COUNT: String(limits.maxReceiveCount),
+        MAX_RECEIVE_COUNT: String(maxReceiveCount),
       },
     });
     this.function.addEventSourceMapping('Messages', {
       eventSourceArn: this.queue.queueArn,
       batchSize: props.batchSize,
-      maxBatchingWindow: limits.batchWindow,
+      maxBatchingWindow: batchWindow,
       maxConcurrency: props.maxConcurrency,
       reportBatchItemFailures: true,
     });
     this.grantQueues(props.encryptionKey);
   }
 
+  /**
+   * Lets the function work on a table.
+   *
+   * @param use the environment variable in which the function finds the table's name, and all that it may do, as IAM actions
+   */
+  useTable(table: TableV2, use: { readonly variable: string; readonly actions: readonly string[] }): void {
+    this.function.addEnvironment(use.variable, table.tableName);
+    table.grant(this.function, ...use.actions);
+  }
+
   private createDeadLetterQueue(
     sourceName: string,
-    retention: Duration,
-    { encryptionKey: key, removalPolicy }: ConsumerProps,
+    { encryptionKey: key, removalPolicy, deadLetterRetention }: ConsumerProps,
   ): Queue {
-    // Each queue's policy names the other. A name that is known beforehand breaks the circle, so the source queue
-    // is the one resource whose physical name is not generated.
+    // Each queue's redrive settings name the other: a circular dependency, were not the source queue's physical name
+    // known beforehand. It is the one physical name that is not generated.
     const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: sourceName });
-    const deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
+    return new Queue(this, 'DeadLetterQueue', {
       ...encryption(key),
       enforceSSL: true,
-      retentionPeriod: retention,
+      retentionPeriod: deadLetterRetention ?? Duration.days(14),
       removalPolicy,
       redriveAllowPolicy: {
         redrivePermission: RedrivePermission.BY_QUEUE,
         sourceQueues: [Queue.fromQueueArn(this, 'Source', sourceArn)],
       },
     });
-    Validations.of(deadLetterQueue).acknowledge({
-      id: 'Serverless-SQSRedrivePolicy',
-      reason: 'A dead-letter queue is the end of the line; alarms watch it.',
-    });
-    return deadLetterQueue;
   }
 
-  /** Not SqsSubscription: with an encrypted topic it would make the key's policy and the topic circular. */
+  /** Not SqsSubscription: with an encrypted topic it would make key and topic depend on each other. */
   private subscribe({ topic, filterPolicy }: ConsumerProps): void {
     this.queue.addToResourcePolicy(
       new PolicyStatement({
@@ -159,7 +182,7 @@ export class Consumer extends Construct {
       endpoint: this.queue.queueArn,
       rawMessageDelivery: true,
       ...(filterPolicy && { filterPolicy }),
-      // What cannot be delivered lies with what could not be processed. This also lets SNS send to that queue.
+      // One dead-letter queue for what cannot be delivered and what cannot be processed. This also lets SNS send to it.
       deadLetterQueue: this.deadLetterQueue,
     });
     // Queues with their policies first: SNS does not try again what a queue refuses.
@@ -177,7 +200,7 @@ export class Consumer extends Construct {
       'sqs:GetQueueAttributes',
       'sqs:ChangeMessageVisibility',
     );
-    // The handler dead-letters at once what can never succeed.
+    // The handler itself sends there what can never succeed.
     this.deadLetterQueue.grant(this.function, 'sqs:SendMessage');
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     key?.grant(this.function, 'kms:Decrypt', 'kms:GenerateDataKey');

@@ -5,7 +5,7 @@ import { Annotations, DockerImage, Stack } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { type BuildFailure, type BuildOptions, buildSync, type Message } from 'esbuild';
-import { fail } from './limits.ts';
+import { refuse } from './checks/settings.ts';
 
 const BUNDLING = {
   bundle: true,
@@ -33,7 +33,7 @@ const BUNDLING = {
  * @throws ConfigError if there is no such file, or esbuild cannot bundle it
  */
 export function handlerCode(scope: IConstruct, entry: string): Code {
-  if (!existsSync(entry)) fail(scope, `there is no handler at ${entry}`);
+  if (!existsSync(entry)) refuse(scope, `there is no handler at ${entry}`);
   const folder = dirname(entry);
   if (!Stack.of(scope).bundlingRequired) return Code.fromAsset(folder);
 
@@ -71,7 +71,7 @@ function bundle(scope: IConstruct, entry: string): { name: string; contents: Uin
     return outputFiles.map(({ path, contents }) => ({ name: relative(folder, path), contents }));
   } catch (error) {
     const { errors } = error as BuildFailure;
-    return fail(scope, `cannot bundle ${entry}: ${errors.map(describe).join('; ')}`);
+    return refuse(scope, `cannot bundle ${entry}: ${errors.map(describe).join('; ')}`);
   }
 }
 

@@ -16,7 +16,7 @@ export class MessagingKey extends Key {
     });
 
     // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-    // The sources are patterns, because naming the topics here would be circular: they name this key.
+    // The sources are patterns: the topics refer to this key, and naming them here would be a circular dependency.
     this.allowService('sns.amazonaws.com', { service: 'sns', resource: '*' });
     this.allowService('cloudwatch.amazonaws.com', {
       service: 'cloudwatch',
@@ -37,7 +37,7 @@ export class MessagingKey extends Key {
         resources: ['*'],
         conditions: {
           ArnLike: {
-            // A pattern, because the log groups name this key. CloudFormation begins their names with the stack's.
+            // A pattern, because the log groups refer to this key. CloudFormation begins their names with the stack's.
             'kms:EncryptionContext:aws:logs:arn': stack.formatArn({
               service: 'logs',
               resource: 'log-group',

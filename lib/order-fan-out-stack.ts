@@ -4,8 +4,11 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { type ITopic, SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { ORDER_PLACED } from '../contract/event-types.ts';
-import { alarmsId, isKebabCase, pascalCase } from '../contract/names.ts';
+import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
+import { acknowledgeFindings } from './checks/acknowledgements.ts';
+import { guardRails } from './checks/guard-rails.ts';
+import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
 import {
   type ConsumerSettings,
   type ConsumerThresholds,
@@ -16,15 +19,13 @@ import {
 } from './config.ts';
 import { Consumer } from './consumer.ts';
 import { ConsumerAlarms } from './consumer-alarms.ts';
-import { FanOutDashboard } from './dashboard.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
-import { guardRails } from './guard-rails.ts';
-import { ConfigError, checkNotNegative } from './limits.ts';
 import { MessagingKey } from './messaging-key.ts';
-import { OperationsTopic } from './operations-topic.ts';
-import { OperatorPolicy } from './operator-policy.ts';
-import { OwnedTable } from './owned-table.ts';
-import { TopicAlarms } from './topic-alarms.ts';
+import { OnDemandTable } from './on-demand-table.ts';
+import { FanOutDashboard } from './operations/dashboard.ts';
+import { OperationsTopic } from './operations/operations-topic.ts';
+import { OperatorPolicy } from './operations/operator-policy.ts';
+import { TopicAlarms } from './operations/topic-alarms.ts';
 
 const HANDLERS = join(import.meta.dirname, '..', 'lambda');
 
@@ -58,7 +59,7 @@ export class OrderFanOutStack extends Stack {
     super(scope, id, { terminationProtection: stages[props.stage].keepData, ...props });
     guardRails(this);
     const stage = stages[props.stage];
-    checkNotNegative(`stages.${props.stage} in lib/config.ts`, stage);
+    checkWholeNumbers(`stages.${props.stage} in lib/config.ts`, stage);
 
     const key = stage.customerManagedKey
       ? new MessagingKey(this, 'Key', { removalPolicy: removalPolicy(stage) })
@@ -79,8 +80,8 @@ export class OrderFanOutStack extends Stack {
     });
     new CfnOutput(this, STACK_OUTPUTS.operationsLogGroupName, { value: operationsLog.logGroupName });
 
-    const shown = new Map<string, Consumer>();
-    const tables: OwnedTable[] = [];
+    const consumersByName = new Map<string, Consumer>();
+    const tables: { partitionKey: string; table: OnDemandTable }[] = [];
     for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
       checkName(name);
       const consumer = new Consumer(this, pascalCase(name), {
@@ -92,34 +93,32 @@ export class OrderFanOutStack extends Stack {
       tables.push(...this.addTables(consumer, name, settings, stage));
       this.addAlarms(consumer, name, settings.alarms[props.stage], operationsTopic);
       this.addOutputs(consumer, name);
-      shown.set(name, consumer);
+      consumersByName.set(name, consumer);
     }
-    new FanOutDashboard(this, 'Overview', { topic, consumers: shown });
+    new FanOutDashboard(this, 'Overview', { topic, consumers: consumersByName });
     if (props.operatorPolicy) {
+      const withKey = (key: string) =>
+        tables.filter(({ partitionKey }) => partitionKey === key).map(({ table }) => table);
       const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
         ...encryption,
         topic,
-        consumers: [...shown.values()],
-        recordTables: tables.filter(({ key }) => key === 'orderId'),
-        stockTables: tables.filter(({ key }) => key === 'sku'),
+        consumers: [...consumersByName.values()],
+        recordTables: withKey('orderId'),
+        stockTables: withKey('sku'),
         operationsLog,
       });
       new CfnOutput(this, STACK_OUTPUTS.operatorPolicyArn, { value: managedPolicyArn });
     }
+    acknowledgeFindings(this);
   }
 
-  private addTables(
-    consumer: Consumer,
-    owner: string,
-    { tables }: ConsumerSettings,
-    { keepData }: Stage,
-  ): OwnedTable[] {
-    return Object.entries(tables).map(([name, settings]) => {
+  private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings, { keepData }: Stage) {
+    return Object.entries(tables).map(([name, { partitionKey, actions }]) => {
       checkName(name);
-      const id = `${pascalCase(name)}Table`;
-      const table = new OwnedTable(consumer, id, { owner: consumer, name, keepData, ...settings });
+      const table = new OnDemandTable(consumer, `${pascalCase(name)}Table`, { partitionKey, keepData });
+      consumer.useTable(table, { variable: `${upperSnakeCase(name)}_TABLE`, actions });
       new CfnOutput(this, consumerOutputs(owner).tableName(name), { value: table.tableName });
-      return table;
+      return { partitionKey, table };
     });
   }
 
@@ -129,7 +128,7 @@ export class OrderFanOutStack extends Stack {
     when: ConsumerThresholds,
     operationsTopic: ITopic,
   ): void {
-    checkNotNegative(`alarms of consumers.${name} in lib/config.ts`, when);
+    checkWholeNumbers(`alarms of consumers.${name} in lib/config.ts`, when);
     new ConsumerAlarms(this, alarmsId(name), {
       consumer,
       name,
@@ -139,18 +138,18 @@ export class OrderFanOutStack extends Stack {
     });
   }
 
-  private addOutputs({ queue, deadLetterQueue, function: worker }: Consumer, name: string): void {
+  private addOutputs({ queue, deadLetterQueue, function: lambdaFunction }: Consumer, name: string): void {
     const outputs = consumerOutputs(name);
     new CfnOutput(this, outputs.queueUrl, { value: queue.queueUrl });
     new CfnOutput(this, outputs.deadLetterQueueUrl, { value: deadLetterQueue.queueUrl });
-    new CfnOutput(this, outputs.functionName, { value: worker.functionName });
-    new CfnOutput(this, outputs.logGroupName, { value: worker.logGroup.logGroupName });
+    new CfnOutput(this, outputs.functionName, { value: lambdaFunction.functionName });
+    new CfnOutput(this, outputs.logGroupName, { value: lambdaFunction.logGroup.logGroupName });
   }
 }
 
-/** What lib/config.ts says of a consumer, in the words of the construct. */
+/** Props of the construct from the settings in lib/config.ts. */
 function consumerProps(name: string, settings: ConsumerSettings, stage: Stage, namespace: string) {
-  checkNotNegative(`consumers.${name} in lib/config.ts`, settings);
+  checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
   const filter = { eventType: [ORDER_PLACED], ...settings.filter };
   return {
     filterPolicy: Object.fromEntries(

@@ -1,22 +1,14 @@
 /** bin/app.ts as the CDK command line runs it, rule packs and all. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 import { project, stageNames } from './synthesized.ts';
-
-let assemblies: string;
-
-beforeAll(() => {
-  assemblies = mkdtempSync(join(tmpdir(), 'assemblies-'));
-});
-
-afterAll(() => rmSync(assemblies, { recursive: true, force: true }));
 
 describe.each(stageNames)('stage %s', (stage) => {
   test('synthesizes with no finding of cdk-nag or of the CloudFormation schemas left open', async () => {
-    const { code, errors, outputFolder } = await runApp(stage, {
+    const { code, errors, outputFolder } = await runApp({
       stage,
       alarmEmail: 'ops@example.com',
       operatorPolicy: 'true',
@@ -40,7 +32,7 @@ test.each([
 ])(
   '%p is refused in one line, with exit code 1',
   async (context, line) => {
-    const { code, errors, outputFolder } = await runApp('refused', context);
+    const { code, errors, outputFolder } = await runApp(context);
 
     expect(errors).toEqual([line]);
     expect(existsSync(join(outputFolder, 'manifest.json'))).toBe(false);
@@ -49,16 +41,43 @@ test.each([
   60_000,
 );
 
-async function runApp(folder: string, context: Record<string, string>) {
+test.each([
+  [
+    'timeoutSeconds: 30',
+    'timeoutSeconds: 901',
+    /^OrderFanOut-dev\/Billing\/Function: timeout is 901 seconds, but must be a whole number from 1 to 900 seconds \(.*\)$/,
+  ],
+  [
+    'batchWindowSeconds: 0',
+    'batchWindowSeconds: 301',
+    /^OrderFanOut-dev\/Billing\/Function\/Messages: maxBatchingWindow cannot be over 300 seconds, got 301$/,
+  ],
+])('a bad setting is refused in one line, by this project or by CDK: %p made %p', async (good, bad, line) => {
+  const copy = temporaryFolder('project-');
+  for (const folder of ['bin', 'contract', 'lambda', 'lib']) {
+    cpSync(join(project, folder), join(copy, folder), { recursive: true });
+  }
+  symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'));
+  cpSync(join(project, 'package.json'), join(copy, 'package.json'));
+  const config = join(copy, 'lib', 'config.ts');
+  writeFileSync(config, readFileSync(config, 'utf8').replace(good, bad));
+
+  const { code, errors } = await runApp({}, copy);
+
+  expect(errors.filter((each) => !each.startsWith('Bundling asset '))).toEqual([expect.stringMatching(line)]);
+  expect(code).toBe(1);
+});
+
+async function runApp(context: Record<string, string>, cwd = project) {
   const settings = JSON.parse(readFileSync(join(project, 'cdk.json'), 'utf8'));
-  const outputFolder = join(assemblies, folder);
+  const outputFolder = temporaryFolder('assembly-');
   const { CDK_VALIDATION: _, NODE_OPTIONS: __, ...env } = process.env;
   return new Promise<{ code: unknown; errors: string[]; outputFolder: string }>((resolve) => {
     execFile(
       process.execPath,
       ['bin/app.ts'],
       {
-        cwd: project,
+        cwd,
         env: {
           ...env,
           CDK_OUTDIR: outputFolder,

@@ -1,26 +1,25 @@
 /** The consumer construct by itself, fanning out something that is no order. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
+import { guardRails } from '../../lib/checks/guard-rails.ts';
+import { settingProblem } from '../../lib/checks/settings.ts';
 import { Consumer, type ConsumerProps } from '../../lib/consumer.ts';
-import { ConfigError } from '../../lib/limits.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 import { resource, testApp } from './synthesized.ts';
 
-let folder: string;
+const folder = temporaryFolder('telemetry-');
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'telemetry-'));
   writeFileSync(join(folder, 'handler.ts'), 'export const handler = async () => {};\n');
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
 function telemetry(props: Partial<ConsumerProps> = {}, id = 'Thermostats'): Template {
   const stack = new Stack(testApp(), 'Telemetry');
+  guardRails(stack);
   new Consumer(stack, id, {
     topic: new Topic(stack, 'Readings'),
     handlerEntry: join(folder, 'handler.ts'),
@@ -88,37 +87,70 @@ test.each<[string, Partial<ConsumerProps>, string]>([
   [
     'fewer than five tries',
     { maxReceiveCount: 4 },
-    'maximum receive count is 4, but must be a whole number from 5',
+    '/Queue: maximum receive count is 4, but must be a whole number from 5 to 1000',
   ],
-  ['retention over 14 days', { retention: Duration.days(15) }, 'retention is 1296000 seconds, but must be'],
+  [
+    'no tries',
+    { maxReceiveCount: 0 },
+    ': Queue2 initialization failed due to the following validation error(s): dead letter target maximum receive count ' +
+      'must be 1 or more, but 0 was provided',
+  ],
+  [
+    'retention over 14 days',
+    { retention: Duration.days(15) },
+    ': Queue2 initialization failed due to the following validation error(s): message retention period must be between ' +
+      '60 and 1,209,600 seconds, but 1296000 was provided',
+  ],
+  [
+    'dead letters kept for less than a minute',
+    { deadLetterRetention: Duration.seconds(59) },
+    'message retention period must be between 60 and 1,209,600 seconds, but 59 was provided',
+  ],
   [
     'dead letters that expire with their messages',
     { retention: Duration.days(14) },
-    "dead-letter retention is 1209600 seconds, but must be longer than the queue's 1209600",
+    "/DeadLetterQueue: dead-letter retention is 1209600 seconds, but must be longer than the queue's 1209600",
   ],
   [
     'less reserved concurrency than the queue may use',
     { reservedConcurrency: 1 },
-    'reserved concurrency is 1, but must be a whole number of at least 2, the maximum concurrency of what invokes',
+    '/Function: reserved concurrency is 1, but must be a whole number of at least 2, the maximum concurrency of what invokes',
   ],
   [
     'half an invocation',
     { reservedConcurrency: 2.5 },
-    'reserved concurrency is 2.5, but must be a whole number of at least 2',
+    '/Function: reserved concurrency is 2.5, but must be a whole number of at least 2',
+  ],
+  [
+    'too little concurrency',
+    { maxConcurrency: 1 },
+    ': maximum concurrency is 1, but must be a whole number from 2 to 1000',
+  ],
+  [
+    'half a second',
+    { timeout: Duration.millis(1_500) },
+    "'1500 millis' cannot be converted into a whole number of seconds.",
   ],
   [
     'a log retention that CloudWatch lacks',
     { logRetention: Duration.days(8) },
-    'log retention is 8 days, but must be',
+    '/Logs: log retention is 8 days, but must be one of 1, 3, 5',
   ],
   [
     'logs for ever',
     { logRetention: Duration.days(9999) },
-    'log retention is 9999 days, but must be one of 1, 3, 5',
+    '/Logs: log retention is without end, but must be one of 1, 3, 5',
   ],
-])('synth refuses %s', (_, props, message) => {
-  expect(() => telemetry(props)).toThrow(ConfigError);
-  expect(() => telemetry(props)).toThrow(`Telemetry/Thermostats: ${message}`);
+])('synth refuses %s in one line', (_, props, message) => {
+  let problem: string | undefined;
+  try {
+    telemetry(props);
+  } catch (error) {
+    problem = settingProblem(error);
+  }
+
+  expect(problem).toContain(message);
+  expect(problem).not.toContain('\n');
 });
 
 test('synth refuses a queue name that SQS would', () => {

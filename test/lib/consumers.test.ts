@@ -194,7 +194,7 @@ describe.each(stageNames)('in %s', (stage) => {
           ),
           allow(['sqs:SendMessage'], arn('AWS::SQS::Queue', 'DeadLetterQueue')),
           ...Object.entries(consumer.tables).map(([table, { actions }]) =>
-            allow([...actions], arn('AWS::DynamoDB::Table', `${capitalized(table)}Table`)),
+            allow([...actions], arn('AWS::DynamoDB::GlobalTable', `${capitalized(table)}Table`)),
           ),
           ...(stages[stage].customerManagedKey
             ? [
@@ -215,16 +215,23 @@ describe.each(stageNames)('in %s', (stage) => {
       (table, { partitionKey }) => {
         const { Properties, DeletionPolicy } = resource(
           template,
-          'AWS::DynamoDB::Table',
+          'AWS::DynamoDB::GlobalTable',
           `${id}${capitalized(table)}Table`,
         );
 
-        expect(Properties).toMatchObject({
+        // Whole, so that there is no name, no stream, no index, no replica elsewhere and no key but DynamoDB's own.
+        expect(Properties).toEqual({
           KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
           AttributeDefinitions: [{ AttributeName: partitionKey, AttributeType: 'S' }],
           BillingMode: 'PAY_PER_REQUEST',
-          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-          DeletionProtectionEnabled: stage === 'prod',
+          SSESpecification: { SSEEnabled: false },
+          Replicas: [
+            {
+              Region: { Ref: 'AWS::Region' },
+              PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+              DeletionProtectionEnabled: stage === 'prod',
+            },
+          ],
         });
         expect(DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
       },
@@ -240,7 +247,7 @@ describe.each(stageNames)('in %s', (stage) => {
       template.hasOutput(`${id}FunctionName`, ref('AWS::Lambda::Function', 'Function'));
       template.hasOutput(`${id}LogGroupName`, ref('AWS::Logs::LogGroup', 'Logs'));
       for (const table of Object.keys(consumer.tables).map((table) => `${capitalized(table)}Table`)) {
-        template.hasOutput(`${id}${table}Name`, ref('AWS::DynamoDB::Table', table));
+        template.hasOutput(`${id}${table}Name`, ref('AWS::DynamoDB::GlobalTable', table));
       }
     });
   });

@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
 import { type ConsumerSettings, consumers } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 import { project, resource, synthesize, testApp } from './synthesized.ts';
 
 /** The one entry in lib/config.ts. */
@@ -15,10 +15,9 @@ const fraudCheck: ConsumerSettings = {
 };
 const everybody = { ...consumers, 'fraud-check': fraudCheck };
 
-let handlers: string;
+const handlers = temporaryFolder('handlers-');
 
 beforeAll(() => {
-  handlers = mkdtempSync(join(tmpdir(), 'handlers-'));
   cpSync(join(project, 'lambda'), handlers, { recursive: true });
   mkdirSync(join(handlers, 'fraud-check'));
   // The one folder in lambda/.
@@ -33,8 +32,6 @@ beforeAll(() => {
     "module.exports = require('node:path').join('no', 'fraud');",
   );
 });
-
-afterAll(() => rmSync(handlers, { recursive: true, force: true }));
 
 test('a fourth consumer has what each of the first three has, under its own name', () => {
   const before = countByType(synthesize('prod'));
@@ -53,7 +50,7 @@ test('a fourth consumer has what each of the first three has, under its own name
       'AWS::IAM::Policy': 1,
       'AWS::Lambda::Function': 1,
       'AWS::Lambda::EventSourceMapping': 1,
-      'AWS::DynamoDB::Table': 1,
+      'AWS::DynamoDB::GlobalTable': 1,
       'AWS::CloudWatch::Alarm': 6,
       'AWS::CloudWatch::CompositeAlarm': 1,
     }).sort(),
@@ -63,7 +60,7 @@ test('a fourth consumer has what each of the first three has, under its own name
 test('a fourth consumer is wired by its entry: filter, table, outputs, dashboard', () => {
   const template = synthesize('dev', { consumers: everybody, handlers });
 
-  const table = resource(template, 'AWS::DynamoDB::Table', 'FraudCheckRiskScoresTable');
+  const table = resource(template, 'AWS::DynamoDB::GlobalTable', 'FraudCheckRiskScoresTable');
   expect(
     resource(template, 'AWS::SNS::Subscription', 'FraudCheckSubscription').Properties.FilterPolicy,
   ).toEqual({

@@ -49,7 +49,7 @@ describe.each(stageNames)('in %s', (stage) => {
   });
 
   test('only the stock can be written, and only it can be read as a whole', () => {
-    const stock = resource(template, 'AWS::DynamoDB::Table', 'InventoryStockTable').ref;
+    const stock = resource(template, 'AWS::DynamoDB::GlobalTable', 'InventoryStockTable').ref;
 
     expect(allowedOn('dynamodb:UpdateItem')).toEqual([stock]);
     expect(allowedOn('dynamodb:Scan')).toEqual([stock]);

@@ -2,9 +2,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { NIST80053R5Checks } from 'cdk-nag';
+import { rulePacks } from '../../lib/checks/rule-packs.ts';
 import { consumers, stages } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
-import { rulePacks } from '../../lib/rule-packs.ts';
 import {
   consumerNames,
   operationsTopic,

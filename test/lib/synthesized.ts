@@ -6,6 +6,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { pascalCase } from '../../contract/names.ts';
 import { consumers, type StageName } from '../../lib/config.ts';
 import { OrderFanOutStack, type OrderFanOutStackProps } from '../../lib/order-fan-out-stack.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
 // The schema check of CloudFormation resources takes a second, and app.test.ts has it on.
 process.env.CDK_VALIDATION = 'false';
@@ -19,17 +20,39 @@ export const consumerNames = Object.keys(consumers).map((name) => ({ name, id: p
 
 export type Resource = { Type: string; Properties: Record<string, unknown>; DeletionPolicy?: string };
 
+const settings: { context: object } = JSON.parse(readFileSync(join(project, 'cdk.json'), 'utf8'));
+const templates = new Map<StageName, Template>();
+
 /** An app with the feature flags of cdk.json; its stacks bundle nothing, unless told otherwise. */
 export function testApp(context: Record<string, unknown> = {}): App {
-  const settings = JSON.parse(readFileSync(join(project, 'cdk.json'), 'utf8'));
   return new App({
+    outdir: temporaryFolder('assembly-'),
     analyticsReporting: false,
     context: { ...settings.context, 'aws:cdk:bundling-stacks': [], ...context },
   });
 }
 
-export function synthesize(stage: StageName, props: Partial<OrderFanOutStackProps> = {}): Template {
-  return Template.fromStack(new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { ...props, stage }));
+/**
+ * The template of a stage, whose JSON cannot be changed; where only the stage is given, the same one for a whole test file.
+ */
+export function synthesize(stage: StageName, props?: Partial<OrderFanOutStackProps>): Template {
+  if (props) return template(stage, props);
+  const known = templates.get(stage) ?? template(stage, {});
+  templates.set(stage, known);
+  return known;
+}
+
+function template(stage: StageName, props: Partial<OrderFanOutStackProps>): Template {
+  const made = Template.fromStack(
+    new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { ...props, stage }),
+  );
+  freeze(made.toJSON());
+  return made;
+}
+
+function freeze(value: object): void {
+  Object.freeze(value);
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) freeze(inner);
 }
 
 /** The one resource of a type whose logical ID is `prefix` and CDK's hash. */

@@ -303,7 +303,7 @@ describe.each(stageNames)('in %s', (stage) => {
   let stack: Watched;
 
   beforeAll(async () => {
-    stack = await Watched.start(synthesize(stage).toJSON() as Template);
+    stack = await Watched.start(structuredClone(synthesize(stage).toJSON()) as Template);
     await stack.minutes(1);
   });
 
@@ -402,7 +402,7 @@ describe.each(stageNames)('in %s', (stage) => {
 });
 
 test('an alarm that can never go off is found out', async () => {
-  const template = synthesize('dev').toJSON() as Template;
+  const template = structuredClone(synthesize('dev').toJSON()) as Template;
   const [id, alarm] =
     Object.entries(template.Resources).find(([each]) => kindOf(each) === 'DeadLetters') ?? [];
   // The classic: what SQS itself moves to a dead-letter queue is not sent there.
@@ -421,7 +421,7 @@ test('an alarm that can never go off is found out', async () => {
 });
 
 test('a notification that the topic does not let in is a problem of the run', async () => {
-  const template = synthesize('dev').toJSON() as Template;
+  const template = structuredClone(synthesize('dev').toJSON()) as Template;
   for (const [id, { Type }] of Object.entries(template.Resources)) {
     if (Type === 'AWS::SNS::TopicPolicy' && id.startsWith('Operations')) delete template.Resources[id];
   }

@@ -9,12 +9,12 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import { alarmText } from '../contract/alarm-text.ts';
-import { checkWithin } from './limits.ts';
+import { alarmText } from '../../contract/alarm-text.ts';
+import { checkWithin } from '../checks/settings.ts';
 
 export interface OperationsAlarmProps {
   readonly metric: IMetric;
-  /** The alarm goes off at this value, not only above it. */
+  /** The alarm is in ALARM at this value, not only above it. */
   readonly threshold: number;
   /**
    * Periods looked at.
@@ -26,15 +26,15 @@ export interface OperationsAlarmProps {
    * @default - all
    */
   readonly datapointsToAlarm?: number;
-  /** What it means that the alarm is on, as a sentence. */
+  /** What it means that the alarm is in ALARM, as a sentence. */
   readonly meaning: string;
   /** Anchor of its article in docs/runbook.md. */
   readonly article: string;
-  /** Where the alarm is announced, when it goes off and when it is over. */
+  /** Topic that is notified when the alarm goes into ALARM and when it returns to OK. */
   readonly operationsTopic: ITopic;
 }
 
-/** An alarm that says what it means and where to read on, and that takes silence for health. */
+/** An alarm that says what it means and where to read on, and that treats missing data as not breaching. */
 export class OperationsAlarm extends Alarm {
   constructor(scope: Construct, id: string, props: OperationsAlarmProps) {
     const settings: AlarmProps = {
@@ -49,12 +49,12 @@ export class OperationsAlarm extends Alarm {
     };
     super(scope, id, settings);
     checkWithin(this, 'threshold', props.threshold, { min: 1, max: Number.POSITIVE_INFINITY });
-    announce(this, props.operationsTopic);
+    notify(this, props.operationsTopic);
   }
 }
 
-/** Announces an alarm on a topic, when it goes off and when it is over. */
-export function announce(alarm: Pick<Alarm, 'addAlarmAction' | 'addOkAction'> & IAlarm, topic: ITopic): void {
+/** Notifies a topic when an alarm goes into ALARM and when it returns to OK. */
+export function notify(alarm: Pick<Alarm, 'addAlarmAction' | 'addOkAction'> & IAlarm, topic: ITopic): void {
   alarm.addAlarmAction(new SnsAction(topic));
   alarm.addOkAction(new SnsAction(topic));
 }

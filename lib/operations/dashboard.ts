@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Dashboard, GraphWidget, type IMetric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { Consumer } from './consumer.ts';
+import type { Consumer } from '../consumer.ts';
 
 /** A dashboard is 24 units wide: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
 const DASHBOARD_WIDTH = 24;
@@ -40,7 +40,10 @@ function topicRow(topic: ITopic): GraphWidget[] {
   ]);
 }
 
-function consumerRow(name: string, { queue, deadLetterQueue, function: worker }: Consumer): GraphWidget[] {
+function consumerRow(
+  name: string,
+  { queue, deadLetterQueue, function: lambdaFunction }: Consumer,
+): GraphWidget[] {
   return row([
     [
       `${name}: depth`,
@@ -55,8 +58,8 @@ function consumerRow(name: string, { queue, deadLetterQueue, function: worker }:
     ],
     [
       `${name}: errors`,
-      worker.metricErrors({ ...SUM, label: 'errors' }),
-      worker.metricThrottles({ ...SUM, label: 'throttles' }),
+      lambdaFunction.metricErrors({ ...SUM, label: 'errors' }),
+      lambdaFunction.metricThrottles({ ...SUM, label: 'throttles' }),
     ],
     [`${name}: dead letters`, deadLetterQueue.metricApproximateNumberOfMessagesVisible(MAXIMUM)],
   ]);

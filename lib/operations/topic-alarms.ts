@@ -8,7 +8,7 @@ const FIVE_MINUTES = { period: Duration.minutes(5), statistic: Stats.SUM };
 
 export interface TopicAlarmsProps {
   readonly topic: ITopic;
-  /** The topic's name as it is told to the people on call. */
+  /** The topic's name in the alarms' descriptions. */
   readonly name: string;
   readonly operationsTopic: ITopic;
   /** Failed deliveries within 5 minutes. */
@@ -17,7 +17,7 @@ export interface TopicAlarmsProps {
   readonly unreadableAttributes: number;
 }
 
-/** What wakes somebody for the topic: messages that do not arrive, and messages that no filter can read. */
+/** The alarms of the topic: failed deliveries, and messages that no filter can read. */
 export class TopicAlarms extends Construct {
   constructor(scope: Construct, id: string, props: TopicAlarmsProps) {
     super(scope, id);

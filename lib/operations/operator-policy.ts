@@ -1,20 +1,20 @@
-import { Stack, Validations } from 'aws-cdk-lib';
-import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Stack } from 'aws-cdk-lib';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import type { Consumer } from './consumer.ts';
+import type { Consumer } from '../consumer.ts';
 
 export interface OperatorPolicyProps {
   /** Topic that orders are published to. */
   readonly topic: ITopic;
   readonly consumers: readonly Consumer[];
   /** Tables with a record an order. */
-  readonly recordTables: readonly Table[];
+  readonly recordTables: readonly TableV2[];
   /** Tables of what is in stock. */
-  readonly stockTables: readonly Table[];
+  readonly stockTables: readonly TableV2[];
   /** Where redrives are recorded. */
   readonly operationsLog: ILogGroup;
   /**
@@ -26,10 +26,13 @@ export interface OperatorPolicyProps {
 
 /** What the verbs of `npm run orders` call, and nothing else. Attach it to the role or group of those on call. */
 export class OperatorPolicy extends ManagedPolicy {
+  /** ARN of every stack of this one's name, whatever its ID. */
+  readonly stacks: string;
+
   constructor(scope: Construct, id: string, props: OperatorPolicyProps) {
     const stack = Stack.of(scope);
     super(scope, id, { description: `Operates ${stack.stackName} by its command line` });
-    const stacks = stack.formatArn({
+    this.stacks = stack.formatArn({
       service: 'cloudformation',
       resource: 'stack',
       resourceName: `${stack.stackName}/*`,
@@ -39,7 +42,7 @@ export class OperatorPolicy extends ManagedPolicy {
     const tables = [...props.recordTables, ...props.stockTables].map(({ tableArn }) => tableArn);
 
     // Every verb finds the stack by its name.
-    this.allow(['cloudformation:DescribeStacks'], [stacks]);
+    this.allow(['cloudformation:DescribeStacks'], [this.stacks]);
     // publish
     this.allow(['sns:Publish'], [props.topic.topicArn]);
     // publish --wait, trace
@@ -53,7 +56,7 @@ export class OperatorPolicy extends ManagedPolicy {
     // status, watch, trace; and redrive, which asks for ARNs
     this.allow(['sqs:GetQueueAttributes'], [...queues, ...deadLetterQueues]);
     this.allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], ['*']);
-    // failed, trace: a look into a dead-letter queue, which gives everything back; redrive and purge take it out
+    // failed, trace: reading a dead-letter queue, after which all messages are visible again; redrive and purge, which delete them
     this.allow(['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'], deadLetterQueues);
     // redrive
     this.allow(
@@ -75,35 +78,12 @@ export class OperatorPolicy extends ManagedPolicy {
       ['dynamodb:Scan', 'dynamodb:UpdateItem'],
       props.stockTables.map(({ tableArn }) => tableArn),
     );
-    // To publish, to read dead letters and to send them back.
+    // To publish, to read dead-letter messages and to send them back.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     if (props.encryptionKey) this.allow(['kms:Decrypt', 'kms:GenerateDataKey'], [props.encryptionKey.keyArn]);
-    this.acknowledge(stacks);
   }
 
   private allow(actions: string[], resources: string[]): void {
     if (resources.length > 0) this.addStatements(new PolicyStatement({ actions, resources }));
   }
-
-  private acknowledge(stacks: string): void {
-    Validations.of(this).acknowledge(
-      {
-        id: 'AwsSolutions-IAM5[Resource::*]',
-        reason:
-          'Subscriptions, alarms and metrics cannot be named: GetSubscriptionAttributes and GetMetricData know no ' +
-          'resources, and DescribeAlarms takes all or none.',
-      },
-      {
-        id: `AwsSolutions-IAM5[Resource::${inFinding(Stack.of(this).resolve(stacks))}]`,
-        reason: 'Whoever asks for a stack by its name does not know the rest of its ARN.',
-      },
-    );
-  }
-}
-
-/** An ARN as cdk-nag writes it: account and region may be known at synth, or parameters of the template. */
-function inFinding(arn: string | { 'Fn::Join': [string, (string | { Ref: string })[]] }): string {
-  if (typeof arn === 'string') return arn;
-  const [separator, parts] = arn['Fn::Join'];
-  return parts.map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join(separator);
 }

@@ -1,0 +1,96 @@
+/** What the rule packs find in this project's constructs, and why it stays. */
+import { Stack, Validations } from 'aws-cdk-lib';
+import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IConstruct } from 'constructs';
+import { Consumer } from '../consumer.ts';
+import { OperationsTopic } from '../operations/operations-topic.ts';
+import { OperatorPolicy } from '../operations/operator-policy.ts';
+
+/**
+ * Acknowledges the findings in the constructs of this project under `scope`, and in no other: call it when all are made. A
+ * rule of a pack that a stage is not checked against is acknowledged in vain.
+ */
+export function acknowledgeFindings(scope: IConstruct): void {
+  for (const construct of scope.node.findAll()) {
+    if (construct instanceof Consumer) acknowledgeInConsumer(construct);
+    else if (construct instanceof OperationsTopic) acknowledgeInOperationsTopic(construct);
+    else if (construct instanceof OperatorPolicy) acknowledgeInOperatorPolicy(construct);
+  }
+}
+
+function acknowledgeInConsumer({ deadLetterQueue, function: lambdaFunction }: Consumer): void {
+  acknowledge(deadLetterQueue, {
+    'Serverless-SQSRedrivePolicy': 'A dead-letter queue has none of its own; alarms watch it.',
+  });
+
+  const noAsynchronousInvocation =
+    'It serves asynchronous invocations; SQS invokes this function, and keeps what it fails on.';
+  acknowledge(lambdaFunction, {
+    'Serverless-LambdaDLQ': noAsynchronousInvocation,
+    'NIST.800.53.R5-LambdaDLQ': noAsynchronousInvocation,
+    'Serverless-LambdaEventSourceMappingDestination':
+      'Lambda has no failure destination for SQS; the queue has a dead-letter queue instead.',
+    'NIST.800.53.R5-LambdaInsideVPC':
+      'It has nothing to reach in a VPC: it calls SQS and DynamoDB alone, over TLS, as its role allows, and nothing ' +
+      'can call in. In a VPC it would need endpoints for each service, to pay for and to fail.',
+  });
+  if (lambdaFunction.role) {
+    acknowledge(lambdaFunction.role, {
+      'NIST.800.53.R5-IAMNoInlinePolicy':
+        'The policy is for this role alone and goes with it; a managed one could be attached to others.',
+    });
+  }
+  acknowledgeSettings(lambdaFunction);
+}
+
+/** What a stage or a consumer may have set otherwise. */
+function acknowledgeSettings(lambdaFunction: Consumer['function']): void {
+  const { reservedConcurrentExecutions, tracingConfig } = lambdaFunction.node.defaultChild as CfnFunction;
+  if (reservedConcurrentExecutions === undefined) {
+    acknowledge(lambdaFunction, {
+      'NIST.800.53.R5-LambdaConcurrency':
+        "Its only caller, the event source mapping, has a maximum concurrency. Reserved concurrency would take from the account's " +
+        'other functions; who needs it sets reservedConcurrency.',
+    });
+  }
+  if (tracingConfig === undefined) {
+    acknowledge(lambdaFunction, {
+      'Serverless-LambdaTracing': 'Tracing is a setting of the stage, and this stage has it off.',
+    });
+  } else if (lambdaFunction.role) {
+    acknowledge(lambdaFunction.role, {
+      'AwsSolutions-IAM5[Resource::*]':
+        'X-Ray has no resources to name for PutTraceSegments and PutTelemetryRecords.',
+    });
+  }
+}
+
+function acknowledgeInOperationsTopic({ emailSubscription }: OperationsTopic): void {
+  if (!emailSubscription) return;
+  acknowledge(emailSubscription, {
+    'Serverless-SNSRedrivePolicy':
+      'Nothing would read a queue of undelivered mail; the state of every alarm stays in CloudWatch.',
+  });
+}
+
+function acknowledgeInOperatorPolicy(policy: OperatorPolicy): void {
+  acknowledge(policy, {
+    'AwsSolutions-IAM5[Resource::*]':
+      'Subscriptions, alarms and metrics cannot be named: GetSubscriptionAttributes and GetMetricData know no ' +
+      'resources, and DescribeAlarms takes all or none.',
+    [`AwsSolutions-IAM5[Resource::${inFinding(Stack.of(policy).resolve(policy.stacks))}]`]:
+      'Whoever asks for a stack by its name does not know the rest of its ARN.',
+  });
+}
+
+/** An ARN as cdk-nag writes it: account and region may be known at synth, or parameters of the template. */
+function inFinding(arn: string | { 'Fn::Join': [string, (string | { Ref: string })[]] }): string {
+  if (typeof arn === 'string') return arn;
+  const [separator, parts] = arn['Fn::Join'];
+  return parts.map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join(separator);
+}
+
+/** @param reasons why each finding stays, by its ID */
+function acknowledge(construct: IConstruct, reasons: Readonly<Record<string, string>>): void {
+  for (const [id, reason] of Object.entries(reasons)) Validations.of(construct).acknowledge({ id, reason });
+}

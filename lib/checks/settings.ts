@@ -1,0 +1,68 @@
+/** Checks of settings, each problem told in one line. */
+import { Errors } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+
+/** A setting that cannot be deployed. Its message is all that there is to print: no stack trace. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/** What a number may be, and the page that says so. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+  /** @default - a bare count */
+  readonly unit?: string;
+  /** @default - not a limit of AWS */
+  readonly source?: string;
+}
+
+/**
+ * Checks that a setting is a whole number within a range.
+ *
+ * @throws ConfigError naming the construct, the value and the range
+ */
+export function checkWithin(scope: IConstruct, setting: string, value: number, range: Range): void {
+  if (Number.isInteger(value) && value >= range.min && value <= range.max) return;
+  const unit = range.unit ? ` ${range.unit}` : '';
+  const allowed = Number.isFinite(range.max)
+    ? `from ${range.min} to ${range.max}${unit}`
+    : `of at least ${range.min}${unit}`;
+  refuse(scope, `${setting} is ${value}${unit}, but must be a whole number ${allowed}`, range.source);
+}
+
+/**
+ * Checks that each number among settings is a whole one and not negative: Duration and Size refuse others as well, but do
+ * not say which setting it was.
+ *
+ * @param owner where the settings stand, such as `consumers.billing in lib/config.ts`
+ * @throws ConfigError naming the setting and its value
+ */
+export function checkWholeNumbers(owner: string, settings: object): void {
+  for (const [setting, value] of Object.entries(settings)) {
+    if (typeof value !== 'number' || (Number.isInteger(value) && value >= 0)) continue;
+    throw new ConfigError(`${owner}: ${setting} is ${value}, but must be a whole number, 0 or more`);
+  }
+}
+
+/**
+ * Refuses a setting.
+ *
+ * @throws ConfigError always, as one line: the construct's path, the problem, and the page that says so
+ */
+export function refuse(scope: IConstruct, problem: string, source?: string): never {
+  throw new ConfigError(`${scope.node.path}: ${problem}${source ? ` (${source})` : ''}`);
+}
+
+/**
+ * What to print, without a stack trace, for a wrong setting that this project or CDK has found: a line for each resource.
+ * Undefined for any other error.
+ */
+export function settingProblem(error: unknown): string | undefined {
+  if (error instanceof ConfigError) return error.message;
+  if (!Errors.isValidationError(error)) return undefined;
+  const { constructPath, message } = error;
+  // CDK lists what is wrong with a construct's props line by line, under a heading.
+  const line = message.replace(/\s*\n[\s-]*/g, ' ');
+  return constructPath ? `${constructPath}: ${line}` : line;
+}
