@@ -8,9 +8,8 @@ import { build } from 'esbuild';
 import { FAULT_KINDS } from '../../local/faults/fault-plan.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import type { ChaosSummary } from '../../scenarios/chaos.ts';
+import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
-
-const PROJECT = path.join(import.meta.dirname, '../..');
 
 interface Template {
   Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;

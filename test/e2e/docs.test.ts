@@ -1,12 +1,14 @@
 // Every line of a `sh` block in the docs is run here, on the local stack where the docs mean AWS, or else held against the help
 // of what it calls; every output that the docs show is compared with the real one, and so is every exit code. Where an output
 // has changed on purpose, `UPDATE_DOCS=1 npm run test:all -- test/e2e/docs` writes the new ones.
+
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { RunningCommand } from '../fixtures/command.ts';
-import { killRuns, PROJECT, Run } from '../fixtures/run.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { killRuns, Run } from '../fixtures/run.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const folder = temporaryFolder('docs');

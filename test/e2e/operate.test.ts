@@ -1,5 +1,6 @@
 // A night on call, whole: poison and a broken table, the alarm, the look, the cause, the cure. Each step is a command as the
 // operator types it, against the stack with the bundles that AWS would run.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import { CreateTableCommand, DeleteTableCommand } from '@aws-sdk/client-dynamodb';
@@ -9,7 +10,8 @@ import { findStack } from '../../cli/aws/stack.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { drained } from '../../scenarios/drained.ts';
-import { type Ended, killRuns, PROJECT, Run } from '../fixtures/run.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { type Ended, killRuns, Run } from '../fixtures/run.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const folder = temporaryFolder('operate-');

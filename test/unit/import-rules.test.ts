@@ -1,11 +1,11 @@
 // biome.json lets imports point one way; here each rule is broken once, to show that the linter says so.
+
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
-
-const PROJECT = path.join(import.meta.dirname, '../..');
 
 const REFUSED: [file: string, imported: string, message: string][] = [
   ['contract/a.ts', '../lib/config.ts', 'contract/ imports nothing of ours'],

@@ -1,4 +1,5 @@
 // The verbs as an operator runs them, against a whole local stack, with the permissions of the operator's policy and no others.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -11,7 +12,8 @@ import { synthesize } from '../../../local/synthesize.ts';
 import { drained as queuesDrained } from '../../../scenarios/drained.ts';
 import { command, useAwsEnvironment } from '../../fixtures/command.ts';
 import { anItem, anOrder } from '../../fixtures/order-fixtures.ts';
-import { type Ended, PROJECT, Run } from '../../fixtures/run.ts';
+import { PROJECT } from '../../fixtures/project.ts';
+import { type Ended, Run } from '../../fixtures/run.ts';
 import { scriptedAws } from '../../fixtures/scripted-aws.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
@@ -42,7 +44,6 @@ afterAll(async () => {
   sns.destroy();
   sqs.destroy();
   await run.stop();
-  fs.rmSync(folder, { recursive: true });
 });
 
 const output = (key: string) => run.stack.description.outputs.find((each) => each.key === key)?.value ?? '';

@@ -13,7 +13,8 @@ import {
   startDeadLetterStack,
 } from '../../../fixtures/dead-letter-stack.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
-import { killRuns, PROJECT } from '../../../fixtures/run.ts';
+import { PROJECT } from '../../../fixtures/project.ts';
+import { killRuns } from '../../../fixtures/run.ts';
 import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
 const MANY = 500;

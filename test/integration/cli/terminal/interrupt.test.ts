@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
-import { PROJECT } from '../../../fixtures/run.ts';
+import { PROJECT } from '../../../fixtures/project.ts';
 
 /** A command on a terminal, with a spinner before and after the first Ctrl-C; it does not end by itself. */
 const command = `

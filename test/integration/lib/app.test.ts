@@ -1,0 +1,93 @@
+/** bin/app.ts as the CDK command line runs it, rule packs and all. */
+
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { PROJECT } from '../../fixtures/project.ts';
+import { stageNames } from '../../fixtures/synthesized.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
+
+describe.each(stageNames)('stage %s', (stage) => {
+  test('synthesizes with no finding of cdk-nag or of the CloudFormation schemas left open', async () => {
+    const { code, errors, outputFolder } = await runApp({
+      stage,
+      alarmEmail: 'ops@example.com',
+      operatorPolicy: 'true',
+    });
+    const report = JSON.parse(readFileSync(join(outputFolder, 'validation-report.json'), 'utf8'));
+
+    expect(errors.filter((line) => !line.startsWith('Bundling asset '))).toEqual([]);
+    expect(report.pluginReports.flatMap(({ violations }: { violations: unknown[] }) => violations)).toEqual(
+      [],
+    );
+    expect(code).toBe(0);
+  }, 60_000);
+});
+
+test.each([
+  [{ stage: 'nope' }, '-c stage=nope: no such stage; use one of dev, prod'],
+  [
+    { alarmEmail: 'ops' },
+    '-c alarmEmail=ops: not an e-mail address; use one like ops@example.com, or leave it out',
+  ],
+])(
+  '%p is refused in one line, with exit code 1',
+  async (context, line) => {
+    const { code, errors, outputFolder } = await runApp(context);
+
+    expect(errors).toEqual([line]);
+    expect(existsSync(join(outputFolder, 'manifest.json'))).toBe(false);
+    expect(code).toBe(1);
+  },
+  60_000,
+);
+
+test.each([
+  [
+    'timeoutSeconds: 30',
+    'timeoutSeconds: 901',
+    /^OrderFanOut-dev\/Billing\/Function: timeout is 901 seconds, but must be a whole number from 1 to 900 seconds \(.*\)$/,
+  ],
+  [
+    'batchWindowSeconds: 0',
+    'batchWindowSeconds: 301',
+    /^OrderFanOut-dev\/Billing\/Function\/Messages: maxBatchingWindow cannot be over 300 seconds, got 301$/,
+  ],
+])('a bad setting is refused in one line, by this project or by CDK: %p made %p', async (good, bad, line) => {
+  const copy = temporaryFolder('project-');
+  for (const folder of ['bin', 'contract', 'lambda', 'lib']) {
+    cpSync(join(PROJECT, folder), join(copy, folder), { recursive: true });
+  }
+  symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
+  cpSync(join(PROJECT, 'package.json'), join(copy, 'package.json'));
+  const config = join(copy, 'lib', 'config.ts');
+  writeFileSync(config, readFileSync(config, 'utf8').replace(good, bad));
+
+  const { code, errors } = await runApp({}, copy);
+
+  expect(errors.filter((each) => !each.startsWith('Bundling asset '))).toEqual([expect.stringMatching(line)]);
+  expect(code).toBe(1);
+});
+
+async function runApp(context: Record<string, string>, cwd = PROJECT) {
+  const settings = JSON.parse(readFileSync(join(PROJECT, 'cdk.json'), 'utf8'));
+  const outputFolder = temporaryFolder('assembly-');
+  const { CDK_VALIDATION: _, NODE_OPTIONS: __, ...env } = process.env;
+  return new Promise<{ code: unknown; errors: string[]; outputFolder: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      ['bin/app.ts'],
+      {
+        cwd,
+        env: {
+          ...env,
+          CDK_OUTDIR: outputFolder,
+          CDK_CONTEXT_JSON: JSON.stringify({ ...settings.context, ...context }),
+        },
+      },
+      (error, _stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, errors: stderr.split('\n').filter(Boolean), outputFolder }),
+    );
+  });
+}

@@ -1,0 +1,119 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from '@jest/globals';
+import { Template } from 'aws-cdk-lib/assertions';
+import { type ConsumerSettings, consumers } from '../../../lib/config.ts';
+import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import { PROJECT } from '../../fixtures/project.ts';
+import { resource, synthesize, testApp } from '../../fixtures/synthesized.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
+
+/** The one entry in lib/config.ts. */
+const fraudCheck: ConsumerSettings = {
+  ...consumers.billing,
+  filter: { currency: ['EUR', 'USD'] },
+  tables: { 'risk-scores': { partitionKey: 'customerId', actions: ['dynamodb:UpdateItem'] } },
+};
+const everybody = { ...consumers, 'fraud-check': fraudCheck };
+
+const handlers = temporaryFolder('handlers-');
+
+beforeAll(() => {
+  cpSync(join(PROJECT, 'lambda'), handlers, { recursive: true });
+  mkdirSync(join(handlers, 'fraud-check'));
+  // The one folder in lambda/.
+  writeFileSync(
+    join(handlers, 'fraud-check', 'handler.ts'),
+    `import verdict from './verdict.cjs';
+    export const handler = async (): Promise<string> => verdict;`,
+  );
+  // Like the CommonJS packages that handlers bring along.
+  writeFileSync(
+    join(handlers, 'fraud-check', 'verdict.cjs'),
+    "module.exports = require('node:path').join('no', 'fraud');",
+  );
+});
+
+test('a fourth consumer has what each of the first three has, under its own name', () => {
+  const before = countByType(synthesize('prod'));
+  const after = countByType(synthesize('prod', { consumers: everybody, handlers }));
+
+  const added = Object.fromEntries(
+    Object.entries(after).map(([type, count]) => [type, count - (before[type] ?? 0)]),
+  );
+  expect(Object.entries(added).filter(([, count]) => count !== 0)).toEqual(
+    Object.entries({
+      'AWS::SQS::Queue': 2,
+      'AWS::SQS::QueuePolicy': 2,
+      'AWS::SNS::Subscription': 1,
+      'AWS::Logs::LogGroup': 1,
+      'AWS::IAM::Role': 1,
+      'AWS::IAM::Policy': 1,
+      'AWS::Lambda::Function': 1,
+      'AWS::Lambda::EventSourceMapping': 1,
+      'AWS::DynamoDB::GlobalTable': 1,
+      'AWS::CloudWatch::Alarm': 6,
+      'AWS::CloudWatch::CompositeAlarm': 1,
+    }).sort(),
+  );
+});
+
+test('a fourth consumer is wired by its entry: filter, table, outputs, dashboard', () => {
+  const template = synthesize('dev', { consumers: everybody, handlers });
+
+  const table = resource(template, 'AWS::DynamoDB::GlobalTable', 'FraudCheckRiskScoresTable');
+  expect(
+    resource(template, 'AWS::SNS::Subscription', 'FraudCheckSubscription').Properties.FilterPolicy,
+  ).toEqual({
+    eventType: ['order.placed'],
+    currency: ['EUR', 'USD'],
+  });
+  expect(
+    resource(template, 'AWS::Lambda::Function', 'FraudCheckFunction').Properties.Environment,
+  ).toMatchObject({
+    Variables: { RISK_SCORES_TABLE: { Ref: table.ref }, POWERTOOLS_SERVICE_NAME: 'fraud-check' },
+  });
+  template.hasOutput('FraudCheckRiskScoresTableName', { Value: { Ref: table.ref } });
+  expect(JSON.stringify(template.findResources('AWS::CloudWatch::Dashboard'))).toContain(
+    'fraud-check: depth',
+  );
+});
+
+test('a fourth consumer runs the handler of its folder, bundled to one ES module with a source map', async () => {
+  const app = testApp({ 'aws:cdk:bundling-stacks': ['**'] });
+  const stack = new OrderFanOutStack(app, 'OrderFanOut-dev', {
+    stage: 'dev',
+    consumers: { 'fraud-check': fraudCheck },
+    handlers,
+  });
+
+  const { Code } = resource(Template.fromStack(stack), 'AWS::Lambda::Function', 'FraudCheckFunction')
+    .Properties as { Code: { S3Key: string } };
+  const asset = join(app.outdir, `asset.${Code.S3Key.replace('.zip', '')}`);
+  const bundle = readFileSync(join(asset, 'index.mjs'), 'utf8');
+  const { handler } = await import(join(asset, 'index.mjs'));
+
+  expect(readdirSync(asset)).toEqual(['index.mjs', 'index.mjs.map']);
+  expect(bundle.split('\n').length).toBeLessThan(5);
+  expect(await handler()).toBe('no/fraud');
+  expect(JSON.parse(readFileSync(join(asset, 'index.mjs.map'), 'utf8')).sources).toEqual([
+    'verdict.cjs',
+    'handler.ts',
+  ]);
+});
+
+test('a consumer without a handler fails synth with the path that is missing', () => {
+  const missing = { 'no-such-folder': fraudCheck };
+
+  expect(() => synthesize('dev', { consumers: missing, handlers })).toThrow(
+    `OrderFanOut-dev/NoSuchFolder: there is no handler at ${join(handlers, 'no-such-folder', 'handler.ts')}`,
+  );
+});
+
+function countByType(template: Template): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { Type } of Object.values(template.toJSON().Resources as Record<string, { Type: string }>)) {
+    counts[Type] = (counts[Type] ?? 0) + 1;
+  }
+  return Object.fromEntries(Object.entries(counts).sort());
+}

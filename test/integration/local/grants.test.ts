@@ -1,0 +1,252 @@
+// Each permission of the synthesized template is taken away in turn, and a small run of the real bundles has to fail for it.
+// What is granted for nothing shows itself here too: without it nothing fails.
+//
+// What consumers have alike is taken from all of them in one run. They share nothing, so that none can fail in place of
+// another, and each one has to.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { queueDepth } from '../../../cli/aws/queue-depth.ts';
+import { messageAttributes } from '../../../contract/order.ts';
+import type { Access } from '../../../local/iam/access-control.ts';
+import { LocalRun } from '../../../local/run.ts';
+import { synthesize } from '../../../local/synthesize.ts';
+import { anOrder } from '../../fixtures/order-fixtures.ts';
+import { PROJECT } from '../../fixtures/project.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
+
+/** Permissions that no call of the local run needs. */
+const NOT_EXERCISED: [grant: RegExp, reason: string][] = [
+  [/^role logs:/, 'Lambda writes the logs with the role, and here they go to a file'],
+  [/^role xray:/, 'nothing is traced here'],
+  [/^logs\./, 'nothing is encrypted here, and CloudWatch Logs does not run'],
+  [/^cloudwatch\.amazonaws\.com /, 'alarms speak to the operations topic in alarms-fire.test.ts'],
+];
+
+interface Statement {
+  Effect: string;
+  Principal?: '*' | Record<string, unknown>;
+  Action: string | string[];
+  Resource: unknown;
+}
+interface Template {
+  Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;
+  Outputs: Record<string, { Value: unknown }>;
+}
+interface Grant {
+  /** Logical ID of the policy, or of what holds it. */
+  policy: string;
+  statement: number;
+  /** Whom it is for: a service, the account, or a role. */
+  to: string;
+  action: string;
+}
+
+/** For a run in which something that should fail does not. */
+const PATIENCE_MS = 30_000;
+
+const STACK = 'OrderFanOut-prod';
+const root = temporaryFolder('grants-');
+const base = path.join(root, 'base');
+// The stage with a key of its own has every permission that the other has. Tests are named after what is found in it.
+await synthesize(PROJECT, base, { stage: 'prod' });
+const templateFile = `${STACK}.template.json`;
+const template: Template = JSON.parse(fs.readFileSync(path.join(base, templateFile), 'utf8'));
+const all = grantsOf(template);
+const listed = (grant: Grant) =>
+  NOT_EXERCISED.find(([pattern]) => pattern.test(`${grant.to} ${grant.action}`));
+const proved = all.filter((grant) => !listed(grant));
+
+function statementsOf(within: Template, id: string): Statement[] {
+  const { Properties = {} } = within.Resources[id] ?? {};
+  const document = (Properties.PolicyDocument ?? Properties.KeyPolicy) as { Statement: Statement[] };
+  return document.Statement;
+}
+
+/** Every allowed action of every policy that the local run evaluates, one by one. */
+function grantsOf(within: Template): Grant[] {
+  const policies = /^AWS::(IAM::(Managed)?Policy|SQS::QueuePolicy|SNS::TopicPolicy|KMS::Key)$/;
+  return Object.entries(within.Resources)
+    .filter(([, { Type }]) => policies.test(Type))
+    .flatMap(([policy]) =>
+      statementsOf(within, policy).flatMap(({ Effect, Principal, Action }, statement) =>
+        Effect === 'Allow'
+          ? [Action].flat().map((action) => ({ policy, statement, to: nameOf(Principal), action }))
+          : [],
+      ),
+    );
+}
+
+function nameOf(principal: Statement['Principal']): string {
+  if (principal === undefined) return 'role';
+  if (principal === '*' || principal.AWS) return 'account';
+  const { Service: service } = principal;
+  return typeof service === 'string' ? service : JSON.stringify(service).replace(/^.*?\[""?,?\["/, '');
+}
+
+/** The consumer that a policy belongs to, by the beginning of its logical ID; empty for what belongs to none. */
+const consumerOf = ({ policy }: Grant): string => /^(Key)?([A-Z][a-z]+)?/.exec(policy)?.[2] ?? '';
+
+/** Grants that differ in nothing but their consumer. */
+function groupsOf(grants: Grant[]): Grant[][] {
+  const groups = Map.groupBy(grants, (grant) => {
+    const kind = grant.policy.slice(consumerOf(grant).length).replace(/[0-9A-F]{8}$/, '');
+    return `${kind} ${grant.to} ${grant.action}`;
+  });
+  return [...groups.values()];
+}
+
+/** The assembly without some permissions. It shares the bundles with the whole one. */
+function assemblyWithout(grants: Grant[], directory: string): string {
+  fs.mkdirSync(directory);
+  for (const name of fs.readdirSync(base)) {
+    if (name !== templateFile) fs.symlinkSync(path.join(base, name), path.join(directory, name));
+  }
+  const changed = structuredClone(template);
+  for (const { policy, statement, action } of grants) {
+    const statements = statementsOf(changed, policy);
+    const one = statements[statement] as Statement;
+    one.Action = [one.Action].flat().filter((each) => each !== action);
+    if (one.Action.length === 0) statements.splice(statement, 1);
+  }
+  fs.writeFileSync(path.join(directory, templateFile), JSON.stringify(changed));
+  return directory;
+}
+
+/** Whether a line is AWS's sentence for a call that lacked this permission. */
+function isDenialOf(grant: Grant, line: string): boolean {
+  const action = grant.action.replaceAll('*', '\\w*');
+  const denial = new RegExp(`is not authorized to perform: ${action} on resource: arn:`);
+  return denial.test(line) && line.includes(`${STACK}-${consumerOf(grant)}`);
+}
+
+/** What was denied in a run that makes every call there is: an order, poison, a failing try, a delivery without a queue. */
+async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> {
+  let run: LocalRun;
+  try {
+    run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(assembly, 'logs') });
+  } catch (error) {
+    return (error as Error).message.split('\n');
+  }
+  const denials = () => run.problems.filter((problem) => problem.includes('is not authorized to perform'));
+  const client = { ...run.client, maxAttempts: 1 };
+  const [sns, sqs, dynamodb] = [new SNSClient(client), new SQSClient(client), new DynamoDBClient(client)];
+  const outputs = Object.fromEntries(run.stack.description.outputs.map(({ key, value }) => [key, value]));
+  const named = (ending: RegExp) =>
+    Object.keys(outputs)
+      .filter((key) => ending.test(key))
+      .map((key) => outputs[key] as string);
+  const queues = named(/(?<!DeadLetter)QueueUrl$/);
+  const publish = (Message: string) =>
+    sns.send(
+      new PublishCommand({
+        TopicArn: outputs.OrdersTopicArn,
+        Message,
+        MessageAttributes: messageAttributes(anOrder()),
+      }),
+    );
+  const isOver = async (holds: () => Promise<boolean>) => {
+    const isDenied = () =>
+      removed.length > 0 && removed.every((grant) => denials().some((line) => isDenialOf(grant, line)));
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!(await holds()) && !isDenied() && Date.now() < deadline) await pause(20);
+    return isDenied();
+  };
+  const isEmpty = async () => {
+    const depths = await Promise.all(queues.map((url) => queueDepth(sqs, url)));
+    return depths.every(({ waiting, inFlight }) => waiting + inFlight === 0);
+  };
+  const asked = async (pattern: RegExp) =>
+    (await run.accesses()).filter(({ caller, action, resource }) =>
+      pattern.test(`${caller} ${action} ${resource}`),
+    ).length;
+
+  try {
+    run.consume();
+    await publish(JSON.stringify(anOrder()));
+    await publish('{');
+    if (await isOver(isEmpty)) return denials();
+
+    for (const TableName of named(/TableName$/)) await dynamodb.send(new DeleteTableCommand({ TableName }));
+    await publish(JSON.stringify(anOrder({ orderId: 'order-2' })));
+    const retries = async () => (await asked(/ sqs:ChangeMessageVisibility /)) === queues.length;
+    if (await isOver(retries)) return denials();
+
+    for (const QueueUrl of queues) await sqs.send(new DeleteQueueCommand({ QueueUrl }));
+    await publish(JSON.stringify(anOrder({ orderId: 'order-3' })));
+    await isOver(async () => (await asked(/^sns.* sqs:SendMessage .*DeadLetterQueue/)) === queues.length);
+    if (removed.length === 0) accesses = await run.accesses();
+    return denials();
+  } finally {
+    for (const each of [sns, sqs, dynamodb]) each.destroy();
+    await run.stop();
+  }
+}
+
+/** What was asked for in the run with every permission. */
+let accesses: Access[] = [];
+const results = new Map<Grant[] | 'all', string[]>();
+const groups = groupsOf(proved);
+
+beforeAll(async () => {
+  const waiting = groups.map((group, index) => async () => {
+    results.set(group, await denialsOf(assemblyWithout(group, path.join(root, String(index))), group));
+  });
+  waiting.unshift(async () => {
+    results.set('all', await denialsOf(base, []));
+  });
+  // A run waits more than it works.
+  const lane = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await next();
+  };
+  await Promise.all(Array.from({ length: 4 }, lane));
+});
+
+test('with every permission nothing is denied', () => {
+  expect(results.get('all')).toEqual([]);
+});
+
+test('with every permission each function asks for all that it is granted, and for nothing else', () => {
+  const ofFunctions = proved.filter(({ to }) => to === 'role');
+  const asked = accesses.filter(({ caller }) => caller.includes(':assumed-role/'));
+
+  const namesOf = (names: string[]) => [...new Set(names)].sort();
+  expect(
+    namesOf(
+      asked.map(
+        ({ caller, action }) => `${/assumed-role\/[\w-]+?-([A-Z][a-z]+)/.exec(caller)?.[1]} ${action}`,
+      ),
+    ),
+  ).toEqual(namesOf(ofFunctions.map((grant) => `${consumerOf(grant)} ${grant.action}`)));
+});
+
+test('the permissions of every function, queue and key are tried', () => {
+  const policies = Object.values(template.Resources).filter(({ Type }) =>
+    ['AWS::IAM::Policy', 'AWS::SQS::QueuePolicy', 'AWS::KMS::Key'].includes(Type),
+  );
+
+  expect(policies.length).toBeGreaterThan(0);
+  expect(new Set(proved.map(({ policy }) => policy)).size).toBe(policies.length);
+});
+
+describe('without it the run fails:', () => {
+  test.each(proved.map((grant) => ({ grant, name: `${grant.policy}, ${grant.action} for ${grant.to}` })))(
+    '$name',
+    ({ grant }) => {
+      const denials = results.get(groups.find((group) => group.includes(grant)) ?? []) ?? [];
+
+      expect({ denials, isDenied: denials.some((line) => isDenialOf(grant, line)) }).toMatchObject({
+        isDenied: true,
+      });
+    },
+  );
+});
+
+test.each(NOT_EXERCISED)('%s is still in the template, and not exercised: %s', (pattern) => {
+  expect(all.filter(({ to, action }) => pattern.test(`${to} ${action}`))).not.toEqual([]);
+});

@@ -1,0 +1,60 @@
+import { describe, expect, test } from '@jest/globals';
+import { Validations } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import { rulePacks } from '../../../../lib/checks/rule-packs.ts';
+import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
+import { stageNames, testApp } from '../../../fixtures/synthesized.ts';
+import { Parcels } from './parcels.ts';
+
+const everything = { alarmEmail: 'ops@example.com', operatorPolicy: true };
+
+describe.each(stageNames)('in %s', (stage) => {
+  const stack = new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...everything });
+  const packs = rulePacks(stage);
+  const findingsIn = (construct: IConstruct) =>
+    packs.flatMap((pack) => pack.validateScope(construct).violations.map(({ ruleName }) => ruleName));
+  const acknowledged = stack.node.findAll().flatMap((construct) => acknowledgementsOf(construct));
+  const ofThisStage = acknowledged.filter(({ id }) =>
+    packs.some(({ readPackName }) => id.startsWith(readPackName)),
+  );
+
+  test.each(ofThisStage)('$id at $path is found when nobody acknowledges it', ({ id, construct, entry }) => {
+    const data = entry.data;
+    entry.data = {};
+    const found = findingsIn(construct);
+    entry.data = data;
+
+    expect(found).toContain(id);
+    expect(findingsIn(construct)).not.toContain(id);
+  });
+
+  test('what others add to the stack is acknowledged nowhere', () => {
+    const parcels = new Parcels(
+      new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...everything }),
+    );
+
+    expect(findingsIn(parcels)).toContain('Serverless-LambdaDLQ');
+  });
+});
+
+test('an acknowledgement belongs to one of the packs', () => {
+  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev', ...everything });
+  const names = rulePacks('prod').map(({ readPackName }) => readPackName);
+  const ids = stack.node.findAll().flatMap((construct) => acknowledgementsOf(construct).map(({ id }) => id));
+
+  expect(ids.filter((id) => !names.some((name) => id.startsWith(`${name}-`)))).toEqual([]);
+});
+
+function acknowledgementsOf(construct: IConstruct) {
+  return construct.node.metadata
+    .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+    .flatMap((entry: { data?: Record<string, string> }) =>
+      Object.keys(entry.data ?? {}).map((key) => ({
+        id: key.replace(/^Annotation::/, ''),
+        path: construct.node.path,
+        construct,
+        // The metadata's own entry, though its type says that it is read only.
+        entry: entry as { data: object },
+      })),
+    );
+}

@@ -1,0 +1,182 @@
+/** The consumer construct by itself, fanning out something that is no order. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from '@jest/globals';
+import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
+import { guardRails } from '../../../lib/checks/guard-rails.ts';
+import { settingProblem } from '../../../lib/checks/settings.ts';
+import { Consumer, type ConsumerProps } from '../../../lib/consumer.ts';
+import { resource, testApp } from '../../fixtures/synthesized.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
+
+const folder = temporaryFolder('telemetry-');
+
+beforeAll(() => {
+  writeFileSync(join(folder, 'handler.ts'), 'export const handler = async () => {};\n');
+});
+
+function telemetry(props: Partial<ConsumerProps> = {}, id = 'Thermostats'): Template {
+  const stack = new Stack(testApp(), 'Telemetry');
+  guardRails(stack);
+  new Consumer(stack, id, {
+    topic: new Topic(stack, 'Readings'),
+    handlerEntry: join(folder, 'handler.ts'),
+    memory: Size.mebibytes(256),
+    timeout: Duration.seconds(30),
+    batchSize: 500,
+    batchWindow: Duration.seconds(20),
+    maxConcurrency: 2,
+    logRetention: Duration.days(7),
+    removalPolicy: RemovalPolicy.DESTROY,
+    ...props,
+  });
+  return Template.fromStack(stack);
+}
+
+test('a consumer without a filter takes every message', () => {
+  expect(
+    resource(telemetry(), 'AWS::SNS::Subscription', 'ThermostatsSubscription').Properties.FilterPolicy,
+  ).toBeUndefined();
+});
+
+test('a consumer may filter by any condition that SNS knows', () => {
+  const template = telemetry({
+    filterPolicy: { celsius: SubscriptionFilter.numericFilter({ greaterThan: 30 }) },
+  });
+
+  template.hasResourceProperties('AWS::SNS::Subscription', {
+    FilterPolicy: { celsius: [{ numeric: ['>', 30] }] },
+  });
+});
+
+test('the batch window lengthens the visibility timeout', () => {
+  telemetry().hasResourceProperties('AWS::SQS::Queue', { VisibilityTimeout: 6 * 30 + 20 });
+});
+
+test('concurrency may be reserved for the function, and is not by default', () => {
+  telemetry({ reservedConcurrency: 2 }).hasResourceProperties('AWS::Lambda::Function', {
+    ReservedConcurrentExecutions: 2,
+  });
+  telemetry().hasResourceProperties('AWS::Lambda::Function', {
+    ReservedConcurrentExecutions: Match.absent(),
+  });
+});
+
+test('tries and retention may differ from the defaults', () => {
+  const template = telemetry({
+    maxReceiveCount: 8,
+    retention: Duration.days(1),
+    deadLetterRetention: Duration.days(7),
+  });
+
+  expect(resource(template, 'AWS::SQS::Queue', 'ThermostatsQueue').Properties).toMatchObject({
+    MessageRetentionPeriod: 86_400,
+    RedrivePolicy: { maxReceiveCount: 8 },
+  });
+  expect(
+    resource(template, 'AWS::SQS::Queue', 'ThermostatsDeadLetterQueue').Properties.MessageRetentionPeriod,
+  ).toBe(604_800);
+  template.hasResourceProperties('AWS::Lambda::Function', {
+    Environment: { Variables: { MAX_RECEIVE_COUNT: '8' } },
+  });
+});
+
+test.each<[string, Partial<ConsumerProps>, string]>([
+  [
+    'fewer than five tries',
+    { maxReceiveCount: 4 },
+    '/Queue: maximum receive count is 4, but must be a whole number from 5 to 1000',
+  ],
+  [
+    'no tries',
+    { maxReceiveCount: 0 },
+    ': Queue2 initialization failed due to the following validation error(s): dead letter target maximum receive count ' +
+      'must be 1 or more, but 0 was provided',
+  ],
+  [
+    'retention over 14 days',
+    { retention: Duration.days(15) },
+    ': Queue2 initialization failed due to the following validation error(s): message retention period must be between ' +
+      '60 and 1,209,600 seconds, but 1296000 was provided',
+  ],
+  [
+    'dead letters kept for less than a minute',
+    { deadLetterRetention: Duration.seconds(59) },
+    'message retention period must be between 60 and 1,209,600 seconds, but 59 was provided',
+  ],
+  [
+    'dead letters that expire with their messages',
+    { retention: Duration.days(14) },
+    "/DeadLetterQueue: dead-letter retention is 1209600 seconds, but must be longer than the queue's 1209600",
+  ],
+  [
+    'less reserved concurrency than the queue may use',
+    { reservedConcurrency: 1 },
+    '/Function: reserved concurrency is 1, but must be a whole number of at least 2, the maximum concurrency of what invokes',
+  ],
+  [
+    'half an invocation',
+    { reservedConcurrency: 2.5 },
+    '/Function: reserved concurrency is 2.5, but must be a whole number of at least 2',
+  ],
+  [
+    'too little concurrency',
+    { maxConcurrency: 1 },
+    ': maximum concurrency is 1, but must be a whole number from 2 to 1000',
+  ],
+  [
+    'half a second',
+    { timeout: Duration.millis(1_500) },
+    "'1500 millis' cannot be converted into a whole number of seconds.",
+  ],
+  [
+    'a log retention that CloudWatch lacks',
+    { logRetention: Duration.days(8) },
+    '/Logs: log retention is 8 days, but must be one of 1, 3, 5',
+  ],
+  [
+    'logs for ever',
+    { logRetention: Duration.days(9999) },
+    '/Logs: log retention is without end, but must be one of 1, 3, 5',
+  ],
+])('synth refuses %s in one line', (_, props, message) => {
+  let problem: string | undefined;
+  try {
+    telemetry(props);
+  } catch (error) {
+    problem = settingProblem(error);
+  }
+
+  expect(problem).toContain(message);
+  expect(problem).not.toContain('\n');
+});
+
+test('synth refuses a queue name that SQS would', () => {
+  expect(() => telemetry({}, 'T'.repeat(71))).toThrow(
+    'is 81 characters, but must be a whole number from 1 to 80',
+  );
+  expect(() => telemetry({}, 'T'.repeat(70))).not.toThrow();
+});
+
+test('a handler that cannot be bundled fails synth in one line that says where and why', () => {
+  writeFileSync(join(folder, 'broken.ts'), "import './no-such-module.ts';\n");
+  const stack = new Stack(testApp({ 'aws:cdk:bundling-stacks': ['**'] }), 'Telemetry');
+
+  expect(
+    () =>
+      new Consumer(stack, 'Thermostats', {
+        topic: new Topic(stack, 'Readings'),
+        handlerEntry: join(folder, 'broken.ts'),
+        memory: Size.mebibytes(256),
+        timeout: Duration.seconds(30),
+        batchSize: 10,
+        maxConcurrency: 2,
+        logRetention: Duration.days(7),
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
+  ).toThrow(
+    /^Telemetry\/Thermostats: cannot bundle .*broken\.ts: Could not resolve "\.\/no-such-module\.ts" at .*broken\.ts:1$/,
+  );
+});

@@ -1,0 +1,258 @@
+/** What each consumer of lib/config.ts gets in each stage. */
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { Template } from 'aws-cdk-lib/assertions';
+import { type ConsumerSettings, consumers, stages } from '../../../lib/config.ts';
+import {
+  consumerNames,
+  ordersTopic,
+  resource,
+  type Statement,
+  stageNames,
+  synthesize,
+} from '../../fixtures/synthesized.ts';
+
+const settings: Record<string, ConsumerSettings> = consumers;
+
+describe.each(stageNames)('in %s', (stage) => {
+  let template: Template;
+
+  beforeAll(() => {
+    template = synthesize(stage);
+  });
+
+  describe.each(consumerNames)('$name', ({ name, id }) => {
+    const consumer = settings[name] as ConsumerSettings;
+
+    test('has a queue that hides a message for six timeouts and the batch window, and gives it up after five tries', () => {
+      const deadLetters = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
+
+      template.hasResourceProperties('AWS::SQS::Queue', {
+        QueueName: `OrderFanOut-${stage}-${id}`,
+        VisibilityTimeout: 6 * consumer.timeoutSeconds + consumer.batchWindowSeconds,
+        MessageRetentionPeriod: 345_600,
+        RedrivePolicy: {
+          deadLetterTargetArn: { 'Fn::GetAtt': [deadLetters.ref, 'Arn'] },
+          maxReceiveCount: 5,
+        },
+      });
+    });
+
+    test('keeps dead letters for 14 days, and takes them from its own queue only', () => {
+      const { Properties } = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
+
+      expect(Properties.MessageRetentionPeriod).toBe(1_209_600);
+      expect(Properties.RedriveAllowPolicy).toEqual({
+        redrivePermission: 'byQueue',
+        sourceQueueArns: [
+          {
+            'Fn::Join': [
+              '',
+              [
+                'arn:',
+                { Ref: 'AWS::Partition' },
+                ':sqs:',
+                { Ref: 'AWS::Region' },
+                ':',
+                { Ref: 'AWS::AccountId' },
+                `:OrderFanOut-${stage}-${id}`,
+              ],
+            ],
+          },
+        ],
+      });
+    });
+
+    test.each(['Queue', 'DeadLetterQueue'])(
+      'lets SNS send to its %s from the orders topic, over TLS',
+      (queueId) => {
+        const queue = resource(template, 'AWS::SQS::Queue', id + queueId);
+        const policy = resource(template, 'AWS::SQS::QueuePolicy', `${id}${queueId}Policy`);
+        const arn = { 'Fn::GetAtt': [queue.ref, 'Arn'] };
+
+        expect(policy.Properties).toEqual({
+          Queues: [{ Ref: queue.ref }],
+          PolicyDocument: {
+            Version: '2012-10-17',
+            Statement: [
+              {
+                Effect: 'Deny',
+                Principal: { AWS: '*' },
+                Action: 'sqs:*',
+                Resource: arn,
+                Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+              },
+              {
+                Effect: 'Allow',
+                Principal: { Service: 'sns.amazonaws.com' },
+                Action: 'sqs:SendMessage',
+                Resource: arn,
+                Condition: { ArnEquals: { 'aws:SourceArn': { Ref: ordersTopic(template) } } },
+              },
+            ],
+          },
+        });
+      },
+    );
+
+    test('gets orders raw, filtered, and with its dead-letter queue for what cannot be delivered', () => {
+      const queue = resource(template, 'AWS::SQS::Queue', `${id}Queue`);
+      const deadLetters = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
+      const subscription = resource(template, 'AWS::SNS::Subscription', `${id}Subscription`);
+
+      expect(subscription.Properties).toEqual({
+        TopicArn: { Ref: ordersTopic(template) },
+        Protocol: 'sqs',
+        Endpoint: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
+        RawMessageDelivery: true,
+        FilterPolicy: { eventType: ['order.placed'], ...consumer.filter },
+        RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [deadLetters.ref, 'Arn'] } },
+      });
+    });
+
+    test('subscribes only after both queues let SNS in', () => {
+      const { ref } = resource(template, 'AWS::SNS::Subscription', `${id}Subscription`);
+
+      expect(template.toJSON().Resources[ref].DependsOn).toEqual(
+        expect.arrayContaining([
+          resource(template, 'AWS::SQS::QueuePolicy', `${id}QueuePolicy`).ref,
+          resource(template, 'AWS::SQS::QueuePolicy', `${id}DeadLetterQueuePolicy`).ref,
+        ]),
+      );
+    });
+
+    test('has a Node 24 function on arm64 that logs JSON to a log group of its own', () => {
+      const logs = resource(template, 'AWS::Logs::LogGroup', `${id}Logs`);
+      const worker = resource(template, 'AWS::Lambda::Function', `${id}Function`);
+
+      expect(logs.DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
+      expect(logs.Properties.RetentionInDays).toBe(stages[stage].logRetentionDays);
+      expect(worker.Properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        Handler: 'index.handler',
+        MemorySize: consumer.memoryMiB,
+        Timeout: consumer.timeoutSeconds,
+        LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: logs.ref } },
+      });
+    });
+
+    test('tells its function all that the handler reads from its environment, and nothing more', () => {
+      const worker = resource(template, 'AWS::Lambda::Function', `${id}Function`);
+      const tables = Object.keys(consumer.tables).map((table) => `${table.toUpperCase()}_TABLE`);
+
+      expect(worker.Properties.Environment).toEqual({
+        Variables: {
+          QUEUE_URL: { Ref: resource(template, 'AWS::SQS::Queue', `${id}Queue`).ref },
+          DEAD_LETTER_QUEUE_URL: { Ref: resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`).ref },
+          MAX_RECEIVE_COUNT: '5',
+          POWERTOOLS_SERVICE_NAME: name,
+          POWERTOOLS_METRICS_NAMESPACE: `OrderFanOut-${stage}`,
+          NODE_OPTIONS: '--enable-source-maps',
+          ...Object.fromEntries(tables.map((variable) => [variable, { Ref: expect.any(String) }])),
+        },
+      });
+    });
+
+    test('works its queue off in batches, with partial responses and a bound on concurrency', () => {
+      template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+        EventSourceArn: { 'Fn::GetAtt': [resource(template, 'AWS::SQS::Queue', `${id}Queue`).ref, 'Arn'] },
+        FunctionName: { Ref: resource(template, 'AWS::Lambda::Function', `${id}Function`).ref },
+        BatchSize: consumer.batchSize,
+        MaximumBatchingWindowInSeconds: consumer.batchWindowSeconds,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        ScalingConfig: { MaximumConcurrency: consumer.maxConcurrency },
+      });
+    });
+
+    test('may do what it needs and nothing else', () => {
+      const arn = (type: string, logicalId: string) => ({
+        'Fn::GetAtt': [resource(template, type, id + logicalId).ref, 'Arn'],
+      });
+      const role = resource(template, 'AWS::IAM::Role', `${id}Role`);
+      const policy = resource(template, 'AWS::IAM::Policy', `${id}RoleDefaultPolicy`);
+      const granted = (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement.map(
+        ({ Effect, Action, Resource }) => ({ Effect, Action: [Action].flat().sort(), Resource }),
+      );
+      const allow = (Action: string[], Resource: unknown) => ({
+        Effect: 'Allow',
+        Action: Action.sort(),
+        Resource,
+      });
+
+      expect(role.Properties.ManagedPolicyArns).toBeUndefined();
+      expect(new Set(granted)).toEqual(
+        new Set([
+          allow(['logs:CreateLogStream', 'logs:PutLogEvents'], arn('AWS::Logs::LogGroup', 'Logs')),
+          allow(
+            [
+              'sqs:ReceiveMessage',
+              'sqs:DeleteMessage',
+              'sqs:GetQueueAttributes',
+              'sqs:ChangeMessageVisibility',
+            ],
+            arn('AWS::SQS::Queue', 'Queue'),
+          ),
+          allow(['sqs:SendMessage'], arn('AWS::SQS::Queue', 'DeadLetterQueue')),
+          ...Object.entries(consumer.tables).map(([table, { actions }]) =>
+            allow([...actions], arn('AWS::DynamoDB::GlobalTable', `${capitalized(table)}Table`)),
+          ),
+          ...(stages[stage].customerManagedKey
+            ? [
+                allow(['kms:Decrypt', 'kms:GenerateDataKey'], {
+                  'Fn::GetAtt': [resource(template, 'AWS::KMS::Key', 'Key').ref, 'Arn'],
+                }),
+              ]
+            : []),
+          ...(stages[stage].tracing
+            ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
+            : []),
+        ]),
+      );
+    });
+
+    test.each(Object.entries(consumer.tables))(
+      'owns the table %s, kept as the stage says',
+      (table, { partitionKey }) => {
+        const { Properties, DeletionPolicy } = resource(
+          template,
+          'AWS::DynamoDB::GlobalTable',
+          `${id}${capitalized(table)}Table`,
+        );
+
+        // Whole, so that there is no name, no stream, no index, no replica elsewhere and no key but DynamoDB's own.
+        expect(Properties).toEqual({
+          KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
+          AttributeDefinitions: [{ AttributeName: partitionKey, AttributeType: 'S' }],
+          BillingMode: 'PAY_PER_REQUEST',
+          SSESpecification: { SSEEnabled: false },
+          Replicas: [
+            {
+              Region: { Ref: 'AWS::Region' },
+              PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+              DeletionProtectionEnabled: stage === 'prod',
+            },
+          ],
+        });
+        expect(DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
+      },
+    );
+
+    test('has its names among the outputs', () => {
+      const ref = (type: string, logicalId: string) => ({
+        Value: { Ref: resource(template, type, id + logicalId).ref },
+      });
+
+      template.hasOutput(`${id}QueueUrl`, ref('AWS::SQS::Queue', 'Queue'));
+      template.hasOutput(`${id}DeadLetterQueueUrl`, ref('AWS::SQS::Queue', 'DeadLetterQueue'));
+      template.hasOutput(`${id}FunctionName`, ref('AWS::Lambda::Function', 'Function'));
+      template.hasOutput(`${id}LogGroupName`, ref('AWS::Logs::LogGroup', 'Logs'));
+      for (const table of Object.keys(consumer.tables).map((table) => `${capitalized(table)}Table`)) {
+        template.hasOutput(`${id}${table}Name`, ref('AWS::DynamoDB::GlobalTable', table));
+      }
+    });
+  });
+});
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}

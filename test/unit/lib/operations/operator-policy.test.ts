@@ -1,0 +1,103 @@
+/** The managed policy for those who operate the stack. That it is enough for the verbs is shown in test/cli/operator.test.ts. */
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { Template } from 'aws-cdk-lib/assertions';
+import {
+  consumerNames,
+  resource,
+  type Statement,
+  stageNames,
+  synthesize,
+} from '../../../fixtures/synthesized.ts';
+
+describe.each(stageNames)('in %s', (stage) => {
+  let template: Template;
+  let statements: Statement[];
+
+  beforeAll(() => {
+    template = synthesize(stage, { operatorPolicy: true });
+    const { Properties } = resource(template, 'AWS::IAM::ManagedPolicy', 'OperatorPolicy');
+    statements = (Properties.PolicyDocument as { Statement: Statement[] }).Statement;
+  });
+
+  /** Logical IDs of what an action is allowed on, `*` for everything; an ARN put together as it is. */
+  function allowedOn(action: string): unknown[] {
+    return statements
+      .filter((each) => [each.Action].flat().includes(action))
+      .flatMap((each) => [each.Resource].flat() as (string | Record<string, unknown>)[])
+      .map((each) => {
+        if (typeof each === 'string') return each;
+        return [each['Fn::GetAtt'] ?? each.Ref].flat()[0] ?? each;
+      })
+      .sort();
+  }
+  const ids = (type: string, ending: string) =>
+    consumerNames.map(({ id }) => resource(template, type, id + ending).ref).sort();
+
+  test('its ARN is an output', () => {
+    const { ref } = resource(template, 'AWS::IAM::ManagedPolicy', 'OperatorPolicy');
+
+    template.hasOutput('OperatorPolicyArn', { Value: { Ref: ref } });
+  });
+
+  test('messages are received and deleted in dead-letter queues only, and sent to the queues of consumers only', () => {
+    const deadLetterQueues = ids('AWS::SQS::Queue', 'DeadLetterQueue');
+
+    for (const action of [
+      'ReceiveMessage',
+      'DeleteMessage',
+      'ChangeMessageVisibility',
+      'StartMessageMoveTask',
+    ]) {
+      expect(allowedOn(`sqs:${action}`)).toEqual(deadLetterQueues);
+    }
+    expect(allowedOn('sqs:SendMessage')).toEqual(ids('AWS::SQS::Queue', 'Queue'));
+    expect(allowedOn('sqs:PurgeQueue')).toEqual([]);
+  });
+
+  test('only the stock can be written, and only it can be read as a whole', () => {
+    const stock = resource(template, 'AWS::DynamoDB::GlobalTable', 'InventoryStockTable').ref;
+
+    expect(allowedOn('dynamodb:UpdateItem')).toEqual([stock]);
+    expect(allowedOn('dynamodb:Scan')).toEqual([stock]);
+    expect(allowedOn('dynamodb:GetItem')).not.toContain(stock);
+    expect(allowedOn('dynamodb:GetItem')).toHaveLength(consumerNames.length);
+    expect(allowedOn('dynamodb:PutItem')).toEqual([]);
+  });
+
+  test('logs are read of this stack only, and written only where redrives are recorded', () => {
+    const operations = resource(template, 'AWS::Logs::LogGroup', 'OperationsLog').ref;
+
+    expect(allowedOn('logs:FilterLogEvents')).toEqual(
+      [...ids('AWS::Logs::LogGroup', 'Logs'), operations].sort(),
+    );
+    expect(allowedOn('logs:PutLogEvents')).toEqual([operations]);
+  });
+
+  test('nothing is allowed on everything but what cannot be named', () => {
+    const onAll = statements.filter(({ Resource }) => [Resource].flat().includes('*'));
+
+    expect(onAll.flatMap(({ Action }) => Action).sort()).toEqual([
+      'cloudwatch:DescribeAlarms',
+      'cloudwatch:GetMetricData',
+      'sns:GetSubscriptionAttributes',
+    ]);
+    expect(JSON.stringify(statements.map(({ Action }) => Action))).not.toContain('*');
+  });
+
+  test('the key is used where there is one', () => {
+    const keys = stage === 'prod' ? [resource(template, 'AWS::KMS::Key', 'Key').ref] : [];
+
+    expect(allowedOn('kms:Decrypt')).toEqual(keys);
+    expect(allowedOn('kms:GenerateDataKey')).toEqual(keys);
+  });
+
+  test('it fits what IAM takes', () => {
+    // 6,144 characters without blanks: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    // In the template a name is a reference, which takes no less room than the name of 80 characters at most.
+    expect(JSON.stringify(statements).length).toBeLessThan(6_144);
+  });
+
+  test('nobody has it without asking', () => {
+    synthesize(stage).resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+  });
+});

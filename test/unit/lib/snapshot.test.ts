@@ -1,0 +1,34 @@
+/**
+ * An alarm bell, not a proof: a change here that nobody meant shows up in review. `npm test -- -u` takes it over.
+ *
+ * The summary says which resources changed, the part of their construct how. The three consumers share a part: a line that
+ * not all of them have begins with the name of the one that has it.
+ */
+import { describe, expect, test } from '@jest/globals';
+import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import { stageNames, testApp } from '../../fixtures/synthesized.ts';
+import { readableStack } from './readable-stack.ts';
+
+/** So that the snapshot has the text as it is, without quotes and escapes around it. */
+expect.addSnapshotSerializer({
+  test: (value) => typeof value === 'string',
+  print: (value) => String(value),
+});
+
+describe.each(stageNames)('in %s', (stage) => {
+  const { summary, parts } = readableStack(
+    new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, {
+      stage,
+      alarmEmail: 'ops@example.com',
+      operatorPolicy: true,
+    }),
+  );
+
+  test('the resources are as they were', () => {
+    expect(summary).toMatchSnapshot();
+  });
+
+  test.each([...parts])('%s is as it was', (_, part) => {
+    expect(part).toMatchSnapshot();
+  });
+});

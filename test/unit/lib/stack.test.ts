@@ -1,0 +1,250 @@
+/** What the stack has beside its consumers. */
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { NIST80053R5Checks } from 'cdk-nag';
+import { rulePacks } from '../../../lib/checks/rule-packs.ts';
+import { consumers, stages } from '../../../lib/config.ts';
+import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import {
+  consumerNames,
+  operationsTopic,
+  ordersTopic,
+  resource,
+  type Statement,
+  stageNames,
+  synthesize,
+  testApp,
+} from '../../fixtures/synthesized.ts';
+
+describe.each(stageNames)('in %s', (stage) => {
+  let template: Template;
+
+  beforeAll(() => {
+    template = synthesize(stage);
+  });
+
+  test('the topics are among the outputs', () => {
+    template.hasOutput('OrdersTopicArn', { Value: { Ref: ordersTopic(template) } });
+    template.hasOutput('OperationsTopicArn', { Value: { Ref: operationsTopic(template) } });
+  });
+
+  test('the log of what operators did is kept as long as other logs, and is among the outputs', () => {
+    const { ref, Properties } = resource(template, 'AWS::Logs::LogGroup', 'OperationsLog');
+
+    template.hasOutput('OperationsLogGroupName', { Value: { Ref: ref } });
+    expect(Properties.RetentionInDays).toBe(stages[stage].logRetentionDays);
+  });
+
+  test.each([
+    ['orders', ordersTopic],
+    ['operations', operationsTopic],
+  ])('the %s topic takes messages over TLS only', (_, topic) => {
+    template.hasResourceProperties('AWS::SNS::TopicPolicy', {
+      Topics: [{ Ref: topic(template) }],
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 'sns:Publish',
+            Resource: { Ref: topic(template) },
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          }),
+        ]),
+      },
+    });
+  });
+
+  test("this account's alarms, and they alone, may publish to the operations topic", () => {
+    const policy = resource(template, 'AWS::SNS::TopicPolicy', 'OperationsTopicPolicy');
+    const allowed = (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement.filter(
+      ({ Effect }) => Effect === 'Allow',
+    );
+
+    expect(allowed).toEqual([
+      expect.objectContaining({
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: { Ref: operationsTopic(template) },
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+          ArnLike: { 'aws:SourceArn': arnOfThisAccount('cloudwatch', 'alarm:*') },
+        },
+      }),
+    ]);
+  });
+
+  test('every resource is one that CloudFormation makes by itself', () => {
+    const types = Object.values<{ Type: string }>(template.toJSON().Resources).map(({ Type }) => Type);
+
+    expect(types.filter((type) => /^Custom::|^AWS::CloudFormation::|^AWS::CDK::/.test(type))).toEqual([]);
+  });
+
+  test('every policy on a queue, topic or key names who it lets in', () => {
+    const statements = ['AWS::SQS::QueuePolicy', 'AWS::SNS::TopicPolicy']
+      .flatMap((type) => Object.values(template.findResources(type)))
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
+
+    expect(statements.filter(({ Effect, Condition }) => Effect === 'Allow' && !Condition)).toEqual([]);
+  });
+});
+
+describe('prod', () => {
+  let template: Template;
+
+  beforeAll(() => {
+    template = synthesize('prod');
+  });
+
+  test('encrypts topics, queues and logs with a key of its own, which rotates and is kept', () => {
+    const key = resource(template, 'AWS::KMS::Key', 'Key');
+    const keyId = { 'Fn::GetAtt': [key.ref, 'Arn'] };
+
+    expect(key).toMatchObject({ Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
+    template.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: keyId });
+    template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: keyId });
+    template.allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: keyId });
+  });
+
+  test.each([
+    ['SNS', 'sns.amazonaws.com', 'sns', '*'],
+    ['CloudWatch', 'cloudwatch.amazonaws.com', 'cloudwatch', 'alarm:*'],
+  ])('lets %s use the key, for this account only', (_, service, source, resources) => {
+    template.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          {
+            Effect: 'Allow',
+            Principal: { Service: service },
+            Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+            Resource: '*',
+            Condition: { ArnLike: { 'aws:SourceArn': arnOfThisAccount(source, resources) } },
+          },
+        ]),
+      },
+    });
+  });
+
+  test('cannot be deleted by mistake, and leaves its dead letters behind when it is', () => {
+    const prod = new OrderFanOutStack(testApp(), 'Kept', { stage: 'prod' });
+    const dev = new OrderFanOutStack(testApp(), 'Gone', { stage: 'dev' });
+
+    expect([prod.terminationProtection, dev.terminationProtection]).toEqual([true, false]);
+    for (const { id } of consumerNames) {
+      const letters = (of: OrderFanOutStack) =>
+        resource(Template.fromStack(of), 'AWS::SQS::Queue', `${id}DeadLetterQueue`).DeletionPolicy;
+      expect([letters(prod), letters(dev)]).toEqual(['Retain', 'Delete']);
+    }
+  });
+
+  test('lets CloudWatch Logs use the key, for the log groups of this stack only', () => {
+    template.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          {
+            Effect: 'Allow',
+            Principal: {
+              Service: { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] },
+            },
+            Action: [
+              'kms:Decrypt',
+              'kms:DescribeKey',
+              'kms:Encrypt',
+              'kms:GenerateDataKey*',
+              'kms:ReEncrypt*',
+            ],
+            Resource: '*',
+            Condition: {
+              ArnLike: {
+                'kms:EncryptionContext:aws:logs:arn': arnOfThisAccount(
+                  'logs',
+                  'log-group:OrderFanOut-prod-*',
+                ),
+              },
+            },
+          },
+        ]),
+      },
+    });
+  });
+
+  test('traces the functions and the topic, and lets SNS write the traces of this topic', () => {
+    template.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });
+    template.hasResource('AWS::SNS::Topic', { Properties: { TracingConfig: 'Active' } });
+    const { Properties } = resource(template, 'AWS::XRay::ResourcePolicy', 'OrdersTracingPolicy');
+    const [separator, parts] = (Properties.PolicyDocument as { 'Fn::Join': [string, unknown[]] })['Fn::Join'];
+    const document = parts.map((part) =>
+      typeof part === 'string' ? part : `{${Object.values(part as object)}}`,
+    );
+
+    expect(JSON.parse(document.join(separator)).Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'sns.amazonaws.com' },
+        Action: ['xray:PutTraceSegments', 'xray:GetSamplingRules', 'xray:GetSamplingTargets'],
+        Resource: '*',
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': '{AWS::AccountId}' },
+          ArnEquals: { 'aws:SourceArn': `{${ordersTopic(template)}}` },
+        },
+      },
+    ]);
+  });
+});
+
+test('dev and prod are held to the rule packs of cdk-nag, prod to those of NIST as well', () => {
+  expect(rulePacks('dev').map(({ name }) => name)).toEqual(['AwsSolutions', 'Serverless']);
+  expect(rulePacks('prod').map(({ name }) => name)).toEqual(['AwsSolutions', 'Serverless', 'NIST.800.53.R5']);
+});
+
+test('a function with reserved concurrency needs no excuse before NIST', () => {
+  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-prod', {
+    stage: 'prod',
+    consumers: { billing: { ...consumers.billing, reservedConcurrency: 10 } },
+  });
+
+  expect(JSON.stringify(stack.node.findAll().map(({ node }) => node.metadata))).not.toContain(
+    'NIST.800.53.R5-LambdaConcurrency',
+  );
+  expect(new NIST80053R5Checks().validateScope(stack).violations).toEqual([]);
+});
+
+test('dev has SQS encrypt the queues, makes no key and traces nothing', () => {
+  const template = synthesize('dev');
+
+  template.allResourcesProperties('AWS::SQS::Queue', { SqsManagedSseEnabled: true });
+  template.resourceCountIs('AWS::KMS::Key', 0);
+  template.resourceCountIs('AWS::XRay::ResourcePolicy', 0);
+  expect(JSON.stringify(template.toJSON())).not.toContain('TracingConfig');
+});
+
+test('an alarm e-mail address is subscribed to the operations topic, and none is by default', () => {
+  const subscribed = synthesize('dev', { alarmEmail: 'ops@example.com' });
+
+  subscribed.hasResourceProperties('AWS::SNS::Subscription', {
+    TopicArn: { Ref: operationsTopic(subscribed) },
+    Protocol: 'email',
+    Endpoint: 'ops@example.com',
+  });
+  expect(
+    synthesize('dev').findResources('AWS::SNS::Subscription', { Properties: { Protocol: 'email' } }),
+  ).toEqual({});
+});
+
+function arnOfThisAccount(service: string, resources: string) {
+  const account = { Ref: 'AWS::AccountId' };
+  return {
+    'Fn::Join': [
+      '',
+      [
+        'arn:',
+        { Ref: 'AWS::Partition' },
+        `:${service}:`,
+        { Ref: 'AWS::Region' },
+        ':',
+        account,
+        `:${resources}`,
+      ],
+    ],
+  };
+}

@@ -1,0 +1,130 @@
+import { expect, test } from '@jest/globals';
+import { Alarms } from '../../../../local/cloudwatch/alarms.ts';
+import { answerCloudWatch } from '../../../../local/cloudwatch/cloudwatch-api.ts';
+import { Metrics } from '../../../../local/cloudwatch/metrics.ts';
+import type { Json } from '../../../../local/json.ts';
+import { ServiceError } from '../../../../local/protocol/service-error.ts';
+
+const MINUTE = 60_000;
+const NOW = Date.parse('2026-11-22T17:10:00Z');
+const alarm = (threshold: number) => ({
+  AlarmDescription: `from ${threshold} on`,
+  Namespace: 'N',
+  MetricName: 'M',
+  Dimensions: [],
+  Statistic: 'Sum',
+  Period: 60,
+  EvaluationPeriods: 1,
+  ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+  Threshold: threshold,
+});
+
+/** Four minutes of a metric, 1, 2, 3 and 4, the last of them not over; the clock is `ahead` of real time. */
+function watched(ahead = 0) {
+  const metrics = new Metrics();
+  const alarms = new Alarms();
+  alarms.add('MetricAlarm', 'a-low', alarm(1));
+  alarms.add('MetricAlarm', 'a-high', alarm(1000));
+  alarms.add('MetricAlarm', 'b-low', alarm(1));
+  alarms.add('CompositeAlarm', 'a-all', { AlarmRule: 'ALARM("a-low")' });
+  for (const value of [1, 2, 3]) {
+    metrics.add('N', 'M', {}, value);
+    metrics.endMinute(10);
+  }
+  metrics.add('N', 'M', {}, 4);
+  alarms.evaluate(metrics, NOW);
+  return { metrics, alarms, lastMinute: NOW + ahead, timeOf: (real: number) => real + ahead };
+}
+
+const result = (operation: string, input: Json, ahead = 0): Json =>
+  answerCloudWatch(operation, input, watched(ahead));
+const data = (input: Json, Period = 60, ahead = 0) =>
+  result(
+    'GetMetricData',
+    {
+      StartTime: (NOW - 3 * MINUTE) / 1000,
+      EndTime: (NOW + MINUTE) / 1000,
+      MetricDataQueries: [
+        { Id: 'm', MetricStat: { Metric: { Namespace: 'N', MetricName: 'M' }, Period, Stat: 'Sum' } },
+      ],
+      ...input,
+    },
+    ahead,
+  ).MetricDataResults[0];
+
+test('GetMetricData gives the newest minute first, the one that is not over among them', () => {
+  expect(data({})).toMatchObject({
+    Id: 'm',
+    Timestamps: [0, -1, -2, -3].map((minute) => (NOW + minute * MINUTE) / 1000),
+    Values: [4, 3, 2, 1],
+  });
+  expect(data({ ScanBy: 'TimestampAscending' }).Values).toEqual([1, 2, 3, 4]);
+});
+
+test('GetMetricData leaves out what is before or after, and minutes without a value', () => {
+  expect(data({ StartTime: NOW / 1000 - 90, EndTime: NOW / 1000 }).Values).toEqual([3, 2]);
+  expect(data({ StartTime: NOW / 1000 - 3600 }).Values).toEqual([4, 3, 2, 1]);
+});
+
+test('GetMetricData joins the minutes of a longer period', () => {
+  expect(data({}, 120).Values).toEqual([7, 3]);
+});
+
+test('GetMetricData finds what was in a span of real time, however far ahead the clock of the run is', () => {
+  expect(data({}, 60, 5 * MINUTE).Values).toEqual([4, 3, 2, 1]);
+});
+
+test.each([
+  [{ MetricDataQueries: [{ Id: 'e', Expression: 'm * 2' }] }, 'expressions'],
+  [{ MetricDataQueries: [{ Id: 'p', MetricStat: { Metric: {}, Period: 60, Stat: 'p99' } }] }, 'p99 of 60 s'],
+  [{ MetricDataQueries: [{ Id: 's', MetricStat: { Metric: {}, Period: 90, Stat: 'Sum' } }] }, 'Sum of 90 s'],
+  [{ StartTime: 2, EndTime: 1 }, 'StartTime must be before EndTime'],
+])('GetMetricData does not pretend to answer %j', (input, message) => {
+  expect(() => data(input)).toThrow(message);
+});
+
+test.each([
+  [{}, ['a-low', 'a-high', 'b-low'], []],
+  [{ AlarmNamePrefix: 'a-' }, ['a-low', 'a-high'], []],
+  [{ AlarmNamePrefix: 'a-', StateValue: 'ALARM' }, ['a-low'], []],
+  [{ AlarmNames: ['b-low'] }, ['b-low'], []],
+  [{ AlarmTypes: ['CompositeAlarm'] }, [], ['a-all']],
+  [{ AlarmTypes: ['CompositeAlarm', 'MetricAlarm'], StateValue: 'ALARM' }, ['a-low', 'b-low'], ['a-all']],
+])('DescribeAlarms for %j', (input, metric, composite) => {
+  const { MetricAlarms, CompositeAlarms } = result('DescribeAlarms', input);
+
+  expect(MetricAlarms.map((each: Json) => each.AlarmName)).toEqual(metric);
+  expect(CompositeAlarms.map((each: Json) => each.AlarmName)).toEqual(composite);
+});
+
+test('DescribeAlarms tells an alarm as it stands', () => {
+  expect(result('DescribeAlarms', { AlarmNames: ['a-low'] }).MetricAlarms).toEqual([
+    {
+      AlarmName: 'a-low',
+      AlarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:a-low',
+      AlarmDescription: 'from 1 on',
+      StateValue: 'ALARM',
+      StateReason: expect.stringContaining('Threshold Crossed'),
+      StateUpdatedTimestamp: expect.any(Number),
+      StateTransitionedTimestamp: expect.any(Number),
+    },
+  ]);
+});
+
+test('DescribeAlarms goes page by page', () => {
+  const first = result('DescribeAlarms', { MaxRecords: 2 });
+  const second = result('DescribeAlarms', { MaxRecords: 2, NextToken: first.NextToken });
+
+  expect(first.MetricAlarms).toHaveLength(2);
+  expect(second.MetricAlarms).toHaveLength(1);
+  expect(second.NextToken).toBeUndefined();
+});
+
+test.each([
+  ['PutMetricData', {}, 'InvalidAction'],
+  ['GetMetricData', { StartTime: 1, EndTime: 2, MetricDataQueries: 3 }, 'InternalFailure'],
+])('what else CloudWatch can do is refused, and nonsense ends nothing: %s %j', (operation, input, code) => {
+  expect(() => answerCloudWatch(operation, input, watched())).toThrow(
+    expect.objectContaining({ constructor: ServiceError, code }),
+  );
+});

@@ -1,0 +1,204 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { CloudWatch } from '../../../../local/cloudwatch/cloudwatch.ts';
+import { answerCloudWatch } from '../../../../local/cloudwatch/cloudwatch-api.ts';
+import type { Statistic } from '../../../../local/cloudwatch/metrics.ts';
+import type { MessagingSample, QueueSample } from '../../../../local/fauxqs/messaging-metrics.ts';
+import type { Json } from '../../../../local/json.ts';
+
+const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
+const idle: QueueSample = {
+  name: 'work',
+  visible: 0,
+  inFlight: 0,
+  delayed: 0,
+  sent: 0,
+  received: 0,
+  deleted: 0,
+  movedToDeadLetterQueue: 0,
+};
+
+/** CloudWatch over queues and topics that hold what the test says. */
+function watched(denial?: string) {
+  const sample: MessagingSample = { queues: [], topics: [] };
+  const sent: object[] = [];
+  const problems: string[] = [];
+  const cloudWatch = new CloudWatch({
+    sample: () => structuredClone(sample),
+    publish(notification) {
+      if (denial === undefined) sent.push(notification);
+      return denial;
+    },
+    onProblem: (problem) => problems.push(problem),
+  });
+  const { metrics, alarms } = cloudWatch;
+  // So that metrics are kept for an hour.
+  alarms.add('MetricAlarm', 'any', {
+    Namespace: 'AWS/SQS',
+    MetricName: 'NumberOfMessagesSent',
+    Dimensions: [{ Name: 'QueueName', Value: 'work' }],
+    Statistic: 'Sum',
+    Period: 60,
+    EvaluationPeriods: 1,
+    Threshold: 5,
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    AlarmActions: [TOPIC],
+  });
+  const last = (
+    statistic: Statistic,
+    name: string,
+    namespace = 'AWS/SQS',
+    dimensions: Record<string, string> = { QueueName: 'work' },
+  ) => metrics.statistic(statistic, namespace, name, dimensions, 1, 0);
+  return { cloudWatch, sample, sent, problems, last, metrics };
+}
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: Date.UTC(2026, 10, 11, 2, 45, 20) });
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe('a minute', () => {
+  test('has what a queue holds at its end, and what it did since the last one', () => {
+    const { cloudWatch, sample, last } = watched();
+    sample.queues = [{ ...idle, visible: 3, inFlight: 2, delayed: 1, sent: 10, received: 8, deleted: 4 }];
+    cloudWatch.endMinute();
+    sample.queues = [{ ...idle, visible: 4, sent: 13, received: 8, deleted: 9 }];
+
+    cloudWatch.endMinute();
+
+    expect(last('Maximum', 'ApproximateNumberOfMessagesVisible')).toBe(4);
+    expect(last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(0);
+    expect(last('Maximum', 'ApproximateNumberOfMessagesDelayed')).toBe(0);
+    expect(last('Sum', 'NumberOfMessagesSent')).toBe(3);
+    expect(last('Sum', 'NumberOfMessagesReceived')).toBe(0);
+    expect(last('Sum', 'NumberOfMessagesDeleted')).toBe(5);
+  });
+
+  test('has what a topic did, and nothing of a topic that did nothing', () => {
+    const { cloudWatch, sample, last } = watched();
+    const published = () => last('Sum', 'NumberOfMessagesPublished', 'AWS/SNS', { TopicName: 'orders' });
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 2 } }];
+    cloudWatch.endMinute();
+    const first = published();
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 7 } }];
+    cloudWatch.endMinute();
+    const second = published();
+
+    cloudWatch.endMinute();
+
+    expect([first, second, published()]).toEqual([2, 5, undefined]);
+  });
+
+  test('makes messages older by a minute of its own clock, whatever the real one says', () => {
+    const { cloudWatch, sample, last } = watched();
+    const age = () => {
+      cloudWatch.endMinute();
+      return last('Maximum', 'ApproximateAgeOfOldestMessage');
+    };
+    sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
+    const early = [age(), age(), age()];
+    jest.advanceTimersByTime(5_000);
+    sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
+
+    const late = [age(), age()];
+
+    expect(early).toEqual([60, 120, 180]);
+    expect(late).toEqual([55, 115]);
+  });
+
+  test('of an empty queue has the age 0', () => {
+    const { cloudWatch, sample, last } = watched();
+    sample.queues = [idle];
+
+    cloudWatch.endMinute();
+
+    expect(last('Maximum', 'ApproximateAgeOfOldestMessage')).toBe(0);
+  });
+
+  test('publishes what alarms announce, on their topics', () => {
+    const { cloudWatch, sample, sent } = watched();
+    sample.queues = [{ ...idle, sent: 5 }];
+
+    cloudWatch.endMinute();
+
+    expect(sent).toEqual([
+      {
+        alarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:any',
+        topicArn: TOPIC,
+        subject: 'ALARM: "any" in US East (N. Virginia)',
+        message: expect.stringContaining('"StateChangeTime":"2026-11-11T02:46:00.000+0000"'),
+      },
+    ]);
+  });
+
+  test('reports a topic that does not let CloudWatch in, and publishes nothing there', () => {
+    const { cloudWatch, sample, sent, problems } = watched('not authorized');
+    sample.queues = [{ ...idle, sent: 5 }];
+
+    cloudWatch.endMinute();
+
+    expect(sent).toEqual([]);
+    expect(problems).toEqual([
+      'alarm notification "ALARM: "any" in US East (N. Virginia)" was refused: not authorized',
+    ]);
+  });
+});
+
+describe('real time', () => {
+  test('goes on after a minute whose datapoints could not be taken, and reports it', async () => {
+    const { cloudWatch, sample, metrics, problems } = watched();
+    cloudWatch.followRealTime();
+    sample.queues = [{ ...idle, sent: (() => {}) as never }];
+    await jest.advanceTimersByTimeAsync(60_000);
+    sample.queues = [{ ...idle, sent: 2 }];
+
+    await jest.advanceTimersByTimeAsync(60_000);
+    cloudWatch.stop();
+
+    expect(problems).toEqual([expect.stringMatching(/^ending a minute: .*could not be cloned/)]);
+    expect(metrics.sum('AWS/SQS', 'NumberOfMessagesSent', { QueueName: 'work' })).toBe(2);
+  });
+
+  test('ends a minute when the machine clock does, again and again, until it is stopped', async () => {
+    const { cloudWatch, sample, last } = watched();
+    cloudWatch.followRealTime();
+    sample.queues = [{ ...idle, sent: 1 }];
+    await jest.advanceTimersByTimeAsync(39_999);
+    const before = last('Sum', 'NumberOfMessagesSent');
+
+    await jest.advanceTimersByTimeAsync(1);
+    const first = last('Sum', 'NumberOfMessagesSent');
+    sample.queues = [{ ...idle, sent: 4 }];
+    await jest.advanceTimersByTimeAsync(60_000);
+    const second = last('Sum', 'NumberOfMessagesSent');
+    cloudWatch.stop();
+    sample.queues = [{ ...idle, sent: 9 }];
+    await jest.advanceTimersByTimeAsync(120_000);
+
+    expect([before, first, second, last('Sum', 'NumberOfMessagesSent')]).toEqual([undefined, 1, 3, 3]);
+  });
+});
+
+test('an alarm is described as changed at the real moment when it was, however far its clock is ahead, and for good', () => {
+  const { cloudWatch, sample } = watched();
+  const since = () => {
+    const answer = answerCloudWatch('DescribeAlarms', {}, cloudWatch) as { MetricAlarms: Json[] };
+    const { StateTransitionedTimestamp, StateUpdatedTimestamp } = answer.MetricAlarms[0];
+    return [StateTransitionedTimestamp, StateUpdatedTimestamp];
+  };
+  cloudWatch.endMinute();
+  cloudWatch.endMinute();
+  sample.queues = [{ ...idle, sent: 5 }];
+  const changed = Date.now() / 1000;
+  cloudWatch.endMinute();
+  const atOnce = since();
+  jest.advanceTimersByTime(20_000);
+
+  const later = since();
+
+  expect(atOnce).toEqual([changed, changed]);
+  expect(later).toEqual([changed, changed]);
+});

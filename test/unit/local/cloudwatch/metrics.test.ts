@@ -1,0 +1,61 @@
+import { expect, test } from '@jest/globals';
+import { Metrics } from '../../../../local/cloudwatch/metrics.ts';
+
+const HALL = { Hall: 'north' };
+
+test('statistics are over the whole minutes that are asked for, and nothing comes of minutes without values', () => {
+  const metrics = new Metrics();
+  metrics.add('Plant', 'Heat', HALL, 4);
+  metrics.endMinute(60);
+  metrics.add('Plant', 'Heat', HALL, 1);
+  metrics.add('Plant', 'Heat', HALL, 7);
+  metrics.endMinute(60);
+  metrics.endMinute(60);
+  metrics.add('Plant', 'Heat', HALL, 1000);
+  const sum = (from: number, to: number) => metrics.statistic('Sum', 'Plant', 'Heat', HALL, from, to);
+
+  expect([sum(1, 0), sum(2, 1), sum(2, 0), sum(3, 0), sum(3, 2)]).toEqual([undefined, 8, 8, 12, 4]);
+  expect(metrics.statistic('Average', 'Plant', 'Heat', HALL, 3, 0)).toBe(4);
+  expect(metrics.sum('Plant', 'Heat', HALL)).toBe(1012);
+});
+
+test('minutes that nobody looks back to are forgotten, the sum since the start is not', () => {
+  const metrics = new Metrics();
+  metrics.add('Plant', 'Heat', HALL, 1);
+  metrics.endMinute(2);
+  metrics.add('Plant', 'Heat', HALL, 2);
+  metrics.endMinute(2);
+  metrics.endMinute(2);
+
+  expect(metrics.statistic('Sum', 'Plant', 'Heat', HALL, 3, 0)).toBe(2);
+  expect(metrics.sum('Plant', 'Heat', HALL)).toBe(3);
+});
+
+test('the values of an embedded metric are counted under each of its sets of dimensions', () => {
+  const metrics = new Metrics();
+  const line = JSON.stringify({
+    _aws: {
+      CloudWatchMetrics: [
+        {
+          Namespace: 'Plant',
+          Dimensions: [['Hall'], ['Hall', 'Oven']],
+          Metrics: [{ Name: 'Heat' }, { Name: 'Load' }],
+        },
+      ],
+    },
+    Hall: 'north',
+    Oven: '2',
+    Heat: [3, 5],
+    Load: 1,
+  });
+
+  metrics.ingest(line);
+  metrics.ingest('no metric');
+  metrics.ingest('{"CloudWatchMetrics" is no JSON');
+
+  expect(metrics.sum('Plant', 'Heat', HALL)).toBe(8);
+  expect(metrics.sum('Plant', 'Load', { Oven: '2', Hall: 'north' })).toBe(1);
+  expect(metrics.sum('Plant', 'Heat', {})).toBe(0);
+  metrics.endMinute(60);
+  expect(metrics.statistic('SampleCount', 'Plant', 'Heat', HALL, 1, 0)).toBe(2);
+});
