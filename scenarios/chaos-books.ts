@@ -12,7 +12,7 @@ import type { Difference, Ledger } from './books.ts';
 export type Letters = Map<string, Map<string, (string | undefined)[]>>;
 
 /** Distinct messages of one consumer: copies of a message count once. */
-export interface Account {
+export interface Tally {
   published: number;
   /** The subscription's filter keeps them from the consumer. */
   filtered: number;
@@ -24,8 +24,8 @@ export interface Account {
   both: number;
 }
 
-export interface Accounts {
-  consumers: Record<string, Account>;
+export interface Tallies {
+  consumers: Record<string, Tally>;
   missing: Difference[];
   unexpected: Difference[];
 }
@@ -42,32 +42,27 @@ const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
 };
 
 /** Where each distinct message is: filtered, recorded, dead-lettered, or missing. */
-export function accountFor(
-  messages: TestMessage[],
-  takes: Takes,
-  ledger: Ledger,
-  letters: Letters,
-): Accounts {
-  const consumers: Record<string, Account> = {};
+export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, letters: Letters): Tallies {
+  const consumers: Record<string, Tally> = {};
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
   const published = distinct(messages);
   for (const [consumer, records] of ledger.records) {
-    const account = { published: published.length, filtered: 0, processed: 0, deadLettered: 0, both: 0 };
+    const tally = { published: published.length, filtered: 0, processed: 0, deadLettered: 0, both: 0 };
     const left = new Map(letters.get(consumer));
     const allowed = new Set<string>();
     for (const { message, digest } of published) {
       if (!takes(consumer, message)) {
-        account.filtered += 1;
+        tally.filtered += 1;
         continue;
       }
       const { orderId } = message;
       if (digest) allowed.add(`${orderId} ${digest}`);
       const isLettered = left.delete(message.body);
       if (digest !== undefined && records.get(orderId) === digest) {
-        account.processed += 1;
-        if (isLettered) account.both += 1;
-      } else if (isLettered) account.deadLettered += 1;
+        tally.processed += 1;
+        if (isLettered) tally.both += 1;
+      } else if (isLettered) tally.deadLettered += 1;
       else missing.push({ consumer, orderId, problem: 'neither recorded nor dead-lettered' });
     }
     for (const [orderId, digest] of records) {
@@ -81,7 +76,7 @@ export function accountFor(
         problem: `a dead letter that was not published to it: ${body.slice(0, 60)}`,
       });
     }
-    consumers[consumer] = account;
+    consumers[consumer] = tally;
   }
   return { consumers, missing, unexpected };
 }
@@ -95,7 +90,7 @@ export function unsettled(
   takes: Takes,
   ledger: Ledger,
   letters: Letters,
-): Pick<Accounts, 'missing' | 'unexpected'> {
+): Pick<Tallies, 'missing' | 'unexpected'> {
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
   const published = distinct(messages);

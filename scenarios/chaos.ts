@@ -1,28 +1,23 @@
 // `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
-
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import {
-  GetQueueAttributesCommand,
-  ListMessageMoveTasksCommand,
-  StartMessageMoveTaskCommand,
-} from '@aws-sdk/client-sqs';
 import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../cli/aws/stack.ts';
 import { lookAtDeadLetters } from '../cli/dead-letters/look.ts';
-import { publishMessages } from '../cli/orders/publisher.ts';
-import { readSubscriptions, type Takes } from '../cli/orders/subscriptions.ts';
+import { moveAll } from '../cli/dead-letters/move-task.ts';
+import { readSubscriptions } from '../cli/orders/subscriptions.ts';
 import { generateOrders, POISON_KINDS, type TestMessage } from '../cli/orders/test-orders.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
-import { FAULT_KINDS, type FaultKind, type FaultPlan } from '../local/faults/fault-plan.ts';
+import { FAULT_KINDS, type FaultPlan } from '../local/faults/fault-plan.ts';
 import { KillableRun } from '../local/faults/killable-run.ts';
 import { readAssembly } from '../local/template/assembly.ts';
-import { type Difference, type Ledger, readLedger, stockDifferences } from './books.ts';
-import { type Account, accountFor, type Letters, rewritten, unsettled } from './chaos-books.ts';
+import { readLedger } from './books.ts';
+import type { Letters } from './chaos-books.ts';
+import { type ChaosFindings, type ChaosResult, chaosResult, type Look } from './chaos-report.ts';
 import { type DrainedOptions, drained } from './drained.ts';
-import { differenceLines, fillStock } from './local-orders.ts';
+import { freePort } from './free-port.ts';
+import { fillStock } from './local-orders.ts';
+import { publishAll } from './publish-all.ts';
 
 export interface ChaosOptions {
   /** Folder of the cloud assembly. */
@@ -36,27 +31,6 @@ export interface ChaosOptions {
   readonly signal: AbortSignal;
 }
 
-/** The outcome, for programs. */
-export interface ChaosSummary {
-  readonly orders: number;
-  readonly seed: number;
-  /** How often each fault was injected. */
-  readonly faults: Record<FaultKind | 'stack-killed', number>;
-  readonly consumers: Record<string, { underFaults: Account; redriven: number; afterRedrive: Account }>;
-  /** Dead letters under faults: sent by a handler with its reason, and moved by SQS without one. */
-  readonly deadLetters: { withReason: number; withoutReason: number };
-  readonly missing: Difference[];
-  readonly unexpected: Difference[];
-}
-
-export interface ChaosResult {
-  readonly summary: ChaosSummary;
-  /** The same for people: several lines of plain text. */
-  readonly report: string;
-  /** Everything that was to be proved is. */
-  readonly proved: boolean;
-}
-
 /** What the longest visibility timeout is made to last. Functions then have half of it. */
 const VISIBILITY_MS = 2_000;
 /** Longer than a function has. */
@@ -64,7 +38,7 @@ const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
 /** How many orders kill whatever function works on them, as long as there are faults. */
-const STUBBORN = 2;
+const ALWAYS_KILLED = 2;
 /** How many DynamoDB refuses meanwhile. More, because one that shares its batch with an order that kills gets no answer that could lose it. */
 const ALWAYS_REFUSED = 6;
 /** One order of this many is published once more at the end. */
@@ -129,8 +103,8 @@ class Chaos {
       .filter((_, index) => index % LATE_COPY !== 0)
       .filter(({ attributes }) => attributes.requiresShipping?.StringValue === 'true')
       .map(({ orderId }) => orderId);
-    this.killOn = everywhere.slice(0, STUBBORN);
-    this.failOn = everywhere.slice(STUBBORN).slice(-ALWAYS_REFUSED);
+    this.killOn = everywhere.slice(0, ALWAYS_KILLED);
+    this.failOn = everywhere.slice(ALWAYS_KILLED).slice(-ALWAYS_REFUSED);
   }
 
   async run(): Promise<ChaosResult> {
@@ -152,18 +126,20 @@ class Chaos {
       await this.suffer(clients, stack);
       signal.throwIfAborted();
 
-      // Nothing is consumed before the books are read.
+      // Nothing is consumed before the books are read and the dead letters moved: none comes back meanwhile.
       const restart = progress.step('Killing the stack and restarting it without faults');
       await this.kill();
       const healed = await this.start();
       restart.done('Restarted the stack without faults');
       const underFaults = await this.look(clients, stack);
-      await healed.consume();
-      await this.redrive(clients, stack, underFaults.letters);
+      await this.redrive(clients, stack, healed);
       const after = await this.look(clients, stack);
       const problems = await healed.stop();
       this.current = undefined;
-      return this.result({ stack, takes, before, underFaults, after, problems });
+      const { orders, seed } = this.options;
+      const { messages } = this;
+      const faults = this.injected();
+      return chaosResult({ orders, seed, messages, takes, faults, before, underFaults, after, problems });
     } finally {
       signal.removeEventListener('abort', stop);
       await this.current?.kill();
@@ -219,7 +195,7 @@ class Chaos {
 
     const publishing = progress.step('Publishing');
     let restarted: Promise<void> | undefined;
-    const { published, failed } = await publishMessages({
+    const published = await publishAll({
       sns,
       topicArn: stack.topicArn,
       messages,
@@ -233,13 +209,6 @@ class Chaos {
       },
     });
     await restarted;
-    signal.throwIfAborted();
-    const [refused] = failed;
-    if (refused) {
-      throw new Error(
-        `${failed.length} of ${messages.length} messages were not published: ${refused.reason}`,
-      );
-    }
     publishing.done(`Published ${published} messages, and killed the stack meanwhile`);
 
     const processing = progress.step('Processing');
@@ -257,34 +226,22 @@ class Chaos {
   }
 
   /** Moves all dead letters back, publishes late copies of some orders as well, and waits until all is worked off. */
-  private async redrive({ sns, sqs }: Clients, stack: StackHandles, letters: Letters): Promise<void> {
+  private async redrive({ sns, sqs }: Clients, stack: StackHandles, healed: KillableRun): Promise<void> {
     const { progress, signal } = this.options;
     const redriving = progress.step('Redriving');
-    const arnOf = async (QueueUrl: string) => {
-      const { Attributes } = await sqs.send(
-        new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
-      );
-      return Attributes?.QueueArn ?? '';
-    };
+    const moves = stack.consumers.map(({ deadLetterQueueUrl: from, queueUrl: to }) =>
+      moveAll({ sqs, from, to, signal, onProgress: () => {} }),
+    );
+    const moved = (await Promise.all(moves)).reduce((sum, move) => sum + move.moved, 0);
     const copies = this.messages
       .filter(({ kind }) => kind === 'order')
       .filter((_, index) => index % LATE_COPY === 0);
-    await publishMessages({ sns, topicArn: stack.topicArn, messages: copies, signal });
-    await Promise.all(
-      stack.consumers.map(async ({ queueUrl, deadLetterQueueUrl }) => {
-        const SourceArn = await arnOf(deadLetterQueueUrl);
-        await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn: await arnOf(queueUrl) }));
-        for (;;) {
-          const { Results = [] } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn }));
-          if (Results[0]?.Status !== 'RUNNING') return;
-          await pause(POLL_MS, undefined, { signal });
-        }
-      }),
-    );
+    await publishAll({ sns, topicArn: stack.topicArn, messages: copies, signal });
+    await healed.consume();
     const isEmpty = await this.drained(sqs, stack);
-    const moved = `Redrove ${countLetters(letters)} dead letters`;
-    if (isEmpty) redriving.done(moved);
-    else redriving.fail(`${moved}, and the queues do not become empty`);
+    const redrove = `Redrove ${moved} dead letters`;
+    if (isEmpty) redriving.done(redrove);
+    else redriving.fail(`${redrove}, and the queues do not become empty`);
   }
 
   private drained(
@@ -312,61 +269,13 @@ class Chaos {
     return { ledger: await readLedger(dynamodb, stack), letters };
   }
 
-  private result(found: {
-    stack: StackHandles;
-    takes: Takes;
-    before: Ledger;
-    underFaults: Look;
-    after: Look;
-    problems: string[];
-  }): ChaosResult {
-    const { takes, before, underFaults, after, problems } = found;
-    const { orders, seed } = this.options;
-    const { messages } = this;
-    const first = accountFor(messages, takes, underFaults.ledger, underFaults.letters);
-    const last = accountFor(messages, takes, after.ledger, after.letters);
-    const open = unsettled(messages, takes, after.ledger, after.letters);
-    const missing = [...first.missing, ...last.missing, ...open.missing];
-    const unexpected = [
-      ...first.unexpected,
-      ...last.unexpected,
-      ...open.unexpected,
-      ...stockDifferences(before, after.ledger),
-      ...rewritten(underFaults.ledger, after.ledger),
-      ...problems.map((problem) => ({ consumer: 'local run', problem })),
-    ];
-
-    const injected = fs.existsSync(this.faultLog) ? fs.readFileSync(this.faultLog, 'utf8').split('\n') : [];
-    const faults = Object.fromEntries([
-      ...FAULT_KINDS.map((kind) => [kind, injected.filter((each) => each === kind).length]),
+  /** How often each fault was injected. */
+  private injected(): ChaosFindings['faults'] {
+    const kinds = fs.existsSync(this.faultLog) ? fs.readFileSync(this.faultLog, 'utf8').split('\n') : [];
+    return Object.fromEntries([
+      ...FAULT_KINDS.map((kind) => [kind, kinds.filter((each) => each === kind).length]),
       ['stack-killed', this.kills],
-    ]) as ChaosSummary['faults'];
-    for (const [kind, count] of Object.entries(faults)) {
-      if (count === 0) missing.push({ consumer: 'chaos', problem: `the fault ${kind} never happened` });
-    }
-    const reasons = Array.from(underFaults.letters.values(), (bodies) => [...bodies.values()].flat()).flat();
-    const withoutReason = reasons.filter((reason) => reason === undefined).length;
-    const deadLetters = { withReason: reasons.length - withoutReason, withoutReason };
-    if (withoutReason === 0) {
-      missing.push({ consumer: 'chaos', problem: 'SQS itself moved nothing to a dead-letter queue' });
-    }
-
-    const consumers = Object.fromEntries(
-      Object.entries(first.consumers).map(([name, account]) => [
-        name,
-        {
-          underFaults: account,
-          redriven: countLetters(underFaults.letters, name),
-          afterRedrive: last.consumers[name] ?? account,
-        },
-      ]),
-    );
-    const summary = { orders, seed, faults, consumers, deadLetters, missing, unexpected };
-    return {
-      summary,
-      report: reportOf(summary),
-      proved: missing.length + unexpected.length === 0,
-    };
+    ]);
   }
 }
 
@@ -376,71 +285,4 @@ function longestVisibility(assembly: string): number {
     ({ Type }) => Type === 'AWS::SQS::Queue',
   );
   return Math.max(...queues.map(({ Properties }) => Number(Properties?.VisibilityTimeout ?? 30)));
-}
-
-/** What tables and dead-letter queues hold at one moment. */
-interface Look {
-  ledger: Ledger;
-  letters: Letters;
-}
-
-/**
- * A free port below those that a system gives to outgoing connections: while nobody listens at one of these, a client that
- * tries it can be given the same port and connect to itself.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    const server = net.createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
-    });
-    await new Promise((resolve) => server.close(resolve));
-    if (isFree) return port;
-  }
-}
-
-function countLetters(letters: Letters, consumer?: string): number {
-  const chosen = consumer === undefined ? [...letters.values()] : [letters.get(consumer) ?? new Map()];
-  return chosen.reduce((sum, bodies) => sum + [...bodies.values()].flat().length, 0);
-}
-
-function reportOf(summary: ChaosSummary): string {
-  const { orders, faults, consumers, deadLetters, missing, unexpected } = summary;
-  const faultLines = Object.entries(faults).map(
-    ([kind, count]) => `  ${String(count).padStart(5)} × ${kind}`,
-  );
-  const columns = ['consumer', 'published', 'filtered', 'processed', 'dead-lettered', 'both', 'redriven'];
-  const line = (cells: (string | number)[]) =>
-    cells
-      .map((cell, at) =>
-        at === 0 ? String(cell).padEnd(12) : String(cell).padStart((columns[at]?.length ?? 0) + 2),
-      )
-      .join('')
-      .trimEnd();
-  const rows = Object.entries(consumers).flatMap(([name, { underFaults, redriven, afterRedrive }]) => [
-    line([name, ...figures(underFaults), redriven]),
-    line(['  redriven', ...figures(afterRedrive)]),
-  ]);
-  const verdict =
-    missing.length + unexpected.length === 0
-      ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it each of
-the ${orders} orders is exactly once in every table where it belongs, no duplicate has changed a record, the stock adds
-up, and only poison is in the dead-letter queues, each with its reason.`
-      : `Not proved:
-${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
-  return `
-Injected:
-${faultLines.join('\n')}
-
-Distinct messages, under faults and after the redrive:
-${line(columns)}
-${rows.join('\n')}
-
-Dead letters under faults: ${deadLetters.withReason} with a reason, ${deadLetters.withoutReason} without (crash or timeout: see the logs).
-${verdict}`;
-}
-
-function figures({ published, filtered, processed, deadLettered, both }: Account): number[] {
-  return [published, filtered, processed, deadLettered, both];
 }

@@ -1,31 +1,31 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { createClients } from '../cli/aws/clients.ts';
+import { type Clients, createClients } from '../cli/aws/clients.ts';
 import { queueDepth } from '../cli/aws/queue-depth.ts';
 import { findStack, type StackHandles } from '../cli/aws/stack.ts';
 import { initialStock } from '../cli/orders/catalogue.ts';
-import { publishMessages } from '../cli/orders/publisher.ts';
 import { readSubscriptions } from '../cli/orders/subscriptions.ts';
 import { generateOrders, type TestMessage } from '../cli/orders/test-orders.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
+import { count, table } from '../cli/terminal/text.ts';
 import { readAlarmText } from '../contract/alarm-text.ts';
 import type { AlarmStatus } from '../local/cloudwatch/alarm.ts';
 import type { LocalRun } from '../local/run.ts';
-import { type Balance, balance, type ConsumerBooks, type Difference, readLedger } from './books.ts';
+import { type Balance, balance, type ConsumerBooks, readLedger } from './books.ts';
+import { differenceLines } from './difference-lines.ts';
 import { drained } from './drained.ts';
+import { publishAll } from './publish-all.ts';
 
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.01;
 /** Longer than the longest wait of a message that is tried again. */
 const PATIENCE_MS = 240_000;
-/** How many differences the report for people spells out. */
-const SHOWN_DIFFERENCES = 20;
 
 export interface LocalOrdersOptions {
   readonly run: LocalRun;
-  readonly count: number;
+  readonly orders: number;
   readonly seed: number;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -53,7 +53,7 @@ export interface LocalOrdersResult {
  * @throws Error if not all could be published
  */
 export async function runLocalOrders(options: LocalOrdersOptions): Promise<LocalOrdersResult> {
-  const { run, count, seed, progress, signal } = options;
+  const { run, orders, seed } = options;
   const clients = createClients(run.client);
   try {
     const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
@@ -67,40 +67,12 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     run.consume();
 
     const messages = generateOrders({
-      count,
+      count: orders,
       seed,
-      duplicates: Math.ceil(count * DUPLICATE_SHARE),
-      poison: Math.ceil(count * POISON_SHARE),
+      duplicates: Math.ceil(orders * DUPLICATE_SHARE),
+      poison: Math.ceil(orders * POISON_SHARE),
     });
-    const started = performance.now();
-    const publishing = progress.step('Publishing');
-    const { published, failed } = await publishMessages({
-      sns: clients.sns,
-      topicArn: stack.topicArn,
-      messages,
-      signal,
-      onProgress: (sent) => publishing.bar(sent.published, messages.length),
-    });
-    signal.throwIfAborted();
-    const [first] = failed;
-    if (first)
-      throw new Error(`${failed.length} of ${messages.length} messages were not published: ${first.reason}`);
-    publishing.done(`Published ${published} messages: ${kindsOf(messages)}`);
-
-    const processing = progress.step('Processing');
-    let most = 1;
-    const queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
-    const isEmpty = await drained(clients.sqs, queueUrls, {
-      patienceMs: PATIENCE_MS,
-      signal,
-      onLook(left) {
-        most = Math.max(most, left);
-        processing.bar(most - left, most);
-      },
-    });
-    const seconds = (performance.now() - started) / 1000;
-    if (isEmpty) processing.done(`Processed them in ${seconds.toFixed(1)} s: the queues are empty`);
-    else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
+    await sendThrough(messages, clients, stack, options);
 
     const after = await readLedger(clients.dynamodb, stack);
     const letters = await deadLetters(clients.sqs, stack);
@@ -110,16 +82,50 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     await run.cloudWatch.endMinute();
     const alarms = await run.cloudWatch.alarms();
     const states = Object.fromEntries(alarms.map(({ name, state }) => [name, state]));
-    const summary = { orders: count, consumers, alarms: states, ...differences };
+    const summary = { orders, consumers, alarms: states, ...differences };
     const backordered = await metric(run, 'inventory', 'Backordered');
     return {
       summary,
-      report: `${reportOf(summary, backordered)}\n\n${alarmLines(alarms)}`,
+      report: `${reportOf(summary, backordered)}\n\n${alarmLines(alarms, messages)}`,
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {
     for (const client of Object.values(clients)) client.destroy();
   }
+}
+
+/** Publishes the messages and waits until the consumers' queues are empty. */
+async function sendThrough(
+  messages: TestMessage[],
+  { sns, sqs }: Clients,
+  stack: StackHandles,
+  { progress, signal }: LocalOrdersOptions,
+): Promise<void> {
+  const started = performance.now();
+  const publishing = progress.step('Publishing');
+  const published = await publishAll({
+    sns,
+    topicArn: stack.topicArn,
+    messages,
+    signal,
+    onProgress: (sent) => publishing.bar(sent.published, messages.length),
+  });
+  publishing.done(`Published ${published} messages: ${kindsOf(messages)}`);
+
+  const processing = progress.step('Processing');
+  let most = 1;
+  const queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
+  const isEmpty = await drained(sqs, queueUrls, {
+    patienceMs: PATIENCE_MS,
+    signal,
+    onLook(left) {
+      most = Math.max(most, left);
+      processing.bar(most - left, most);
+    },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  if (isEmpty) processing.done(`Processed them in ${seconds.toFixed(1)} s: the queues are empty`);
+  else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
 }
 
 /** Gives every article its stock, but leaves alone what a kept state already holds. */
@@ -178,51 +184,36 @@ function kindsOf(messages: TestMessage[]): string {
 }
 
 function reportOf({ consumers, missing, unexpected, orders }: Summary, backordered: number): string {
-  const columns = ['consumer', 'delivered', 'processed', 'duplicates', 'dead-lettered'];
-  const rows = Object.entries(consumers).map(([name, books]) => [
+  const rows = Object.entries(consumers).map(([name, { delivered, processed, duplicates, deadLettered }]) => [
     name,
-    String(books.delivered),
-    String(books.processed),
-    String(books.duplicates),
-    String(books.deadLettered),
+    ...[delivered, processed, duplicates, deadLettered].map(String),
   ]);
-  const line = (cells: string[]) =>
-    cells
-      .map((cell, at) => (at === 0 ? cell.padEnd(12) : cell.padStart((columns[at]?.length ?? 0) + 3)))
-      .join('');
-  const table = [columns, ...rows].map(line).join('\n');
+  const figures = table([['consumer', 'delivered', 'processed', 'duplicates', 'dead-lettered'], ...rows]);
   if (missing.length + unexpected.length === 0) {
     return `
-${table}
+${figures}
 
 Each of the ${orders} orders is exactly once in every table where it belongs, each poison message in the
-dead-letter queues, and the stock adds up (${backordered} orders wait for stock).`;
+dead-letter queues, and the stock adds up (${count(backordered, 'order')} on backorder).`;
   }
   return `
-${table}
+${figures}
 
 The books do not balance:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
 }
 
-/** How many alarms are in which state, and those that are on with the article that their text names. */
-function alarmLines(alarms: AlarmStatus[]): string {
+/** How many alarms are in which state; those in ALARM with the article of the runbook that their text names, and why they are. */
+function alarmLines(alarms: AlarmStatus[], messages: TestMessage[]): string {
   const byState = Map.groupBy(alarms, ({ state }) => state);
   const on = (byState.get('ALARM') ?? []).map(({ name, description = '' }) => {
     const { article } = readAlarmText(description);
     return `\n  ${[name, article].filter(Boolean).join(': ')}`;
   });
   const summary = [...byState].sort().map(([state, of]) => `${of.length} in ${state}`);
-  return `Alarms: ${summary.join(', ')}${on.join('')}`;
-}
-
-export function differenceLines(heading: string, differences: Difference[]): string {
-  const lines = differences
-    .slice(0, SHOWN_DIFFERENCES)
-    .map(({ consumer, orderId, sku, problem }) =>
-      [`  ${heading}: ${consumer}`, orderId, sku, problem].filter(Boolean).join(', '),
-    );
-  const left = differences.length - lines.length;
-  if (left > 0) lines.push(`  ${heading}: ${left} more (--json lists all)`);
-  return lines.map((each) => `${each}\n`).join('');
+  const poison = messages.filter(({ kind }) => kind === 'poison').length;
+  const why = `
+${count(poison, 'poison message')} sent on purpose, now in dead-letter queues: that is what these alarms are for.
+On AWS they would tell an operator, and name the article that says what to do:`;
+  return `Alarms: ${summary.join(', ')}.${on.length > 0 && poison > 0 ? why : ''}${on.join('')}`;
 }

@@ -76,7 +76,8 @@ function parseEndpoint(text: string, file: string): LocalEndpoint {
   return { endpoint, stackName, region, pid };
 }
 
-function isRunning(pid: number): boolean {
+/** Whether there is a process of this ID. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

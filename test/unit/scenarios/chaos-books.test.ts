@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { digestOf } from '../../../cli/orders/follow.ts';
 import { generateOrders, type TestMessage } from '../../../cli/orders/test-orders.ts';
 import type { Ledger } from '../../../scenarios/books.ts';
-import { accountFor, type Letters, rewritten, unsettled } from '../../../scenarios/chaos-books.ts';
+import { type Letters, rewritten, tallyOf, unsettled } from '../../../scenarios/chaos-books.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
@@ -49,11 +49,11 @@ const plain = messages.find(
     messages.filter((each) => each.orderId === orderId).length === 1,
 ) as TestMessage;
 const poison = messages.find((message) => message.poison === 'not-json') as TestMessage;
-const account = ({ ledger, letters }: State) => accountFor(messages, takes, ledger, letters);
+const tally = ({ ledger, letters }: State) => tallyOf(messages, takes, ledger, letters);
 const open = ({ ledger, letters }: State) => unsettled(messages, takes, ledger, letters);
 
 test('what is settled is accounted for, and nothing is left open', () => {
-  const { consumers, missing, unexpected } = account(settled());
+  const { consumers, missing, unexpected } = tally(settled());
 
   // 30 orders, and 6 poison ones; copies do not count.
   expect(consumers.billing).toEqual({ published: 36, filtered: 0, processed: 30, deadLettered: 6, both: 0 });
@@ -72,7 +72,7 @@ test('under faults an order may be dead-lettered, or recorded and dead-lettered;
     letters.get('shipping')?.set(plain.body, ['TimeoutError']);
   });
 
-  const { consumers, missing, unexpected } = account(lettered);
+  const { consumers, missing, unexpected } = tally(lettered);
   expect(consumers.billing).toMatchObject({ processed: 29, deadLettered: 7, both: 0 });
   expect(consumers.shipping).toMatchObject({ both: 1 });
   expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
@@ -94,7 +94,7 @@ test('under faults an order may be dead-lettered, or recorded and dead-lettered;
 });
 
 test('an order that is nowhere is missing', () => {
-  const { missing } = account(
+  const { missing } = tally(
     changed(({ ledger }) => void ledger.records.get('shipping')?.delete(plain.orderId)),
   );
 
@@ -122,7 +122,7 @@ test('poison must be in the dead-letter queue, and for its own reason', () => {
 });
 
 test('a record or a dead letter of what was never published is unexpected', () => {
-  const { unexpected } = account(
+  const { unexpected } = tally(
     changed(({ ledger, letters }) => {
       ledger.records.get('billing')?.set(plain.orderId, 'another digest');
       letters.get('billing')?.set(plain.body, ['OrderConflict']);

@@ -1,0 +1,131 @@
+// What a chaos run has shown, for programs and for people.
+import type { Takes } from '../cli/orders/subscriptions.ts';
+import type { TestMessage } from '../cli/orders/test-orders.ts';
+import { table } from '../cli/terminal/text.ts';
+import type { FaultKind } from '../local/faults/fault-plan.ts';
+import { type Difference, type Ledger, stockDifferences } from './books.ts';
+import { type Letters, rewritten, type Tally, tallyOf, unsettled } from './chaos-books.ts';
+import { differenceLines } from './difference-lines.ts';
+
+/** What tables and dead-letter queues hold at one moment. */
+export interface Look {
+  readonly ledger: Ledger;
+  readonly letters: Letters;
+}
+
+/** What a run published, did and found. */
+export interface ChaosFindings {
+  readonly orders: number;
+  readonly seed: number;
+  readonly messages: TestMessage[];
+  readonly takes: Takes;
+  /** How often each fault was injected. */
+  readonly faults: Record<FaultKind | 'stack-killed', number>;
+  readonly before: Ledger;
+  readonly underFaults: Look;
+  /** After the redrive, without faults. */
+  readonly after: Look;
+  /** What the run itself could not do. */
+  readonly problems: string[];
+}
+
+/** The outcome, for programs. */
+export interface ChaosSummary {
+  readonly orders: number;
+  readonly seed: number;
+  readonly faults: ChaosFindings['faults'];
+  readonly consumers: Record<string, { underFaults: Tally; redriven: number; afterRedrive: Tally }>;
+  /** Dead-letter messages under faults: sent by a handler with its reason, and moved by SQS without one. */
+  readonly deadLetters: { withReason: number; withoutReason: number };
+  readonly missing: Difference[];
+  readonly unexpected: Difference[];
+}
+
+export interface ChaosResult {
+  readonly summary: ChaosSummary;
+  /** The same for people: several lines of plain text. */
+  readonly report: string;
+  /** Everything that was to be proved is. */
+  readonly proved: boolean;
+}
+
+/** Holds what was found against what was published. */
+export function chaosResult(found: ChaosFindings): ChaosResult {
+  const { orders, seed, messages, takes, faults, before, underFaults, after, problems } = found;
+  const first = tallyOf(messages, takes, underFaults.ledger, underFaults.letters);
+  const last = tallyOf(messages, takes, after.ledger, after.letters);
+  const open = unsettled(messages, takes, after.ledger, after.letters);
+  const reasons = Array.from(underFaults.letters.values(), (bodies) => [...bodies.values()].flat()).flat();
+  const withoutReason = reasons.filter((reason) => reason === undefined).length;
+  const missing = [
+    ...first.missing,
+    ...last.missing,
+    ...open.missing,
+    ...notInjected({ ...faults, 'moved to a dead-letter queue by SQS itself': withoutReason }),
+  ];
+  const unexpected = [
+    ...first.unexpected,
+    ...last.unexpected,
+    ...open.unexpected,
+    ...stockDifferences(before, after.ledger),
+    ...rewritten(underFaults.ledger, after.ledger),
+    ...problems.map((problem) => ({ consumer: 'local run', problem })),
+  ];
+  const consumers = Object.fromEntries(
+    Object.entries(first.consumers).map(([name, tally]) => [
+      name,
+      {
+        underFaults: tally,
+        redriven: countLetters(underFaults.letters, name),
+        afterRedrive: last.consumers[name] ?? tally,
+      },
+    ]),
+  );
+  const deadLetters = { withReason: reasons.length - withoutReason, withoutReason };
+  const summary = { orders, seed, faults, consumers, deadLetters, missing, unexpected };
+  return { summary, report: reportOf(summary), proved: missing.length + unexpected.length === 0 };
+}
+
+/** How many messages lie in a consumer's dead-letter queue. */
+function countLetters(letters: Letters, consumer: string): number {
+  return [...(letters.get(consumer) ?? new Map()).values()].flat().length;
+}
+
+/** A run proves nothing about a fault that it did not suffer. */
+function notInjected(counts: Record<string, number>): Difference[] {
+  return Object.entries(counts)
+    .filter(([, count]) => count === 0)
+    .map(([kind]) => ({ consumer: 'chaos', problem: `it never happened: ${kind}` }));
+}
+
+function reportOf(summary: ChaosSummary): string {
+  const { orders, faults, consumers, deadLetters, missing, unexpected } = summary;
+  const faultLines = Object.entries(faults).map(
+    ([kind, count]) => `  ${String(count).padStart(5)} × ${kind}`,
+  );
+  const columns = ['consumer', 'published', 'filtered', 'processed', 'dead-lettered', 'both', 'redriven'];
+  const rows = Object.entries(consumers).flatMap(([name, { underFaults, redriven, afterRedrive }]) => [
+    [name, ...figures(underFaults), String(redriven)],
+    ['  redriven', ...figures(afterRedrive)],
+  ]);
+  const verdict =
+    missing.length + unexpected.length === 0
+      ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it each of
+the ${orders} orders is exactly once in every table where it belongs, no duplicate has changed a record, the stock adds
+up, and only poison is in the dead-letter queues, each with its reason.`
+      : `Not proved:
+${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
+  return `
+Injected:
+${faultLines.join('\n')}
+
+Distinct messages, under faults and after the redrive:
+${table([columns, ...rows])}
+
+Dead letters under faults: ${deadLetters.withReason} with a reason, ${deadLetters.withoutReason} without (crash or timeout: see the logs).
+${verdict}`;
+}
+
+function figures({ published, filtered, processed, deadLettered, both }: Tally): string[] {
+  return [published, filtered, processed, deadLettered, both].map(String);
+}

@@ -1,0 +1,16 @@
+import type { Difference } from './books.ts';
+
+/** How many differences a report for people spells out. */
+const SHOWN_DIFFERENCES = 20;
+
+/** A line for each difference, up to twenty, and one with the number of those left out; each ends with a line break. */
+export function differenceLines(heading: string, differences: Difference[]): string {
+  const lines = differences
+    .slice(0, SHOWN_DIFFERENCES)
+    .map(({ consumer, orderId, sku, problem }) =>
+      [`  ${heading}: ${consumer}`, orderId, sku, problem].filter(Boolean).join(', '),
+    );
+  const left = differences.length - lines.length;
+  if (left > 0) lines.push(`  ${heading}: ${left} more (--json lists all)`);
+  return lines.map((each) => `${each}\n`).join('');
+}

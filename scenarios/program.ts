@@ -1,0 +1,81 @@
+/** What `npm start` and `npm run chaos` have in common as programs: options, Ctrl-C, faults in one line, and synth. */
+import path from 'node:path';
+import { Command } from 'commander';
+import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
+import type { Progress } from '../cli/terminal/progress.ts';
+import { wholeNumber } from '../cli/usage/values.ts';
+import { synthesize } from '../local/synthesize.ts';
+
+const PROJECT = path.join(import.meta.dirname, '..');
+
+/** The options that both have. */
+export interface ProgramOptions {
+  orders: number;
+  /** A whole number from 0 to 2^32 − 1. */
+  seed: number;
+  json: boolean;
+}
+
+/**
+ * The command line of such a program.
+ * @param name how it is called
+ * @param orders the least number of orders that make sense, and how many there are unless told otherwise
+ * @param help what is printed after the options
+ */
+export function program(
+  name: string,
+  description: string,
+  orders: { least: number; standard: number },
+  help: string,
+): Command {
+  return (
+    new Command(name)
+      .description(description)
+      .option(
+        '--orders <count>',
+        'how many test orders are published',
+        wholeNumber(orders.least, 100_000),
+        orders.standard,
+      )
+      // `--seed` and `--orders` make the same run again.
+      .option('--seed <number>', 'makes the same choices again', wholeNumber(0, 2 ** 32 - 1), 1)
+      .option('--json', 'print one JSON object on standard output, and no progress', false)
+      .addHelpText('after', help)
+      .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  );
+}
+
+/**
+ * Parses the arguments of this process and does what the program is for; prints an error as one line.
+ * @param main resolves with whether all is as it should be; the signal is aborted by Ctrl-C
+ */
+export async function runProgram<Options extends ProgramOptions>(
+  command: Command,
+  main: (options: Options, signal: AbortSignal) => Promise<boolean>,
+): Promise<void> {
+  const signal = untilInterrupted();
+  try {
+    process.exitCode = (await main(command.parse().opts<Options>(), signal)) ? 0 : 1;
+  } catch (error) {
+    if (signal.aborted) process.exitCode = INTERRUPTED;
+    else {
+      console.error(`${command.name().replace(/ --$/, '')}: ${(error as Error).message}`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+/** Synthesizes the project's stack into a folder, as `cdk synth` does. @throws Error that says why it could not */
+export async function synthesizeProject(
+  assembly: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const synth = progress.step('Synthesizing the stack');
+  await synthesize(PROJECT, assembly).catch((error: Error) => {
+    synth.fail('The stack could not be synthesized');
+    throw error;
+  });
+  signal.throwIfAborted();
+  synth.done('Synthesized the stack');
+}

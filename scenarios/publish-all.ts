@@ -1,0 +1,18 @@
+import { type PublishOptions, publishMessages } from '../cli/orders/publisher.ts';
+
+/**
+ * Publishes all messages.
+ * @returns how many SNS has
+ * @throws Error if not all could be published, the reason of the signal if it was aborted
+ */
+export async function publishAll(
+  options: PublishOptions & { messages: readonly unknown[] },
+): Promise<number> {
+  const { published, failed } = await publishMessages(options);
+  options.signal?.throwIfAborted();
+  const [first] = failed;
+  if (!first) return published;
+  throw new Error(
+    `${failed.length} of ${options.messages.length} messages were not published: ${first.reason}`,
+  );
+}
