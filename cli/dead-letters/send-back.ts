@@ -64,59 +64,84 @@ const ABOUT_THE_MESSAGE =
  * this ends, a letter is in one of the two queues or, for a moment, in both. Stops when letters come back. Does not throw for
  * anything that AWS answers.
  */
-export async function sendBack(wanted: ReadonlySet<string>, options: SendBackOptions): Promise<SentBack> {
-  const { sqs, from, to, present, sentBodies, edit, rate, signal, onProgress, now = Date.now } = options;
-  const isFifo = to.endsWith('.fifo');
-  const left = new Set(wanted);
-  const result: SentBack = { sent: 0, cameBack: [], refused: [], notDeleted: 0, tooRecent: 0 };
-  const stop = new AbortController();
-  const ends = AbortSignal.any([signal, stop.signal]);
-  let handled = 0;
-  let next = performance.now();
+export function sendBack(wanted: ReadonlySet<string>, options: SendBackOptions): Promise<SentBack> {
+  return new SendBack(wanted, options).run();
+}
 
-  const handle = async (messages: Message[]) => {
+class SendBack {
+  private readonly options: SendBackOptions;
+  private readonly wanted: number;
+  /** IDs of those that have not been met yet. */
+  private readonly left: Set<string>;
+  private readonly isFifo: boolean;
+  private readonly stop = new AbortController();
+  private readonly ends: AbortSignal;
+  private readonly result: SentBack = { sent: 0, cameBack: [], refused: [], notDeleted: 0, tooRecent: 0 };
+  /** When the rate lets the next letter through. */
+  private next = performance.now();
+  private handled = 0;
+
+  constructor(wanted: ReadonlySet<string>, options: SendBackOptions) {
+    this.options = options;
+    this.wanted = wanted.size;
+    this.left = new Set(wanted);
+    this.isFifo = options.to.endsWith('.fifo');
+    this.ends = AbortSignal.any([options.signal, this.stop.signal]);
+  }
+
+  async run(): Promise<SentBack> {
+    const { sqs, from, rate } = this.options;
+    try {
+      await forEachBatch(sqs, from, (messages) => this.handle(messages), {
+        signal: this.ends,
+        handlingSeconds: rate === undefined ? 0 : this.wanted / rate,
+        pollers: this.isFifo ? 1 : undefined,
+      });
+    } catch (error) {
+      const said = explain(error);
+      if (said === undefined) throw error;
+      this.result.stopped ??= said;
+    }
+    return this.result;
+  }
+
+  /** Sends those of the messages that are wanted. @returns those that are gone from the dead-letter queue */
+  private async handle(messages: Message[]): Promise<Message[]> {
+    const { present, sentBodies, onProgress } = this.options;
     for (const message of messages) {
       if (present.has(message.MessageId ?? '') || !sentBodies.has(hash(message.Body))) continue;
-      result.cameBack.push(readLetter(message));
-      stop.abort();
+      this.result.cameBack.push(readLetter(message));
+      this.stop.abort();
     }
-    const letters = messages.filter(({ MessageId = '' }) => left.delete(MessageId)).map(readLetter);
+    const letters = messages.filter(({ MessageId = '' }) => this.left.delete(MessageId)).map(readLetter);
     const sent: Letter[] = [];
     const send = async (letter: Letter) => {
-      if (await sendOne(letter)) sent.push(letter);
+      if (await this.send(letter)) sent.push(letter);
     };
     // A group's order is its letters' order.
-    if (isFifo) for (const letter of letters) await send(letter);
+    if (this.isFifo) for (const letter of letters) await send(letter);
     else await Promise.all(letters.map(send));
-    const deleted = await deleteAll(sent);
-    result.sent += sent.length;
-    result.notDeleted += sent.length - deleted.length;
-    onProgress(result.sent);
-    handled += letters.length;
-    if (handled === wanted.size) stop.abort();
+    const deleted = await this.delete(sent);
+    this.result.sent += sent.length;
+    this.result.notDeleted += sent.length - deleted.length;
+    onProgress(this.result.sent);
+    this.handled += letters.length;
+    if (this.handled === this.wanted) this.stop.abort();
     return deleted;
-  };
-
-  try {
-    await forEachBatch(sqs, from, handle, {
-      signal: ends,
-      handlingSeconds: rate === undefined ? 0 : wanted.size / rate,
-      pollers: isFifo ? 1 : undefined,
-    });
-  } catch (error) {
-    const said = explain(error);
-    if (said === undefined) throw error;
-    result.stopped ??= said;
   }
-  return result;
 
   /** @returns whether SQS has it now */
-  async function sendOne(letter: Letter): Promise<boolean> {
-    await turn();
-    if (ends.aborted) return false;
+  private async send(letter: Letter): Promise<boolean> {
+    const { sqs, to, edit, sentBodies, now = Date.now } = this.options;
+    await this.turn();
+    if (this.ends.aborted) return false;
     const { MessageGroupId, MessageDeduplicationId } = letter.message.Attributes ?? {};
-    if (isFifo && MessageDeduplicationId && now() - sentAt(letter.message).getTime() < DEDUPLICATION_MS) {
-      result.tooRecent++;
+    if (
+      this.isFifo &&
+      MessageDeduplicationId &&
+      now() - sentAt(letter.message).getTime() < DEDUPLICATION_MS
+    ) {
+      this.result.tooRecent++;
       return false;
     }
     const edited = edit(letter);
@@ -133,43 +158,42 @@ export async function sendBack(wanted: ReadonlySet<string>, options: SendBackOpt
             ...(edited && messageAttributes(edited.order)),
           },
           ...(MessageGroupId && { MessageGroupId }),
-          ...(isFifo && MessageDeduplicationId && { MessageDeduplicationId }),
+          ...(this.isFifo && MessageDeduplicationId && { MessageDeduplicationId }),
         }),
       );
       return true;
     } catch (error) {
       const reason = explain(error, 'sqs:SendMessage') ?? String(error);
-      if (error instanceof Error && ABOUT_THE_MESSAGE.test(error.name))
-        result.refused.push({ letter, reason });
-      else {
-        result.stopped ??= reason;
-        stop.abort();
-      }
+      if (error instanceof Error && ABOUT_THE_MESSAGE.test(error.name)) {
+        this.result.refused.push({ letter, reason });
+      } else this.end(reason);
       return false;
     }
   }
 
-  async function deleteAll(letters: Letter[]): Promise<Message[]> {
+  private async delete(letters: Letter[]): Promise<Message[]> {
     if (letters.length === 0) return [];
+    const messages = letters.map(({ message }) => message);
     try {
-      return await deleteLetters(
-        sqs,
-        from,
-        letters.map(({ message }) => message),
-      );
+      return await deleteLetters(this.options.sqs, this.options.from, messages);
     } catch (error) {
-      result.stopped ??= explain(error, 'sqs:DeleteMessage') ?? String(error);
-      stop.abort();
+      this.end(explain(error, 'sqs:DeleteMessage') ?? String(error));
       return [];
     }
   }
 
+  private end(reason: string): void {
+    this.result.stopped ??= reason;
+    this.stop.abort();
+  }
+
   /** Resolves when the rate lets the next letter through, or when it is over. */
-  async function turn(): Promise<void> {
+  private async turn(): Promise<void> {
+    const { rate } = this.options;
     if (rate === undefined) return;
-    const wait = next - performance.now();
-    next = Math.max(next, performance.now()) + 1000 / rate;
-    if (wait > 0) await setTimeout(wait, undefined, { signal: ends }).catch(() => {});
+    const wait = this.next - performance.now();
+    this.next = Math.max(this.next, performance.now()) + 1000 / rate;
+    if (wait > 0) await setTimeout(wait, undefined, { signal: this.ends }).catch(() => {});
   }
 }
 

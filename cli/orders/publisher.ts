@@ -1,6 +1,11 @@
 /** Publishes messages to an SNS topic in batches, and accounts for every one of them. */
 import { setTimeout } from 'node:timers/promises';
-import { type MessageAttributeValue, PublishBatchCommand, type SNSClient } from '@aws-sdk/client-sns';
+import {
+  type MessageAttributeValue,
+  PublishBatchCommand,
+  type PublishBatchCommandOutput,
+  type SNSClient,
+} from '@aws-sdk/client-sns';
 import { explain, isThrottlingCode, isTransient, isUnreachable } from '../aws/errors.ts';
 
 /** A message as it goes to the topic. */
@@ -63,59 +68,79 @@ interface Entry {
  *
  * A message whose answer was lost is sent again, so it can arrive twice, as it can from SNS itself.
  */
-export async function publishMessages(options: PublishOptions): Promise<PublishResult> {
-  const { sns, topicArn, messages, rate, concurrency = 8, attempts = 8, backoffMs = 100 } = options;
-  const failed: FailedMessage[] = [];
-  let published = 0;
-  // Ends early for the caller's reason, or for an answer that no further call would change.
-  const stop = new AbortController();
-  const onAbort = () => stop.abort('stopped before it was sent');
-  if (options.signal?.aborted) onAbort();
-  options.signal?.addEventListener('abort', onAbort, { once: true });
+export function publishMessages(options: PublishOptions): Promise<PublishResult> {
+  return new Publishing(options).run();
+}
 
-  const batches = paced(inBatches(messages, rate), rate, stop.signal);
-  const worker = async () => {
-    for await (const batch of batches) {
-      await send(batch);
-      options.onProgress?.({ published, failed: failed.length });
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: concurrency }, worker));
-  } finally {
-    options.signal?.removeEventListener('abort', onAbort);
+class Publishing {
+  private readonly options: PublishOptions;
+  private readonly attempts: number;
+  private readonly failed: FailedMessage[] = [];
+  private published = 0;
+  /** Ends early for the caller's reason, or for an answer that no further call would change. */
+  private readonly stop = new AbortController();
+
+  constructor(options: PublishOptions) {
+    this.options = options;
+    this.attempts = options.attempts ?? 8;
   }
-  return {
-    published,
-    failed: failed.sort((a, b) => a.index - b.index),
-    ...(stop.signal.aborted && { stopped: String(stop.signal.reason) }),
-  };
 
-  async function send(batch: Entry[]): Promise<void> {
+  async run(): Promise<PublishResult> {
+    const { messages, rate, concurrency = 8, signal, onProgress } = this.options;
+    const { stop, failed } = this;
+    const onAbort = () => stop.abort('stopped before it was sent');
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+
+    const batches = paced(inBatches(messages, rate), rate, stop.signal);
+    const worker = async () => {
+      for await (const batch of batches) {
+        await this.send(batch);
+        onProgress?.({ published: this.published, failed: failed.length });
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: concurrency }, worker));
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    return {
+      published: this.published,
+      failed: failed.sort((a, b) => a.index - b.index),
+      ...(stop.signal.aborted && { stopped: String(stop.signal.reason) }),
+    };
+  }
+
+  private async send(batch: Entry[]): Promise<void> {
+    const { backoffMs = 100 } = this.options;
+    const { signal } = this.stop;
     const [only] = batch;
-    if (batch.length === 1 && only && messageSize(only.message) > MAX_BATCH_BYTES) {
-      fail(
-        only,
-        `has ${messageSize(only.message)} bytes with its attributes, but SNS takes ${MAX_BATCH_BYTES}`,
-      );
+    const size = only && batch.length === 1 ? messageSize(only.message) : 0;
+    if (only && size > MAX_BATCH_BYTES) {
+      this.fail(only, `has ${size} bytes with its attributes, but SNS takes ${MAX_BATCH_BYTES}`);
       return;
     }
     let left = batch;
-    for (let attempt = 1; ; attempt++) {
-      if (stop.signal.aborted) return left.forEach((entry) => void fail(entry, String(stop.signal.reason)));
-      const reasons = await sendOnce(left, attempt === attempts);
-      left = left.filter((entry) => reasons.has(entry));
-      if (left.length === 0) return;
-      if (attempt === attempts && !stop.signal.aborted) {
-        return left.forEach((entry) => void fail(entry, `${reasons.get(entry)} (tried ${attempts} times)`));
+    for (let attempt = 1; left.length > 0; attempt++) {
+      if (signal.aborted) {
+        for (const entry of left) this.fail(entry, String(signal.reason));
+        return;
       }
-      await pause(Math.random() * Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** (attempt - 1)), stop.signal);
+      const isLast = attempt === this.attempts;
+      const reasons = await this.sendOnce(left, isLast);
+      left = left.filter((entry) => reasons.has(entry));
+      if (isLast && !signal.aborted) {
+        for (const entry of left) this.fail(entry, `${reasons.get(entry)} (tried ${attempt} times)`);
+        return;
+      }
+      if (left.length === 0) return;
+      await pause(Math.random() * Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** (attempt - 1)), signal);
     }
   }
 
   /** Sends the entries; returns those that are worth another try, with what was said of them. */
-  async function sendOnce(entries: Entry[], isLast: boolean): Promise<Map<Entry, string>> {
-    const again = new Map<Entry, string>();
+  private async sendOnce(entries: Entry[], isLast: boolean): Promise<Map<Entry, string>> {
+    const { sns, topicArn } = this.options;
     try {
       const answer = await sns.send(
         new PublishBatchCommand({
@@ -127,31 +152,40 @@ export async function publishMessages(options: PublishOptions): Promise<PublishR
           })),
         }),
       );
-      const successful = new Set(answer.Successful?.map(({ Id }) => Id));
-      const refused = new Map(answer.Failed?.map((each) => [each.Id, each]));
-      for (const [position, entry] of entries.entries()) {
-        const refusal = refused.get(String(position));
-        if (successful.has(String(position))) published++;
-        else if (!refusal) again.set(entry, 'SNS answered without a word about it');
-        else {
-          const reason =
-            [refusal.Code, refusal.Message].filter(Boolean).join(': ') || 'refused without a reason';
-          if (refusal.SenderFault && !isThrottlingCode(refusal.Code)) fail(entry, reason);
-          else again.set(entry, reason);
-        }
-      }
+      return this.read(answer, entries);
     } catch (error) {
       const reason = isNotFound(error)
         ? `There is no topic ${topicArn}: check the stack, --topic-arn and --region`
         : (explain(error, 'sns:Publish') ?? String(error));
-      if (!isTransient(error) || (isLast && isUnreachable(error))) stop.abort(reason);
-      for (const entry of entries) again.set(entry, reason);
+      if (!isTransient(error) || (isLast && isUnreachable(error))) this.stop.abort(reason);
+      return new Map(entries.map((entry) => [entry, reason]));
+    }
+  }
+
+  /** Counts what SNS says of each entry; returns those that are worth another try. */
+  private read(
+    { Successful = [], Failed = [] }: PublishBatchCommandOutput,
+    entries: Entry[],
+  ): Map<Entry, string> {
+    const again = new Map<Entry, string>();
+    const successful = new Set(Successful.map(({ Id }) => Id));
+    const refused = new Map(Failed.map((each) => [each.Id, each]));
+    for (const [position, entry] of entries.entries()) {
+      const refusal = refused.get(String(position));
+      if (successful.has(String(position))) this.published++;
+      else if (!refusal) again.set(entry, 'SNS answered without a word about it');
+      else {
+        const { Code, Message, SenderFault } = refusal;
+        const reason = [Code, Message].filter(Boolean).join(': ') || 'refused without a reason';
+        if (SenderFault && !isThrottlingCode(Code)) this.fail(entry, reason);
+        else again.set(entry, reason);
+      }
     }
     return again;
   }
 
-  function fail({ index, message: { orderId } }: Entry, reason: string): void {
-    failed.push({ index, ...(orderId !== undefined && { orderId }), reason });
+  private fail({ index, message: { orderId } }: Entry, reason: string): void {
+    this.failed.push({ index, ...(orderId !== undefined && { orderId }), reason });
   }
 }
 
