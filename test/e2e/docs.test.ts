@@ -65,13 +65,16 @@ const outputs = documents.flatMap((file) =>
   [...read(file).matchAll(OUTPUT)].map(([, block = '', line = '', text = '']): Output => {
     const { command, code } = parseLine(line);
     const lines = block.trim().split('\n');
-    return { file, command, code, text, before: lines.slice(0, Math.max(0, lines.indexOf(command))) };
+    const at = lines.findIndex((each) => parseLine(each).command === command);
+    return { file, command, code, text, before: lines.slice(0, Math.max(0, at)) };
   }),
 );
 const blocks = documents.flatMap((file) =>
   [...read(file).matchAll(/^ *```sh\n(.*?)^ *```$/gms)].map(([, text = '']) => ({ file, text })),
 );
-const shown = new Set(outputs.flatMap(({ command, before }) => [...before, command]));
+const shown = new Set(
+  outputs.flatMap(({ command, before }) => [...before.map((each) => parseLine(each).command), command]),
+);
 const commands = blocks
   .flatMap(({ file, text }) =>
     text
@@ -106,6 +109,9 @@ async function type(line: string): Promise<{ code: number | null; output: string
   return { code, output: running.both };
 }
 
+/** What a pipe gets now and then, while something takes long. */
+const PROGRESS = /^\w+: \d+ of \d+.*\n/gm;
+
 /** Without what differs from run to run: times, ports, IDs, and lines that come only now and then. */
 function comparable(text: string): string {
   return (
@@ -114,7 +120,7 @@ function comparable(text: string): string {
       .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ/g, '…')
       .replace(/\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/g, '…')
       .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:…')
-      .replace(/^\w+: \d+ of \d+.*\n/gm, '')
+      .replace(PROGRESS, '')
       // Which of several letters SQS hands out first.
       .replace(/(canary,|end of) order [\w-]+/g, '$1 order …')
       .trim()
@@ -126,7 +132,7 @@ function compare({ file, text }: Output, real: string): void {
   if (process.env.UPDATE_DOCS && comparable(text) !== comparable(real)) {
     fs.writeFileSync(
       path.join(PROJECT, file),
-      read(file).replace(text, () => `${real.trim()}\n`),
+      read(file).replace(text, () => `${real.replace(PROGRESS, '').trim()}\n`),
     );
     return;
   }
