@@ -11,14 +11,14 @@ import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { queueDepth } from '../../../cli/aws/queue-depth.ts';
-import { messageAttributes } from '../../../contract/order.ts';
-import type { Access } from '../../../local/iam/access-control.ts';
-import { LocalRun } from '../../../local/run.ts';
-import { synthesize } from '../../../local/synthesize.ts';
-import { anOrder } from '../../fixtures/order-fixtures.ts';
-import { PROJECT } from '../../fixtures/project.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
+import { queueDepth } from '../../cli/aws/queue-depth.ts';
+import { messageAttributes } from '../../contract/order.ts';
+import type { Access } from '../../local/iam/access-control.ts';
+import { LocalRun } from '../../local/run.ts';
+import { synthesize } from '../../local/synthesize.ts';
+import { anOrder } from '../fixtures/order-fixtures.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
 /** Permissions that no call of the local run needs. */
 const NOT_EXERCISED: [grant: RegExp, reason: string][] = [
