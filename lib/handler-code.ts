@@ -1,27 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Annotations, DockerImage, Stack } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
-import { type BuildFailure, type BuildOptions, buildSync, type Message } from 'esbuild';
+import type { BuildFailure, Message } from 'esbuild';
 import { refuse } from './checks/settings.ts';
-
-const BUNDLING = {
-  bundle: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  mainFields: ['module', 'main'],
-  // CommonJS dependencies call require, which an ES module does not have:
-  // https://github.com/evanw/esbuild/issues/1921
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-  minify: true,
-  legalComments: 'none',
-  sourcemap: true,
-  sourcesContent: false,
-  logLevel: 'silent',
-} satisfies BuildOptions;
+import { type Bundle, bundle } from './handler-bundle.ts';
 
 /**
  * Bundles a TypeScript handler to one ES module, `index.mjs`, that carries its dependencies, the AWS SDK included.
@@ -37,7 +22,8 @@ export function handlerCode(scope: IConstruct, entry: string): Code {
   const folder = dirname(entry);
   if (!Stack.of(scope).bundlingRequired) return Code.fromAsset(folder);
 
-  const files = bundle(scope, entry);
+  const { files, warnings } = bundleFor(scope, entry);
+  for (const warning of warnings) Annotations.of(scope).addWarningV2(warning.id, describe(warning));
   const hash = createHash('sha256');
   for (const { name, contents } of files) hash.update(name).update(contents);
 
@@ -56,19 +42,9 @@ export function handlerCode(scope: IConstruct, entry: string): Code {
   });
 }
 
-function bundle(scope: IConstruct, entry: string): { name: string; contents: Uint8Array }[] {
-  const folder = dirname(entry);
+function bundleFor(scope: IConstruct, entry: string): Bundle {
   try {
-    // In memory, and as if beside the handler: the paths in the source map, and so the hash, do not depend on
-    // where the cloud assembly goes.
-    const { outputFiles, warnings } = buildSync({
-      ...BUNDLING,
-      entryPoints: [entry],
-      outfile: join(folder, 'index.mjs'),
-      write: false,
-    });
-    for (const warning of warnings) Annotations.of(scope).addWarningV2(warning.id, describe(warning));
-    return outputFiles.map(({ path, contents }) => ({ name: relative(folder, path), contents }));
+    return bundle(entry);
   } catch (error) {
     const { errors } = error as BuildFailure;
     return refuse(scope, `cannot bundle ${entry}: ${errors.map(describe).join('; ')}`);

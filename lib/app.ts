@@ -1,0 +1,37 @@
+import { App, Validations } from 'aws-cdk-lib';
+import { rulePacks } from './checks/rule-packs.ts';
+import { settingProblem } from './checks/settings.ts';
+import { readChoices } from './config.ts';
+import { OrderFanOutStack } from './order-fan-out-stack.ts';
+
+/**
+ * Synthesizes the stack of the stage that the context asks for, and checks it against the stage's rule packs.
+ *
+ * @param bundled resolves when the handlers' bundles are made
+ */
+export async function synthesizeApp(bundled: Promise<void>): Promise<void> {
+  try {
+    // Without autoSynth an app that could not be built is not synthesized in part when the process ends.
+    const app = new App({ autoSynth: false });
+    const choices = readChoices(app.node);
+    await bundled;
+    new OrderFanOutStack(app, `OrderFanOut-${choices.stage}`, {
+      ...choices,
+      description: `Order fan-out, stage ${choices.stage}`,
+      env: environment(),
+    });
+    Validations.of(app).addPlugins(...rulePacks(choices.stage));
+    app.synth();
+  } catch (error) {
+    const problem = settingProblem(error);
+    if (problem === undefined) throw error;
+    console.error(problem);
+    process.exitCode = 1;
+  }
+}
+
+/** Account and region of whoever runs `cdk`; without credentials the template works in any. */
+function environment(): { account?: string; region?: string } {
+  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
+  return { ...(account && { account }), ...(region && { region }) };
+}
