@@ -1,4 +1,4 @@
-/** The managed policy for those who operate the stack. That it is enough for the verbs is shown in test/cli/operator.test.ts. */
+/** The managed policy for those who operate the stack. That it is enough for the verbs is shown in test/e2e/operator.test.ts. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Template } from 'aws-cdk-lib/assertions';
 import {

@@ -20,10 +20,10 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Json } from '../../../local/json.ts';
-import { LocalRun } from '../../../local/run.ts';
-import { consumerNames, type Resource, stageNames, synthesize } from '../../fixtures/synthesized.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
+import type { Json } from '../../local/json.ts';
+import { LocalRun } from '../../local/run.ts';
+import { consumerNames, type Resource, stageNames, synthesize } from '../fixtures/synthesized.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
 type Template = { Resources: Record<string, Resource>; Outputs: Record<string, { Value: unknown }> };
 const TAKEN_BY_ALL = { eventType: 'order.placed', requiresShipping: 'true' };
