@@ -4,6 +4,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, SQSBatchResponse, SQSEvent, SQSMessageAttributes, SQSRecord } from 'aws-lambda';
+import pLimit from 'p-limit';
 import { equalJitter } from './backoff.ts';
 import { deadLetter } from './dead-letter.ts';
 import { PermanentError } from './permanent-error.ts';
@@ -12,8 +13,11 @@ import { PermanentError } from './permanent-error.ts';
 export type MessageHandler<T> = {
   /** Checks the JSON value of a body, beside the message's attributes. Throws PermanentError for what is no such message. */
   readonly parse: (value: unknown, attributes: SQSMessageAttributes) => T;
-  /** Returns what became of the message, for the log. Throws PermanentError, or any other error to try again. */
-  readonly handle: (message: T) => Promise<string>;
+  /**
+   * Returns what became of the message, for the log. Throws PermanentError, or any other error to try again. On the signal it
+   * begins nothing new: the message has been reported as failed.
+   */
+  readonly handle: (message: T, signal: AbortSignal) => Promise<string>;
   /** What the log may say of a body, known good or not: identifiers only. */
   readonly identify: (value: unknown) => Record<string, string>;
 };
@@ -36,12 +40,18 @@ type About = Record<string, string | number>;
 const BACKOFF_BASE = 20;
 /** Seconds. The queue's visibility timeout, 6 × the functions' 30 s, is what a message would wait without a backoff. */
 const BACKOFF_CAP = 180;
+/**
+ * Records of a batch that are under way at the same time. Each makes one call after the other, and an SDK client has 50 sockets:
+ * a call that had to wait for one would spend its connection timeout on the wait.
+ * https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-maxsockets.html
+ */
+const CONCURRENCY = 40;
 /** The share of its time after which an invocation gives up unfinished messages, so that finished ones are not repeated. */
 const USABLE_TIME = 0.95;
 
 /**
  * The Lambda handler for batches of one queue; its event source mapping must have ReportBatchItemFailures.
- * Records run concurrently, and none can fail its neighbours.
+ * Records run concurrently, a bounded number at a time, and none can fail its neighbours.
  */
 export function batchHandler<T>(
   { parse, handle, identify }: MessageHandler<T>,
@@ -49,22 +59,24 @@ export function batchHandler<T>(
 ): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
   const { logger, metrics } = queue;
 
-  async function deliver(record: SQSRecord, requestId: string): Promise<void> {
+  async function deliver(record: SQSRecord, requestId: string, signal: AbortSignal): Promise<void> {
     const attempt = Number(record.attributes.ApproximateReceiveCount);
     const about: About = { messageId: record.messageId, attempt, requestId };
     try {
       const value = readBody(record.body);
       Object.assign(about, identify(value));
-      const outcome = await handle(parse(value, record.messageAttributes));
+      const outcome = await handle(parse(value, record.messageAttributes), signal);
       logger.info(outcome, about);
     } catch (thrown) {
       const error = asError(thrown);
+      // It has been reported as failed already, and comes back by itself.
+      if (signal.aborted) throw error;
       if (!(error instanceof PermanentError) && attempt < queue.maxReceiveCount) {
         logger.warn('failed, will be tried again', { ...about, error: loggable(error) });
         await retryLater(record, attempt, about);
         throw error;
       }
-      await refuse(record, error, attempt, about, requestId);
+      await refuse(record, error, attempt, about, requestId, signal);
     }
   }
 
@@ -74,11 +86,15 @@ export function batchHandler<T>(
     attempt: number,
     about: About,
     requestId: string,
+    signal: AbortSignal,
   ): Promise<void> {
     try {
       const letter = deadLetter(record, error, { consumer: queue.consumer, requestId });
-      await queue.sqs.send(new SendMessageCommand({ QueueUrl: queue.deadLetterUrl, ...letter }));
+      await queue.sqs.send(new SendMessageCommand({ QueueUrl: queue.deadLetterUrl, ...letter }), {
+        abortSignal: signal,
+      });
     } catch (sendError) {
+      if (signal.aborted) throw error;
       logger.error('could not be dead-lettered, stays in the queue', {
         ...about,
         error: loggable(error),
@@ -108,10 +124,16 @@ export function batchHandler<T>(
 
   return async (event, context) => {
     const deadline = deadlineOf(context);
+    const limit = pLimit(CONCURRENCY);
+    const run = (record: SQSRecord) =>
+      limit(async () => {
+        deadline.signal.throwIfAborted();
+        await deliver(record, context.awsRequestId, deadline.signal);
+      });
     try {
       return await processPartialResponse(
         event,
-        (record: SQSRecord) => Promise.race([deliver(record, context.awsRequestId), deadline.passed]),
+        (record: SQSRecord) => Promise.race([run(record), deadline.passed]),
         new BatchProcessor(EventType.SQS),
         { context, throwOnFullBatchFailure: false },
       );
@@ -121,15 +143,18 @@ export function batchHandler<T>(
     }
   };
 
-  /** Rejects shortly before Lambda would kill the function, and the whole batch with it. */
-  function deadlineOf(context: Context): { passed: Promise<never>; clear: () => void } {
+  /** Passes shortly before Lambda would kill the function, and the whole batch with it: then all work that is under way ends. */
+  function deadlineOf(context: Context): { passed: Promise<never>; signal: AbortSignal; clear: () => void } {
     const { promise: passed, reject } = Promise.withResolvers<never>();
     passed.catch(() => {}); // A batch may be over before anybody listens.
+    const stop = new AbortController();
     const timer = setTimeout(() => {
       logger.error('out of time, unfinished messages stay in the queue', { requestId: context.awsRequestId });
-      reject(new Error('out of time'));
+      const error = new Error('out of time');
+      stop.abort(error);
+      reject(error);
     }, context.getRemainingTimeInMillis() * USABLE_TIME);
-    return { passed, clear: () => clearTimeout(timer) };
+    return { passed, signal: stop.signal, clear: () => clearTimeout(timer) };
   }
 }
 

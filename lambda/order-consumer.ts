@@ -13,13 +13,13 @@ import { PermanentError } from './permanent-error.ts';
 /** What became of an order: recorded, recorded as waiting for stock, or known already. */
 export type Outcome = 'created' | 'backordered' | 'duplicate';
 
-/** A Lambda handler that gives each order of a batch to `handle`, with the time it is handled at. */
-export function orderConsumer(handle: (order: Order, at: Date) => Promise<Outcome>) {
+/** A Lambda handler that gives each order of a batch to `handle`, with the time it is handled at and a signal that ends it. */
+export function orderConsumer(handle: (order: Order, at: Date, signal: AbortSignal) => Promise<Outcome>) {
   const logger = new Logger();
   const metrics = new Metrics();
 
-  async function handleOrder(order: Order): Promise<string> {
-    const outcome = await handle(order, new Date());
+  async function handleOrder(order: Order, signal: AbortSignal): Promise<string> {
+    const outcome = await handle(order, new Date(), signal);
     if (outcome === 'duplicate') {
       metrics.addMetric('Duplicates', MetricUnit.Count, 1);
       return outcome;

@@ -16,9 +16,9 @@ export type OrderRecord = { readonly orderId: string; readonly orderDigest: stri
 export function recordTable<R extends OrderRecord>(table: string) {
   return {
     /** Throws PermanentError where a different order is recorded under the orderId. */
-    async putOnce(record: R): Promise<'created' | 'duplicate'> {
+    async putOnce(record: R, signal: AbortSignal): Promise<'created' | 'duplicate'> {
       try {
-        await dynamodb.send(new PutItemCommand(putOnce(table, record)));
+        await dynamodb.send(new PutItemCommand(putOnce(table, record)), { abortSignal: signal });
         return 'created';
       } catch (error) {
         // Without the item nobody can tell a duplicate from a conflict.

@@ -5,4 +5,4 @@ import { bill, type Invoice } from './invoice.ts';
 
 const invoices = recordTable<Invoice>(environment('INVOICES_TABLE'));
 
-export const handler = orderConsumer((order, at) => invoices.putOnce(bill(order, at)));
+export const handler = orderConsumer((order, at, signal) => invoices.putOnce(bill(order, at), signal));

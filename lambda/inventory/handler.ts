@@ -8,4 +8,4 @@ const stock = stockTable({
   reservations: environment('RESERVATIONS_TABLE'),
 });
 
-export const handler = orderConsumer((order, at) => stock.take(reserve(order, at)));
+export const handler = orderConsumer((order, at, signal) => stock.take(reserve(order, at), signal));

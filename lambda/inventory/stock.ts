@@ -22,20 +22,24 @@ export function stockTable(tables: { readonly stock: string; readonly reservatio
      * Takes every line of `reservation` from the stock and records it; with too little stock for one of them takes nothing
      * and records it as BACKORDERED. Throws PermanentError where a different order is recorded under the orderId.
      */
-    async take(reservation: Reservation): Promise<'created' | 'duplicate' | 'backordered'> {
+    async take(
+      reservation: Reservation,
+      signal: AbortSignal,
+    ): Promise<'created' | 'duplicate' | 'backordered'> {
       for (let tries = 1; ; tries++) {
         try {
-          await dynamodb.send(transaction(reservation));
+          await dynamodb.send(transaction(reservation), { abortSignal: signal });
           return 'created';
         } catch (error) {
           if (!(error instanceof TransactionCanceledException)) throw error;
           // One reason an item, in the order of the items. Several may have failed, each for its own reason.
           const [reservationReason, ...stockReasons] = error.CancellationReasons ?? [];
           if (reservationReason?.Item) return sameOrder(reservationReason.Item, reservation);
-          if (stockReasons.some(({ Code }) => Code === CONDITION_FAILED)) return backorder(reservation);
+          if (stockReasons.some(({ Code }) => Code === CONDITION_FAILED))
+            return backorder(reservation, signal);
           if (!isConflict(error) || tries === MAX_TRIES) throw error;
         }
-        await setTimeout(fullJitter(tries, RETRY_BASE_MS, RETRY_CAP_MS));
+        await setTimeout(fullJitter(tries, RETRY_BASE_MS, RETRY_CAP_MS), undefined, { signal });
       }
     },
   };
@@ -57,8 +61,11 @@ export function stockTable(tables: { readonly stock: string; readonly reservatio
   }
 
   /** Another delivery of the same order may have reserved since. The put's condition then makes this one the duplicate. */
-  async function backorder(reservation: Reservation): Promise<'backordered' | 'duplicate'> {
-    const put = await reservations.putOnce({ ...reservation, status: 'BACKORDERED' });
+  async function backorder(
+    reservation: Reservation,
+    signal: AbortSignal,
+  ): Promise<'backordered' | 'duplicate'> {
+    const put = await reservations.putOnce({ ...reservation, status: 'BACKORDERED' }, signal);
     return put === 'created' ? 'backordered' : put;
   }
 }

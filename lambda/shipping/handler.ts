@@ -5,4 +5,4 @@ import { type Shipment, ship } from './shipment.ts';
 
 const shipments = recordTable<Shipment>(environment('SHIPMENTS_TABLE'));
 
-export const handler = orderConsumer((order, at) => shipments.putOnce(ship(order, at)));
+export const handler = orderConsumer((order, at, signal) => shipments.putOnce(ship(order, at), signal));

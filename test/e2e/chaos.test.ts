@@ -190,7 +190,7 @@ describe('without its safeguards', () => {
   function separateWrites(source: string): string {
     const changes = [
       [
-        'await dynamodb.send(transaction(reservation));',
+        'await dynamodb.send(transaction(reservation), { abortSignal: signal });',
         `for (const { Put, Update } of transaction(reservation).input.TransactItems ?? []) {
            await dynamodb.send(Put ? new PutItemCommand(Put) : new UpdateItemCommand(Update));
          }`,

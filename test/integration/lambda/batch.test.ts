@@ -16,7 +16,7 @@ let queue: Awaited<ReturnType<typeof servers.newPair>>;
 let sqs: SQSClient;
 let output: ReturnType<typeof captureLogs>;
 let handled: Reading[];
-let handle: (reading: Reading) => Promise<string>;
+let handle: (reading: Reading, signal: AbortSignal) => Promise<string>;
 
 beforeAll(async () => {
   servers = await startQueues();
@@ -63,7 +63,7 @@ function consume(
   client = sqs,
 ) {
   const handler = batchHandler(
-    { parse, identify, handle: (reading: Reading) => handle(reading) },
+    { parse, identify, handle: (reading: Reading, signal) => handle(reading, signal) },
     {
       sqs: client,
       consumer: 'telemetry',
@@ -147,6 +147,59 @@ describe('a batch', () => {
     const endless = event.Records.find(({ body }) => body.includes('endless'));
     expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: endless?.messageId }] });
     expect(await queue.deadLetters()).toEqual([]);
+  });
+
+  test('stops what it has reported as unfinished: nothing of it is dead-lettered or put off afterwards', async () => {
+    for (const sensor of ['permanent', 'passing', 'told']) await queue.send(reading(sensor));
+    const event = await queue.receive();
+    const late = Promise.withResolvers<void>();
+    let told = false;
+    handle = async ({ sensor }, signal) => {
+      signal.addEventListener('abort', () => {
+        told = sensor === 'told' || told;
+      });
+      await late.promise;
+      throw sensor === 'permanent' ? new PermanentError('Refused', 'too late') : new Error('too late');
+    };
+    servers.calls.length = 0;
+
+    const answer = await consume(event, lambdaContext(100));
+    late.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+
+    expect(answer.batchItemFailures).toHaveLength(3);
+    expect(told).toBe(true);
+    expect(servers.calls).toEqual([]);
+  });
+
+  test('of any size has no more records under way than sockets, and begins none after its time', async () => {
+    const Records = Array.from({ length: 3_000 }, (_, index) =>
+      sqsRecord({ MessageId: `m-${index}`, Body: reading('many') }),
+    );
+    let [running, most, begun] = [0, 0, 0];
+    handle = async () => {
+      begun++;
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      return 'stored';
+    };
+
+    const whole = await consume({ Records });
+    const all = begun;
+    handle = async () => {
+      begun++;
+      await new Promise(() => {});
+      return 'never';
+    };
+    const cut = await consume({ Records }, lambdaContext(50));
+
+    expect(whole).toEqual({ batchItemFailures: [] });
+    expect(all).toBe(3_000);
+    expect(most).toBeGreaterThan(10);
+    expect(most).toBeLessThanOrEqual(50);
+    expect(cut.batchItemFailures).toHaveLength(3_000);
+    expect(begun - all).toBeLessThanOrEqual(50);
   });
 });
 
