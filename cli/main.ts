@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { explain } from './aws/errors.ts';
 import { CommandError } from './command-error.ts';
 import type { Io } from './terminal/io.ts';
+import { printable } from './terminal/text.ts';
 import { defineFailed } from './usage/failed.ts';
 import { definePublish } from './usage/publish.ts';
 import { definePurge } from './usage/purge.ts';
@@ -61,6 +62,7 @@ export async function run(argv: readonly string[], io: Io, load: Load = importCo
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(printable(text)),
       getOutHelpWidth: () => io.stdout.columns ?? 80,
       getErrHelpWidth: () => io.stderr.columns ?? 80,
     })

@@ -6,6 +6,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
+import { usageError } from '../command-error.ts';
 
 /** Where calls go and in whose name; what is left out comes from the environment and ~/.aws, as with any AWS tool. */
 export interface ClientOptions {
@@ -30,17 +31,61 @@ export interface Clients {
 /** What a local stack takes for credentials; not a secret. */
 export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 
-/** Makes the clients; nothing is sent or looked up before their first call. */
+/**
+ * A call has so long to be connected and answered; the longest, a long poll or a page of logs, takes a second or two. The SDK's own
+ * default waits for an answer without end.
+ * https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-timeout.html
+ */
+const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 15_000, throwOnRequestTimeout: true };
+
+/** Makes the clients; nothing is sent or looked up before their first call. @throws CommandError for an endpoint that is no URL */
 export function createClients(options: ClientOptions): Clients {
-  return {
-    sns: new SNSClient(options),
-    sqs: new SQSClient(options),
-    dynamodb: new DynamoDBClient(options),
-    cloudFormation: new CloudFormationClient(options),
-    cloudWatch: new CloudWatchClient(options),
-    cloudWatchLogs: new CloudWatchLogsClient(options),
-    sts: new STSClient(options),
+  checkEndpoints();
+  const settings = { ...options, requestHandler: TIMEOUTS };
+  const clients = {
+    sns: new SNSClient(settings),
+    // A queue's URL names a host of its own, which by default wins over the endpoint.
+    sqs: new SQSClient({ ...settings, useQueueUrlAsEndpoint: false }),
+    dynamodb: new DynamoDBClient(settings),
+    cloudFormation: new CloudFormationClient(settings),
+    cloudWatch: new CloudWatchClient(settings),
+    cloudWatchLogs: new CloudWatchLogsClient(settings),
+    sts: new STSClient(settings),
   };
+  const isLocal = options.credentials === LOCAL_CREDENTIALS;
+  for (const client of Object.values(clients)) noteEndpoint(client.middlewareStack, isLocal);
+  return clients;
+}
+
+/** Has each error of a call carry where the call went, since what the network says of it does not. */
+function noteEndpoint(stack: SQSClient['middlewareStack'] | { add: unknown }, isLocal: boolean): void {
+  (stack as SQSClient['middlewareStack']).add(
+    (next, { commandName }) =>
+      async (args) => {
+        try {
+          return await next(args);
+        } catch (error) {
+          const { protocol, hostname, port } = args.request as HttpRequest;
+          const endpoint = `${protocol}//${hostname}${port ? `:${port}` : ''}`;
+          const operation = String(commandName).replace(/Command$/, '');
+          throw Object.assign(error as Error, { reached: { endpoint, operation, isLocal } });
+        }
+      },
+    { step: 'finalizeRequest', priority: 'low', name: 'noteEndpoint' },
+  );
+}
+
+interface HttpRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+}
+
+function checkEndpoints(): void {
+  for (const [name, value = ''] of Object.entries(process.env)) {
+    if (!/^AWS_ENDPOINT_URL(_|$)/.test(name) || /^https?:\/\/[^/]/.test(value)) continue;
+    throw usageError(`${name} is "${value}", but must be a URL like http://127.0.0.1:4566`);
+  }
 }
 
 /** Closes the connections of all clients. */

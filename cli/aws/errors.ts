@@ -1,9 +1,14 @@
 /** What AWS, its SDK and the network say when a call fails, in one line with what to do about it. */
 import { CommandError } from '../command-error.ts';
+import { printable } from '../terminal/text.ts';
 
 /** What AWS's SDK throws, as far as it is read here. */
 interface AwsError extends Error {
   readonly code?: string;
+  /** Where the call went, and what it was; noted by the clients. */
+  readonly reached?: { readonly endpoint: string; readonly operation: string; readonly isLocal: boolean };
+  /** The HTTP answer where the SDK could make nothing of it. */
+  readonly $response?: { readonly statusCode?: number };
   readonly $fault?: 'client' | 'server';
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $retryable?: { readonly throttling?: boolean };
@@ -19,7 +24,8 @@ const DENIED =
 const THROTTLED =
   /throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughputExceeded|LimitExceeded$/i;
 const UNREACHABLE =
-  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EPIPE|ETIMEDOUT|TimeoutError)$/;
+  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EPIPE|ETIMEDOUT|TimeoutError|EPROTO|HPE_\w+|ERR_SSL_\w+|ERR_TLS_\w+|CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+)$/;
+const UNKNOWN_OPERATION = /^(UnknownOperationException|InvalidAction|UnsupportedOperation|NotImplemented)$/;
 
 /**
  * One line for an error of an AWS call, without a stack, or undefined for an error that is none of AWS's or the
@@ -27,13 +33,22 @@ const UNREACHABLE =
  * @param action the IAM action of the call, like `sns:Publish`; for AWS's own text where that names none
  */
 export function explain(error: unknown, action?: string): string | undefined {
-  if (error instanceof CommandError) return error.message;
   if (!(error instanceof Error)) return undefined;
-  const { name, message } = error as AwsError;
-  const code = codeOf(error);
+  const text = error instanceof CommandError ? error.message : explainCall(error, action);
+  // Servers' words are among them.
+  return text === undefined ? undefined : printable(text);
+}
+
+function explainCall(error: Error, action: string | undefined): string | undefined {
+  const { name, message, $metadata, $response, reached } = error as AwsError;
+  const endpoint = reached?.endpoint ?? 'AWS';
 
   if (/Region is missing/.test(message)) {
     return 'No AWS region: give --region, set AWS_REGION, or set a region in the profile';
+  }
+  if (/Region not accepted/.test(message)) return `The AWS region is none: ${oneLine(message)}`;
+  if ((error as AwsError).code === 'ERR_INVALID_URL') {
+    return 'An endpoint is no URL: check AWS_ENDPOINT_URL and endpoint_url in ~/.aws/config';
   }
   if (
     EXPIRED.test(name) ||
@@ -50,12 +65,24 @@ export function explain(error: unknown, action?: string): string | undefined {
   if (isThrottling(error)) {
     return `AWS throttles ${action ?? 'the calls'} (${name}): try again later or more slowly`;
   }
-  if (code !== undefined) {
-    return `Cannot reach ${reachedAddress(error) ?? 'AWS'} (${code}): check the network, the region and AWS_ENDPOINT_URL`;
+  if (codeOf(error) !== undefined) return explainSilence(error);
+  if ($response !== undefined && $metadata?.httpStatusCode === undefined) {
+    return `${endpoint} gives an answer that is not AWS's (HTTP ${$response.statusCode}): check AWS_ENDPOINT_URL, and what stands between`;
   }
-  if ((error as AwsError).$metadata !== undefined)
-    return `${action ? `${action}: ` : ''}${name}: ${oneLine(message)}`;
-  return undefined;
+  if (UNKNOWN_OPERATION.test(name) || $metadata?.httpStatusCode === 501) {
+    return `${endpoint} does not know ${reached?.operation ?? 'this operation'} (${name})`;
+  }
+  return $metadata && `${action ? `${action}: ` : ''}${name}: ${oneLine(message)}`;
+}
+
+/** Nobody was reached, or nobody's answer came back. */
+function explainSilence(error: Error): string {
+  const { reached } = error as AwsError;
+  const where = reached?.endpoint ?? reachedAddress(error) ?? 'AWS';
+  if (reached?.isLocal) {
+    return `The local stack at ${where} does not answer (${codeOf(error)}): start it anew with \`npm start -- --keep\``;
+  }
+  return `Cannot reach ${where} (${codeOf(error)}): check the network, the region and AWS_ENDPOINT_URL`;
 }
 
 /** Whether AWS asked for fewer calls. */
@@ -78,8 +105,8 @@ export function isThrottlingCode(code = ''): boolean {
 /** Whether the same call may succeed later: throttling, an error on AWS's side, or the network. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const { $fault, $metadata } = error as AwsError;
-  const status = $metadata?.httpStatusCode ?? 0;
+  const { $fault, $metadata, $response } = error as AwsError;
+  const status = $metadata?.httpStatusCode ?? $response?.statusCode ?? 0;
   return isThrottling(error) || $fault === 'server' || status >= 500 || isUnreachable(error);
 }
 

@@ -44,6 +44,12 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
   throw usageError(`No consumer "${name}" in ${stackName}: it has ${names}`);
 }
 
+/** What deploys a stack of this name: the app knows the stage by its context alone. */
+export function deployCommand(name: string): string {
+  const stage = /-prod$/.test(name) ? ' -c stage=prod' : '';
+  return `npx cdk deploy ${name}${stage}`;
+}
+
 /** The settings of clients for AWS. */
 export function clientOptions({ region, profile }: Pick<StackOptions, 'region' | 'profile'>): ClientOptions {
   return { ...(region !== undefined && { region }), ...(profile !== undefined && { profile }) };
@@ -58,23 +64,28 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
   const found = await cloudFormation.send(new DescribeStacksCommand({ StackName: name })).catch((error) => {
     if (!/does not exist/.test(error?.message)) throw error;
     throw new CommandError(
-      `No stack "${name}" in ${region}: deploy it with \`npx cdk deploy ${name}\`, or name another with --stack or --region`,
+      `No stack "${name}" in ${region}: deploy it with \`${deployCommand(name)}\`, or name another with --stack or --region`,
     );
   });
-  const stack = found.Stacks?.[0];
+  const [stack] = found.Stacks ?? [];
+  if (!stack) {
+    throw new CommandError(
+      `The answer about stack "${name}" in ${region} is not CloudFormation's: check AWS_ENDPOINT_URL, and what stands between`,
+    );
+  }
   const outputs = new Map(
-    stack?.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
+    stack.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
   );
   const topicArn = outputs.get(STACK_OUTPUTS.ordersTopicArn);
   if (!topicArn) {
     throw new CommandError(
-      `Stack "${name}" in ${region} (${stack?.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
+      `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
     );
   }
   const operationsLogGroup = outputs.get(STACK_OUTPUTS.operationsLogGroupName);
   const missing = (output: string): never => {
     throw new CommandError(
-      `Stack "${name}" has no output ${output}: deploy its current version with \`npx cdk deploy ${name}\``,
+      `Stack "${name}" has no output ${output}: deploy its current version with \`${deployCommand(name)}\``,
     );
   };
   return {

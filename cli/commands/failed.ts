@@ -13,10 +13,12 @@ import {
   reasonOf,
   unseenLine,
 } from '../dead-letters/reasons.ts';
+import { digestOf } from '../orders/follow.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, printable, time } from '../terminal/text.ts';
 import type { FailedOptions } from '../usage/failed.ts';
+import { typed, typedFilter } from '../usage/letter-filter.ts';
 import { commandFor } from '../usage/stack-options.ts';
 
 /** One consumer's letters, of those asked for. */
@@ -24,6 +26,8 @@ interface Found {
   readonly consumer: ConsumerHandles;
   readonly reasons: Reasons;
   readonly result: LookResult;
+  /** How many hold a valid order, so that they may succeed as they are. */
+  readonly valid: number;
   /** Only for --show --json. */
   readonly letters: ReturnType<typeof exported>[];
 }
@@ -62,10 +66,24 @@ export async function failed(name: string | undefined, options: FailedOptions, i
   if (file) io.say(`Saved ${count(file.written, 'letter')} in ${file.path}`);
   const worst = found.toSorted((a, b) => b.reasons.total - a.reasons.total)[0];
   if (!worst || worst.reasons.total === 0) return 0;
-  io.say(
-    `\nNext, once the cause is gone:\n  ${commandFor(options, 'redrive', worst.consumer.name, '--canary')}`,
-  );
+  io.say(`\n${nextStep(worst, options)}`);
   return 1;
+}
+
+/** What to type next: the same letters, sent back; where none of them can succeed as it is, corrected. */
+function nextStep({ consumer: { name }, valid }: Found, options: FailedOptions): string {
+  if (valid > 0) {
+    const redrive = commandFor(options, 'redrive', name, ...typedFilter(options), '--canary');
+    return `Next, once the cause is gone:\n  ${redrive}`;
+  }
+  const { export: file = `${name}.jsonl` } = options;
+  const save = commandFor(options, 'failed', name, ...typedFilter(options), ...typed('--export', file));
+  const lines = [
+    'Next, since none of them holds a valid order, put their bodies right:',
+    ...(options.export === undefined ? [save] : []),
+    commandFor(options, 'redrive', name, ...typed('--edit', file), '--canary'),
+  ];
+  return lines.join('\n  ');
 }
 
 async function look(
@@ -84,10 +102,12 @@ async function look(
       consumers.map(async (consumer, index) => {
         const reasons = new Reasons();
         const letters: Found['letters'] = [];
+        let valid = 0;
         const visit = (letter: Letter) => {
           if (!isWanted(letter)) return;
           reasons.add(letter);
-          file?.write(consumer.name, letter);
+          if (digestOf(letter.body) !== undefined) valid++;
+          file?.append(consumer.name, [letter]);
           if (!options.show) return;
           if (options.json) letters.push(exported(consumer.name, letter));
           else io.print(shown(consumer.name, letter));
@@ -107,7 +127,7 @@ async function look(
             },
           },
         );
-        return { consumer, reasons, result, letters };
+        return { consumer, reasons, result, valid, letters };
       }),
     );
   } finally {
@@ -122,9 +142,9 @@ async function look(
 
 function shown(consumer: string, letter: Letter): string {
   return [
-    `${consumer}  ${letter.orderId ?? 'no orderId'}  ${time(letter.at)}  messageId ${letter.messageId}`,
+    `${consumer}  ${letter.orderId ?? 'no orderId'}  ${time(letter.at)}  messageId ${printable(letter.messageId)}`,
     reasonOf(letter),
-    `${printable(letter.body)}\n`,
+    `${printable(letter.body, Number.POSITIVE_INFINITY)}\n`,
   ].join('\n');
 }
 
@@ -146,7 +166,7 @@ function printJson(stack: string, found: Found[], interrupted: boolean, io: Io):
       ...(letters.length > 0 && { letters }),
     },
   ]);
-  io.print(JSON.stringify({ stack, interrupted, consumers: Object.fromEntries(consumers) }));
+  io.printJson({ stack, interrupted, consumers: Object.fromEntries(consumers) });
 }
 
 function sum<T>(values: readonly T[], of: (value: T) => number): number {

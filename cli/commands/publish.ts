@@ -1,6 +1,7 @@
 /** `orders publish`: publishes, follows what was published if asked to, and says what became of it. */
 import { randomInt } from 'node:crypto';
 import { type Clients, createClients, destroyClients } from '../aws/clients.ts';
+import { explain } from '../aws/errors.ts';
 import { clientOptions, connect, type StackHandles } from '../aws/stack.ts';
 import { type FollowedMessage, followMessages, type Outcome } from '../orders/follow.ts';
 import { listProblems, readOrderFile } from '../orders/order-file.ts';
@@ -9,7 +10,7 @@ import { generateOrders } from '../orders/test-orders.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Progress } from '../terminal/progress.ts';
-import { count, format, table } from '../terminal/text.ts';
+import { count, format, printable, table } from '../terminal/text.ts';
 import type { PublishOptions } from '../usage/publish.ts';
 
 /** What is to be published. */
@@ -48,23 +49,25 @@ export async function publish(options: PublishOptions, io: Io): Promise<number> 
   const seconds = Math.round(performance.now() - start) / 1000;
   listFailures(result, io);
 
-  const outcomes =
-    options.wait && target.stack && !signal.aborted
-      ? await follow(
-          withoutFailed(selection, result),
-          { ...target, stack: target.stack },
-          options,
-          progress,
-          signal,
-        )
-      : undefined;
+  let outcomes: Map<string, Outcome> | undefined;
+  let followError: unknown;
+  if (options.wait && target.stack && !signal.aborted) {
+    const published = withoutFailed(selection, result);
+    try {
+      outcomes = await follow(published, { ...target, stack: target.stack }, options, progress, signal);
+    } catch (error) {
+      followError = error;
+    }
+  }
+  const report = { selection, target, result, seconds, outcomes };
   const bad = outcomes ? badNews(outcomes, selection) : [];
-  if (options.json) {
-    printJson({ selection, target, result, seconds, outcomes, interrupted: signal.aborted }, io);
-  } else {
-    printText({ selection, target, result, seconds, outcomes }, io);
+  if (options.json) printJson({ ...report, interrupted: signal.aborted, followError }, io);
+  else {
+    printText(report, io);
     for (const line of bad) io.say(line);
   }
+  // What was published is said before.
+  if (followError !== undefined) throw followError;
   if (signal.aborted) return INTERRUPTED;
   return result.failed.length > 0 || bad.length > 0 ? 1 : 0;
 }
@@ -92,7 +95,7 @@ function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
 async function fileOrders(file: string, { json }: PublishOptions, io: Io): Promise<Selection | undefined> {
   const { messages, duplicates, problems } = await readOrderFile(file, io.stdin);
   if (problems.length > 0) {
-    if (json) io.print(JSON.stringify({ published: 0, problems }));
+    if (json) io.printJson({ published: 0, problems });
     listProblems(file, problems, io);
     io.say('Nothing was published.');
     return undefined;
@@ -106,7 +109,7 @@ function dryRun(
   { json }: PublishOptions,
   io: Io,
 ): number {
-  if (json) io.print(JSON.stringify({ dryRun: true, ...counts, messages }));
+  if (json) io.printJson({ dryRun: true, ...counts, messages });
   else for (const { body } of messages) io.print(body);
   io.say(`${describe(counts)}: nothing was published`);
   return 0;
@@ -164,6 +167,7 @@ async function follow(
       messages,
       timeoutMs: timeout * 1000,
       onProgress: ({ ended, expected }) => step.bar(ended, expected),
+      onTrouble: (reason) => step.update(`Following: ${reason}`),
       signal,
     });
     const missing = Array.from(outcomes.values()).some((outcome) => outcome.missing.length > 0);
@@ -188,7 +192,7 @@ function badNews(outcomes: Map<string, Outcome>, { mayBeRefused }: Selection): s
     const unexpected = refused.filter(({ message }) => !mayBeRefused(message));
     const byReason = Object.groupBy(unexpected, ({ reason = 'no reason given, see its log' }) => reason);
     for (const [reason, those = []] of Object.entries(byReason)) {
-      lines.push(`${consumer} refused ${ids(those.map(({ message }) => message))} (${reason})`);
+      lines.push(`${consumer} refused ${ids(those.map(({ message }) => message))} (${printable(reason)})`);
     }
     if (missing.length > 0) lines.push(`${consumer} misses ${ids(missing)}`);
   }
@@ -199,8 +203,8 @@ function listFailures({ failed, stopped }: PublishResult, io: Io): void {
   const byReason = Object.groupBy(failed, ({ reason }) => reason);
   for (const [reason, those = []] of Object.entries(byReason)) {
     // Why the run ended says nothing about single messages.
-    if (reason === stopped) io.say(`${stopped} (${count(those.length, 'message')} not published)`);
-    else io.say(`Not published: ${ids(those)} (${reason})`);
+    if (reason === stopped) io.say(`${printable(stopped)} (${count(those.length, 'message')} not published)`);
+    else io.say(`Not published: ${ids(those)} (${printable(reason)})`);
   }
 }
 
@@ -220,7 +224,15 @@ interface Report {
 }
 
 function printJson(
-  { selection, target, result, seconds, outcomes, interrupted }: Report & { interrupted: boolean },
+  {
+    selection,
+    target,
+    result,
+    seconds,
+    outcomes,
+    interrupted,
+    followError,
+  }: Report & { interrupted: boolean; followError: unknown },
   io: Io,
 ): void {
   const { orders, duplicates, poison, seed, mayBeRefused } = selection;
@@ -235,22 +247,21 @@ function printJson(
       missing: missing.map(({ orderId }) => orderId),
     },
   ]);
-  io.print(
-    JSON.stringify({
-      stack: target.stack?.name,
-      topicArn: target.topicArn,
-      seed,
-      orders,
-      duplicates,
-      poison,
-      published: result.published,
-      failed: result.failed,
-      seconds,
-      stopped: result.stopped,
-      interrupted,
-      consumers: outcomes && Object.fromEntries(consumers),
-    }),
-  );
+  io.printJson({
+    stack: target.stack?.name,
+    topicArn: target.topicArn,
+    seed,
+    orders,
+    duplicates,
+    poison,
+    published: result.published,
+    failed: result.failed,
+    seconds,
+    stopped: result.stopped,
+    interrupted,
+    following: followError === undefined ? undefined : (explain(followError) ?? String(followError)),
+    consumers: outcomes && Object.fromEntries(consumers),
+  });
 }
 
 function printText({ selection, target, result, seconds, outcomes }: Report, io: Io): void {

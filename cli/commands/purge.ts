@@ -38,27 +38,27 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
     io.say('Nothing was deleted.');
     return signal.aborted ? INTERRUPTED : 1;
   }
-  let deleted = 0;
   let file: LetterFile | undefined;
+  let result: Deletion = { deleted: 0 };
   if (letters > 0) {
     file = options.export === false ? undefined : new LetterFile(options.export ?? newFile(name));
-    deleted = await deleteAll(clients, consumer, plan, file, progress, signal);
+    result = await deleteAll(clients, consumer, plan, file, progress, signal);
   }
+  const { deleted } = result;
   if (options.json) {
     const reasons = plan.reasons.list();
-    io.print(
-      JSON.stringify({
-        stack: stack.name,
-        consumer: name,
-        letters,
-        deleted,
-        reasons,
-        export: file?.path ?? null,
-      }),
-    );
+    io.printJson({
+      stack: stack.name,
+      consumer: name,
+      letters,
+      deleted,
+      reasons,
+      export: file?.path ?? null,
+    });
   } else if (letters > 0)
     io.print(`Deleted ${format(deleted)} of ${count(letters, 'dead letter')} of ${name}`);
   if (file) io.say(`Saved ${count(file.written, 'letter')} in ${file.path}`);
+  if ('error' in result) throw result.error;
   if (signal.aborted) return INTERRUPTED;
   if (deleted < letters) {
     io.say(
@@ -115,7 +115,10 @@ async function isConfirmed(name: string, letters: number, signal: AbortSignal, i
   }
 }
 
-/** Saves and deletes the letters of the plan; each is on the disk before it is deleted. */
+/** How many letters were deleted, and what kept the others from it. */
+type Deletion = { readonly deleted: number } | { readonly deleted: number; readonly error: unknown };
+
+/** Saves and deletes the letters of the plan; each is whole on the disk before it is deleted. */
 async function deleteAll(
   { sqs }: Clients,
   { name, deadLetterQueueUrl }: ConsumerHandles,
@@ -123,7 +126,7 @@ async function deleteAll(
   file: LetterFile | undefined,
   progress: Progress,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Deletion> {
   const step = progress.step('Deleting');
   const left = new Set(wanted);
   const done = new AbortController();
@@ -131,7 +134,7 @@ async function deleteAll(
   const handle: Parameters<typeof forEachBatch>[2] = async (messages) => {
     const letters = messages.filter(({ MessageId = '' }) => left.delete(MessageId));
     if (letters.length === 0) return [];
-    for (const letter of letters) file?.write(name, readLetter(letter));
+    file?.append(name, letters.map(readLetter));
     file?.sync();
     const gone = await deleteLetters(sqs, deadLetterQueueUrl, letters);
     deleted += gone.length;
@@ -141,14 +144,13 @@ async function deleteAll(
   };
   try {
     await forEachBatch(sqs, deadLetterQueueUrl, handle, { signal: AbortSignal.any([signal, done.signal]) });
+    file?.close();
     step.done(`Deleted ${format(deleted)}`);
+    return { deleted };
   } catch (error) {
     step.fail(`Deleted ${format(deleted)}; then it failed`);
-    throw error;
-  } finally {
-    file?.close();
+    return { deleted, error };
   }
-  return deleted;
 }
 
 function newFile(consumer: string): string {

@@ -4,16 +4,18 @@ import { explain } from '../aws/errors.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
 import { connect, consumerOf } from '../aws/stack.ts';
 import { CommandError, usageError } from '../command-error.ts';
-import { readEdits } from '../dead-letters/edits.ts';
+import { type Edit, readEdits } from '../dead-letters/edits.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import { type Plan, planRedrive, problemsOfEdits } from '../dead-letters/plan.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
 import { RedriveLog } from '../dead-letters/record.ts';
 import { type Redrive, type RedriveResult, redrive as sendAll } from '../dead-letters/redrive.ts';
+import { SentEdits } from '../dead-letters/sent-edits.ts';
 import { type FileProblem, listProblems } from '../orders/order-file.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, hang, printable, time } from '../terminal/text.ts';
+import { typed, typedFilter } from '../usage/letter-filter.ts';
 import type { RedriveOptions } from '../usage/redrive.ts';
 import { commandFor } from '../usage/stack-options.ts';
 
@@ -31,13 +33,17 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
   const edits = edit === undefined ? undefined : await readEdits(edit, io.stdin);
   if (edits && edits.problems.length > 0) return refuse(options, edits.problems, io);
   const { clients, stack } = await connect(options, io);
+  const consumer = consumerOf(stack, name);
+  // What came through a pipe has no file to be gone on with.
+  const sentEdits = edit === undefined || edit === '-' ? undefined : new SentEdits(edit, consumer.queueUrl);
   const context: Context = {
     clients,
     stack,
-    consumer: consumerOf(stack, name),
+    consumer,
     options,
     io,
     ...(edits && { edits }),
+    ...(sentEdits && { sentEdits }),
     isSelection: [reason, order, since, limit, edit].some((each) => each !== undefined),
     progress: io.progress({ silent: options.json === true }),
     signal,
@@ -51,8 +57,14 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
     return INTERRUPTED;
   }
 
-  const problems = edits && plan ? await problemsOfEdits(edits, plan, clients, stack, context.consumer) : [];
+  const wasSent = (each: Edit) => sentEdits?.has(each) === true;
+  const before = edits?.edits.filter((each) => !plan?.used.has(each) && wasSent(each)).length ?? 0;
+  const problems = edits && plan ? await problemsOfEdits(edits, plan, clients, stack, consumer, wasSent) : [];
   if (problems.length > 0) return refuse(options, problems, io);
+  if (before > 0) {
+    const all = count(edits?.edits.length ?? 0, 'correction');
+    io.say(`${format(before)} of ${all} had been sent back before (${sentEdits?.path})`);
+  }
   if (letters === 0 || options.dryRun) return announce(context, plan);
   if (options.canary && !plan?.canary) {
     throw new CommandError(
@@ -93,7 +105,7 @@ async function countAll({
 }
 
 function refuse({ edit = '', json }: RedriveOptions, problems: FileProblem[], io: Io): number {
-  if (json) io.print(JSON.stringify({ sent: 0, problems }));
+  if (json) io.printJson({ sent: 0, problems });
   listProblems(edit, problems, io);
   io.say('Nothing was sent back.');
   return 1;
@@ -108,9 +120,7 @@ function announce({ stack, consumer, options, io }: Context, plan: Plan | undefi
     const { dryRun = false } = options;
     const reasons = plan?.reasons.list() ?? [];
     const { name } = consumer;
-    io.print(
-      JSON.stringify({ stack: stack.name, consumer: name, dryRun, letters, invalid, sent: 0, reasons }),
-    );
+    io.printJson({ stack: stack.name, consumer: name, dryRun, letters, invalid, sent: 0, reasons });
   } else {
     io.print(`${headline(consumer.name, letters)}${which && ` (${which})`}`);
     if (plan && letters > 0) io.print(plan.reasons.describe());
@@ -120,7 +130,8 @@ function announce({ stack, consumer, options, io }: Context, plan: Plan | undefi
     io.say(`${format(invalid)} of them would come back: no valid order. Correct them with --edit.`);
   }
   if (letters > 0) {
-    const next = commandFor(options, 'redrive', consumer.name, ...selectionOf(options), '--canary');
+    const how = invalid < letters ? selectionOf(options) : ['--edit', `${consumer.name}.jsonl`];
+    const next = commandFor(options, 'redrive', consumer.name, ...how, '--canary');
     io.say(`\nNext:\n  ${next}`);
   }
   return 0;
@@ -153,6 +164,7 @@ async function recorded(context: Context, plan: Plan | undefined, letters: numbe
     (signal.aborted ? 'interrupted' : result.cameBack.total > 0 ? 'letters came back' : undefined);
   const outcome = stopped === undefined ? 'done' : `stopped: ${stopped}`;
   await end({ sent: result.sent, cameBack: result.cameBack.total, outcome });
+  if (outcome === 'done' && result.sent >= result.wanted) context.sentEdits?.remove();
   report(context, result, outcome, (performance.now() - start) / 1000);
   if (signal.aborted) return INTERRUPTED;
   return stopped === undefined && result.sent >= result.wanted ? 0 : 1;
@@ -171,7 +183,7 @@ function report(
   }
   if (options.json) {
     const of = { stack: stack.name, consumer: name, letters: wanted, sent, cameBack: cameBack.list() };
-    io.print(JSON.stringify({ ...of, outcome, notes, seconds }));
+    io.printJson({ ...of, outcome, notes, seconds });
   } else {
     io.print(
       `Sent ${format(sent)} of ${count(wanted, 'dead letter')} back to ${name} in ${seconds.toFixed(1)} s`,
@@ -187,16 +199,8 @@ function report(
 }
 
 /** The selection as it is typed. */
-function selectionOf({ reason, order, since, limit, edit }: RedriveOptions): string[] {
-  const option = (name: string, value: string | number | undefined) =>
-    value === undefined ? [] : [name, /^[\w./:-]+$/.test(`${value}`) ? `${value}` : `'${value}'`];
-  return [
-    ...option('--reason', reason?.replaceAll("'", "'\\''")),
-    ...option('--order', order),
-    ...option('--since', since?.toISOString()),
-    ...option('--limit', limit),
-    ...option('--edit', edit),
-  ];
+function selectionOf(options: RedriveOptions): string[] {
+  return [...typedFilter(options), ...typed('--limit', options.limit), ...typed('--edit', options.edit)];
 }
 
 /** What is sent back, for the record. */
@@ -217,7 +221,7 @@ export async function history(name: string | undefined, options: RedriveOptions,
   const log = new RedriveLog(clients, stack, options, io);
   const redrives = (await log.read()).filter((each) => consumer === undefined || each.consumer === consumer);
   if (options.json) {
-    io.print(JSON.stringify({ stack: stack.name, redrives }));
+    io.printJson({ stack: stack.name, redrives });
     return 0;
   }
   if (redrives.length === 0) io.print(`No redrive is on record in ${log.place}`);
@@ -226,8 +230,8 @@ export async function history(name: string | undefined, options: RedriveOptions,
       sent === undefined
         ? `${count(letters, 'letter')}; it has not said how it ended`
         : `${format(sent)} of ${count(letters, 'letter')} sent, ${format(cameBack)} came back; ${outcome}`;
-    const head = hang(time(new Date(at)), `${whose}: ${printable(what)}`, 22);
-    io.print(`${head}\n${hang('', end, 2)}\n  by ${who}`);
+    const head = hang(time(new Date(at)), printable(`${whose}: ${what}`), 22);
+    io.print(`${head}\n${hang('', printable(end), 2)}\n  by ${printable(who)}`);
   }
   return 0;
 }

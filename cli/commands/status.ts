@@ -2,7 +2,7 @@
 import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../aws/health.ts';
 import { connect, type StackHandles } from '../aws/stack.ts';
 import type { Io } from '../terminal/io.ts';
-import { duration, format, hang, table, time } from '../terminal/text.ts';
+import { duration, format, hang, printable, table, time } from '../terminal/text.ts';
 import { commandFor, type StackOptions } from '../usage/stack-options.ts';
 import type { StatusOptions } from '../usage/status.ts';
 
@@ -13,7 +13,7 @@ const LOG_LEVELS: Record<string, string> = { 'function-errors': 'ERROR', 'not-dr
 export async function status(options: StatusOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const health = await lookAtHealth(clients, stack);
-  if (options.json) io.print(JSON.stringify(healthObject(health, stack, options)));
+  if (options.json) io.printJson(healthObject(health, stack, options));
   else io.print(statusText(health, stack, options, io));
   return isWell(health) ? 0 : 1;
 }
@@ -64,7 +64,7 @@ export function alarmLines({ consumers, alarms: others }: Health, io: Io): strin
 
 function alarmLine({ name, description, since, article }: AlarmOn, io: Io): string {
   const parts = [description || name, since && `Since ${time(since)}.`, article && `See ${article}`];
-  return hang(`${io.colour('red', 'ALARM')} `, parts.filter(Boolean).join(' '), 6);
+  return hang(`${io.colour('red', 'ALARM')} `, printable(parts.filter(Boolean).join(' ')), 6);
 }
 
 /** Ends with what to type if something is wrong. */

@@ -6,7 +6,7 @@ import { CommandError, usageError } from '../command-error.ts';
 import { readStockFile, type StockLevel } from '../orders/stock-file.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
-import { count, format, table } from '../terminal/text.ts';
+import { count, format, printable, table } from '../terminal/text.ts';
 import { commandFor } from '../usage/stack-options.ts';
 import type { StockOptions } from '../usage/stock.ts';
 
@@ -23,9 +23,14 @@ const MAX_LISTED = 20;
 export async function listStock(options: StockOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const stock = await readStock(clients.dynamodb, stockTable(stack));
-  if (options.json) io.print(JSON.stringify({ stack: stack.name, stock }));
+  if (options.json) io.printJson({ stack: stack.name, stock });
   else if (stock.length > 0) {
-    io.print(table([['sku', 'available'], ...stock.map(({ sku, available }) => [sku, format(available)])]));
+    io.print(
+      table([
+        ['sku', 'available'],
+        ...stock.map(({ sku, available }) => [printable(sku, 64), format(available)]),
+      ]),
+    );
   }
   if (stock.length > 0) return 0;
   io.say(
@@ -36,7 +41,7 @@ export async function listStock(options: StockOptions, io: Io): Promise<number> 
 
 /** `stock set`. @returns the exit code */
 export async function setStock(args: StockLevel[], options: StockOptions, io: Io): Promise<number> {
-  const levels = collect(args, options.file, io);
+  const levels = await collect(args, options.file, io);
   if (!levels) return 1;
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
@@ -71,11 +76,16 @@ export async function setStock(args: StockLevel[], options: StockOptions, io: Io
 }
 
 /** What was asked for, or undefined with the problems of the file said. */
-function collect(args: StockLevel[], file: string | undefined, io: Io): StockLevel[] | undefined {
+async function collect(
+  args: StockLevel[],
+  file: string | undefined,
+  io: Io,
+): Promise<StockLevel[] | undefined> {
   if (args.length === 0 && file === undefined) {
     throw usageError('Name articles, like COFFEE-1KG=100, or a file with --file stock.csv');
   }
-  const { levels, problems } = file === undefined ? { levels: [], problems: [] } : readStockFile(file);
+  const { levels, problems } =
+    file === undefined ? { levels: [], problems: [] } : await readStockFile(file, io.stdin);
   const all = [...levels, ...args];
   const twice = all.find(({ sku }, index) => all.findIndex((other) => other.sku === sku) < index);
   if (problems.length === 0 && twice) throw usageError(`${twice.sku} is named twice`);
@@ -90,7 +100,7 @@ function report(changes: Change[], stack: StackHandles, { json }: StockOptions, 
   const sorted = changes.toSorted((a, b) => (a.sku < b.sku ? -1 : 1));
   if (json) {
     const set = sorted.map(({ before = null, ...rest }) => ({ ...rest, before }));
-    io.print(JSON.stringify({ stack: stack.name, set }));
+    io.printJson({ stack: stack.name, set });
     return;
   }
   const rows = sorted.map(({ sku, available, before }) => [

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { localDirectory } from '../aws/local-stack.ts';
-import { connect, consumerOf, type StackHandles } from '../aws/stack.ts';
+import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
 import { describeLine, type LogLine } from '../logs/log-lines.ts';
 import { type LogRequest, readLogFile, readLogGroup } from '../logs/log-source.ts';
@@ -26,7 +26,8 @@ export async function tail(name: string, options: TailOptions, io: Io): Promise<
   };
   let lines = 0;
   for await (const line of source(clients, stack, consumerOf(stack, name), request, options)) {
-    io.print(options.json ? JSON.stringify(line.entry) : describeLine(line, io));
+    if (options.json) io.printJson(line.entry);
+    else io.print(describeLine(line, io));
     lines++;
   }
   if (lines === 0 && !signal.aborted) io.say(`Nothing of that kind since ${time(from)}`);
@@ -43,6 +44,6 @@ function source(
   if (local) return readLogFile(path.join(localDirectory(), 'logs', `${functionName}.log`), request);
   if (logGroup !== undefined) return readLogGroup(cloudWatchLogs, logGroup, request);
   throw new CommandError(
-    `Stack "${stack.name}" does not say where ${functionName} logs: deploy its current version with \`npx cdk deploy ${stack.name}\``,
+    `Stack "${stack.name}" does not say where ${functionName} logs: deploy its current version with \`${deployCommand(stack.name)}\``,
   );
 }

@@ -42,7 +42,7 @@ export async function trace(id: string, options: TraceOptions, io: Io): Promise<
     return INTERRUPTED;
   }
   const traced = { orderId: id, views, isKnown: order.isKnown() };
-  if (options.json) io.print(JSON.stringify(tracedObject(traced, stack, options)));
+  if (options.json) io.printJson(tracedObject(traced, stack, options));
   else io.print(tracedText(traced, stack, options, io));
   if (signal.aborted) return INTERRUPTED;
   return isDone(traced) ? 0 : 1;
@@ -120,7 +120,11 @@ function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, 
 function describe({ state, record, letters, waiting, inFlight, filter }: ConsumerView): string[] {
   const recorded =
     record &&
-    [`in ${record.table}`, record.at && `since ${time(record.at)}`, record.status && `as ${record.status}`]
+    [
+      `in ${printable(record.table)}`,
+      record.at && `since ${time(record.at)}`,
+      record.status && `as ${printable(record.status)}`,
+    ]
       .filter(Boolean)
       .join(' ');
   switch (state) {
@@ -144,7 +148,7 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
 }
 
 function describeLetter({ reason, at, context }: Letter): string[] {
-  const why = reason ? `${reason.error}: ${printable(reason.message)}` : 'no reason: see its log';
+  const why = reason ? printable(`${reason.error}: ${reason.message}`) : 'no reason: see its log';
   const { attempts, requestId } = context;
   const details = [
     Number.isNaN(at.getTime()) ? 'at an unknown time' : time(at),

@@ -63,7 +63,7 @@ interface Display {
 
 function jsonDisplay(stack: StackHandles, options: StackOptions, io: Io): Display {
   return {
-    show: (health) => io.print(JSON.stringify(healthObject(health, stack, options))),
+    show: (health) => io.printJson(healthObject(health, stack, options)),
     trouble: (reason) => io.say(reason),
     end() {},
   };

@@ -1,6 +1,8 @@
 /** Corrections of dead letters, from a file with one JSON object a line. */
 import { checkOrder, type Order } from '../../contract/order.ts';
-import { type FileProblem, notJson, readText } from '../orders/order-file.ts';
+import { type FileProblem, notJson } from '../orders/order-file.ts';
+import { readText } from '../terminal/read-text.ts';
+import { printable } from '../terminal/text.ts';
 import type { Letter } from './letter.ts';
 
 /** Corrected orders, by the letters that they stand in for. */
@@ -38,7 +40,11 @@ export async function readEdits(
     const edit = readEdit(text, line, problems);
     const earlier = edit && byId.get(edit.replaces);
     if (earlier) {
-      problems.push({ line, field: edit.replaces, message: `is replaced on line ${earlier.line} already` });
+      problems.push({
+        line,
+        field: printable(edit.replaces, 100),
+        message: `is replaced on line ${earlier.line} already`,
+      });
     } else if (edit) byId.set(edit.replaces, edit);
   }
   if (byId.size === 0 && problems.length === 0) {

@@ -1,14 +1,17 @@
 /** Dead letters saved in a file, one JSON object a line. */
 import fs from 'node:fs';
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
-import { usageError } from '../command-error.ts';
+import { CommandError, usageError } from '../command-error.ts';
 import { type Letter, sentAt } from './letter.ts';
 
 /** Writes letters to a file that was not there before and that only its owner can read: they hold personal data. */
 export class LetterFile {
   readonly path: string;
+  /** Letters that are whole in the file. */
   written = 0;
   private readonly file: number;
+  /** Bytes of them. */
+  private size = 0;
 
   /** @throws CommandError, wrong usage, for a file that is there already or cannot be made */
   constructor(path: string) {
@@ -16,28 +19,46 @@ export class LetterFile {
     try {
       this.file = fs.openSync(path, 'wx', 0o600);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const reasons: Record<string, string> = {
-        EEXIST: 'it is there already',
-        ENOENT: 'there is no such directory',
-      };
-      throw usageError(`Cannot write ${path}: ${reasons[code ?? ''] ?? message}`);
+      throw usageError(cannotWrite(path, error));
     }
   }
 
-  write(consumer: string, letter: Letter): void {
-    fs.writeSync(this.file, `${JSON.stringify(exported(consumer, letter))}\n`);
-    this.written++;
+  /**
+   * Appends letters: all of them, or none.
+   * @throws CommandError where there is no room for them; the file then ends with the last letter before them
+   */
+  append(consumer: string, letters: readonly Letter[]): void {
+    const lines = letters.map((letter) => `${JSON.stringify(exported(consumer, letter))}\n`);
+    const bytes = Buffer.from(lines.join(''));
+    try {
+      // The system may take less than it is given, without an error.
+      for (let done = 0; done < bytes.length; ) {
+        done += fs.writeSync(this.file, bytes, done, bytes.length - done, this.size + done);
+      }
+    } catch (error) {
+      fs.ftruncateSync(this.file, this.size);
+      throw new CommandError(cannotWrite(this.path, error));
+    }
+    this.size += bytes.length;
+    this.written += letters.length;
   }
 
-  /** Has the disk keep what was written so far. */
+  /** Has the disk keep what was appended so far. @throws CommandError where it does not */
   sync(): void {
-    fs.fsyncSync(this.file);
+    try {
+      fs.fsyncSync(this.file);
+    } catch (error) {
+      throw new CommandError(cannotWrite(this.path, error));
+    }
   }
 
+  /** @throws CommandError where the disk does not keep the last letters */
   close(): void {
-    this.sync();
-    fs.closeSync(this.file);
+    try {
+      this.sync();
+    } finally {
+      fs.closeSync(this.file);
+    }
   }
 
   /** Removes the file: half an export looks like a whole one. */
@@ -45,6 +66,19 @@ export class LetterFile {
     fs.closeSync(this.file);
     fs.rmSync(this.path);
   }
+}
+
+const REASONS: Record<string, string> = {
+  EEXIST: 'it is there already',
+  ENOENT: 'there is no such directory',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'it would become larger than a file may be',
+};
+
+function cannotWrite(path: string, error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return `Cannot write ${path}: ${REASONS[code] ?? message}`;
 }
 
 /** A letter as it is exported and as `--json --show` prints it. */

@@ -58,7 +58,7 @@ export function sentAt({ Attributes }: Message): Date {
 function orderIdOf(body: string): string | undefined {
   const value = parseObject(body);
   const { orderId } = value.Type === 'Notification' ? parseObject(value.Message) : value;
-  return typeof orderId === 'string' ? printable(orderId) : undefined;
+  return typeof orderId === 'string' ? printable(orderId, 100) : undefined;
 }
 
 function parseObject(text: unknown): Record<string, unknown> {

@@ -69,18 +69,23 @@ export async function planRedrive(
   return { wanted, present, used, reasons, invalid, unseen, ...(canary && { canary }) };
 }
 
-/** What is wrong with corrections that are valid orders: they have no letter, or the consumer does not get such orders. */
+/**
+ * What is wrong with corrections that are valid orders: they have no letter, and were not sent back by an earlier redrive, or the
+ * consumer does not get such orders.
+ */
 export async function problemsOfEdits(
   { edits }: Edits,
   { used }: Plan,
   { sns }: Pick<Clients, 'sns'>,
   stack: StackHandles,
   consumer: ConsumerHandles,
+  wasSent: (edit: Edit) => boolean,
 ): Promise<FileProblem[]> {
   const takes = await readSubscriptions(sns, { ...stack, consumers: [consumer] });
   return edits.flatMap((edit) => {
     const { line, order } = edit;
-    const field = printable(edit.replaces);
+    const field = printable(edit.replaces, 100);
+    if (!used.has(edit) && wasSent(edit)) return [];
     if (!used.has(edit)) return [{ line, field, message: `is no dead letter of ${consumer.name}` }];
     if (takes(consumer.name, { attributes: messageAttributes(order) })) return [];
     return [{ line, field, message: `becomes an order that ${consumer.name} does not get` }];

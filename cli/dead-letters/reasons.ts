@@ -20,8 +20,16 @@ export function reasonOf({ reason }: Letter): string {
     .replace(/\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b/gi, '…')
     .replace(/\b(?=\w*\d)(?=\w*[a-z])\w{12,}\b/gi, '…')
     .replace(/\b\d{5,}\b/g, '…')
-    .replace(/\[\d+\]/g, '[…]');
+    .replace(/\[\d+\]/g, '[…]')
+    // The codes of a cancelled transaction, one for each of its items: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    .replace(/\[(\w+(?:, \w+)+)\]/g, (_, codes: string) => `[${distinctCodes(codes)}]`);
   return printable(shape && shape !== '-' ? `${reason.error}: ${shape}` : reason.error).replace(/\s+/g, ' ');
+}
+
+function distinctCodes(codes: string): string {
+  const all = new Set(codes.split(', '));
+  if (all.size > 1) all.delete('None');
+  return [...all].sort().join(', ');
 }
 
 /** Counts letters by their reasons. */
@@ -39,8 +47,9 @@ export class Reasons {
       return;
     }
     group.count++;
-    if (at < group.first) group.first = at;
-    if (at > group.last) group.last = at;
+    // A time that nobody told is neither earlier nor later.
+    if (at < group.first || Number.isNaN(group.first.getTime())) group.first = at;
+    if (at > group.last || Number.isNaN(group.last.getTime())) group.last = at;
   }
 
   get total(): number {

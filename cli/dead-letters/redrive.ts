@@ -5,7 +5,7 @@ import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { followMessages } from '../orders/follow.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
-import { count, format } from '../terminal/text.ts';
+import { count, format, printable } from '../terminal/text.ts';
 import type { Edits } from './edits.ts';
 import { type Letter, readLetter, sentAt } from './letter.ts';
 import { lookAtDeadLetters } from './look.ts';
@@ -13,12 +13,15 @@ import { moveAll } from './move-task.ts';
 import type { Plan } from './plan.ts';
 import { NO_REASON, Reasons } from './reasons.ts';
 import { sendBack } from './send-back.ts';
+import type { SentEdits } from './sent-edits.ts';
 
 export interface Redrive {
   readonly clients: Clients;
   readonly stack: StackHandles;
   readonly consumer: ConsumerHandles;
   readonly edits?: Edits;
+  /** Where it is noted which corrections were sent. */
+  readonly sentEdits?: SentEdits;
   /** Whether single letters are meant, and not all of them. */
   readonly isSelection: boolean;
   /** Whether one letter is sent first, and the others only if it was processed within so many seconds. */
@@ -139,7 +142,7 @@ async function sendCanary(
 }
 
 async function sendSelection(
-  { clients, consumer, edits, rate, progress, signal }: Redrive,
+  { clients, consumer, edits, sentEdits, rate, progress, signal }: Redrive,
   { present }: Plan,
   wanted: ReadonlySet<string>,
   sentBodies: Set<string>,
@@ -152,6 +155,8 @@ async function sendSelection(
     present,
     sentBodies,
     edit: (letter) => edits?.for(letter),
+    onSent: (letters) =>
+      sentEdits?.add(letters.map((letter) => edits?.for(letter)).filter((edit) => edit !== undefined)),
     ...(rate !== undefined && { rate }),
     signal,
     onProgress: (done) => step.bar(done, wanted.size),
@@ -166,7 +171,9 @@ async function sendSelection(
 
   const notes = refused
     .slice(0, MAX_LISTED)
-    .map(({ letter, reason }) => `SQS does not take ${letter.orderId ?? letter.messageId}: ${reason}`);
+    .map(({ letter, reason }) =>
+      printable(`SQS does not take ${letter.orderId ?? letter.messageId}: ${reason}`),
+    );
   if (refused.length > MAX_LISTED) notes.push(`… nor ${format(refused.length - MAX_LISTED)} more`);
   if (notDeleted > 0) {
     notes.push(`${count(notDeleted, 'letter')} sent, but still in the dead-letter queue as well.`);

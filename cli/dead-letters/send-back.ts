@@ -31,6 +31,8 @@ export interface SendBackOptions {
   /** Letters per second, at most. */
   readonly rate?: number;
   readonly signal: AbortSignal;
+  /** Called with letters that were sent, before they are deleted; what it throws keeps them from it, and ends the redrive. */
+  readonly onSent?: (letters: readonly Letter[]) => void;
   readonly onProgress: (sent: number) => void;
   readonly now?: () => number;
 }
@@ -121,6 +123,7 @@ class SendBack {
     // A group's order is its letters' order.
     if (this.isFifo) for (const letter of letters) await send(letter);
     else await Promise.all(letters.map(send));
+    this.options.onSent?.(sent);
     const deleted = await this.delete(sent);
     this.result.sent += sent.length;
     this.result.notDeleted += sent.length - deleted.length;

@@ -11,6 +11,7 @@ import {
 import { checkOrder, orderDigest } from '../../contract/order.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
+import { Patience } from '../aws/patience.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
@@ -50,6 +51,8 @@ export interface FollowOptions {
   readonly earlierLetters?: ReadonlySet<string>;
   /** Called after each look, with sums over all consumers. */
   readonly onProgress?: (progress: { ended: number; expected: number }) => void;
+  /** Called with the reason, in a line, where a look failed that may succeed later. */
+  readonly onTrouble?: (reason: string) => void;
   /** Ends the wait at once; what has not been found then is missing. */
   readonly signal?: AbortSignal;
 }
@@ -68,14 +71,18 @@ interface Open {
 }
 
 /**
- * Waits until each message has ended at each consumer whose filter policy lets it through, at most `timeoutMs`.
+ * Waits until each message has ended at each consumer whose filter policy lets it through, at most `timeoutMs`. Throttling, errors
+ * of AWS and an outage of the network are waited out.
  * @returns consumer → outcome, in the order of the stack
- * @throws CommandError for a consumer that cannot be followed; whatever the SDK throws
+ * @throws CommandError for a consumer that cannot be followed; whatever else the SDK throws, and what lasts to the end before the
+ *   first look
  */
 export async function followMessages(options: FollowOptions): Promise<Map<string, Outcome>> {
-  const { clients, stack, messages, timeoutMs, onProgress, signal = new AbortController().signal } = options;
-  const deadline = performance.now() + timeoutMs;
-  const { takes = await readSubscriptions(clients.sns, stack), earlierLetters = new Set() } = options;
+  const { clients, stack, messages, timeoutMs, onProgress, onTrouble } = options;
+  const { signal = new AbortController().signal } = options;
+  const patience = new Patience(timeoutMs, signal, onTrouble);
+  const { earlierLetters = new Set() } = options;
+  const takes = options.takes ?? (await patience.insist(() => readSubscriptions(clients.sns, stack)));
   const distinct = new Map<string, Open>();
   for (const message of messages) {
     if (!distinct.has(message.body)) distinct.set(message.body, { message, digest: digestOf(message.body) });
@@ -83,7 +90,7 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   const followed = await Promise.all(
     stack.consumers.map(async (consumer) => {
       const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
-      const table = await recordTable(clients.dynamodb, consumer);
+      const table = await patience.insist(() => recordTable(clients.dynamodb, consumer));
       return new FollowedConsumer(clients, consumer, table, expected, earlierLetters);
     }),
   );
@@ -93,14 +100,13 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
 
   for (let left = expected, pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
     const before = left;
-    const isLast = signal.aborted || performance.now() >= deadline;
-    await Promise.all(followed.map((each) => each.look(isLast)));
+    const isLast = patience.isOver;
+    await Promise.all(followed.map((each) => each.look(isLast))).catch((error) => patience.bear(error));
     left = sum((each) => each.open.size);
     onProgress?.({ ended: expected - left, expected });
     if (left === 0 || isLast) break;
     if (left < before) pause = FIRST_PAUSE_MS;
-    const rest = Math.max(0, deadline - performance.now());
-    await setTimeout(Math.min(pause, rest), undefined, { signal }).catch(() => {});
+    await patience.wait(pause);
   }
   return new Map(followed.map((each) => [each.name, each.outcome()]));
 }

@@ -1,8 +1,7 @@
 /** Reads orders from a file or standard input: JSON Lines, a JSON array, or a single order. */
-import fs from 'node:fs';
 import { checkOrder, messageAttributes, type Order, orderDigest } from '../../contract/order.ts';
-import { CommandError, usageError } from '../command-error.ts';
 import type { Io } from '../terminal/io.ts';
+import { readText } from '../terminal/read-text.ts';
 import { format } from '../terminal/text.ts';
 import type { FollowedMessage } from './follow.ts';
 import { MAX_BATCH_BYTES, messageSize } from './publisher.ts';
@@ -29,11 +28,6 @@ interface Found {
   readonly value: unknown;
 }
 
-/**
- * The whole file is held in memory, since nothing is published before all of it is known to be good and standard input
- * cannot be read twice. A file of this size, about 150,000 orders, takes 0.8 GB.
- */
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
 const MAX_LISTED = 20;
 
 /**
@@ -42,36 +36,6 @@ const MAX_LISTED = 20;
  */
 export async function readOrderFile(file: string, stdin: NodeJS.ReadableStream): Promise<OrderFile> {
   return parseOrders(await readText(file, stdin));
-}
-
-/**
- * The whole text of `file`, or of standard input for `-`.
- * @throws CommandError for a file that cannot be read, is too large or is not UTF-8
- */
-export async function readText(file: string, stdin: NodeJS.ReadableStream): Promise<string> {
-  const name = file === '-' ? 'standard input' : file;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const part of file === '-' ? stdin : fs.createReadStream(file)) {
-      const chunk = Buffer.from(part);
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > MAX_FILE_BYTES) break;
-    }
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
-    throw usageError(`Cannot read ${name}: ${reasons[code ?? ''] ?? message}`);
-  }
-  if (bytes > MAX_FILE_BYTES) {
-    throw new CommandError(`${name} has more than ${MAX_FILE_BYTES / 1024 / 1024} MiB: publish it in parts`);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
-  } catch {
-    throw new CommandError(`${name} is not UTF-8 text`);
-  }
 }
 
 /** Says what is wrong in `file`, a line each; of many problems the first ones. */

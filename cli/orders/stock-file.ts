@@ -1,7 +1,7 @@
 /** Reads what is to be in stock from a CSV file. */
-import fs from 'node:fs';
 import { SKU } from '../../contract/ids.ts';
-import { usageError } from '../command-error.ts';
+import { readText } from '../terminal/read-text.ts';
+import { printable } from '../terminal/text.ts';
 
 /** What is to be in stock of an article. */
 export interface StockLevel {
@@ -16,26 +16,13 @@ export interface StockFile {
 }
 
 const HEADER = 'sku,available';
-const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads a file of two columns with the header `sku,available`.
  * @throws CommandError for a file that cannot be read
  */
-export function readStockFile(file: string): StockFile {
-  let text: string;
-  try {
-    if (fs.statSync(file).size > MAX_BYTES) {
-      throw usageError(`${file} has more than ${MAX_BYTES / 1024 / 1024} MiB: set it in parts`);
-    }
-    text = fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' };
-    if (code === undefined) throw error;
-    throw usageError(`Cannot read ${file}: ${reasons[code] ?? message}`);
-  }
-  return parseStock(text, file);
+export async function readStockFile(file: string, stdin: NodeJS.ReadableStream): Promise<StockFile> {
+  return parseStock(await readText(file, stdin), file);
 }
 
 /** Checks every line of `text`; `name` is what problems call it. */
@@ -65,7 +52,9 @@ export function parseStock(text: string, name: string): StockFile {
 
 /** What is wrong with a SKU and a number of pieces, if anything. */
 export function problemOf(sku: string, available: string): string | undefined {
-  if (!SKU.pattern.test(sku)) return `${JSON.stringify(sku)} is no SKU: ${SKU.words}`;
+  if (!SKU.pattern.test(sku)) return `${quoted(sku)} is no SKU: ${SKU.words}`;
   if (/^\d+$/.test(available) && Number.isSafeInteger(Number(available))) return undefined;
-  return `${JSON.stringify(available)} must be a whole number of pieces, from 0 to ${Number.MAX_SAFE_INTEGER}`;
+  return `${quoted(available)} must be a whole number of pieces, from 0 to ${Number.MAX_SAFE_INTEGER}`;
 }
+
+const quoted = (text: string) => printable(JSON.stringify(text), 100);

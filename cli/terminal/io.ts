@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { untilInterrupted } from './interrupt.ts';
 import { createProgress, type Progress } from './progress.ts';
+import { json } from './text.ts';
 
 /** A stream that is written to; the process's own and any other. */
 export type Output = NodeJS.WritableStream & {
@@ -36,6 +37,11 @@ export class Io {
   /** A line of the result, on standard output. */
   print(line: string): void {
     this.stdout.write(`${line}\n`);
+  }
+
+  /** A value for programs, on standard output, as JSON in one line. */
+  printJson(value: unknown): void {
+    this.print(json(value));
   }
 
   /** A line for people, on standard error. */

@@ -88,12 +88,16 @@ function plainStep(firstText: string, stream: ProgressStream, now: () => number)
   let text = firstText;
   let open = true;
   let lastLine = now();
+  let lastText = '';
   const write = (line: string) => {
     lastLine = now();
+    lastText = line;
     stream.write(`${line}\n`);
   };
   const writeSometimes = (line: () => string) => {
-    if (open && now() - lastLine >= PLAIN_INTERVAL_MS) write(line());
+    if (!open || now() - lastLine < PLAIN_INTERVAL_MS) return;
+    const next = line();
+    if (next !== lastText) write(next);
   };
   const end = (last: string) => {
     if (open) write(last);

@@ -48,8 +48,9 @@ export function hang(head: string, text: string, indent: number): string {
   return lines.join('\n');
 }
 
-/** `2026-11-22 18:09:04Z`. */
+/** `2026-11-22 18:09:04Z`; of a time that nobody told, `an unknown time`. */
 export function time(date: Date): string {
+  if (Number.isNaN(date.getTime())) return 'an unknown time';
   return date
     .toISOString()
     .replace('T', ' ')
@@ -69,7 +70,24 @@ export function widthOf(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 
-/** Text of strangers, safe for a terminal: without control characters but line breaks and tabs. */
-export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\t\n]/gu, '\u{FFFD}');
+/**
+ * Control characters but line breaks and tabs, what turns the direction of text round, halves of surrogate pairs, and what is no
+ * character; the two joiners stay, without which some scripts cannot be written.
+ */
+const UNPRINTABLE = /[^\P{C}\t\n\u{200C}\u{200D}]|[\u{2028}\u{2029}]/gu;
+
+/**
+ * Text of strangers (bodies, reasons, names, answers of servers) as it may reach a terminal: without what a terminal obeys
+ * or what shows text otherwise than it is, and cut where it is long. All such text goes through here.
+ * @param limit the most characters of the result
+ */
+export function printable(text: string, limit = 2_000): string {
+  const clean = text.replace(UNPRINTABLE, '\u{FFFD}');
+  return clean.length <= limit ? clean : `${clean.slice(0, limit - 1)}…`;
+}
+
+/** JSON in one line, in which such characters are escaped: the same value for a program, and harmless on a terminal. */
+export function json(value: unknown): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replace(UNPRINTABLE, (text) => Array.from(text.split(''), escaped).join(''));
 }

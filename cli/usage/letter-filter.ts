@@ -23,3 +23,15 @@ function reasonText(text: string): string {
     throw new InvalidArgumentError('It must be a part of a reason, like SchemaViolation.');
   return text;
 }
+
+/** The filter as it is typed: `['--reason', "'slow down'"]`. */
+export function typedFilter({ reason, order, since: from }: LetterFilter): string[] {
+  return [...typed('--reason', reason), ...typed('--order', order), ...typed('--since', from?.toISOString())];
+}
+
+/** An option as it is typed, in quotes where a shell needs them; nothing for one that was not given. */
+export function typed(name: string, value: string | number | undefined): string[] {
+  if (value === undefined) return [];
+  const text = String(value);
+  return [name, /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`];
+}

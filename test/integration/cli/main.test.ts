@@ -155,7 +155,7 @@ describe('an expected fault exits with 1 and one line without a stack', () => {
 
     const { code, stdout, stderr } = await new Run('bin/orders.ts', ['publish'], environment).ended;
 
-    expect(stderr).toMatch(/^Cannot reach 127\.0\.0\.1:1 \(ECONNREFUSED\).*\n$/);
+    expect(stderr).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\).*\n$/);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
 

@@ -62,9 +62,27 @@ describe('failed', () => {
       ].join('\n'),
     );
     expect(stderr).toBe(
-      '\nNext, once the cause is gone:\n  npm run orders -- redrive billing --canary --local\n',
+      [
+        '\nNext, since none of them holds a valid order, put their bodies right:',
+        'npm run orders -- failed billing --export billing.jsonl --local',
+        'npm run orders -- redrive billing --edit billing.jsonl --canary --local\n',
+      ].join('\n  '),
     );
     expect(code).toBe(1);
+  });
+
+  test('leads to a redrive of the letters that were asked for, where one of them may succeed', async () => {
+    const [good] = generateOrders({ count: 1, seed: 3 });
+    const reason = { error: 'Throttling', message: 'slow down' };
+    await stack.fill('billing', [...bad, { body: good?.body ?? '', reason }]);
+
+    const { stderr } = await stack.orders('failed', 'billing', '--reason', 'slow down');
+    const { stderr: bodies } = await stack.orders('failed', 'billing', '--reason', 'SchemaViolation');
+
+    expect(stderr).toBe(
+      "\nNext, once the cause is gone:\n  npm run orders -- redrive billing --reason 'slow down' --canary --local\n",
+    );
+    expect(bodies).toContain('failed billing --reason SchemaViolation --export billing.jsonl --local');
   });
 
   test('exits with 0 where there is none, or none of those asked for', async () => {

@@ -1,16 +1,22 @@
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { command, useAwsEnvironment } from '../../../fixtures/command.ts';
 import {
   type DeadLetterStack,
   type NewLetter,
   startDeadLetterStack,
 } from '../../../fixtures/dead-letter-stack.ts';
+import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
+import { PROJECT } from '../../../fixtures/project.ts';
 import { killRuns } from '../../../fixtures/run.ts';
+import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 let stack: DeadLetterStack;
 beforeAll(async () => {
-  stack = await startDeadLetterStack(5);
+  stack = await startDeadLetterStack(6);
 });
 afterAll(async () => {
   killRuns();
@@ -106,4 +112,98 @@ test.concurrent.each([
 
   expect(stderr).toContain(message);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+});
+
+test('what the disk has no room for is not deleted, and the file ends with the last whole letter', async () => {
+  const name = stack.next();
+  const all = Array.from({ length: 60 }, (_, index) => ({ body: `${index} ${'x'.repeat(900)}` }));
+  await stack.fill(name, all);
+  const args = ['purge', name, '--dead-letters', '--yes', '--export', file('full'), '--local'];
+
+  // A file may have 20 KB: the system then takes a part of a letter, and nothing more.
+  const { code, stdout, stderr } = await new Promise<{ code: unknown; stdout: string; stderr: string }>(
+    (resolve) => {
+      const script = path.join(PROJECT, 'bin/orders.ts');
+      const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1', LOCAL_RUN_DIRECTORY: stack.directory };
+      const shell = ['-c', 'ulimit -f 40; exec "$0" "$@"', process.execPath, script, ...args];
+      execFile('sh', shell, { env }, (error, out, err) =>
+        resolve({ code: error?.code ?? 0, stdout: out, stderr: err }),
+      );
+    },
+  );
+
+  const kept = saved('full');
+  const left = (await stack.take(`${name}-dlq`)).map(({ Body = '' }) => Body);
+  const deleted = all.map(({ body }) => body).filter((body) => !left.includes(body));
+  expect(code).toBe(1);
+  expect(deleted.length).toBeGreaterThan(0);
+  expect(left.length).toBeGreaterThan(0);
+  expect(deleted.filter((body) => !kept.includes(body))).toEqual([]);
+  expect(stdout).toContain(`Deleted ${deleted.length} of 60 dead letters`);
+  expect(stderr).toContain(`Saved ${kept.length} letters in ${file('full')}\n`);
+  expect(stderr).toContain(`Cannot write ${file('full')}: it would become larger than a file may be\n`);
+  expect(stderr).not.toMatch(/\n\s+at /);
+});
+
+describe('a letter', () => {
+  let aws: ScriptedAws;
+  let orders: OrderStack;
+  let events: string[];
+  const folder = temporaryFolder('purge-');
+  beforeEach(async () => {
+    events = [];
+    aws = await scriptedAws();
+    orders = await orderStack(aws);
+    useAwsEnvironment(aws.environment);
+    for (let index = 0; index < 25; index++) await orders.refuse('billing', `letter ${index}`);
+    aws.script['sqs:DeleteMessageBatch'] = ({ Entries }) => {
+      events.push(...Entries.map(() => 'deleted'));
+      return undefined;
+    };
+  });
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await aws.close();
+  });
+  const purge = (name: string) =>
+    command(['purge', 'billing', '--dead-letters', '--yes', '--export', path.join(folder, name)]);
+
+  test('is deleted only after it was written whole, also where the system takes a part at a time, and synced', async () => {
+    const write = fs.writeSync as (...args: unknown[]) => number;
+    jest
+      .spyOn(fs, 'writeSync')
+      .mockImplementation(((file: number, bytes: Buffer, at: number, length: number, to: number) =>
+        write(file, bytes, at, Math.min(length, 100), to)) as never);
+    const sync = fs.fsyncSync;
+    jest.spyOn(fs, 'fsyncSync').mockImplementation((file) => {
+      sync(file);
+      // Lines that the disk is known to keep.
+      const lines = fs.readFileSync(path.join(folder, 'whole'), 'utf8').split('\n').length - 1;
+      events.push(
+        ...Array.from({ length: lines - events.filter((each) => each === 'kept').length }, () => 'kept'),
+      );
+    });
+
+    const { code } = await purge('whole');
+
+    expect(code).toBe(0);
+    const count = (what: string, until: number) =>
+      events.slice(0, until).filter((each) => each === what).length;
+    expect(count('deleted', events.length)).toBe(25);
+    for (const at of events.keys())
+      expect(count('deleted', at + 1)).toBeLessThanOrEqual(count('kept', at + 1));
+  });
+
+  test('is not deleted where the disk does not keep it', async () => {
+    jest.spyOn(fs, 'fsyncSync').mockImplementation(() => {
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    });
+
+    const { code, stderr } = await purge('unkept');
+
+    expect(events).toEqual([]);
+    expect(stderr).toContain('unkept: the disk is full\n');
+    expect(code).toBe(1);
+    expect(await orders.visibleLetters('billing')).toHaveLength(25);
+  });
 });

@@ -356,13 +356,13 @@ describe('a canary', () => {
 });
 
 describe('corrections', () => {
+  const reason = { error: 'SchemaViolation', message: 'total must be …' };
   afterEach(() => stack.empty('shipping'));
   const shipping = generateOrders({ count: 40, seed: 15 })
     .map(({ body }) => JSON.parse(body) as Order)
     .filter(requiresShipping);
   const [first, second, third] = shipping as [Order, Order, Order];
   const broken = (order: Order) => JSON.stringify({ ...order, total: -1 });
-  const reason = { error: 'SchemaViolation', message: 'total must be …' };
   const edits = (...lines: unknown[]) => {
     fs.writeFileSync(file('edits.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     return file('edits.jsonl');

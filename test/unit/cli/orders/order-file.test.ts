@@ -161,9 +161,7 @@ describe('a file', () => {
     const large = write('');
     fs.truncateSync(large, 64 * 1024 * 1024 + 1);
 
-    await expect(readOrderFile(large, process.stdin)).rejects.toThrow(
-      'has more than 64 MiB: publish it in parts',
-    );
+    await expect(readOrderFile(large, process.stdin)).rejects.toThrow('has more than 64 MiB: split it');
   });
 
   test('that is not UTF-8 is refused', async () => {

@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parseStock, readStockFile } from '../../../../cli/orders/stock-file.ts';
@@ -30,10 +29,11 @@ test.each([
   expect(parseStock(text, 'f').problems).toEqual(problems);
 });
 
-test('a folder and a file that is not there are wrong usage', () => {
+test('a folder and a file that is not there are wrong usage, and an endless one is too large', async () => {
   const folder = temporaryFolder('stock-');
+  const read = (file: string) => readStockFile(file, process.stdin);
 
-  expect(() => readStockFile(folder)).toThrow(`Cannot read ${folder}: it is a directory`);
-  expect(() => readStockFile(path.join(folder, 'no'))).toThrow('there is no such file');
-  fs.rmSync(folder, { recursive: true });
+  await expect(read(folder)).rejects.toThrow(`Cannot read ${folder}: it is a directory`);
+  await expect(read(path.join(folder, 'no'))).rejects.toThrow('there is no such file');
+  await expect(read('/dev/zero')).rejects.toThrow('/dev/zero has more than 64 MiB: split it');
 });

@@ -1,0 +1,145 @@
+// What strangers wrote (bodies, reasons, identifiers, alarm texts, log lines, answers of servers) through every verb: nothing of it
+// reaches the terminal as a control character, turns text round, or goes on for ever.
+import fs from 'node:fs';
+import path from 'node:path';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { command, useAwsEnvironment } from '../../fixtures/command.ts';
+import { orderStack } from '../../fixtures/order-stack.ts';
+import { queryError, type ScriptedAws, scriptedAws } from '../../fixtures/scripted-aws.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
+
+const HOSTILE = `\u001b[2J\u009b31m\u0007\u202Elive\u2066\u2028${'x'.repeat(5_000)}`;
+// SQS and XML take fewer characters than a terminal has to fear; other servers take more.
+const SENDABLE = HOSTILE.replaceAll('\u001b', '').replaceAll('\u0007', '');
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+const RAW = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+const MOST = 2_100;
+
+const folder = temporaryFolder('foreign-');
+let aws: ScriptedAws;
+
+beforeAll(async () => {
+  aws = await scriptedAws();
+  const stack = await orderStack(aws);
+  useAwsEnvironment({ ...aws.environment, AWS_MAX_ATTEMPTS: '1' });
+  process.env.LOCAL_RUN_DIRECTORY = folder;
+  const sqs = new SQSClient(aws.client);
+  const attribute = (StringValue: string) => ({ DataType: 'String', StringValue });
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: stack.handles.consumers[0]?.deadLetterQueueUrl,
+      MessageBody: JSON.stringify({ orderId: HOSTILE, note: HOSTILE }),
+      MessageAttributes: {
+        DeadLetterError: attribute(SENDABLE),
+        DeadLetterMessage: attribute(SENDABLE),
+        DeadLetterContext: attribute(
+          JSON.stringify({ requestId: HOSTILE, attempts: HOSTILE, deadLetteredAt: HOSTILE }),
+        ),
+      },
+    }),
+  );
+  sqs.destroy();
+  aws.script['dynamodb:GetItem'] = () => ({
+    json: {
+      Item: Object.fromEntries(
+        ['orderId', 'orderDigest', 'status', 'placedAt'].map((name) => [name, { S: HOSTILE }]),
+      ),
+    },
+  });
+  aws.script['dynamodb:Scan'] = () => ({ json: { Items: [{ sku: { S: HOSTILE }, available: { N: '1' } }] } });
+  aws.script['monitoring:DescribeAlarms'] = () => ({
+    json: {
+      MetricAlarms: [
+        { AlarmName: 'OrderFanOut-dev-BillingAlarmsAny', AlarmDescription: HOSTILE, StateValue: 'ALARM' },
+      ],
+    },
+  });
+  aws.script['monitoring:GetMetricData'] = () => ({ json: { MetricDataResults: [] } });
+  aws.script['logs:FilterLogEvents'] = () => ({
+    json: {
+      events: [
+        {
+          timestamp: Date.now(),
+          message: JSON.stringify({
+            level: HOSTILE,
+            message: HOSTILE,
+            orderId: HOSTILE,
+            error: { name: HOSTILE, message: HOSTILE },
+          }),
+        },
+      ],
+    },
+  });
+  const describeStacks = aws.script['cloudformation:DescribeStacks'];
+  aws.script['cloudformation:DescribeStacks'] = (input) => {
+    const answer = describeStacks?.(input);
+    if (input.StackName === 'Broken') return queryError('Unknown', SENDABLE);
+    const more =
+      '<member><OutputKey>BillingLogGroupName</OutputKey><OutputValue>log</OutputValue></member><member><OutputKey>BillingStockTableName</OutputKey><OutputValue>stock</OutputValue></member>';
+    return answer && 'xml' in answer
+      ? { ...answer, xml: answer.xml.replace('<Outputs>', `<Outputs>${more}`) }
+      : answer;
+  };
+  fs.writeFileSync(
+    path.join(folder, 'redrives.jsonl'),
+    [
+      {
+        event: 'started',
+        id: '1',
+        at: HOSTILE,
+        who: HOSTILE,
+        stack: 'OrderFanOut-dev',
+        consumer: HOSTILE,
+        what: HOSTILE,
+        letters: 1,
+      },
+      { event: 'ended', id: '1', at: HOSTILE, sent: 1, cameBack: 0, outcome: HOSTILE },
+    ]
+      .map((entry) => `${JSON.stringify(entry)}\n`)
+      .join(''),
+  );
+  const edit = { messageId: HOSTILE, body: 'no order' };
+  fs.writeFileSync(path.join(folder, 'edits.jsonl'), `${JSON.stringify(edit)}\n${JSON.stringify(edit)}\n`);
+  fs.writeFileSync(
+    path.join(folder, 'orders.jsonl'),
+    `${JSON.stringify({ orderId: HOSTILE, [HOSTILE]: 1 })}\n`,
+  );
+  fs.writeFileSync(path.join(folder, 'stock.csv'), `sku,available\n${HOSTILE.replaceAll('\u2028', '')},1\n`);
+});
+afterAll(() => aws.close());
+
+const file = (name: string) => path.join(folder, name);
+
+test.each([
+  [['failed']],
+  [['failed', '--reason', HOSTILE]],
+  [['failed', 'billing', '--show'], Number.POSITIVE_INFINITY],
+  [['failed', '--json', '--show'], Number.POSITIVE_INFINITY],
+  [['redrive', 'billing', '--dry-run']],
+  [['redrive', 'billing', '--order', HOSTILE]],
+  [['redrive', 'billing', '--dry-run', '--json'], Number.POSITIVE_INFINITY],
+  [['redrive', 'billing', '--edit', file('edits.jsonl')]],
+  [['redrive', '--history']],
+  [['redrive', '--history', '--json'], Number.POSITIVE_INFINITY],
+  [['purge', 'billing', '--dead-letters', '--yes', '--no-export', '--reason', 'nothing of the kind']],
+  [['status']],
+  [['status', '--json'], Number.POSITIVE_INFINITY],
+  [['status', '--stack', 'Broken']],
+  [['trace', '4711']],
+  [['trace', '4711', '--json'], Number.POSITIVE_INFINITY],
+  [['stock', 'list']],
+  [['stock', 'set', '--file', file('stock.csv')]],
+  [['tail', 'billing']],
+  [['tail', 'billing', '--json'], Number.POSITIVE_INFINITY],
+  [['publish', '--file', file('orders.jsonl')]],
+  [[HOSTILE]],
+  [['redrive', HOSTILE]],
+])('%j', async (args, most = MOST) => {
+  const { stdout, stderr } = await command(args);
+
+  const said = stdout + stderr;
+  expect(said).not.toBe('');
+  expect(RAW.exec(said)?.[0]).toBeUndefined();
+  for (const line of said.split('\n')) expect(line.length).toBeLessThanOrEqual(most);
+});
