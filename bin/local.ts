@@ -6,8 +6,14 @@ import { endpointFile, localDirectory, runningStack } from '../cli/aws/local-sta
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
 import { wholeNumber } from '../cli/usage/values.ts';
 import { type LocalEndpoint, LocalRun, type LocalRunOptions } from '../local/run.ts';
-import { type LocalOrdersResult, runLocalOrders } from '../scenarios/local-orders.ts';
+import {
+  type LocalOrdersResult,
+  localFaults,
+  localOrders,
+  runLocalOrders,
+} from '../scenarios/local-orders.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
+import { chooseSeed, noteSeed } from '../scenarios/seeds.ts';
 import { Workspace } from '../scenarios/workspace.ts';
 
 interface Options extends ProgramOptions {
@@ -40,21 +46,26 @@ await runProgram(command, async (options: Options, signal) => {
   const workspace = kept ? undefined : new Workspace();
   const directory = workspace?.directory ?? localDirectory();
   const assembly = path.join(directory, 'cdk.out');
+  const stateDirectory = options.persist ? path.join(directory, 'state') : undefined;
   let run: LocalRun | undefined;
   let result: LocalOrdersResult | undefined;
   try {
+    const isChosen = command.getOptionValueSource('seed') === 'cli';
+    const seed = stateDirectory ? chooseSeed(stateDirectory, options.seed, isChosen) : options.seed;
     await synthesizeProject(assembly, progress, signal);
+    const messages = localOrders(options.orders, seed);
     run = await startStack(progress, {
       assembly,
       port: options.port,
       logDirectory: path.join(directory, 'logs'),
-      ...(options.persist && { stateDirectory: path.join(localDirectory(), 'state') }),
+      faults: localFaults(messages, seed, directory),
+      ...(stateDirectory && { stateDirectory }),
     });
     signal.throwIfAborted();
     if (kept) fs.writeFileSync(endpointFile(), JSON.stringify(run.endpoint));
 
-    const { orders, seed } = options;
-    result = await runLocalOrders({ run, orders, seed, progress, signal });
+    if (stateDirectory) noteSeed(stateDirectory, seed);
+    result = await runLocalOrders({ run, messages, progress, signal });
     console.log(json ? JSON.stringify(result.summary) : result.report);
     if (!json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(run.endpoint, json, signal);

@@ -124,6 +124,25 @@ export class LocalRun {
     return this.emulators.accesses();
   }
 
+  /** Bodies of the messages that lie in a queue, by its URL; none of them is touched. */
+  bodiesIn(queueUrl: string): Promise<string[]> {
+    return this.emulators.bodiesIn(path.posix.basename(queueUrl));
+  }
+
+  /** Whether a function works on something. */
+  get isBusy(): boolean {
+    return [...this.stack.functions.values()].some((each) => each.isBusy);
+  }
+
+  /**
+   * Makes every message in flight visible, as if its visibility timeout had passed. One that a function works on would be
+   * received twice: see `isBusy`.
+   * @returns how many there were
+   */
+  endVisibilityTimeouts(): Promise<number> {
+    return this.emulators.endVisibilityTimeouts();
+  }
+
   /** Messages that reached a queue since the start, by queue URL; those that SQS itself moved there do not count. */
   async delivered(queueUrl: string): Promise<number> {
     const { queues } = await this.emulators.sample();

@@ -1,21 +1,9 @@
 // The books of a run: what was published against what every consumer's tables and dead-letter queue hold.
-import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { StackHandles } from '../cli/aws/stack.ts';
 import { digestOf } from '../cli/orders/follow.ts';
-import type { TestMessage } from '../cli/orders/test-orders.ts';
-
-/** What the tables of all consumers hold at one moment. */
-export interface Ledger {
-  /** Consumer → orderId → digest of the order that was recorded. */
-  records: Map<string, Map<string, string>>;
-  /** Consumer → orderId → the whole record, to be compared with a later look at it. */
-  contents: Map<string, Map<string, string>>;
-  /** SKU → pieces that can still be reserved. */
-  stock: Map<string, number>;
-  /** SKU → pieces reserved by all orders. */
-  reserved: Map<string, number>;
-}
+import type { Takes } from '../cli/orders/subscriptions.ts';
+import type { PoisonKind, TestMessage } from '../cli/orders/test-orders.ts';
+import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
+import type { Ledger, Look } from './look.ts';
 
 /** Messages of one consumer: what came, and what became of it. */
 export interface ConsumerBooks {
@@ -40,97 +28,162 @@ export interface Balance {
   unexpected: Difference[];
 }
 
-/**
- * Reads every table of the stack. A table keyed by orderId holds its consumer's records, one keyed by sku the stock.
- */
-export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles): Promise<Ledger> {
-  const ledger: Ledger = { records: new Map(), contents: new Map(), stock: new Map(), reserved: new Map() };
-  for (const { name, tables } of stack.consumers) {
-    const records = new Map<string, string>();
-    const contents = new Map<string, string>();
-    for (const TableName of Object.values(tables)) {
-      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
-      const key = Table?.KeySchema?.[0]?.AttributeName;
-      for await (const { Items = [] } of paginateScan(
-        { client: dynamodb },
-        { TableName, ConsistentRead: true },
-      )) {
-        for (const item of Items.map((each) => unmarshall(each))) {
-          if (key === 'sku') ledger.stock.set(item.sku, item.available);
-          if (key !== 'orderId') continue;
-          records.set(item.orderId, item.orderDigest);
-          contents.set(item.orderId, JSON.stringify(item));
-          if (item.status !== 'RESERVED') continue;
-          for (const { sku, quantity } of item.lines) {
-            ledger.reserved.set(sku, (ledger.reserved.get(sku) ?? 0) + quantity);
-          }
-        }
-      }
-    }
-    ledger.records.set(name, records);
-    ledger.contents.set(name, contents);
-  }
-  return ledger;
+/** What a run began with, did, and left behind. */
+export interface RunRecord {
+  /** Everything that was published. */
+  readonly messages: readonly TestMessage[];
+  /** Whether a consumer's subscription lets a message through. */
+  readonly takes: Takes;
+  /** Consumer → bodies that lay in its queue when the run began. */
+  readonly waiting: ReadonlyMap<string, readonly string[]>;
+  /** Each consumer's messages, as counted while the run went on. */
+  readonly counted: Readonly<Record<string, ConsumerBooks>>;
+  readonly before: Ledger;
+  /** Of dead letters only those that have come since the run began. */
+  readonly after: Look;
 }
 
-/**
- * Compares what a run published with what it left behind.
- * @param messages everything that was published
- * @param takes whether a consumer's subscription lets a message through
- * @param counted each consumer's messages, as counted while the run went on
- */
-export function balance(
-  messages: TestMessage[],
-  takes: (consumer: string, message: TestMessage) => boolean,
-  counted: Record<string, ConsumerBooks>,
-  before: Ledger,
-  after: Ledger,
-): Balance {
-  const missing: Difference[] = [];
-  const unexpected: Difference[] = [];
-  const digests = new Map(messages.map((message) => [message, digestOf(message.body)]));
+/** The error that the contract gives each poison. A conflict is a valid order, and refused only where the other one came first. */
+const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
+  'not-json': 'NotJson',
+  'wrong-total': 'SchemaViolation',
+  'unknown-version': 'UnknownVersion',
+  'missing-field': 'SchemaViolation',
+  'zero-quantity': 'SchemaViolation',
+};
 
+/**
+ * Why a message has to be refused by a consumer that has recorded `digest` under its orderId, or undefined where it must not be.
+ * @param messages all of a run, since a conflict is refused only for another one of them
+ */
+export function refusals(
+  messages: readonly TestMessage[],
+): (message: TestMessage, recorded: string | undefined) => string | undefined {
+  const inConflict = new Set(
+    messages.filter(({ poison }) => poison === 'conflict').map(({ orderId }) => orderId),
+  );
+  return ({ poison, orderId, body }, recorded) => {
+    if (poison !== undefined && poison !== 'conflict') return POISON_ERRORS[poison];
+    const isRefused = inConflict.has(orderId) && recorded !== undefined && recorded !== digestOf(body);
+    return isRefused ? ORDER_CONFLICT : undefined;
+  };
+}
+
+/** Compares what a run published with what it left behind: every record, and every dead letter with its reason. */
+export function balance(run: RunRecord): Balance {
+  const { messages, takes, waiting, counted, before, after } = run;
+  const differences: Balance = { missing: [], unexpected: [] };
+  const refusal = refusals(messages);
+  const bodies = new Set([...messages.map(({ body }) => body), ...[...waiting.values()].flat()]);
+  const digests: Digests = new Map(Array.from(bodies, (body) => [body, digestOf(body)]));
   for (const [consumer, books] of Object.entries(counted)) {
     const taken = messages.filter((message) => takes(consumer, message));
-    const records = after.records.get(consumer) ?? new Map<string, string>();
-    const earlier = before.records.get(consumer) ?? new Map<string, string>();
-
-    const allowed = new Map<string, Set<string | undefined>>();
-    for (const message of taken) {
-      if (message.kind === 'poison' && message.poison !== 'conflict') continue;
-      allowed.set(message.orderId, (allowed.get(message.orderId) ?? new Set()).add(digests.get(message)));
-    }
-    for (const [orderId, digest] of earlier) allowed.set(orderId, new Set([digest]));
-    for (const [orderId, ofOrder] of allowed) {
-      const digest = records.get(orderId);
-      if (digest === undefined) missing.push({ consumer, orderId, problem: 'no record of the order' });
-      else if (!ofOrder.has(digest)) {
-        unexpected.push({ consumer, orderId, problem: 'the record is of an order that was not published' });
-      }
-    }
-    for (const orderId of records.keys()) {
-      if (!allowed.has(orderId))
-        unexpected.push({ consumer, orderId, problem: 'a record of no order of this run' });
-    }
-
-    // Where two orders share an orderId, the one that came first is recorded and the other one has to be refused.
-    const refused = taken.filter((message) => {
-      const digest = digests.get(message);
-      return digest === undefined || digest !== records.get(message.orderId);
-    }).length;
-    compare(consumer, 'delivered', taken.length, books.delivered);
-    compare(consumer, 'dead-lettered', refused, books.deadLettered);
-    compare(consumer, 'processed', records.size - earlier.size, books.processed);
+    const found: AtConsumer = {
+      consumer,
+      taken,
+      waiting: waiting.get(consumer) ?? [],
+      earlier: before.records.get(consumer) ?? new Map(),
+      records: after.ledger.records.get(consumer) ?? new Map(),
+      letters: after.letters.get(consumer) ?? new Map(),
+    };
+    balanceRecords(found, digests, differences);
+    balanceLetters(found, digests, refusal, differences);
+    compare(consumer, 'delivered', taken.length, books.delivered, differences);
+    compare(consumer, 'processed', found.records.size - found.earlier.size, books.processed, differences);
   }
+  differences.unexpected.push(...stockDifferences(before, after.ledger));
+  return differences;
+}
 
-  unexpected.push(...stockDifferences(before, after));
-  return { missing, unexpected };
+/** Body → digest of its order, or undefined for what is no order. */
+type Digests = ReadonlyMap<string, string | undefined>;
 
-  function compare(consumer: string, what: string, expected: number, actual: number): void {
-    const difference = { consumer, problem: `${actual} messages ${what}, ${expected} expected` };
-    if (actual < expected) missing.push(difference);
-    if (actual > expected) unexpected.push(difference);
+/** What is held against each other for one consumer. */
+interface AtConsumer {
+  readonly consumer: string;
+  readonly taken: readonly TestMessage[];
+  readonly waiting: readonly string[];
+  readonly earlier: ReadonlyMap<string, string>;
+  readonly records: ReadonlyMap<string, string>;
+  readonly letters: ReadonlyMap<string, readonly (string | undefined)[]>;
+}
+
+/** Holds a consumer's records against what it was sent, and had before. */
+function balanceRecords(
+  { consumer, taken, waiting, earlier, records }: AtConsumer,
+  digests: Digests,
+  { missing, unexpected }: Balance,
+): void {
+  const allowed = new Map<string, Set<string>>();
+  for (const body of [...waiting, ...taken.map((message) => message.body)]) {
+    const digest = digests.get(body);
+    if (digest === undefined) continue;
+    const { orderId } = JSON.parse(body);
+    allowed.set(orderId, (allowed.get(orderId) ?? new Set()).add(digest));
   }
+  for (const [orderId, digest] of earlier) allowed.set(orderId, new Set([digest]));
+  for (const [orderId, ofOrder] of allowed) {
+    const digest = records.get(orderId);
+    if (digest === undefined) missing.push({ consumer, orderId, problem: 'no record of the order' });
+    else if (!ofOrder.has(digest)) {
+      unexpected.push({ consumer, orderId, problem: 'the record is of an order that was not published' });
+    }
+  }
+  for (const orderId of records.keys()) {
+    if (allowed.has(orderId)) continue;
+    unexpected.push({ consumer, orderId, problem: 'a record of no order that was published to it' });
+  }
+}
+
+/** Holds a consumer's new dead letters against what it had to refuse: each copy once, for its reason, and nothing else. */
+function balanceLetters(
+  { consumer, taken, waiting, records, letters }: AtConsumer,
+  digests: Digests,
+  refusal: ReturnType<typeof refusals>,
+  { missing, unexpected }: Balance,
+): void {
+  const copies = Map.groupBy(taken, ({ body }) => body);
+  for (const [body, [message, ...more]] of copies) {
+    if (!message) continue;
+    const { orderId } = message;
+    const error = refusal(message, records.get(orderId));
+    const reasons = letters.get(body) ?? [];
+    const expected = error === undefined ? 0 : 1 + more.length;
+    if (reasons.length < expected) {
+      const problem = `${reasons.length} times in the dead-letter queue, ${expected} expected, as ${error}`;
+      missing.push({ consumer, orderId, problem });
+    }
+    for (const reason of reasons.filter((each, index) => each !== error || index >= expected)) {
+      const why =
+        error === undefined
+          ? 'with nothing wrong with it'
+          : `but must be there ${expected} times as ${error}`;
+      const problem = `in the dead-letter queue as ${reason ?? 'moved by SQS'}, ${why}`;
+      unexpected.push({ consumer, orderId, problem });
+    }
+  }
+  for (const [body, reasons] of letters) {
+    if (copies.has(body)) continue;
+    const digest = digests.get(body);
+    const isRefused = (reason: string | undefined) =>
+      waiting.includes(body) && (digest === undefined ? reason !== undefined : reason === ORDER_CONFLICT);
+    for (const reason of reasons.filter((each) => !isRefused(each))) {
+      const problem = `a dead letter that was not published to it, as ${reason ?? 'moved by SQS'}: ${body.slice(0, 60)}`;
+      unexpected.push({ consumer, problem });
+    }
+  }
+}
+
+function compare(
+  consumer: string,
+  what: string,
+  expected: number,
+  actual: number,
+  { missing, unexpected }: Balance,
+): void {
+  const difference = { consumer, problem: `${actual} messages ${what}, ${expected} expected` };
+  if (actual < expected) missing.push(difference);
+  if (actual > expected) unexpected.push(difference);
 }
 
 /** SKUs of which there is not left what was there before without what was reserved since. */

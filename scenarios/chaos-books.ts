@@ -1,15 +1,10 @@
 // The books of a chaos run: where every distinct message is, under faults, and after the redrive.
 
 import { digestOf } from '../cli/orders/follow.ts';
-import type { PoisonKind, TestMessage } from '../cli/orders/test-orders.ts';
-import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
-import type { Difference, Ledger } from './books.ts';
-
-/**
- * Consumer → body → why the letters with that body are in its dead-letter queue: the name of the error, or undefined for a
- * letter without a reason, which SQS itself moved.
- */
-export type Letters = Map<string, Map<string, (string | undefined)[]>>;
+import type { Takes } from '../cli/orders/subscriptions.ts';
+import type { TestMessage } from '../cli/orders/test-orders.ts';
+import { type Difference, refusals } from './books.ts';
+import type { Ledger, Letters } from './look.ts';
 
 /** Distinct messages of one consumer: copies of a message count once. */
 export interface Tally {
@@ -29,17 +24,6 @@ export interface Tallies {
   missing: Difference[];
   unexpected: Difference[];
 }
-
-type Takes = (consumer: string, message: TestMessage) => boolean;
-
-/** The error that the contract gives each poison. A conflict is a valid order, and refused only where the other one came first. */
-const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
-  'not-json': 'NotJson',
-  'wrong-total': 'SchemaViolation',
-  'unknown-version': 'UnknownVersion',
-  'missing-field': 'SchemaViolation',
-  'zero-quantity': 'SchemaViolation',
-};
 
 /** Where each distinct message is: filtered, recorded, dead-lettered, or missing. */
 export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, letters: Letters): Tallies {
@@ -93,13 +77,13 @@ export function unsettled(
 ): Pick<Tallies, 'missing' | 'unexpected'> {
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
-  const published = distinct(messages);
+  const refusal = refusals(messages);
   for (const [consumer, records] of ledger.records) {
-    for (const { message, digest } of published) {
+    for (const { message } of distinct(messages)) {
       if (!takes(consumer, message)) continue;
       const { orderId, body } = message;
       const recorded = records.get(orderId);
-      const error = errorOf(message, digest, recorded);
+      const error = refusal(message, recorded);
       const reasons = letters.get(consumer)?.get(body) ?? [];
       if (error === undefined && recorded === undefined) {
         missing.push({ consumer, orderId, problem: 'no record after the redrive' });
@@ -127,18 +111,6 @@ export function rewritten(before: Ledger, after: Ledger): Difference[] {
     }
   }
   return differences;
-}
-
-/** Why a consumer that has `recorded` under the orderId must refuse the message, or undefined where it must not. */
-function errorOf(
-  message: TestMessage,
-  digest: string | undefined,
-  recorded: string | undefined,
-): string | undefined {
-  if (digest === undefined) {
-    return message.poison && message.poison !== 'conflict' ? POISON_ERRORS[message.poison] : undefined;
-  }
-  return recorded !== undefined && recorded !== digest ? ORDER_CONFLICT : undefined;
 }
 
 function distinct(messages: TestMessage[]): { message: TestMessage; digest: string | undefined }[] {

@@ -3,15 +3,10 @@ import type { Takes } from '../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../cli/orders/test-orders.ts';
 import { table } from '../cli/terminal/text.ts';
 import type { FaultKind } from '../local/faults/fault-plan.ts';
-import { type Difference, type Ledger, stockDifferences } from './books.ts';
-import { type Letters, rewritten, type Tally, tallyOf, unsettled } from './chaos-books.ts';
+import { type Difference, stockDifferences } from './books.ts';
+import { rewritten, type Tally, tallyOf, unsettled } from './chaos-books.ts';
 import { differenceLines } from './difference-lines.ts';
-
-/** What tables and dead-letter queues hold at one moment. */
-export interface Look {
-  readonly ledger: Ledger;
-  readonly letters: Letters;
-}
+import type { Ledger, Letters, Look } from './look.ts';
 
 /** What a run published, did and found. */
 export interface ChaosFindings {

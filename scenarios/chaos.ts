@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../cli/aws/stack.ts';
-import { lookAtDeadLetters } from '../cli/dead-letters/look.ts';
 import { moveAll } from '../cli/dead-letters/move-task.ts';
 import { readSubscriptions } from '../cli/orders/subscriptions.ts';
 import { generateOrders, POISON_KINDS, type TestMessage } from '../cli/orders/test-orders.ts';
@@ -11,12 +10,11 @@ import type { Progress } from '../cli/terminal/progress.ts';
 import { FAULT_KINDS, type FaultPlan } from '../local/faults/fault-plan.ts';
 import { KillableRun } from '../local/faults/killable-run.ts';
 import { readAssembly } from '../local/template/assembly.ts';
-import { readLedger } from './books.ts';
-import type { Letters } from './chaos-books.ts';
-import { type ChaosFindings, type ChaosResult, chaosResult, type Look } from './chaos-report.ts';
+import { type ChaosFindings, type ChaosResult, chaosResult } from './chaos-report.ts';
 import { type DrainedOptions, drained } from './drained.ts';
 import { freePort } from './free-port.ts';
 import { fillStock } from './local-orders.ts';
+import { type Look, readLedger, readLetters } from './look.ts';
 import { publishAll } from './publish-all.ts';
 
 export interface ChaosOptions {
@@ -255,18 +253,7 @@ class Chaos {
   }
 
   private async look({ dynamodb, sqs }: Clients, stack: StackHandles): Promise<Look> {
-    const letters: Letters = new Map();
-    await Promise.all(
-      stack.consumers.map(async ({ name, deadLetterQueueUrl }) => {
-        const bodies = new Map<string, (string | undefined)[]>();
-        letters.set(name, bodies);
-        await lookAtDeadLetters(sqs, deadLetterQueueUrl, ({ Body = '', MessageAttributes }) => {
-          const reason = MessageAttributes?.DeadLetterError?.StringValue;
-          bodies.set(Body, [...(bodies.get(Body) ?? []), reason]);
-        });
-      }),
-    );
-    return { ledger: await readLedger(dynamodb, stack), letters };
+    return { ledger: await readLedger(dynamodb, stack), letters: await readLetters(sqs, stack) };
   }
 
   /** How often each fault was injected. */

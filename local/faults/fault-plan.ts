@@ -43,6 +43,8 @@ export interface FaultPlan {
   readonly killOn: readonly string[];
   /** Texts: DynamoDB answers each request that holds one of them with a 500, and does nothing. */
   readonly failOn: readonly string[];
+  /** Texts: DynamoDB answers the first `times` requests that hold one of them, at each table, with a 500, and does nothing. */
+  readonly failFirst?: { readonly texts: readonly string[]; readonly times: number };
   /** File to which the kind of each fault is added, a line each, as it is injected: so it survives a process that is killed. */
   readonly logFile: string;
 }

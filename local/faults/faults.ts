@@ -16,6 +16,8 @@ const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems'];
 export class Faults {
   private readonly plan: FaultPlan;
   private readonly random: () => number;
+  /** Text and table → how many requests with them were refused at first. */
+  private readonly failed = new Map<string, number>();
   private readonly kinds = new Map<FaultKind, { chances: number; first: number; left: number }>();
 
   /** @param place parts the choices of one thread from those of others */
@@ -41,7 +43,7 @@ export class Faults {
     }
     if (QUEUE_CALLS.includes(operation)) return this.beforeOrAfter('sqs-error');
     if (!WRITES.includes(operation)) return undefined;
-    if (this.plan.failOn.some((text) => body.includes(text))) {
+    if (this.plan.failOn.some((text) => body.includes(text)) || this.failsAtFirst(body)) {
       this.record('dynamodb-error');
       return { kind: 'dynamodb-error', when: 'before' };
     }
@@ -49,6 +51,16 @@ export class Faults {
       if (this.injects(kind)) return { kind, when: 'before' };
     }
     return this.beforeOrAfter('dynamodb-error') ?? this.beforeOrAfter('slow-call');
+  }
+
+  private failsAtFirst(body: string): boolean {
+    const { texts, times } = this.plan.failFirst ?? { texts: [], times: 0 };
+    const text = texts.find((each) => body.includes(each));
+    if (text === undefined) return false;
+    const request = `${text} ${/"TableName":"[^"]*"/.exec(body)?.[0]}`;
+    const failed = this.failed.get(request) ?? 0;
+    this.failed.set(request, failed + 1);
+    return failed < times;
   }
 
   /** The fault of an invocation with this event. It counts only when `recordInjected` says that it was injected. */

@@ -52,6 +52,11 @@ export class LocalFunction {
     return result;
   }
 
+  /** Whether an invocation is under way. */
+  get isBusy(): boolean {
+    return this.all.size > this.idle.length;
+  }
+
   /** Ends every environment, running or not. */
   async stop(): Promise<void> {
     await Promise.all([...this.all].map((environment) => environment.end()));

@@ -13,6 +13,7 @@ import { Fauxqs } from '../fauxqs/fauxqs.ts';
 import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
 import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
 import { deliverAsSns } from '../fauxqs/sns-delivery.ts';
+import { bodiesIn, endVisibilityTimeouts } from '../fauxqs/waiting.ts';
 import { AccessControl } from '../iam/access-control.ts';
 import { onRefused } from '../loopback-only.ts';
 import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
@@ -120,6 +121,11 @@ const answers: Answers = {
   denial: ({ caller, permissions }) => access.denial(caller, permissions)?.message,
   accesses: () => access.accesses(),
   sample: () => messaging.sample(),
+  bodies({ queueName }) {
+    const queue = fauxqs.queueNamed(queueName);
+    return queue ? bodiesIn(queue) : [];
+  },
+  'end-visibility-timeouts': () => endVisibilityTimeouts(fauxqs.allQueues()),
   'add-alarm': ({ type, name, properties }) => cloudWatch.alarms.add(type, name, properties),
   alarms: () => cloudWatch.alarms.list(),
   'end-minute': () => cloudWatch.endMinute(),

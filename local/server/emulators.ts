@@ -91,6 +91,16 @@ export class Emulators {
     return this.ask({ ask: 'sample' });
   }
 
+  /** Bodies of the messages that lie in a queue, visible, delayed or in flight; none of them is touched. */
+  bodiesIn(queueName: string): Promise<string[]> {
+    return this.ask({ ask: 'bodies', queueName });
+  }
+
+  /** Makes every message in flight visible, as if its visibility timeout had passed. @returns how many there were */
+  endVisibilityTimeouts(): Promise<number> {
+    return this.ask({ ask: 'end-visibility-timeouts' });
+  }
+
   /** Ends all connections, writes out kept state and ends the thread. */
   async stop(): Promise<void> {
     const exited = new Promise((resolve) => this.worker.once('exit', resolve));

@@ -43,6 +43,8 @@ export type EmulatorRequest =
   | { id: number; ask: 'denial'; caller: string | ServiceCaller; permissions: Permission[] }
   | { id: number; ask: 'accesses' }
   | { id: number; ask: 'sample' }
+  | { id: number; ask: 'bodies'; queueName: string }
+  | { id: number; ask: 'end-visibility-timeouts' }
   | { id: number; ask: 'add-alarm'; type: AlarmType; name: string; properties: Record<string, Json> }
   | { id: number; ask: 'alarms' }
   | { id: number; ask: 'end-minute' }

@@ -8,12 +8,9 @@ import { build } from 'esbuild';
 import { FAULT_KINDS } from '../../local/faults/fault-plan.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import type { ChaosSummary } from '../../scenarios/chaos-report.ts';
+import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
-
-interface Template {
-  Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;
-}
 
 let folder: string;
 let assembly: string;
@@ -101,30 +98,10 @@ describe('npm run chaos', () => {
 });
 
 describe('without its safeguards', () => {
-  const holding = (directory: string, text: string) => {
-    const file = fs
-      .readdirSync(directory)
-      .map((name) => path.join(directory, name, 'index.mjs'))
-      .find((each) => fs.existsSync(each) && fs.readFileSync(each, 'utf8').includes(text));
-    if (!file) throw new Error(`${directory} has no bundle that holds ${text}`);
-    return file;
-  };
-
   /** A bundle in which a put overwrites what is there. */
   function overwrite(file: string): void {
     const always = 'attribute_exists(orderId) OR attribute_not_exists(orderId)';
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replaceAll('attribute_not_exists(orderId)', always));
-  }
-
-  /** A mapping for which an answer of the function, whatever it says, ends the whole batch. */
-  function ignoreFailures(templateFile: string, consumer: string): void {
-    const template: Template = JSON.parse(fs.readFileSync(templateFile, 'utf8'));
-    for (const [id, { Type, Properties }] of Object.entries(template.Resources)) {
-      if (Type === 'AWS::Lambda::EventSourceMapping' && id.startsWith(consumer)) {
-        delete Properties.FunctionResponseTypes;
-      }
-    }
-    fs.writeFileSync(templateFile, JSON.stringify(template));
   }
 
   /** A bundle that writes one after the other what belongs into one transaction. */
@@ -158,9 +135,9 @@ describe('without its safeguards', () => {
   test('it fails, and says what the condition, the partial batch response and the transaction are for', async () => {
     const changed = path.join(folder, 'changed');
     fs.cpSync(assembly, changed, { recursive: true });
-    overwrite(holding(changed, 'INVOICES_TABLE'));
-    ignoreFailures(path.join(changed, 'OrderFanOut-dev.template.json'), 'Shipping');
-    await separate(holding(changed, 'STOCK_TABLE'));
+    overwrite(bundleHolding(changed, 'INVOICES_TABLE'));
+    ignoreFailures(changed, 'Shipping');
+    await separate(bundleHolding(changed, 'STOCK_TABLE'));
 
     // Chance decides whether a message is lost, so a run may miss one of the three; four in a row do not.
     const marks = [

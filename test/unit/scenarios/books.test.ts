@@ -1,11 +1,21 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { generateOrders, type TestMessage } from '../../../cli/orders/test-orders.ts';
 import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../contract/order.ts';
-import { balance, type ConsumerBooks, type Ledger } from '../../../scenarios/books.ts';
+import { balance, type ConsumerBooks } from '../../../scenarios/books.ts';
+import type { Ledger, Letters } from '../../../scenarios/look.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
   consumer !== 'shipping' || attributes.requiresShipping?.StringValue === 'true';
+
+const REASONS = {
+  'not-json': 'NotJson',
+  'wrong-total': 'SchemaViolation',
+  'unknown-version': 'UnknownVersion',
+  'missing-field': 'SchemaViolation',
+  'zero-quantity': 'SchemaViolation',
+  conflict: 'OrderConflict',
+};
 
 function orderOf(message: TestMessage): Order | undefined {
   try {
@@ -17,7 +27,7 @@ function orderOf(message: TestMessage): Order | undefined {
 }
 
 /** What faultless consumers leave behind: the first order of an orderId is recorded, later other ones are refused. */
-function faultless(): { before: Ledger; after: Ledger; counted: Record<string, ConsumerBooks> } {
+function faultless() {
   const stock = new Map(
     messages.flatMap((message) => orderOf(message)?.items ?? []).map(({ sku }) => [sku, 1000]),
   );
@@ -29,15 +39,21 @@ function faultless(): { before: Ledger; after: Ledger; counted: Record<string, C
     reserved: new Map(),
   };
   const counted: Record<string, ConsumerBooks> = {};
+  const letters: Letters = new Map();
+  const waiting = new Map<string, string[]>();
   for (const consumer of ['billing', 'shipping', 'inventory']) {
     const records = new Map<string, string>();
+    const refused = new Map<string, string[]>();
+    letters.set(consumer, refused);
     const books = { delivered: 0, processed: 0, duplicates: 0, deadLettered: 0 };
     for (const message of messages.filter((each) => takes(consumer, each))) {
       books.delivered += 1;
       const order = orderOf(message);
       const recorded = records.get(message.orderId);
-      if (!order || (recorded && recorded !== orderDigest(order))) books.deadLettered += 1;
-      else if (recorded) books.duplicates += 1;
+      if (!order || (recorded && recorded !== orderDigest(order))) {
+        books.deadLettered += 1;
+        refused.set(message.body, [order ? 'OrderConflict' : REASONS[message.poison ?? 'conflict']]);
+      } else if (recorded) books.duplicates += 1;
       else {
         books.processed += 1;
         records.set(message.orderId, orderDigest(order));
@@ -51,13 +67,14 @@ function faultless(): { before: Ledger; after: Ledger; counted: Record<string, C
     after.records.set(consumer, records);
     counted[consumer] = books;
   }
-  return { before, after, counted };
+  return { before, after, counted, letters, waiting };
 }
 
 function result(change: (state: ReturnType<typeof faultless>) => void = () => {}) {
   const state = faultless();
   change(state);
-  return balance(messages, takes, state.counted, state.before, state.after);
+  const { counted, before, after: ledger, letters, waiting } = state;
+  return balance({ messages, takes, waiting, counted, before, after: { ledger, letters } });
 }
 
 const valid = messages.find(
@@ -143,7 +160,7 @@ test('stock below nothing is unexpected, even where it adds up', () => {
   ]);
 });
 
-test.each<keyof ConsumerBooks>(['delivered', 'processed', 'deadLettered'])(
+test.each<keyof ConsumerBooks>(['delivered', 'processed'])(
   'one message too few or too many %s is told',
   (column) => {
     const of = (by: number) =>
@@ -156,3 +173,65 @@ test.each<keyof ConsumerBooks>(['delivered', 'processed', 'deadLettered'])(
     expect(of(1)).toMatchObject({ missing: [], unexpected: [{ consumer: 'billing' }] });
   },
 );
+
+describe('a dead letter', () => {
+  const poison = messages.find((message) => message.poison === 'not-json') as TestMessage;
+  const letter = (body: string, ...reasons: (string | undefined)[]) =>
+    result(({ letters }) => letters.get('billing')?.set(body, reasons));
+  const told = (what: string) =>
+    expect.objectContaining({ consumer: 'billing', problem: expect.stringContaining(what) });
+
+  test('that should be there and is not is missing', () => {
+    expect(letter(poison.body)).toEqual({
+      missing: [told('0 times in the dead-letter queue, 1 expected, as NotJson')],
+      unexpected: [],
+    });
+  });
+
+  test.each([
+    ['without its reason', poison.body, [undefined], 'as moved by SQS, but must be there 1 times as NotJson'],
+    ['for another reason', poison.body, ['SchemaViolation'], 'as SchemaViolation, but must be'],
+    ['twice', poison.body, ['NotJson', 'NotJson'], 'as NotJson, but must be there 1 times'],
+    ['of a valid order', valid.body, ['OrderConflict'], 'as OrderConflict, with nothing wrong with it'],
+    [
+      'of nobody',
+      'what is this?',
+      ['NotJson'],
+      'a dead letter that was not published to it, as NotJson: what is this?',
+    ],
+  ])('%s is unexpected', (_, body, reasons, problem) => {
+    expect(letter(body, ...reasons).unexpected).toEqual([told(problem)]);
+  });
+
+  test('of a message that lay in the queue before is expected, but for a valid order or without a reason', () => {
+    const leftOver = (body: string, reason: string | undefined) =>
+      result(({ letters, waiting, after }) => {
+        waiting.set('billing', [body]);
+        letters.get('billing')?.set(body, [reason]);
+        const order = orderOf({ body } as TestMessage);
+        if (order) after.records.get('billing')?.set(order.orderId, orderDigest(order));
+      }).unexpected;
+    const [old] = generateOrders({ count: 1, seed: 77 });
+
+    expect(leftOver('junk', 'NotJson')).toEqual([]);
+    expect(leftOver('junk', undefined)).toEqual([told('not published to it, as moved by SQS: junk')]);
+    expect(leftOver(old?.body ?? '', 'SchemaViolation')).toContainEqual(told('as SchemaViolation'));
+  });
+});
+
+test('the record of an order that lay in the queue before is expected, and missed where it is not there', () => {
+  const [old] = generateOrders({ count: 1, seed: 77 });
+  const order = orderOf(old as TestMessage) as Order;
+  const found = (isRecorded: boolean) =>
+    result(({ waiting, after, counted }) => {
+      waiting.set('billing', [old?.body ?? '']);
+      if (!isRecorded) return;
+      after.records.get('billing')?.set(order.orderId, orderDigest(order));
+      (counted.billing as ConsumerBooks).processed += 1;
+    });
+
+  expect(found(true)).toEqual({ missing: [], unexpected: [] });
+  expect(found(false).missing).toEqual([
+    { consumer: 'billing', orderId: order.orderId, problem: 'no record of the order' },
+  ]);
+});

@@ -31,6 +31,18 @@ describe('in a pipe', () => {
     expect(lines()).toEqual(['Publishing', 'Published 2']);
   });
 
+  test('a step on which nothing changes adds no line', () => {
+    const { progress, pass, lines } = pipe();
+
+    const step = progress.step('Following');
+    for (const done of [39, 39, 39, 40]) {
+      pass(5_000);
+      step.bar(done, 59);
+    }
+
+    expect(lines()).toEqual(['Following', 'Following: 39 of 59', 'Following: 40 of 59']);
+  });
+
   test('a long step adds a line every two seconds at most', () => {
     const { progress, pass, lines } = pipe();
 

@@ -1,0 +1,19 @@
+import type { SqsQueue } from './internals.ts';
+
+/** Bodies of the messages that lie in a queue: visible, delayed and in flight. */
+export function bodiesIn({ messages, delayedMessages, inflightMessages }: SqsQueue): string[] {
+  const inFlight = Array.from(inflightMessages.values(), ({ message }) => message);
+  return [...messages, ...delayedMessages, ...inFlight].map(({ body }) => body);
+}
+
+/** Makes every message in flight visible, as if its visibility timeout had passed. @returns how many there were */
+export function endVisibilityTimeouts(queues: Iterable<SqsQueue>): number {
+  let ended = 0;
+  for (const queue of queues) {
+    for (const receiptHandle of [...queue.inflightMessages.keys()]) {
+      queue.changeVisibility(receiptHandle, 0);
+      ended += 1;
+    }
+  }
+  return ended;
+}

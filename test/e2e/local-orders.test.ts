@@ -1,0 +1,125 @@
+// What `npm start` finds, and what it must not miss: the same stack and consumers, whole and with a fault in them.
+import fs from 'node:fs';
+import path from 'node:path';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { beforeAll, expect, test } from '@jest/globals';
+import { createProgress } from '../../cli/terminal/progress.ts';
+import { LocalRun } from '../../local/run.ts';
+import { synthesize } from '../../local/synthesize.ts';
+import { localFaults, localOrders, runLocalOrders } from '../../scenarios/local-orders.ts';
+import { publishAll } from '../../scenarios/publish-all.ts';
+import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
+
+const ORDERS = 40;
+const folder = temporaryFolder('local-orders-');
+const assembly = path.join(folder, 'cdk.out');
+
+beforeAll(() => synthesize(PROJECT, assembly));
+
+/** Does what `npm start` does, on a stack of its own. */
+async function start(options: { assembly?: string; stateDirectory?: string; seed?: number } = {}) {
+  const { seed = 1, ...others } = options;
+  const messages = localOrders(ORDERS, seed);
+  const logDirectory = temporaryFolder('logs-');
+  const faults = localFaults(messages, seed, logDirectory);
+  const run = await LocalRun.start({ assembly, ...others, port: 0, logDirectory, faults });
+  try {
+    const progress = createProgress({ silent: true });
+    const result = await runLocalOrders({ run, messages, progress, signal: new AbortController().signal });
+    return { ...result.summary, isBalanced: result.balanced };
+  } finally {
+    await run.stop();
+  }
+}
+
+function changed(change: (copy: string) => void): string {
+  const copy = path.join(temporaryFolder('changed-'), 'cdk.out');
+  fs.cpSync(assembly, copy, { recursive: true });
+  change(copy);
+  return copy;
+}
+
+test('a few orders fail at first at each consumer, are tried again, and everything is accounted for', async () => {
+  const { missing, unexpected, isBalanced, consumers } = await start();
+
+  expect({ missing, unexpected, isBalanced }).toEqual({ missing: [], unexpected: [], isBalanced: true });
+  expect(consumers.billing).toMatchObject({ processed: ORDERS, deadLettered: 1 });
+});
+
+test('a consumer that acknowledges what failed is found out', async () => {
+  const { missing, isBalanced } = await start({
+    assembly: changed((copy) => ignoreFailures(copy, 'Shipping')),
+  });
+
+  expect(isBalanced).toBe(false);
+  expect(missing).toContainEqual(
+    expect.objectContaining({ consumer: 'shipping', problem: 'no record of the order' }),
+  );
+});
+
+test('a consumer that loses the reason of its dead letters is found out', async () => {
+  const withoutReason = changed((copy) => {
+    const file = bundleHolding(copy, 'INVOICES_TABLE');
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replaceAll('DeadLetterError', 'SomethingElse'));
+  });
+
+  const { unexpected, isBalanced } = await start({ assembly: withoutReason });
+
+  expect(isBalanced).toBe(false);
+  expect(unexpected).toContainEqual({
+    consumer: 'billing',
+    orderId: expect.any(String),
+    problem: expect.stringMatching(
+      /^in the dead-letter queue as moved by SQS, but must be there 1 times as /,
+    ),
+  });
+});
+
+test('the same orders again on kept tables are conflicts, and no conflict is taken for poison', async () => {
+  const stateDirectory = temporaryFolder('state-');
+  const first = await start({ stateDirectory });
+  const { unexpected, isBalanced } = await start({ stateDirectory });
+
+  expect(first.isBalanced).toBe(true);
+  expect(isBalanced).toBe(false);
+  expect(unexpected).toContainEqual(
+    expect.objectContaining({
+      consumer: 'billing',
+      problem: 'in the dead-letter queue as OrderConflict, with nothing wrong with it',
+    }),
+  );
+});
+
+test('what a run that was cut off left in the queues, also in flight, is neither waited for nor a false alarm', async () => {
+  const stateDirectory = temporaryFolder('state-');
+  const run = await LocalRun.start({
+    assembly,
+    port: 0,
+    logDirectory: temporaryFolder('logs-'),
+    stateDirectory,
+  });
+  const { outputs } = run.stack.description;
+  const output = (name: string) => outputs.find(({ key }) => key === name)?.value ?? '';
+  const sns = new SNSClient(run.client);
+  const sqs = new SQSClient(run.client);
+  await publishAll({ sns, topicArn: output('OrdersTopicArn'), messages: localOrders(ORDERS, 7) });
+  const { Messages = [] } = await sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl: output('BillingQueueUrl'),
+      MaxNumberOfMessages: 10,
+      VisibilityTimeout: 43_200,
+    }),
+  );
+  sns.destroy();
+  sqs.destroy();
+  await run.stop();
+
+  const { missing, unexpected, consumers } = await start({ stateDirectory });
+
+  expect(Messages.length).toBeGreaterThan(0);
+  expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
+  expect(consumers.billing).toMatchObject({ processed: 2 * ORDERS, deadLettered: 2 });
+});
