@@ -34,7 +34,8 @@ export type Queue = {
   readonly metrics: Metrics;
 };
 
-type About = Record<string, string | number>;
+/** What the log says of a message. */
+type About = { messageId: string; attempt: number; requestId: string } & Record<string, string | number>;
 
 /** Seconds. Four retries wait 150 s at least and 225 s on average: an outage of two minutes kills no message. */
 const BACKOFF_BASE = 20;
@@ -54,81 +55,30 @@ const USABLE_TIME = 0.95;
  * Records run concurrently, a bounded number at a time, and none can fail its neighbours.
  */
 export function batchHandler<T>(
-  { parse, handle, identify }: MessageHandler<T>,
+  handler: MessageHandler<T>,
   queue: Queue,
 ): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
-  const { logger, metrics } = queue;
+  const consumer = new Consumer(handler, queue);
+  return (event, context) => consumer.process(event, context);
+}
 
-  async function deliver(record: SQSRecord, requestId: string, signal: AbortSignal): Promise<void> {
-    const attempt = Number(record.attributes.ApproximateReceiveCount);
-    const about: About = { messageId: record.messageId, attempt, requestId };
-    try {
-      const value = readBody(record.body);
-      Object.assign(about, identify(value));
-      const outcome = await handle(parse(value, record.messageAttributes), signal);
-      logger.info(outcome, about);
-    } catch (thrown) {
-      const error = asError(thrown);
-      // It has been reported as failed already, and comes back by itself.
-      if (signal.aborted) throw error;
-      if (!(error instanceof PermanentError) && attempt < queue.maxReceiveCount) {
-        logger.warn('failed, will be tried again', { ...about, error: loggable(error) });
-        await retryLater(record, attempt, about);
-        throw error;
-      }
-      await refuse(record, error, attempt, about, requestId, signal);
-    }
+class Consumer<T> {
+  private readonly handler: MessageHandler<T>;
+  private readonly queue: Queue;
+
+  constructor(handler: MessageHandler<T>, queue: Queue) {
+    this.handler = handler;
+    this.queue = queue;
   }
 
-  async function refuse(
-    record: SQSRecord,
-    error: Error,
-    attempt: number,
-    about: About,
-    requestId: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    try {
-      const letter = deadLetter(record, error, { consumer: queue.consumer, requestId });
-      await queue.sqs.send(new SendMessageCommand({ QueueUrl: queue.deadLetterUrl, ...letter }), {
-        abortSignal: signal,
-      });
-    } catch (sendError) {
-      if (signal.aborted) throw error;
-      logger.error('could not be dead-lettered, stays in the queue', {
-        ...about,
-        error: loggable(error),
-        sendError: loggable(asError(sendError)),
-      });
-      await retryLater(record, attempt, about);
-      throw error;
-    }
-    metrics.addMetric('DeadLettered', MetricUnit.Count, 1);
-    logger.error('dead-lettered', { ...about, error: loggable(error) });
-  }
-
-  async function retryLater(record: SQSRecord, attempt: number, about: About): Promise<void> {
-    try {
-      await queue.sqs.send(
-        new ChangeMessageVisibilityCommand({
-          QueueUrl: queue.url,
-          ReceiptHandle: record.receiptHandle,
-          VisibilityTimeout: equalJitter(attempt, BACKOFF_BASE, BACKOFF_CAP),
-        }),
-      );
-    } catch (error) {
-      // The message then waits out the queue's own visibility timeout.
-      logger.warn('could not set the time of the next try', { ...about, error: loggable(asError(error)) });
-    }
-  }
-
-  return async (event, context) => {
-    const deadline = deadlineOf(context);
+  async process(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+    const { metrics } = this.queue;
+    const deadline = this.deadlineOf(context);
     const limit = pLimit(CONCURRENCY);
     const run = (record: SQSRecord) =>
       limit(async () => {
         deadline.signal.throwIfAborted();
-        await deliver(record, context.awsRequestId, deadline.signal);
+        await this.deliver(record, context.awsRequestId, deadline.signal);
       });
     try {
       return await processPartialResponse(
@@ -141,20 +91,80 @@ export function batchHandler<T>(
       deadline.clear();
       if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
     }
-  };
+  }
 
   /** Passes shortly before Lambda would kill the function, and the whole batch with it: then all work that is under way ends. */
-  function deadlineOf(context: Context): { passed: Promise<never>; signal: AbortSignal; clear: () => void } {
+  private deadlineOf(context: Context): { passed: Promise<never>; signal: AbortSignal; clear: () => void } {
     const { promise: passed, reject } = Promise.withResolvers<never>();
     passed.catch(() => {}); // A batch may be over before anybody listens.
     const stop = new AbortController();
     const timer = setTimeout(() => {
-      logger.error('out of time, unfinished messages stay in the queue', { requestId: context.awsRequestId });
+      this.queue.logger.error('out of time, unfinished messages stay in the queue', {
+        requestId: context.awsRequestId,
+      });
       const error = new Error('out of time');
       stop.abort(error);
       reject(error);
     }, context.getRemainingTimeInMillis() * USABLE_TIME);
     return { passed, signal: stop.signal, clear: () => clearTimeout(timer) };
+  }
+
+  private async deliver(record: SQSRecord, requestId: string, signal: AbortSignal): Promise<void> {
+    const { parse, handle, identify } = this.handler;
+    const { logger, maxReceiveCount } = this.queue;
+    const attempt = Number(record.attributes.ApproximateReceiveCount);
+    const about: About = { messageId: record.messageId, attempt, requestId };
+    try {
+      const value = readBody(record.body);
+      Object.assign(about, identify(value));
+      const outcome = await handle(parse(value, record.messageAttributes), signal);
+      logger.info(outcome, about);
+    } catch (thrown) {
+      const error = asError(thrown);
+      // It has been reported as failed already, and comes back by itself.
+      if (signal.aborted) throw error;
+      if (!(error instanceof PermanentError) && attempt < maxReceiveCount) {
+        logger.warn('failed, will be tried again', { ...about, error: loggable(error) });
+        await this.retryLater(record, about);
+        throw error;
+      }
+      await this.refuse(record, error, about, signal);
+    }
+  }
+
+  private async refuse(record: SQSRecord, error: Error, about: About, signal: AbortSignal): Promise<void> {
+    const { sqs, consumer, deadLetterUrl, logger, metrics } = this.queue;
+    try {
+      const letter = deadLetter(record, error, { consumer, requestId: about.requestId });
+      await sqs.send(new SendMessageCommand({ QueueUrl: deadLetterUrl, ...letter }), { abortSignal: signal });
+    } catch (sendError) {
+      if (signal.aborted) throw error;
+      logger.error('could not be dead-lettered, stays in the queue', {
+        ...about,
+        error: loggable(error),
+        sendError: loggable(asError(sendError)),
+      });
+      await this.retryLater(record, about);
+      throw error;
+    }
+    metrics.addMetric('DeadLettered', MetricUnit.Count, 1);
+    logger.error('dead-lettered', { ...about, error: loggable(error) });
+  }
+
+  private async retryLater(record: SQSRecord, about: About): Promise<void> {
+    const { sqs, url, logger } = this.queue;
+    try {
+      await sqs.send(
+        new ChangeMessageVisibilityCommand({
+          QueueUrl: url,
+          ReceiptHandle: record.receiptHandle,
+          VisibilityTimeout: equalJitter(about.attempt, BACKOFF_BASE, BACKOFF_CAP),
+        }),
+      );
+    } catch (error) {
+      // The message then waits out the queue's own visibility timeout.
+      logger.warn('could not set the time of the next try', { ...about, error: loggable(asError(error)) });
+    }
   }
 }
 
