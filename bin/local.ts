@@ -61,19 +61,22 @@ await runProgram(command, async (options: Options, signal) => {
       faults: localFaults(messages, seed, directory),
       ...(stateDirectory && { stateDirectory }),
     });
-    signal.throwIfAborted();
+    const ended = AbortSignal.any([signal, run.failed]);
+    ended.throwIfAborted();
     if (kept) fs.writeFileSync(endpointFile(), JSON.stringify(run.endpoint));
 
     if (stateDirectory) noteSeed(stateDirectory, seed);
-    result = await runLocalOrders({ run, messages, progress, signal });
+    result = await runLocalOrders({ run, messages, progress, signal: ended });
     console.log(json ? JSON.stringify(result.summary) : result.report);
     if (!json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
-    if (options.keep) await stayUp(run.endpoint, json, signal);
+    if (options.keep) await stayUp(run.endpoint, json, ended);
   } finally {
     if (kept) fs.rmSync(endpointFile(), { force: true });
     await run?.stop();
     if (result?.balanced !== false) workspace?.remove();
     else if (workspace) console.error(`The functions' logs are in ${workspace.removeAllButLogs()}`);
+    // What else has failed is a consequence.
+    run?.failed.throwIfAborted();
   }
   return result.balanced;
 });
@@ -97,7 +100,7 @@ function refuseSecond(): void {
   throw new Error(`a local stack is up already at ${other.endpoint}: stop it first (process ${other.pid})`);
 }
 
-/** Says how to go on and waits for Ctrl-C. */
+/** Says how to go on and waits for Ctrl-C, or for the end of the emulators. */
 async function stayUp(
   { endpoint, region }: LocalEndpoint,
   json: boolean,

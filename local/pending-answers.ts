@@ -11,9 +11,14 @@ export class PendingAnswers {
     { resolve: (value: never) => void; reject: (error: Error) => void }
   >();
   private nextId = 0;
+  private ended: Error | undefined;
 
-  /** @param send sends the question with this id, which has to come back with the answer */
+  /**
+   * @param send sends the question with this id, which has to come back with the answer
+   * @throws what `end` was told, where no more answers can come
+   */
   ask<T>(send: (id: number) => void): Promise<T> {
+    if (this.ended) return Promise.reject(this.ended);
     const id = this.nextId++;
     return new Promise<T>((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
@@ -28,9 +33,10 @@ export class PendingAnswers {
     else asked?.resolve(answer.value as never);
   }
 
-  /** For when no more answers can come. */
-  rejectAll(error: Error): void {
-    for (const { reject } of this.waiting.values()) reject(error);
+  /** For when no more answers can come: rejects what is asked and will be. Only the first error counts. */
+  end(error: Error): void {
+    this.ended ??= error;
+    for (const { reject } of this.waiting.values()) reject(this.ended);
     this.waiting.clear();
   }
 }

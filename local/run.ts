@@ -46,6 +46,8 @@ export class LocalRun {
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
   readonly client: { endpoint: string; region: string; credentials: typeof CREDENTIALS };
+  /** Aborted when the emulators end without being stopped; the reason is an Error of one line. */
+  readonly failed: AbortSignal;
   private readonly emulators: Emulators;
   private readonly logs: FunctionLogs;
 
@@ -90,6 +92,8 @@ export class LocalRun {
       return new LocalRun(stack, emulators, logs, problems);
     } catch (error) {
       await emulators.stop();
+      // What else has failed is a consequence.
+      emulators.failed.throwIfAborted();
       throw error;
     }
   }
@@ -97,6 +101,7 @@ export class LocalRun {
   private constructor(stack: DeployedStack, emulators: Emulators, logs: FunctionLogs, problems: string[]) {
     this.stack = stack;
     this.emulators = emulators;
+    this.failed = emulators.failed;
     this.logs = logs;
     this.problems = problems;
     this.client = { endpoint: emulators.endpoint, region: REGION, credentials: CREDENTIALS };
@@ -149,7 +154,7 @@ export class LocalRun {
     return queues.find(({ name }) => name === path.posix.basename(queueUrl))?.sent ?? 0;
   }
 
-  /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves. */
+  /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves, unless `failed`. */
   async stop(): Promise<void> {
     await this.stack.stop();
     await this.emulators.stop();

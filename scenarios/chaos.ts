@@ -83,10 +83,12 @@ class Chaos {
   private kills = 0;
   private port = 0;
   private current: KillableRun | undefined;
+  /** Aborted when a stack ends that nobody killed. */
+  private readonly failure = new AbortController();
 
   constructor(options: ChaosOptions) {
     const { orders, seed } = options;
-    this.options = options;
+    this.options = { ...options, signal: AbortSignal.any([options.signal, this.failure.signal]) };
     this.faultLog = path.join(options.workspace, 'faults.log');
     this.timeScale = (longestVisibility(options.assembly) * 1000) / VISIBILITY_MS;
     this.messages = generateOrders({
@@ -138,6 +140,10 @@ class Chaos {
       const { messages } = this;
       const faults = this.injected();
       return chaosResult({ orders, seed, messages, takes, faults, before, underFaults, after, problems });
+    } catch (error) {
+      // What else has failed is a consequence.
+      this.failure.signal.throwIfAborted();
+      throw error;
     } finally {
       signal.removeEventListener('abort', stop);
       await this.current?.kill();
@@ -157,6 +163,8 @@ class Chaos {
       stateDirectory: path.join(workspace, 'state'),
       ...(faults && { faults, timeScale: this.timeScale }),
     });
+    const { failed } = this.current;
+    failed.addEventListener('abort', () => this.failure.abort(failed.reason));
     return this.current;
   }
 

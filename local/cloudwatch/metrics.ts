@@ -58,19 +58,10 @@ export class Metrics {
    */
   ingest(line: string): void {
     if (!isEmbeddedMetric(line)) return;
-    let entry: EmbeddedMetrics;
     try {
-      entry = JSON.parse(line);
+      for (const value of valuesOf(JSON.parse(line))) this.add(...value);
     } catch {
-      return;
-    }
-    for (const { Namespace, Dimensions, Metrics } of entry._aws?.CloudWatchMetrics ?? []) {
-      for (const names of Dimensions) {
-        const dimensions = Object.fromEntries(names.map((name) => [name, String(entry[name])]));
-        for (const { Name } of Metrics) {
-          for (const value of [entry[Name]].flat()) this.add(Namespace, Name, dimensions, Number(value));
-        }
-      }
+      // Anybody can log anything: as on AWS, what is malformed is a line like any other.
     }
   }
 
@@ -111,6 +102,20 @@ export class Metrics {
   sum(namespace: string, name: string, dimensions: Dimensions): number {
     return this.totals.get(keyOf(namespace, name, dimensions)) ?? 0;
   }
+}
+
+/** The arguments of `add` for all that an entry reports. @throws for one that is malformed */
+function valuesOf(entry: EmbeddedMetrics): Parameters<Metrics['add']>[] {
+  return (entry._aws?.CloudWatchMetrics ?? []).flatMap(({ Namespace, Dimensions, Metrics }) =>
+    Dimensions.flatMap((names) => {
+      const dimensions = Object.fromEntries(names.map((name) => [name, String(entry[name])]));
+      return Metrics.flatMap(({ Name }) =>
+        [entry[Name]]
+          .flat()
+          .map((value): Parameters<Metrics['add']> => [Namespace, Name, dimensions, Number(value)]),
+      );
+    }),
+  );
 }
 
 function joined(one: Datapoint | undefined, other: Datapoint): Datapoint {

@@ -1,10 +1,9 @@
 // The process of a KillableRun: a local run, commanded by messages from the process that forked it.
 
-import type { Answer } from '../pending-answers.ts';
-import { LocalRun } from '../run.ts';
-import type { RunRequest } from './killable-run.ts';
+import { LocalRun, type LocalRunOptions } from '../run.ts';
+import type { RunMessage, RunRequest } from './killable-run.ts';
 
-const say = (answer: Answer) => process.send?.(answer);
+const say = (message: RunMessage, then = () => {}) => process.send?.(message, then);
 let run: LocalRun;
 
 // Ctrl-C reaches the whole process group; what becomes of this process is the other one's business.
@@ -14,7 +13,7 @@ process.on('disconnect', () => process.exit(1));
 
 process.on('message', async (request: RunRequest) => {
   try {
-    if (request.ask === 'start') run = await LocalRun.start(request.options);
+    if (request.ask === 'start') run = await start(request.options);
     if (request.ask === 'consume') run.consume();
     if (request.ask === 'stop') await run.stop();
     const value = request.ask === 'stop' ? run.problems : run.endpoint;
@@ -24,3 +23,10 @@ process.on('message', async (request: RunRequest) => {
     say({ id: request.id, error: (error as Error).message });
   }
 });
+
+async function start(options: LocalRunOptions): Promise<LocalRun> {
+  const started = await LocalRun.start(options);
+  const { failed } = started;
+  failed.addEventListener('abort', () => say({ failed: failed.reason.message }, () => process.exit(1)));
+  return started;
+}

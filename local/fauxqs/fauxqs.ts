@@ -195,8 +195,11 @@ export class Fauxqs {
           ? visibilitySeconds
           : (visibilitySeconds ?? Number(this.attributes.VisibilityTimeout)) / timeScale;
       let received: ReceivedMessage[] = [];
+      // fauxqs would move a message from such a queue to itself without end.
+      const others =
+        deadLetterQueues && ((arn: string) => (arn === this.arn ? undefined : deadLetterQueues(arn)));
       const receive = () => {
-        received = dequeue.call(this, max, seconds, deadLetterQueues);
+        received = dequeue.call(this, max, seconds, others);
       };
       if (persistence) transaction(persistence, receive);
       else receive();

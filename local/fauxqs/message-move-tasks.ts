@@ -162,9 +162,7 @@ export class MessageMoveTasks {
     const queue = this.fauxqs.queue(String(arn));
     if (!queue) throw notFound("The resource that you specified for the SourceArn parameter doesn't exist.");
     for (const { attributes } of this.fauxqs.allQueues()) {
-      if (attributes.RedrivePolicy && JSON.parse(attributes.RedrivePolicy).deadLetterTargetArn === arn) {
-        return queue;
-      }
+      if (deadLetterTargetOf(attributes.RedrivePolicy) === arn) return queue;
     }
     throw invalid('Source queue must be configured as a Dead Letter Queue.');
   }
@@ -215,6 +213,15 @@ export class MessageMoveTasks {
     if (task.destinationArn) return this.fauxqs.queue(task.destinationArn);
     const name = this.sources.get(messageId);
     return name === undefined ? undefined : this.fauxqs.queueNamed(name);
+  }
+}
+
+/** fauxqs takes any text for a redrive policy, and makes nothing of one that is none. */
+function deadLetterTargetOf(redrivePolicy = '{}'): unknown {
+  try {
+    return JSON.parse(redrivePolicy)?.deadLetterTargetArn;
+  } catch {
+    return undefined;
   }
 }
 

@@ -25,8 +25,12 @@ export class Emulators {
   readonly cloudWatch: LocalCloudWatch;
   /** Takes what functions report to CloudWatch. It is counted before anything that is asked afterwards is answered. */
   readonly reports: FunctionReports;
+  /** Aborted when they end without being stopped; the reason is an Error of one line. */
+  readonly failed: AbortSignal;
   private readonly worker: Worker;
   private readonly pending = new PendingAnswers();
+  private readonly exited: Promise<void>;
+  private isStopping = false;
 
   private constructor(worker: Worker, port: number, events: EmulatorEvents) {
     this.worker = worker;
@@ -39,8 +43,21 @@ export class Emulators {
       else if (message.event === 'denied') events.denied?.(message.sentence);
       else if (message.event === 'problem') events.problem?.(message.problem);
     });
-    worker.on('error', (error: Error) => this.pending.rejectAll(error));
-    worker.on('exit', () => this.pending.rejectAll(new Error('the emulators have stopped')));
+    const failure = new AbortController();
+    this.failed = failure.signal;
+    const end = (why: string) => {
+      const error = new Error(`the emulators have stopped: ${why}`);
+      this.pending.end(error);
+      return error;
+    };
+    worker.on('error', (error: unknown) => failure.abort(end(firstLine(error))));
+    this.exited = new Promise((resolve) => {
+      worker.once('exit', (code) => {
+        const error = end(`their thread has ended with exit code ${code}`);
+        if (!this.isStopping || code !== 0) failure.abort(error);
+        resolve();
+      });
+    });
   }
 
   /**
@@ -52,6 +69,7 @@ export class Emulators {
     const first = await new Promise<EmulatorMessage>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
+      worker.once('exit', (code) => reject(new Error(`the emulators did not start: exit code ${code}`)));
     });
     if (first.event === 'listening') return new Emulators(worker, first.port, events);
     await worker.terminate();
@@ -101,15 +119,24 @@ export class Emulators {
     return this.ask({ ask: 'end-visibility-timeouts' });
   }
 
-  /** Ends all connections, writes out kept state and ends the thread. */
+  /** Ends all connections, writes out kept state and ends the thread. Where that has failed, nothing is left to do. */
   async stop(): Promise<void> {
-    const exited = new Promise((resolve) => this.worker.once('exit', resolve));
-    await this.ask({ ask: 'stop' });
-    await exited;
+    this.isStopping = true;
+    try {
+      await this.ask({ ask: 'stop' });
+    } catch (error) {
+      if (!this.failed.aborted) throw error;
+    }
+    await this.exited;
   }
 
   private ask<T>(question: Question<EmulatorRequest>): Promise<T> {
     this.reports.flush();
     return this.pending.ask((id) => this.worker.postMessage({ id, ...question }));
   }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? '';
 }

@@ -9,6 +9,7 @@ import type { Json } from '../json.ts';
 import { errorAnswer, type HttpAnswer, jsonAnswer, xmlAnswer } from '../protocol/http-answer.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 import { accessError } from './access-errors.ts';
+import { checkLength, parseBody, readBody } from './request-body.ts';
 import { signatureOf } from './request-signature.ts';
 
 /** A service that answers one request after the other has been let through. */
@@ -50,48 +51,43 @@ export function createFront(
   const server = http.createServer((request, response) => {
     const { service: name } = signatureOf(request);
     const service = services.get(name);
-    if (!service) return others(request, response);
-    answer(name, service, request, access).then(
-      ({ status, headers, body }) => {
-        response.writeHead(status, { ...headers, 'x-amzn-requestid': randomUUID() }).end(body);
-      },
-      (error: Error) => {
-        // A client that went away mid-request (a timed out function) has nobody left to answer.
-        if (request.destroyed && !request.complete) return;
-        const { headers, body } = jsonAnswer({ __type: 'InternalServerError', message: error.message });
-        response.writeHead(500, headers).end(body);
-      },
-    );
+    try {
+      checkLength(request);
+      if (!service) return others(request, response);
+    } catch (error) {
+      return send(response, failure(name, error));
+    }
+    answer(service, request, access)
+      .catch((error) => failure(name, error))
+      .then((written) => send(response, written));
   });
   // Longer than any client keeps an idle connection, so that none is closed under a request.
   server.keepAliveTimeout = 120_000;
   return server;
 }
 
+function send(response: http.ServerResponse, { status, headers, body }: HttpAnswer): void {
+  // A client that went away mid-request (a timed out function) has nobody left to answer.
+  if (response.destroyed || response.headersSent) return;
+  response.writeHead(status, { ...headers, 'x-amzn-requestid': randomUUID() }).end(body);
+}
+
+function failure(service: string, error: unknown): HttpAnswer {
+  if (error instanceof ServiceError) return errorAnswer(service, error);
+  if (error instanceof DynamoDbError) return jsonAnswer(error.body, error.statusCode);
+  return jsonAnswer({ __type: 'InternalServerError', message: (error as Error).message }, 500);
+}
+
 async function answer(
-  name: string,
   { protocol, answer: answerOf }: Service,
   request: http.IncomingMessage,
   access: AccessControl,
 ): Promise<HttpAnswer> {
-  const body = await bodyOf(request);
-  const input: Json = protocol === 'json' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body));
+  const input: Json = parseBody(await readBody(request), protocol);
   const target = String(request.headers['x-amz-target'] ?? '').split('.')[1];
   const operation = protocol === 'json' ? (target ?? '') : String(input.Action ?? '');
   const denial = denialOf({ request, operation, input }, access);
   if (denial) return denial;
-  try {
-    const result = await answerOf(operation, input);
-    return protocol === 'json' ? jsonAnswer(result) : xmlAnswer(String(result));
-  } catch (error) {
-    if (error instanceof ServiceError) return errorAnswer(name, error);
-    if (error instanceof DynamoDbError) return jsonAnswer(error.body, error.statusCode);
-    throw error;
-  }
-}
-
-async function bodyOf(request: http.IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  const result = await answerOf(operation, input);
+  return protocol === 'json' ? jsonAnswer(result) : xmlAnswer(String(result));
 }

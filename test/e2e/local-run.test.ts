@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { ENDS_EMULATORS_ON_SIGUSR2 } from '../fixtures/emulators-thread.ts';
 import { killRuns, Run } from '../fixtures/run.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
@@ -78,6 +79,35 @@ describe('npm start', () => {
 
     expect(code).toBe(2);
     expect(stderr).toContain(args[0]);
+  });
+});
+
+describe('when the emulators end', () => {
+  const failing = { ...env, NODE_OPTIONS: ENDS_EMULATORS_ON_SIGUSR2 };
+  const line = 'npm start: the emulators have stopped: their thread has ended with exit code 1\n';
+
+  test('a run that is under way ends with one line', async () => {
+    const run = new Run('bin/local.ts', ['--orders', '5000'], failing);
+    await run.says('Publishing');
+
+    run.endEmulators();
+    const { code, stdout, stderr } = await run.ended;
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.split('\n').slice(-2)).toEqual([line.trimEnd(), '']);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test('a kept stack ends with one line', async () => {
+    const kept = new Run('bin/local.ts', ['--orders', '5', '--keep'], failing);
+    await kept.says('stays up at');
+    const before = kept.stderr.length;
+
+    kept.endEmulators();
+    const { code, stderr } = await kept.ended;
+
+    expect({ code, stderr: stderr.slice(before) }).toEqual({ code: 1, stderr: line });
+    expect(fs.existsSync(path.join(folder, 'endpoint.json'))).toBe(false);
   });
 });
 
