@@ -3,7 +3,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { ACCOUNT, CREDENTIALS, REGION } from './account.ts';
+import { ACCOUNT, REGION } from './account.ts';
+import { clientSettings } from './client-settings.ts';
 import type { Faults } from './faults/faults.ts';
 import type { FunctionEvents } from './lambda/execution-environment.ts';
 import type { LocalFunction } from './lambda/local-function.ts';
@@ -104,7 +105,7 @@ function refuseUnknownTypes(resources: Record<string, Resource>): void {
 }
 
 function newDeployment(name: string, assets: Map<string, string>, options: DeployOptions): Deployment {
-  const client = { endpoint: options.endpoint, region: REGION, credentials: CREDENTIALS };
+  const client = clientSettings(options.endpoint);
   const [sns, sqs, dynamodb] = [new SNSClient(client), new SQSClient(client), new DynamoDBClient(client)];
   return {
     ...options,

@@ -1,6 +1,7 @@
 // A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
 import path from 'node:path';
-import { CREDENTIALS, REGION } from './account.ts';
+import { REGION } from './account.ts';
+import { type ClientSettings, clientSettings } from './client-settings.ts';
 import { DeployedStack } from './deployed-stack.ts';
 import type { FaultPlan } from './faults/fault-plan.ts';
 import { Faults } from './faults/faults.ts';
@@ -45,7 +46,7 @@ export class LocalRun {
   /** Problems outside the handlers, a line each; refused connections and denied calls are among them. */
   readonly problems: readonly string[];
   /** Settings with which an AWS SDK client reaches the stack. */
-  readonly client: { endpoint: string; region: string; credentials: typeof CREDENTIALS };
+  readonly client: ClientSettings;
   /** Aborted when the emulators end without being stopped; the reason is an Error of one line. */
   readonly failed: AbortSignal;
   private readonly emulators: Emulators;
@@ -104,7 +105,7 @@ export class LocalRun {
     this.failed = emulators.failed;
     this.logs = logs;
     this.problems = problems;
-    this.client = { endpoint: emulators.endpoint, region: REGION, credentials: CREDENTIALS };
+    this.client = clientSettings(emulators.endpoint);
   }
 
   get cloudWatch(): LocalCloudWatch {

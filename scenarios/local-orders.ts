@@ -1,7 +1,7 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { type Clients, createClients } from '../cli/aws/clients.ts';
+import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../cli/aws/stack.ts';
 import { initialStock } from '../cli/orders/catalogue.ts';
 import { readSubscriptions } from '../cli/orders/subscriptions.ts';
@@ -85,9 +85,10 @@ export interface LocalOrdersResult {
  */
 export async function runLocalOrders(options: LocalOrdersOptions): Promise<LocalOrdersResult> {
   const { run, messages, progress } = options;
-  const clients = createClients(run.client);
+  const { endpoint, region, stackName } = run.endpoint;
+  const clients = createClients({ endpoint, region, credentials: LOCAL_CREDENTIALS });
   try {
-    const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
+    const stack = await findStack(clients.cloudFormation, stackName);
     const takes = await readSubscriptions(clients.sns, stack);
     await fillStock(clients.dynamodb, stack);
     const before = await readLedger(clients.dynamodb, stack);

@@ -32,6 +32,22 @@ export interface Clients {
 export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 
 /**
+ * What the clients of a local stack would otherwise take from the user's settings for AWS; some of it, such as FIPS, is an error
+ * together with an endpoint.
+ */
+const LOCAL_SETTINGS = {
+  useFipsEndpoint: false,
+  useDualstackEndpoint: false,
+  // Of DynamoDB's client alone.
+  endpointDiscoveryEnabled: false,
+  accountIdEndpointMode: 'disabled',
+  authSchemePreference: [] as string[],
+  defaultsMode: 'legacy',
+  retryMode: 'standard',
+  maxAttempts: 3,
+} as const;
+
+/**
  * A call has so long to be connected and answered; the longest, a long poll or a page of logs, takes a second or two. The SDK's own
  * default waits for an answer without end.
  * https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-timeout.html
@@ -40,8 +56,9 @@ const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 15_000, throwOnRequ
 
 /** Makes the clients; nothing is sent or looked up before their first call. @throws CommandError for an endpoint that is no URL */
 export function createClients(options: ClientOptions): Clients {
-  checkEndpoints();
-  const settings = { ...options, requestHandler: TIMEOUTS };
+  const isLocal = options.credentials === LOCAL_CREDENTIALS;
+  if (!isLocal) checkEndpoints();
+  const settings = { ...options, ...(isLocal && LOCAL_SETTINGS), requestHandler: TIMEOUTS };
   const clients = {
     sns: new SNSClient(settings),
     // A queue's URL names a host of its own, which by default wins over the endpoint.
@@ -52,7 +69,6 @@ export function createClients(options: ClientOptions): Clients {
     cloudWatchLogs: new CloudWatchLogsClient(settings),
     sts: new STSClient(settings),
   };
-  const isLocal = options.credentials === LOCAL_CREDENTIALS;
   for (const client of Object.values(clients)) noteEndpoint(client.middlewareStack, isLocal);
   return clients;
 }

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { ACCOUNT, CREDENTIALS, REGION } from '../account.ts';
+import { clientSettings } from '../client-settings.ts';
 import { EventSourceMapping, type MappingDefinition } from '../lambda/event-source-mapping.ts';
 import { LocalFunction } from '../lambda/local-function.ts';
 import type { Emulators } from '../server/emulators.ts';
@@ -70,6 +72,9 @@ function environmentOf(
     AWS_ACCESS_KEY_ID: functionKeyId(functionName),
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     AWS_ENDPOINT_URL: endpoint,
+    // Lambda has no such files, and those of the user are not meant for it.
+    AWS_CONFIG_FILE: os.devNull,
+    AWS_SHARED_CREDENTIALS_FILE: os.devNull,
     TZ: ':UTC',
   };
 }
@@ -86,11 +91,7 @@ export const createEventSourceMapping: Create = async (logicalId, properties, de
     const definition = mappingDefinition(queueUrl, queueArn, properties, deployment.timeScale);
     // Lambda polls with the function's role.
     // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-    const sqs = new SQSClient({
-      endpoint: deployment.endpoint,
-      region: REGION,
-      credentials: { ...CREDENTIALS, accessKeyId: functionKeyId(functionName) },
-    });
+    const sqs = new SQSClient(clientSettings(deployment.endpoint, functionKeyId(functionName)));
     deployment.clients.push(sqs);
     const mapping = new EventSourceMapping(definition, target, sqs, deployment.onProblem);
     deployment.mappings.set(logicalId, mapping);

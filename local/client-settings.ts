@@ -1,0 +1,33 @@
+import { CREDENTIALS, REGION } from './account.ts';
+
+/** Settings with which an AWS SDK client reaches the emulators. */
+export interface ClientSettings {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+/**
+ * What a client would otherwise take from the user's environment and ~/.aws, where it is meant for AWS: some of it, such as
+ * FIPS, is an error together with an endpoint.
+ * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ */
+const NOT_OF_THE_USER = {
+  useFipsEndpoint: false,
+  useDualstackEndpoint: false,
+  // Of DynamoDB's client alone.
+  endpointDiscoveryEnabled: false,
+  accountIdEndpointMode: 'disabled',
+  authSchemePreference: [] as string[],
+  defaultsMode: 'legacy',
+  retryMode: 'standard',
+  maxAttempts: 3,
+} as const;
+
+/**
+ * They are complete: nothing of what a user has set for AWS changes them.
+ * @param accessKeyId whose calls they are; the operator's unless told otherwise
+ */
+export function clientSettings(endpoint: string, accessKeyId = CREDENTIALS.accessKeyId): ClientSettings {
+  return { ...NOT_OF_THE_USER, endpoint, region: REGION, credentials: { ...CREDENTIALS, accessKeyId } };
+}
