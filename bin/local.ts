@@ -1,11 +1,11 @@
 /** `npm start`: the whole stack on this machine, test orders through it, and the proof that every one is accounted for. */
-import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { endpointFile, localDirectory, runningStack } from '../cli/aws/local-stack.ts';
+import { localDirectory } from '../cli/aws/local-stack.ts';
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
 import { wholeNumber } from '../cli/usage/values.ts';
 import { type LocalEndpoint, LocalRun, type LocalRunOptions } from '../local/run.ts';
+import { Claim } from '../scenarios/claim.ts';
 import {
   type LocalOrdersResult,
   localFaults,
@@ -42,7 +42,8 @@ await runProgram(command, async (options: Options, signal) => {
   const { json } = options;
   const progress = createProgress({ silent: json });
   const kept = options.keep || options.persist;
-  if (kept) refuseSecond();
+  // Before anything starts: only one stack at a time can be the one that `--local` finds, and only one can keep its state.
+  const claim = kept ? await Claim.take(localDirectory()) : undefined;
   const workspace = kept ? undefined : new Workspace();
   const directory = workspace?.directory ?? localDirectory();
   const assembly = path.join(directory, 'cdk.out');
@@ -63,7 +64,7 @@ await runProgram(command, async (options: Options, signal) => {
     });
     const ended = AbortSignal.any([signal, run.failed]);
     ended.throwIfAborted();
-    if (kept) fs.writeFileSync(endpointFile(), JSON.stringify(run.endpoint));
+    claim?.announce(run.endpoint);
 
     if (stateDirectory) noteSeed(stateDirectory, seed);
     result = await runLocalOrders({ run, messages, progress, signal: ended });
@@ -71,8 +72,9 @@ await runProgram(command, async (options: Options, signal) => {
     if (!json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(run.endpoint, json, ended);
   } finally {
-    if (kept) fs.rmSync(endpointFile(), { force: true });
+    claim?.withdraw();
     await run?.stop();
+    claim?.release();
     if (result?.balanced !== false) workspace?.remove();
     else if (workspace) console.error(`The functions' logs are in ${workspace.removeAllButLogs()}`);
     // What else has failed is a consequence.
@@ -90,14 +92,6 @@ async function startStack(progress: Progress, options: LocalRunOptions): Promise
   const { stackName, endpoint } = run.endpoint;
   start.done(`${stackName} is up at ${endpoint}, with ${run.stack.functions.size} functions`);
   return run;
-}
-
-/** Only one stack at a time can be the one that `--local` finds. */
-function refuseSecond(): void {
-  fs.mkdirSync(localDirectory(), { recursive: true });
-  const other = runningStack();
-  if (!other) return;
-  throw new Error(`a local stack is up already at ${other.endpoint}: stop it first (process ${other.pid})`);
 }
 
 /** Says how to go on and waits for Ctrl-C, or for the end of the emulators. */

@@ -21,9 +21,9 @@ export function localDirectory(): string {
   return process.env.LOCAL_RUN_DIRECTORY ?? fileURLToPath(new URL('../../.local', import.meta.url));
 }
 
-/** Where a running local stack says how to reach it. */
-export function endpointFile(): string {
-  return path.join(localDirectory(), 'endpoint.json');
+/** Where a running local stack says how to reach it, in its folder. */
+export function endpointFile(directory = localDirectory()): string {
+  return path.join(directory, 'endpoint.json');
 }
 
 /**

@@ -112,6 +112,38 @@ describe('when the emulators end', () => {
 });
 
 describe('a kept stack', () => {
+  test.each(['--keep', '--persist'])(
+    'of two that start with %s at the same moment one comes up',
+    async (option) => {
+      const both = [start('--orders', '5', '--keep', option), start('--orders', '5', '--keep', option)];
+      await Promise.any(both.map((each) => each.says('stays up at')));
+      const up = both.find(({ stdout }) => stdout.includes('stays up at')) as Run;
+      const { code, stdout, stderr } = await (both.find((each) => each !== up) as Run).ended;
+      const status = await new Run('bin/orders.ts', ['status', '--local', '--json'], env).ended;
+      up.interrupt();
+      const ended = await up.ended;
+
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^npm start: a local stack is .* already .*`kill \d+`\n$/);
+      expect(JSON.parse(status.stdout)).toMatchObject({ stack: 'OrderFanOut-dev' });
+      expect(ended.code).toBe(0);
+      expect(fs.readdirSync(folder).filter((name) => /claim|endpoint/.test(name))).toEqual([]);
+    },
+  );
+
+  test.each(['claim', 'endpoint.json'])('does not start beside a %s that was cut off', async (name) => {
+    const file = path.join(folder, name);
+    fs.writeFileSync(file, '{"pid":1');
+
+    const { code, stdout, stderr } = await start('--orders', '5', '--keep').ended;
+    fs.rmSync(file);
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(`npm start: ${file} is not what a local stack writes: remove it`);
+    expect(stderr.trimEnd()).not.toContain('\n');
+    expect(fs.readdirSync(folder).filter((each) => /claim|endpoint/.test(each))).toEqual([]);
+  });
+
   test('takes orders from another terminal, refuses a second one, and is gone after Ctrl-C', async () => {
     const kept = start('--orders', '10', '--keep');
     await kept.says('stays up at');
