@@ -149,6 +149,18 @@ describe('a batch', () => {
     expect(await queue.deadLetters()).toEqual([]);
   });
 
+  test('that runs out of time answers before its time is over', async () => {
+    await queue.send(reading('endless'));
+    const event = await queue.receive();
+    handle = () => new Promise(() => {});
+
+    const answer = consume(event, lambdaContext(200)).then(() => 'answered');
+    // Timers that are late pass in their order all the same.
+    const killed = new Promise((resolve) => setTimeout(resolve, 200, 'killed'));
+
+    expect(await Promise.race([answer, killed])).toBe('answered');
+  });
+
   test('stops what it has reported as unfinished: nothing of it is dead-lettered or put off afterwards', async () => {
     for (const sensor of ['permanent', 'passing', 'told']) await queue.send(reading(sensor));
     const event = await queue.receive();

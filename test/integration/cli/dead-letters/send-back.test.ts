@@ -165,6 +165,25 @@ test('what comes back while the others are sent ends it', async () => {
   expect(cameBack.map(({ body }) => body)).toEqual(['a']);
 });
 
+test('letters that lay there before are none that came back, whatever they say', async () => {
+  const { send } = await queues('', ...Array.from({ length: 25 }, () => 'the same'));
+
+  const { sent, cameBack } = await send();
+
+  expect({ sent, cameBack }).toEqual({ sent: 25, cameBack: [] });
+});
+
+test('what a part before this one has sent, and is here again, ends it as well', async () => {
+  const sentBodies = new Set<string>();
+  await (await queues('', 'a')).send({ sentBodies });
+  const { from, send } = await queues('', 'b', 'c');
+  await sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody: 'a' }));
+
+  const { cameBack } = await send({ sentBodies, rate: 2 });
+
+  expect(cameBack.map(({ body }) => body)).toEqual(['a']);
+});
+
 describe('on a FIFO queue', () => {
   const MINUTE = 60_000;
 

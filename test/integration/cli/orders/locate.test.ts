@@ -60,6 +60,14 @@ test('a record has the time it was made at, and the time of the order', async ()
   });
 });
 
+test('a record of a moment ago is found, which a read that is not consistent may miss', async () => {
+  aws.script['dynamodb:GetItem'] = ({ ConsistentRead }) => ({
+    json: ConsistentRead ? { Item: invoice() } : {},
+  });
+
+  expect((await look()).billing?.state).toBe('done');
+});
+
 test.each([
   ['no line ships', 'filtered-out', [line(false), line(false)]],
   ['some line ships', 'missing', [line(false), line(true)]],

@@ -82,6 +82,15 @@ describe('batching', () => {
     expect(batches.map((batch) => batch.length)).toEqual([10, 10, 5]);
   });
 
+  test('fills batches to the last byte, and not beyond it', async () => {
+    const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
+    const [half, more] = [ofSize(MAX_BATCH_BYTES / 2), ofSize(MAX_BATCH_BYTES / 2 + 1)];
+
+    const batches = await collect(inBatches([half, half, half, more]));
+
+    expect(batches.map((batch) => batch.length)).toEqual([2, 1, 1]);
+  });
+
   test('counts UTF-8 bytes of the body, and name, type and value of each attribute', () => {
     const size = messageSize({ body: 'é€', attributes: { näme: { DataType: 'String', StringValue: 'ü' } } });
 
@@ -277,6 +286,16 @@ test('a message too large for SNS fails without a call, and its neighbours go', 
   ]);
 });
 
+test('a message may have as many bytes as SNS takes, and none more', async () => {
+  aws.script['sns:PublishBatch'] = allOf;
+  const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
+
+  const result = await publish({ messages: [ofSize(MAX_BATCH_BYTES), ofSize(MAX_BATCH_BYTES + 1)] });
+
+  expect(result.published).toBe(1);
+  expect(result.failed.map(({ index }) => index)).toEqual([1]);
+});
+
 test('failures are listed in the order of the messages, whichever was known first', async () => {
   aws.script['sns:PublishBatch'] = () => queryError('InternalFailure', '', 500);
 
@@ -333,6 +352,24 @@ test('the rate holds back what comes too early', async () => {
 
   // 30 messages at 100 a second, the first ten of them at once.
   expect(performance.now() - start).toBeGreaterThanOrEqual(195);
+});
+
+test('after a stall the rate makes up for a second of it, not for all', async () => {
+  aws.script['sns:PublishBatch'] = allOf;
+  let start = Number.NaN;
+
+  await publish({
+    messages: (async function* () {
+      yield* numbered(10);
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      start = performance.now();
+      yield* numbered(150);
+    })(),
+    rate: 100,
+  });
+
+  // A hundred of the 150 are let through at once, and the ten after them.
+  expect(performance.now() - start).toBeGreaterThanOrEqual(290);
 });
 
 test('progress counts up to all messages', async () => {

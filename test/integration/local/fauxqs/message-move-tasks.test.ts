@@ -135,7 +135,7 @@ test('a message that SQS itself moved tells its source, one that was sent to the
 });
 
 describe('a message move task', () => {
-  test('moves every message to the destination, with its attributes and a new ID', async () => {
+  test('moves every message to the destination, with its attributes, a new ID and the time of the move', async () => {
     for (const body of ['a', 'b', 'c']) await send(deadLetters, body, `kind-${body}`);
     const [before] = await receive(deadLetters, 0);
 
@@ -160,6 +160,9 @@ describe('a message move task', () => {
     );
     expect(moved.map(({ MessageId }) => MessageId)).not.toContain(before?.MessageId);
     expect(moved.map(({ Attributes }) => Attributes?.ApproximateReceiveCount)).toEqual(['1', '1', '1']);
+    for (const { Attributes } of moved) {
+      expect(Number(Attributes?.SentTimestamp)).toBeGreaterThanOrEqual(Number(task.StartedTimestamp));
+    }
     expect(await held(deadLetters)).toEqual(['0', '0']);
   });
 

@@ -194,6 +194,23 @@ describe('a batch', () => {
     expect(sizes).toEqual([20]);
   });
 
+  test('is never larger than the batch size, however many receives fill it', async () => {
+    await sendMany(Array.from({ length: 10 }, (_, n) => `first ${n}`));
+    await sendMany(Array.from({ length: 10 }, (_, n) => `second ${n}`));
+    const sizes: number[] = [];
+
+    map(
+      async ({ Records }) => {
+        sizes.push(Records.length);
+        return ok();
+      },
+      { batchSize: 15, windowSeconds: 1, maximumConcurrency: 1 },
+    );
+    await empty();
+
+    expect(sizes).toEqual([15, 5]);
+  });
+
   test('is handed over when its window closes, full or not', async () => {
     await send('alone');
     const sizes: number[] = [];
