@@ -15,13 +15,25 @@ import { Tests } from './mutations/tests.ts';
 
 /** What is covered by what: the first prefix that fits; fast tests stand before slow ones, as patterns of paths in `test`. */
 const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
-  ['contract/dead-letter.ts', 'unit/lambda/dead-letter', 'integration/cli/dead-letters/send-back'],
+  [
+    'contract/dead-letter.ts',
+    'unit/contract/dead-letter',
+    'unit/lambda/dead-letter',
+    'integration/cli/dead-letters/send-back',
+  ],
   ['contract/order', 'unit/contract/order', 'unit/cli/orders/order-file', 'integration/lambda/handlers'],
   ['contract/iso-codes.ts', 'unit/contract/order'],
   ['contract/ids.ts', 'unit/contract/order', 'unit/cli/orders/stock-file'],
   ['contract/event-types.ts', 'unit/contract/order', 'integration/lambda/handlers'],
   ['contract/alarm-text.ts', 'unit/lib/operations', 'integration/cli/aws/health'],
-  ['contract/', 'integration/cli/aws/stack', 'unit/lib/consumer', 'unit/lib/stack', 'unit/lib/snapshot'],
+  [
+    'contract/',
+    'unit/contract/names',
+    'integration/cli/aws/stack',
+    'unit/lib/consumer',
+    'unit/lib/stack',
+    'unit/lib/snapshot',
+  ],
   ['lambda/batch.ts', 'integration/lambda/batch'],
   ['lambda/backoff.ts', 'unit/lambda/backoff'],
   ['lambda/dead-letter.ts', 'unit/lambda/dead-letter', 'integration/lambda/batch'],
@@ -29,7 +41,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['cli/dead-letters/edits.ts', 'unit/cli/dead-letters', 'integration/cli/commands/redrive'],
   ['cli/dead-letters/letter.ts', 'unit/cli/dead-letters', 'integration/cli/commands/failed'],
   ['cli/dead-letters/letter-file.ts', 'integration/cli/commands/(purge|failed)'],
-  ['cli/dead-letters/look.ts', 'integration/cli/dead-letters', 'integration/cli/orders/follow'],
+  ['cli/dead-letters/look.ts', 'integration/cli/dead-letters/look', 'integration/cli/dead-letters/send-back'],
   [
     'cli/dead-letters/move-task.ts',
     'integration/cli/dead-letters/move-task',

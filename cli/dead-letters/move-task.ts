@@ -79,8 +79,8 @@ export async function moveAll({ sqs, from, to, rate, signal, onProgress }: MoveO
       if (task && task.Status !== 'RUNNING' && task.Status !== 'CANCELLING') break;
       if (!cameBack && !isCancelled) cameBack = await holdsLaterThan(sqs, from, startedAt);
       if ((signal.aborted || cameBack) && !isCancelled) {
-        isCancelled = true;
         await cancel(sqs, TaskHandle);
+        isCancelled = true;
       }
       failures = 0;
     } catch (error) {

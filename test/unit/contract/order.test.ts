@@ -109,6 +109,62 @@ describe('the contract', () => {
     });
   });
 
+  test('says of each field what it must be', () => {
+    const nothing = checkOrder({ items: [{}], shippingAddress: {} });
+    const wrong = checkOrder({
+      ...anOrder(),
+      items: [],
+      shippingAddress: { ...address, name: '' },
+      total: 1,
+    });
+    const wordsOf = (result: ReturnType<typeof checkOrder>) =>
+      'problems' in result && result.problems.map(({ field, message }) => `${field} ${message}`);
+
+    expect(wordsOf(nothing)).toEqual([
+      'eventType is missing, must be "order.placed"',
+      'schemaVersion is missing, must be 1',
+      'orderId is missing, must be 1 to 64 letters, digits, "-" or "_"',
+      'placedAt is missing, must be an ISO 8601 date and time in UTC, like 2026-11-22T17:00:00Z',
+      'customerId is missing, must be 1 to 64 letters, digits, "-" or "_"',
+      'currency is missing, must be an ISO 4217 currency code',
+      'items[0].sku is missing, must be 1 to 64 letters, digits, "-", "_" or "."',
+      'items[0].quantity is missing, must be a whole number from 1 to 1000',
+      'items[0].unitPrice is missing, must be a whole number from 0 to 9007199254740991',
+      'items[0].requiresShipping is missing, must be true or false',
+      'total is missing, must be a whole number from 0 to 9007199254740991',
+      'shippingAddress.name is missing, must be text',
+      'shippingAddress.line1 is missing, must be text',
+      'shippingAddress.city is missing, must be text',
+      'shippingAddress.postalCode is missing, must be text',
+      'shippingAddress.country is missing, must be an ISO 3166-1 alpha-2 country code',
+    ]);
+    expect(wordsOf(wrong)).toEqual([
+      'items must be a list of 1 to 50 items',
+      'shippingAddress.name must be 1 to 200 characters',
+      'total must equal the sum of quantity × unitPrice over the items',
+      'shippingAddress must be present exactly when some item requires shipping',
+    ]);
+    expect(wordsOf(checkOrder(anOrder({ total: 1 })))).toEqual([
+      'total must equal the sum of quantity × unitPrice over the items',
+    ]);
+    expect(wordsOf(checkOrder({ ...anOrder(), shippingAddress: undefined }))).toEqual([
+      'shippingAddress must be present exactly when some item requires shipping',
+    ]);
+    expect(wordsOf(checkOrder({ ...anOrder(), items: Array(51).fill(anItem()) }))).toContain(
+      'items must be a list of 1 to 50 items',
+    );
+    const bad = { ...address, name: 'a'.repeat(201), city: '\ud800' };
+    expect(wordsOf(checkOrder({ ...anOrder(), shippingAddress: bad }))).toEqual([
+      'shippingAddress.name must be 1 to 200 characters',
+      'shippingAddress.city must be well-formed Unicode',
+    ]);
+    expect(wordsOf(checkOrder(7))).toEqual(['order must be an object']);
+    expect(wordsOf(checkOrder({ ...anOrder(), items: [7], shippingAddress: 7 }))).toEqual([
+      'items[0] must be an object',
+      'shippingAddress must be an object',
+    ]);
+  });
+
   test('names every field that is wrong, not only the first', () => {
     const result = checkOrder(anOrder({ currency: 'X', items: [anItem({ quantity: 0, unitPrice: -1 })] }));
 

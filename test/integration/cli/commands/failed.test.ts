@@ -2,9 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClients } from '../../../../cli/aws/clients.ts';
-import { lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import {
   attribute,
@@ -12,10 +10,8 @@ import {
   type NewLetter,
   startDeadLetterStack,
 } from '../../../fixtures/dead-letter-stack.ts';
-import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { PROJECT } from '../../../fixtures/project.ts';
 import { killRuns } from '../../../fixtures/run.ts';
-import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
 const MANY = 500;
 
@@ -230,92 +226,5 @@ describe('failed', () => {
     expect(stderr).toBe(`Cannot write ${file('kept.jsonl')}: it is there already\n`);
     expect(code).toBe(2);
     expect(fs.readFileSync(file('kept.jsonl'), 'utf8')).toBe('kept');
-  });
-});
-
-describe('a look into a queue on many servers', () => {
-  let aws: ScriptedAws;
-  let orders: OrderStack;
-  beforeEach(async () => {
-    aws = await scriptedAws();
-    orders = await orderStack(aws);
-    for (const body of ['a', 'b', 'c']) await orders.refuse('billing', body);
-  });
-  afterEach(() => aws.close());
-
-  const look = async () => {
-    const bodies: string[] = [];
-    const { sqs } = createClients(aws.client);
-    const url = orders.handles.consumers[0]?.deadLetterQueueUrl ?? '';
-    const result = await lookAtDeadLetters(sqs, url, ({ Body = '' }) => bodies.push(Body));
-    return { bodies: bodies.sort(), ...result };
-  };
-  const counted = (visible: number, hidden = 0) => ({
-    json: {
-      Attributes: {
-        ApproximateNumberOfMessages: String(visible),
-        ApproximateNumberOfMessagesNotVisible: String(hidden),
-      },
-    },
-  });
-
-  test('goes on after empty answers while SQS counts letters', async () => {
-    let empty = 12;
-    aws.script['sqs:ReceiveMessage'] = () => (empty-- > 0 ? { json: {} } : undefined);
-
-    expect(await look()).toEqual({ bodies: ['a', 'b', 'c'], seen: 3, unseen: 0 });
-  });
-
-  test('shows a letter that SQS hands out twice once, and gives it back by its last receipt', async () => {
-    let times = 0;
-    aws.script['sqs:ReceiveMessage'] = () => {
-      times++;
-      const letter = {
-        MessageId: 'twice',
-        ReceiptHandle: `receipt-${times}`,
-        Body: 'd',
-        MD5OfBody: '8277e0910d750195b448797616e091ad',
-      };
-      return times <= 2 ? { json: { Messages: [letter] } } : undefined;
-    };
-
-    expect(await look()).toMatchObject({ bodies: ['a', 'b', 'c', 'd'], seen: 4 });
-    const given = aws.calls
-      .filter(({ action }) => action === 'sqs:ChangeMessageVisibilityBatch')
-      .flatMap(({ input }) => input.Entries.map(({ ReceiptHandle = '' }) => ReceiptHandle));
-    expect(given).toContain('receipt-2');
-    expect(given).not.toContain('receipt-1');
-  });
-
-  test('hides letters for as long as their number takes, and says how many it did not get', async () => {
-    aws.script['sqs:ReceiveMessage'] = () => ({ json: {} });
-    aws.script['sqs:GetQueueAttributes'] = () => counted(9_000, 1_000);
-
-    expect(await look()).toEqual({ bodies: [], seen: 0, unseen: 10_000 });
-    const hiddenFor = aws.calls.find(({ action }) => action === 'sqs:ReceiveMessage')?.input
-      .VisibilityTimeout;
-    expect(hiddenFor).toBe(260);
-  });
-
-  test('ends without an error where SQS has as many letters in flight as it can', async () => {
-    aws.script['sqs:ReceiveMessage'] = () => ({
-      status: 403,
-      json: { __type: 'com.amazonaws.sqs#OverLimit' },
-    });
-
-    expect(await look()).toEqual({ bodies: [], seen: 0, unseen: 3 });
-  });
-
-  test('gives back what it can where giving back fails, and says so', async () => {
-    let failures = 1;
-    aws.script['sqs:ChangeMessageVisibilityBatch'] = () =>
-      failures-- > 0
-        ? { status: 400, json: { __type: 'com.amazonaws.sqs#AccessDenied', message: 'no' } }
-        : undefined;
-    for (let index = 0; index < 20; index++) await orders.refuse('billing', `more ${index}`);
-
-    await expect(look()).rejects.toThrow('no');
-
-    expect((await orders.visibleLetters('billing')).length).toBeGreaterThanOrEqual(13);
   });
 });

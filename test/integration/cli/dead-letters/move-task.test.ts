@@ -105,6 +105,7 @@ test('a move that ends while it is cancelled has ended', async () => {
   });
 
   expect(await move(controller.signal)).toMatchObject({ moved: 9 });
+  expect(asked('sqs:CancelMessageMoveTask')).toHaveLength(1);
 });
 
 test('a task of somebody else that began later is not taken for this one', async () => {
@@ -125,9 +126,32 @@ test('a task of somebody else that began later is not taken for this one', async
   expect(await move()).toMatchObject({ moved: 9, startedAt: new Date(1000) });
 });
 
+test('a task that somebody else began between the beginning and the first look is not taken for this one', async () => {
+  const other = { Status: 'RUNNING', TaskHandle: 'other', StartedTimestamp: 2000 };
+  const own = { Status: 'RUNNING', TaskHandle: 'handle', StartedTimestamp: 1000 };
+  const states = [{ json: { Results: [other, own] } }, task('COMPLETED', 9)];
+  aws.script['sqs:ListMessageMoveTasks'] = () => states.shift();
+
+  expect(await move()).toMatchObject({ moved: 9, startedAt: new Date(1000) });
+});
+
+test('a cancellation that SQS refuses is tried again', async () => {
+  const controller = new AbortController();
+  controller.abort();
+  let refusals = 2;
+  aws.script['sqs:CancelMessageMoveTask'] = () =>
+    refusals-- > 0 ? refusal('AccessDenied', 'no') : { json: { ApproximateNumberOfMessagesMoved: 4 } };
+  aws.script['sqs:ListMessageMoveTasks'] = () =>
+    asked('sqs:CancelMessageMoveTask').length > 2 ? task('CANCELLED', 4) : task('RUNNING', 3);
+
+  expect(await move(controller.signal)).toMatchObject({ moved: 4 });
+  expect(asked('sqs:CancelMessageMoveTask')).toHaveLength(3);
+});
+
 test('when SQS stops answering it says that the move goes on', async () => {
   const states = [task('RUNNING', 3)];
   aws.script['sqs:ListMessageMoveTasks'] = () => states.shift() ?? refusal('AccessDenied', 'no');
 
   await expect(move()).rejects.toThrow('SQS goes on moving the letters without this command; it had moved 3');
+  expect(asked('sqs:ListMessageMoveTasks')).toHaveLength(1 + 5);
 });

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
 import { type FollowedMessage, type FollowOptions, followMessages } from '../../../../cli/orders/follow.ts';
 import { readSubscriptions } from '../../../../cli/orders/subscriptions.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
@@ -188,37 +187,6 @@ describe('subscriptions', () => {
     });
 
     await expect(read()).rejects.toThrow('filters on MessageBody; only MessageAttributes is known here');
-  });
-});
-
-describe('a look into a dead-letter queue', () => {
-  const bodies = Array.from({ length: 25 }, (_, index) => `letter ${index}`).sort();
-  const look = (visit: (body: string) => void) => {
-    const { sqs } = createClients(aws.client);
-    const url = stack.handles.consumers[0]?.deadLetterQueueUrl ?? '';
-    return lookAtDeadLetters(sqs, url, ({ Body = '' }) => visit(Body));
-  };
-  beforeEach(async () => {
-    for (const body of bodies) await stack.refuse('billing', body);
-  });
-
-  test('shows each letter once and leaves all of them there for others', async () => {
-    const seen: string[] = [];
-
-    await look((body) => seen.push(body));
-
-    expect(seen.sort()).toEqual(bodies);
-    expect((await stack.visibleLetters('billing')).sort()).toEqual(bodies);
-  });
-
-  test('leaves all of them there when it fails', async () => {
-    await expect(
-      look(() => {
-        throw new Error('full');
-      }),
-    ).rejects.toThrow('full');
-
-    expect((await stack.visibleLetters('billing')).sort()).toEqual(bodies);
   });
 });
 

@@ -94,7 +94,9 @@ describe('batching', () => {
   test('counts UTF-8 bytes of the body, and name, type and value of each attribute', () => {
     const size = messageSize({ body: 'é€', attributes: { näme: { DataType: 'String', StringValue: 'ü' } } });
 
+    const binary = { DataType: 'Binary', BinaryValue: new Uint8Array(100) };
     expect(size).toBe(5 + 5 + 6 + 2);
+    expect(messageSize({ body: 'x', attributes: { y: binary } })).toBe(1 + 1 + 6 + 100);
   });
 
   test('a slow rate makes small batches', async () => {
@@ -168,6 +170,20 @@ test('an entry that keeps failing is reported with its reason after the last try
     { index: 0, orderId: 'order-0', reason: 'InternalError: oh (tried 4 times)' },
   ]);
   expect(aws.calls).toHaveLength(4);
+});
+
+test('a message has eight tries, with waits between them that grow', async () => {
+  aws.script['sns:PublishBatch'] = () => queryError('InternalFailure', 'oh', 500);
+  const start = performance.now();
+
+  const result = await publish({ messages: numbered(1), backoffMs: 10 });
+
+  expect(aws.calls).toHaveLength(8);
+  expect(result.failed).toEqual([
+    expect.objectContaining({ reason: expect.stringMatching(/oh \(tried 8 times\)$/s) }),
+  ]);
+  // Seven waits at random, of 0.6 s together on average: below this once in 100,000 times.
+  expect(performance.now() - start).toBeGreaterThan(50);
 });
 
 test("an entry that is the sender's fault is not tried again", async () => {
@@ -322,9 +338,11 @@ test('after the signal nothing more is sent, and what was not sent is reported',
   expect(result.failed[0]).toEqual({ index: 10, orderId: 'order-10', reason: 'stopped before it was sent' });
 });
 
-test('no more batches are under way than allowed, and that many are', async () => {
+test.each([
+  [3, { concurrency: 3 }],
+  [8, {}],
+])('no more batches are under way than %i, and that many are, with %j', async (allowed, options) => {
   let most = 0;
-  const concurrency = 3;
   let underWay = 0;
   const sns = new SNSClient(aws.client);
   sns.middlewareStack.add(
@@ -339,9 +357,9 @@ test('no more batches are under way than allowed, and that many are', async () =
   );
   aws.script['sns:PublishBatch'] = allOf;
 
-  await publish({ sns, messages: numbered(200), concurrency });
+  await publish({ sns, messages: numbered(200), ...options });
 
-  expect(most).toBe(concurrency);
+  expect(most).toBe(allowed);
 });
 
 test('the rate holds back what comes too early', async () => {

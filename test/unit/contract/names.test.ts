@@ -1,0 +1,36 @@
+import { expect, test } from '@jest/globals';
+import { alarmsId, isKebabCase, kebabCase, pascalCase, upperSnakeCase } from '../../../contract/names.ts';
+
+test.each([
+  ['billing', 'Billing', 'BILLING'],
+  ['stock-levels', 'StockLevels', 'STOCK_LEVELS'],
+  ['area-51-sales', 'Area51Sales', 'AREA_51_SALES'],
+])('%s is %s as an ID and %s in the environment', (name, id, variable) => {
+  expect(pascalCase(name)).toBe(id);
+  expect(upperSnakeCase(name)).toBe(variable);
+  expect(alarmsId(name)).toBe(`${id}Alarms`);
+});
+
+test.each(['billing', 'stock-levels', 'a-b-c'])('the ID of %s leads back to it', (name) => {
+  expect(kebabCase(pascalCase(name))).toBe(name);
+});
+
+test('a name is in kebab-case or it is not', () => {
+  const names = [
+    'a',
+    'a1',
+    'stock-levels',
+    'area-51',
+    '',
+    'A',
+    'stockLevels',
+    '1a',
+    '-a',
+    'a-',
+    'a--b',
+    'a_b',
+    'a\n',
+  ];
+
+  expect(names.filter(isKebabCase)).toEqual(['a', 'a1', 'stock-levels', 'area-51']);
+});
