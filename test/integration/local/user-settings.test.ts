@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createProgress } from '../../../cli/terminal/progress.ts';
 import { LocalRun } from '../../../local/run.ts';
 import { synthesize } from '../../../local/synthesize.ts';
-import { runLocalOrders } from '../../../scenarios/local-orders.ts';
+import { localOrders, runLocalOrders } from '../../../scenarios/local-orders.ts';
 import { command, useAwsEnvironment } from '../../fixtures/command.ts';
 import { PROJECT } from '../../fixtures/project.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
@@ -74,7 +74,7 @@ test.each([
   fs.writeFileSync(path.join(home, 'endpoint.json'), JSON.stringify(run.endpoint));
   const { signal } = new AbortController();
   const progress = createProgress({ silent: true });
-  const { balanced, report } = await runLocalOrders({ run, orders: 10, seed: 1, progress, signal });
+  const { balanced, report } = await runLocalOrders({ run, messages: localOrders(10, 1), progress, signal });
   const status = await command(['status', '--local', '--json']);
   await run.stop();
 
