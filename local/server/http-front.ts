@@ -6,6 +6,7 @@ import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
 import { type AccessControl, UnknownAccessKey } from '../iam/access-control.ts';
 import { requiredPermissions } from '../iam/required-permissions.ts';
 import type { Json } from '../json.ts';
+import { isLoopback } from '../loopback-only.ts';
 import { errorAnswer, type HttpAnswer, jsonAnswer, xmlAnswer } from '../protocol/http-answer.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 import { accessError } from './access-errors.ts';
@@ -49,6 +50,7 @@ export function createFront(
   others: http.RequestListener,
 ): http.Server {
   const server = http.createServer((request, response) => {
+    if (!isForLoopback(request)) return refuseHost(request, response);
     const { service: name } = signatureOf(request);
     const service = services.get(name);
     try {
@@ -64,6 +66,23 @@ export function createFront(
   // Longer than any client keeps an idle connection, so that none is closed under a request.
   server.keepAliveTimeout = 120_000;
   return server;
+}
+
+/**
+ * Whether the client meant this machine. A page in a browser can have its own name lead here, and would then be let in as
+ * what it is not: a program of the user.
+ * https://en.wikipedia.org/wiki/DNS_rebinding
+ */
+function isForLoopback({ headers }: http.IncomingMessage): boolean {
+  const [, host = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(headers.host ?? '') ?? [];
+  return isLoopback(host);
+}
+
+function refuseHost({ headers }: http.IncomingMessage, response: http.ServerResponse): void {
+  const { host = '' } = headers;
+  response
+    .writeHead(421, { 'content-type': 'text/plain' })
+    .end(`The local run answers requests to this machine's loopback address, not to "${host}"\n`);
 }
 
 function send(response: http.ServerResponse, { status, headers, body }: HttpAnswer): void {

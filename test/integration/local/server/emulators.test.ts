@@ -194,7 +194,7 @@ describe('DynamoDB', () => {
     const socket = net.connect(Number(port), '127.0.0.1');
     await new Promise((resolve) =>
       socket.write(
-        'POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.PutItem\r\ncontent-length: 999\r\n' +
+        'POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: DynamoDB_20120810.PutItem\r\ncontent-length: 999\r\n' +
           'authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request\r\n\r\n{"Table',
         resolve,
       ),

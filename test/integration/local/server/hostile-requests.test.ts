@@ -146,6 +146,55 @@ test('bytes that are no HTTP', async () => {
   await raw('CONNECT example.com:443 HTTP/1.1\r\n\r\n');
 });
 
+describe('the Host header', () => {
+  /** A request that the operator may make, as a page in a browser could send it whose name now leads to 127.0.0.1. */
+  const statusFor = async (service: string, ...hosts: string[]) => {
+    const lines = head(service, 'content-length: 2').replace('host: 127.0.0.1\r\n', '');
+    const [start = '', ...rest] = lines.split('\r\n');
+    const answer = await raw([start, ...hosts.map((host) => `host: ${host}`), ...rest].join('\r\n'), '{}');
+    return { status: Number(answer.split(' ')[1]), body: answer.split('\r\n\r\n').slice(1).join('') };
+  };
+
+  test.each([
+    'evil.example',
+    'evil.example:4566',
+    '127.0.0.1.evil.example',
+    'localhost.evil.example',
+    'evil.example#127.0.0.1',
+    '127.0.0.1@evil.example',
+    '127.0.0.1:80@evil.example',
+    '10.0.0.1',
+    '0.0.0.0',
+    '[::2]:80',
+    '[::1].evil.example',
+    '',
+  ])('of another machine, %j, is refused whatever is asked', async (host) => {
+    for (const service of ['dynamodb', 'sqs', 'nothing']) {
+      expect(await statusFor(service, host)).toEqual({
+        status: 421,
+        body: expect.stringContaining(
+          `The local run answers requests to this machine's loopback address, not to "${host}"\n`,
+        ),
+      });
+    }
+  });
+
+  test('is refused where there is none', async () => {
+    expect((await statusFor('dynamodb')).status).toBe(400);
+    const [, ...lines] = head('dynamodb', 'content-length: 2')
+      .replace('host: 127.0.0.1\r\n', '')
+      .split('\r\n');
+    expect(await raw(['POST / HTTP/1.0', ...lines].join('\r\n'), '{}')).toMatch(/^HTTP\/1.1 421 /);
+  });
+
+  test.each(['127.0.0.1', '127.0.0.1:4566', '127.1.2.3', 'localhost', 'LOCALHOST:80', '[::1]', '[::1]:4566'])(
+    'may be %s',
+    async (host) => {
+      expect(await statusFor('dynamodb', host)).toMatchObject({ status: 200 });
+    },
+  );
+});
+
 describe('a body of more than 16 MiB is refused', () => {
   const LIMIT = 16 * 1024 * 1024;
 
