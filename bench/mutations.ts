@@ -50,7 +50,11 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['cli/dead-letters/plan.ts', 'integration/cli/commands/redrive'],
   ['cli/dead-letters/reasons.ts', 'unit/cli/dead-letters', 'integration/cli/commands/failed'],
   ['cli/dead-letters/record.ts', 'integration/cli/dead-letters/record', 'integration/cli/commands/redrive'],
-  ['cli/dead-letters/redrive.ts', 'integration/cli/commands/redrive'],
+  [
+    'cli/dead-letters/redrive.ts',
+    'integration/cli/dead-letters/redrive',
+    'integration/cli/commands/redrive.test',
+  ],
   [
     'cli/dead-letters/send-back.ts',
     'integration/cli/dead-letters/send-back',

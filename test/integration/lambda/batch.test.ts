@@ -147,6 +147,13 @@ describe('a batch', () => {
     const endless = event.Records.find(({ body }) => body.includes('endless'));
     expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: endless?.messageId }] });
     expect(await queue.deadLetters()).toEqual([]);
+    expect(output.logs()).toContainEqual(
+      expect.objectContaining({
+        level: 'ERROR',
+        message: 'out of time, unfinished messages stay in the queue',
+        requestId: 'request-1',
+      }),
+    );
   });
 
   test('that runs out of time answers before its time is over', async () => {
@@ -159,6 +166,15 @@ describe('a batch', () => {
     const killed = new Promise((resolve) => setTimeout(resolve, 200, 'killed'));
 
     expect(await Promise.race([answer, killed])).toBe('answered');
+  });
+
+  test('that is done in time says nothing of its time', async () => {
+    await queue.send(reading('quick'));
+
+    await consume(await queue.receive(), lambdaContext(300));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+
+    expect(output.logs().map(({ message }) => message)).toEqual(['stored']);
   });
 
   test('stops what it has reported as unfinished: nothing of it is dead-lettered or put off afterwards', async () => {
@@ -199,12 +215,13 @@ describe('a batch', () => {
 
     const whole = await consume({ Records });
     const all = begun;
-    handle = async () => {
+    handle = async (_, signal) => {
       begun++;
-      await new Promise(() => {});
-      return 'never';
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return 'too late';
     };
     const cut = await consume({ Records }, lambdaContext(50));
+    await new Promise((resolve) => setTimeout(resolve, 20));
 
     expect(whole).toEqual({ batchItemFailures: [] });
     expect(all).toBe(3_000);

@@ -66,7 +66,7 @@ beforeEach(async () => {
 
 async function deliver(
   consumer: keyof Handlers,
-  order: object,
+  order: object | null,
   attributes: Record<string, MessageAttributeValue> = {},
 ) {
   await queue.send(JSON.stringify(order), attributes);
@@ -181,6 +181,7 @@ describe('any consumer of orders', () => {
       /^schemaVersion must be 1/,
     ],
     ['no order', { hello: 'world' }, 'SchemaViolation', /^eventType is missing, must be "order.placed"; /],
+    ['null', null, 'SchemaViolation', /^order must be an object$/],
     ['a wrong total', anOrder({ total: 1 }), 'SchemaViolation', /^total must equal the sum/],
   ])('dead-letters %s without asking the store', async (_name, body, error, message) => {
     await deliver('billing', body);

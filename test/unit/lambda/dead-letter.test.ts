@@ -168,6 +168,14 @@ describe('a dead letter', () => {
     expect(deadLetter(tooLarge, conflict, origin).MessageAttributes).toEqual(attributes(3));
   });
 
+  test('with a binary attribute is within the limit, too', () => {
+    const picture = { DataType: 'Binary', BinaryValue: Buffer.alloc(3_000) };
+    const around = size(deadLetter(withAttributes({ picture }, ''), conflict, origin));
+    const tooLarge = withAttributes({ picture }, 'x'.repeat(MIB - around + 1));
+
+    expect(size(deadLetter(tooLarge, conflict, origin))).toBeLessThanOrEqual(MIB);
+  });
+
   test('is one that SQS takes, for any error and any attributes', () => {
     const names = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
     const values = fc.oneof(

@@ -1,79 +1,216 @@
 /** What a canary and what follows it come to together; the whole way is tested with the command. */
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { planRedrive } from '../../../../cli/dead-letters/plan.ts';
 import { type Redrive, redrive } from '../../../../cli/dead-letters/redrive.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import { createProgress } from '../../../../cli/terminal/progress.ts';
 import type { ConsumerHandles } from '../../../../contract/stack-outputs.ts';
+import { captureIo } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
-import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
 const bodies = generateOrders({ count: 3, seed: 4 }).map(({ body }) => body);
 const [first = ''] = bodies;
 let aws: ScriptedAws;
 let stack: OrderStack;
 let sent: number[];
+let stderr: ReturnType<typeof captureIo>['stderr'];
 
 beforeEach(async () => {
   aws = await scriptedAws();
   stack = await orderStack(aws);
   sent = [];
-  for (const body of bodies) await stack.refuse('billing', body, { error: 'Throttling', message: 'slow' });
+  ({ stderr } = captureIo());
 });
 afterEach(() => aws.close());
 
-/** Of all three letters, the first one as the canary. */
-async function sendAll(options: Partial<Redrive> = {}) {
+/** Of these letters, the first one as the canary where there is to be one. */
+async function redriveAll(
+  those: readonly string[],
+  options: Partial<Redrive> = {},
+  meanwhile = async () => {},
+) {
+  for (const body of those) await stack.refuse('billing', body, { error: 'Throttling', message: 'slow' });
   const clients = createClients(aws.client);
   const consumer = stack.handles.consumers[0] as ConsumerHandles;
   const plan = await planRedrive(clients, consumer, { filter: {} }, {});
-  return redrive(
-    {
-      clients,
-      stack: stack.handles,
-      consumer,
-      isSelection: true,
-      canarySeconds: 10,
-      progress: createProgress({ silent: true }),
-      signal: new AbortController().signal,
-      onSent: (soFar) => sent.push(soFar),
-      ...options,
-    },
-    plan,
-    bodies.length,
-  );
+  await meanwhile();
+  const task: Redrive = {
+    clients,
+    stack: stack.handles,
+    consumer,
+    isSelection: true,
+    progress: createProgress({ stream: stderr }),
+    signal: new AbortController().signal,
+    onSent: (soFar) => sent.push(soFar),
+    ...options,
+  };
+  return redrive(task, plan, those.length);
 }
 
-test('a canary that was processed counts with the letters that are moved after it', async () => {
-  stack.record('billing', first);
-  const startedAt = Date.now() + 60_000;
+/** SQS says it has moved all but the canary. */
+function scriptMove(moved: number) {
+  const StartedTimestamp = Date.now() + 60_000;
+  const task = { Status: 'COMPLETED', StartedTimestamp, ApproximateNumberOfMessagesMoved: moved };
   aws.script['sqs:StartMessageMoveTask'] = () => ({ json: { TaskHandle: 'handle' } });
-  aws.script['sqs:ListMessageMoveTasks'] = () => ({
-    json: {
-      Results: [{ Status: 'COMPLETED', StartedTimestamp: startedAt, ApproximateNumberOfMessagesMoved: 2 }],
-    },
+  aws.script['sqs:ListMessageMoveTasks'] = () => ({ json: { Results: [task] } });
+}
+const asked = (action: string) => aws.calls.filter((call) => call.action === action).length;
+const CANARY = { canarySeconds: 10 };
+
+describe('a canary', () => {
+  test('that was processed counts with the letters that are moved after it', async () => {
+    stack.record('billing', first);
+    scriptMove(2);
+
+    const result = await redriveAll(bodies, { ...CANARY, isSelection: false });
+
+    expect(result).toMatchObject({ wanted: 3, sent: 3 });
+    expect(sent).toEqual([1, 3]);
   });
 
-  const result = await sendAll({ isSelection: false });
+  test('that is the only letter has nothing moved after it', async () => {
+    stack.record('billing', first);
+    scriptMove(0);
 
-  expect(result).toMatchObject({ wanted: 3, sent: 3 });
-  expect(sent).toEqual([1, 3]);
+    const result = await redriveAll([first], { ...CANARY, isSelection: false });
+
+    expect(result).toMatchObject({ wanted: 1, sent: 1, isProcessed: true });
+    expect(asked('sqs:StartMessageMoveTask')).toBe(0);
+  });
+
+  test('during which the operator stops has nothing sent after it', async () => {
+    stack.record('billing', first);
+    const controller = new AbortController();
+
+    const result = await redriveAll(bodies, {
+      ...CANARY,
+      signal: controller.signal,
+      onSent: () => controller.abort(),
+    });
+
+    expect(result).toMatchObject({ wanted: 3, sent: 1 });
+    expect(asked('sqs:SendMessage')).toBe(3 + 1);
+  });
+
+  test('is no longer waited for once the operator stops', async () => {
+    const controller = new AbortController();
+    const { orderId } = JSON.parse(first);
+    aws.script['dynamodb:BatchGetItem'] = () => {
+      controller.abort();
+      return { json: {} };
+    };
+
+    const result = await redriveAll(bodies, { ...CANARY, signal: controller.signal });
+
+    expect(result).toMatchObject({ wanted: 3, sent: 1, isProcessed: false });
+    expect(result).not.toHaveProperty('stopped');
+    expect(stderr.text).toBe(
+      `Waiting for the end of order ${orderId}\nStopped waiting for order ${orderId}\n`,
+    );
+  });
+
+  test('that cannot be followed is the error, after it was said', async () => {
+    aws.script['dynamodb:DescribeTable'] = () => ({ json: { Table: { KeySchema: [] } } });
+
+    await expect(redriveAll(bodies, CANARY)).rejects.toThrow('it has no table with the key orderId');
+
+    expect(stderr.text).toMatch(/Could not follow order \S+\n$/);
+  });
+
+  test('that SQS does not take is not waited for', async () => {
+    const meanwhile = async () => {
+      aws.script['sqs:SendMessage'] = () => refusal('InvalidMessageContents', 'no');
+    };
+
+    const result = await redriveAll(bodies, CANARY, meanwhile);
+
+    expect(result).toMatchObject({ wanted: 3, sent: 0, isProcessed: false });
+    expect(stderr.text).toBe('');
+  });
+
+  test('that comes back although its order is recorded ends what follows it', async () => {
+    stack.record('billing', first);
+    let isBack = false;
+    aws.script['sqs:DeleteMessageBatch'] = () => {
+      if (!isBack) void stack.refuse('billing', first);
+      isBack = true;
+      return undefined;
+    };
+
+    const { cameBack, stopped } = await redriveAll(bodies, { ...CANARY, rate: 2 });
+
+    expect(cameBack.total).toBe(1);
+    expect(stopped).toBeUndefined();
+  });
 });
 
-test('a canary that comes back although its order is recorded ends what follows it', async () => {
-  stack.record('billing', first);
-  let isBack = false;
-  aws.script['sqs:DeleteMessageBatch'] = ({ QueueUrl }) => {
-    const MessageBody = first;
-    if (!isBack) void createClients(aws.client).sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
-    isBack = true;
-    return undefined;
-  };
+describe('a selection', () => {
+  test('says how many went, and nothing more where all is well', async () => {
+    const result = await redriveAll(bodies);
 
-  const { cameBack, stopped } = await sendAll({ rate: 2 });
+    expect(result).toEqual({ wanted: 3, sent: 3, cameBack: expect.anything(), notes: [] });
+    expect(stderr.text).toMatch(/^Sending back\n(Sending back: .*\n)*Sent 3 back\n$/);
+  });
 
-  expect(cameBack.total).toBe(1);
-  expect(stopped).toBeUndefined();
+  test('says which letters SQS does not take, up to five of them', async () => {
+    const many = generateOrders({ count: 7, seed: 5 }).map(({ body }) => body);
+    const meanwhile = async () => {
+      aws.script['sqs:SendMessage'] = () => refusal('InvalidMessageContents', 'no');
+    };
+
+    const { sent, notes } = await redriveAll(many, {}, meanwhile);
+
+    expect(sent).toBe(0);
+    expect(notes).toHaveLength(6);
+    expect(notes[0]).toMatch(/^SQS does not take \S+-o\d+: .*no$/);
+    expect(notes[5]).toBe('… nor 2 more');
+  });
+
+  test('says how many letters are in both queues', async () => {
+    aws.script['sqs:DeleteMessageBatch'] = () => ({ json: { Successful: [], Failed: [] } });
+
+    const { sent, notes } = await redriveAll([first]);
+
+    expect(sent).toBe(1);
+    expect(notes).toEqual(['1 letter sent, but still in the dead-letter queue as well.']);
+  });
+
+  test('says how many letters had gone, and does not want them any more', async () => {
+    const taken = async () => {
+      const { sqs } = createClients(aws.client);
+      const QueueUrl = stack.handles.consumers[0]?.deadLetterQueueUrl;
+      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl }));
+      await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: Messages?.[0]?.ReceiptHandle }));
+    };
+
+    const result = await redriveAll(bodies, {}, taken);
+
+    expect(result).toMatchObject({ wanted: 2, sent: 2, notes: ['1 letter had gone meanwhile.'] });
+  });
+
+  test('ends with the permission that is missing', async () => {
+    const broken = async () => {
+      aws.script['sqs:GetQueueAttributes'] = () => refusal('AccessDenied', 'no');
+    };
+
+    const { stopped, sent } = await redriveAll(bodies, {}, broken);
+
+    expect(sent).toBe(0);
+    expect(stopped).toContain('Access denied');
+  });
 });
+
+test('a move that fails is the error, after it was said', async () => {
+  aws.script['sqs:StartMessageMoveTask'] = () => refusal('AccessDenied', 'no');
+
+  await expect(redriveAll(bodies, { isSelection: false })).rejects.toThrow('no');
+
+  expect(stderr.text).toBe('Moving\nThe move failed\n');
+});
+
+function refusal(code: string, message: string): Answer {
+  return { status: 400, json: { __type: `com.amazonaws.sqs#${code}`, message } };
+}

@@ -117,19 +117,20 @@ describe('a letter', () => {
   });
 
   test('that could not be deleted is counted, and is in both queues', async () => {
-    const { from, to, send, bodies } = await queues('', 'a', 'b');
-    aws.script['sqs:DeleteMessageBatch'] = ({ Entries }) => ({
+    const { to, send, bodies } = await queues('', 'a', 'b', 'c');
+    aws.script['sqs:DeleteMessageBatch'] = ({ Entries: [first, ...others] }) => ({
       json: {
-        Successful: [],
-        Failed: Entries.map(({ Id = '' }) => ({ Id, Code: 'InternalError', SenderFault: false })),
+        Successful: [{ Id: first.Id }],
+        Failed: others.map(({ Id = '' }) => ({ Id, Code: 'InternalError', SenderFault: false })),
       },
     });
+    const progress: number[] = [];
 
-    const { sent, notDeleted } = await send();
+    const { sent, notDeleted } = await send({ onProgress: (soFar) => progress.push(soFar) });
 
-    expect({ sent, notDeleted }).toEqual({ sent: 2, notDeleted: 2 });
-    expect(await bodies(from)).toEqual(['a', 'b']);
-    expect(await bodies(to)).toEqual(['a', 'b']);
+    expect({ sent, notDeleted }).toEqual({ sent: 3, notDeleted: 2 });
+    expect(progress).toEqual([3]);
+    expect(await bodies(to)).toEqual(['a', 'b', 'c']);
   });
 });
 
@@ -150,19 +151,22 @@ test.each([
 });
 
 test('what comes back while the others are sent ends it', async () => {
-  const { from, to, send } = await queues('', 'a', 'b', 'c');
-  aws.script['sqs:DeleteMessageBatch'] = ({ QueueUrl }) => {
+  const all = Array.from({ length: 25 }, (_, index) => `letter ${index}`);
+  const { from, send } = await queues('', ...all);
+  const back: string[] = [];
+  aws.script['sqs:SendMessage'] = ({ QueueUrl, MessageBody }) => {
     // As a consumer that gives it up at once.
-    if (QueueUrl === from) {
-      void sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody: 'a' }));
+    if (QueueUrl !== from && back.length === 0) {
+      back.push(MessageBody);
+      void sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody }));
     }
     return undefined;
   };
-  expect(to).not.toBe(from);
 
-  const { cameBack } = await send({ rate: 10 });
+  const { sent, cameBack } = await send({ rate: 50 });
 
-  expect(cameBack.map(({ body }) => body)).toEqual(['a']);
+  expect(cameBack.map(({ body }) => body)).toEqual(back);
+  expect(sent).toBeLessThan(25);
 });
 
 test('letters that lay there before are none that came back, whatever they say', async () => {

@@ -34,6 +34,18 @@ describe('the reason of a dead letter', () => {
       'SchemaViolation: items[…].quantity must be a whole number from 1 to 1000; items[…].sku is missing',
     ],
     ['ResourceNotFound', 'Table invoices9F3A2B77C1D0 not found', 'ResourceNotFound: Table … not found'],
+    ['Late', 'after 123456 ms, of which 1234 at work', 'Late: after … ms, of which 1234 at work'],
+    [
+      'Cancelled',
+      'reasons [None, ConditionalCheckFailed, None]',
+      'Cancelled: reasons [ConditionalCheckFailed]',
+    ],
+    [
+      'Cancelled',
+      'reasons [Throttling, None, Conflict, Throttling]',
+      'Cancelled: reasons [Conflict, Throttling]',
+    ],
+    ['Cancelled', 'reasons [None, None]', 'Cancelled: reasons [None]'],
     ['OutOfMemory', '-', 'OutOfMemory'],
   ])('%s, %s', (error, message, expected) => {
     expect(reasonOf(letter(error, message))).toBe(expected);
