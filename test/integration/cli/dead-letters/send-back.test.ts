@@ -169,6 +169,37 @@ test('what comes back while the others are sent ends it', async () => {
   expect(sent).toBeLessThan(25);
 });
 
+test('letters go at the rate, from the first one on', async () => {
+  const { send } = await queues('', ...Array.from({ length: 11 }, (_, index) => `letter ${index}`));
+  const times: number[] = [];
+  aws.script['sqs:SendMessage'] = () => {
+    times.push(performance.now());
+    return undefined;
+  };
+
+  await send({ rate: 50 });
+
+  const [first = 0] = times;
+  // Timers may be a millisecond early.
+  expect((times.at(-1) ?? 0) - first).toBeGreaterThanOrEqual(10 * 20 - 15);
+  expect(times).toHaveLength(11);
+});
+
+test('what was to be sent is left where it is once the operator stops', async () => {
+  const { from, to, send, bodies } = await queues('', 'a', 'b', 'c');
+  const controller = new AbortController();
+  aws.script['sqs:SendMessage'] = () => {
+    controller.abort();
+    return undefined;
+  };
+
+  const { sent, stopped } = await send({ rate: 5, signal: controller.signal });
+
+  expect({ sent, stopped }).toEqual({ sent: 1, stopped: undefined });
+  expect(await bodies(from)).toHaveLength(2);
+  expect(await bodies(to)).toHaveLength(1);
+});
+
 test('letters that lay there before are none that came back, whatever they say', async () => {
   const { send } = await queues('', ...Array.from({ length: 25 }, () => 'the same'));
 
