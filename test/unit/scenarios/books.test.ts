@@ -235,3 +235,13 @@ test('the record of an order that lay in the queue before is expected, and misse
     { consumer: 'billing', orderId: order.orderId, problem: 'no record of the order' },
   ]);
 });
+
+test('a record whose answer was lost, and that is found as a duplicate at the next try, is no difference', () => {
+  const { missing, unexpected } = result(({ counted }) => {
+    const books = counted.billing as ConsumerBooks;
+    books.processed -= 1;
+    books.duplicates += 1;
+  });
+
+  expect([missing, unexpected]).toEqual([[], []]);
+});
