@@ -86,27 +86,28 @@ async function main(
   });
   fs.symlinkSync(path.join(PROJECT, 'node_modules'), path.join(project, 'node_modules'));
   const tests = new Tests(project);
-  try {
-    const limits = await timeAll(tests, new Set(mutants.flatMap(({ file }) => covering(file))));
-    const survivors: Mutant[] = [];
-    for (const [index, mutant] of mutants.entries()) {
-      const file = path.join(project, mutant.file);
-      const original = fs.readFileSync(file);
-      fs.writeFileSync(file, mutant.source);
-      const start = performance.now();
-      let isKilled = false;
-      for (const test of covering(mutant.file)) isKilled ||= !(await tests.pass(test, limits.get(test) ?? 0));
-      fs.writeFileSync(file, original);
-      if (!isKilled) survivors.push(mutant);
-      const seconds = ((performance.now() - start) / 1000).toFixed(1);
-      console.log(`${index + 1} ${isKilled ? 'killed  ' : 'SURVIVED'} ${seconds} s  ${describe(mutant)}`);
-    }
-    for (const by of ['file', 'area'] as const) printScores(mutants, survivors, by);
-    console.log(`\nSurvivors:\n${survivors.map(describe).join('\n')}`);
-  } finally {
+  process.once('exit', () => {
     tests.stop();
     fs.rmSync(project, { recursive: true, force: true });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+  const limits = await timeAll(tests, new Set(mutants.flatMap(({ file }) => covering(file))));
+  const survivors: Mutant[] = [];
+  for (const [index, mutant] of mutants.entries()) {
+    const file = path.join(project, mutant.file);
+    const original = fs.readFileSync(file);
+    fs.writeFileSync(file, mutant.source);
+    const start = performance.now();
+    let isKilled = false;
+    for (const test of covering(mutant.file)) isKilled ||= !(await tests.pass(test, limits.get(test) ?? 0));
+    fs.writeFileSync(file, original);
+    if (!isKilled) survivors.push(mutant);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`${index + 1} ${isKilled ? 'killed  ' : 'SURVIVED'} ${seconds} s  ${describe(mutant)}`);
   }
+  for (const by of ['file', 'area'] as const) printScores(mutants, survivors, by);
+  console.log(`\nSurvivors:\n${survivors.map(describe).join('\n')}`);
+  tests.stop(); // Else this process would wait for it.
 }
 
 function covering(file: string): string[] {

@@ -208,14 +208,18 @@ test('letters that lay there before are none that came back, whatever they say',
   expect({ sent, cameBack }).toEqual({ sent: 25, cameBack: [] });
 });
 
-test('what a part before this one has sent, and is here again, ends it as well', async () => {
+test('what a part before this one has sent, and is here again, ends it as well; what is merely new does not', async () => {
   const sentBodies = new Set<string>();
   await (await queues('', 'a')).send({ sentBodies });
   const { from, send } = await queues('', 'b', 'c');
-  await sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody: 'a' }));
+  const add = (MessageBody: string) => sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody }));
+  await add('new');
 
+  const beside = await send({ sentBodies });
+  await add('a');
   const { cameBack } = await send({ sentBodies, rate: 2 });
 
+  expect(beside).toMatchObject({ sent: 2, cameBack: [] });
   expect(cameBack.map(({ body }) => body)).toEqual(['a']);
 });
 
