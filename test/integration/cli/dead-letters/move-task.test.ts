@@ -11,6 +11,7 @@ beforeEach(async () => {
     json: { Attributes: { QueueArn: `arn:aws:sqs:us-east-1:1:${QueueUrl.split('/').at(-1)}` } },
   });
   aws.script['sqs:StartMessageMoveTask'] = () => ({ json: { TaskHandle: 'handle' } });
+  aws.script['sqs:CancelMessageMoveTask'] = () => ({ json: {} });
   aws.script['sqs:ReceiveMessage'] = () => ({ json: {} });
 });
 afterEach(() => aws.close());
@@ -72,7 +73,7 @@ test('a move that SQS gives up tells its reason', async () => {
 });
 
 test('a letter that was sent after the beginning ends the move', async () => {
-  const states = [task('RUNNING', 3), task('RUNNING', 4), task('CANCELLED', 5)];
+  const states = [task('RUNNING', 3), task('RUNNING', 4), task('CANCELLING', 4), task('CANCELLED', 5)];
   aws.script['sqs:ListMessageMoveTasks'] = () => (states.length > 1 ? states.shift() : states[0]);
   let looks = 0;
   aws.script['sqs:ReceiveMessage'] = ({ VisibilityTimeout }) => {

@@ -86,9 +86,17 @@ describe('batching', () => {
     const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
     const [half, more] = [ofSize(MAX_BATCH_BYTES / 2), ofSize(MAX_BATCH_BYTES / 2 + 1)];
 
-    const batches = await collect(inBatches([half, half, half, more]));
+    const batches = await collect(inBatches([half, half, half, half, half, more]));
 
-    expect(batches.map((batch) => batch.length)).toEqual([2, 1, 1]);
+    expect(batches.map((batch) => batch.length)).toEqual([2, 2, 1, 1]);
+  });
+
+  test('a message too large for any batch comes alone, the first one too', async () => {
+    const tooLarge = message('x'.repeat(MAX_BATCH_BYTES));
+
+    const batches = await collect(inBatches([tooLarge, message('a'), message('b'), tooLarge]));
+
+    expect(batches.map((batch) => batch.length)).toEqual([1, 2, 1]);
   });
 
   test('counts UTF-8 bytes of the body, and name, type and value of each attribute', () => {
@@ -388,6 +396,7 @@ test('after a stall the rate makes up for a second of it, not for all', async ()
 
   // A hundred of the 150 are let through at once, and the ten after them.
   expect(performance.now() - start).toBeGreaterThanOrEqual(290);
+  expect(performance.now() - start).toBeLessThan(10_000);
 });
 
 test('progress counts up to all messages', async () => {
