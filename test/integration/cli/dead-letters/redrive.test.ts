@@ -2,6 +2,7 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
+import { sentAt } from '../../../../cli/dead-letters/letter.ts';
 import { planRedrive } from '../../../../cli/dead-letters/plan.ts';
 import { type Redrive, redrive } from '../../../../cli/dead-letters/redrive.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
@@ -51,8 +52,7 @@ async function redriveAll(
 }
 
 /** SQS says it has moved all but the canary. */
-function scriptMove(moved: number) {
-  const StartedTimestamp = Date.now() + 60_000;
+function scriptMove(moved: number, StartedTimestamp = Date.now() + 60_000) {
   const task = { Status: 'COMPLETED', StartedTimestamp, ApproximateNumberOfMessagesMoved: moved };
   aws.script['sqs:StartMessageMoveTask'] = () => ({ json: { TaskHandle: 'handle' } });
   aws.script['sqs:ListMessageMoveTasks'] = () => ({ json: { Results: [task] } });
@@ -93,6 +93,19 @@ describe('a canary', () => {
 
     expect(result).toMatchObject({ wanted: 3, sent: 1 });
     expect(asked('sqs:SendMessage')).toBe(3 + 1);
+  });
+
+  test('is waited for until its order is recorded', async () => {
+    const answer = aws.script['dynamodb:BatchGetItem'];
+    let looks = 0;
+    aws.script['dynamodb:BatchGetItem'] = (input) => {
+      if (++looks === 3) stack.record('billing', first);
+      return answer?.(input);
+    };
+
+    const result = await redriveAll([first], CANARY);
+
+    expect(result).toMatchObject({ sent: 1, isProcessed: true });
   });
 
   test('is no longer waited for once the operator stops', async () => {
@@ -201,6 +214,26 @@ describe('a selection', () => {
     expect(sent).toBe(0);
     expect(stopped).toContain('Access denied');
   });
+});
+
+test('letters that were sent in the millisecond in which the move began came back', async () => {
+  const meanwhile = async () => {
+    const { sqs } = createClients(aws.client);
+    const QueueUrl = stack.handles.consumers[0]?.deadLetterQueueUrl;
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: 0,
+        MessageSystemAttributeNames: ['SentTimestamp'],
+      }),
+    );
+    scriptMove(0, Math.max(...Messages.map((message) => sentAt(message).getTime())));
+  };
+
+  const { cameBack } = await redriveAll(bodies, { isSelection: false }, meanwhile);
+
+  expect(cameBack.total).toBeGreaterThanOrEqual(1);
 });
 
 test('a move that fails is the error, after it was said', async () => {
