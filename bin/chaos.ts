@@ -1,6 +1,6 @@
 /** `npm run chaos`: the local stack on a bad day, and the proof that nothing is lost and nothing done twice. */
 import path from 'node:path';
-import { createProgress } from '../cli/terminal/progress.ts';
+import { json as toJson } from '../cli/terminal/text.ts';
 import { runChaos } from '../scenarios/chaos.ts';
 import type { ChaosResult } from '../scenarios/chaos-report.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
@@ -23,26 +23,23 @@ Examples:
   npm run chaos --silent -- --json | jq .faults`,
 ).option('--assembly <directory>', 'a cloud assembly to run instead of synthesizing the stack');
 
-await runProgram(command, async (options: Options, signal) => {
+await runProgram(command, async (options: Options, progress, signal) => {
   const { orders, seed, json } = options;
-  const progress = createProgress({ silent: json });
   const workspace = new Workspace();
+  const { directory } = workspace;
   let result: ChaosResult | undefined;
   try {
-    const assembly = path.resolve(options.assembly ?? path.join(workspace.directory, 'cdk.out'));
+    const assembly = path.resolve(options.assembly ?? path.join(directory, 'cdk.out'));
     if (!options.assembly) await synthesizeProject(assembly, progress, signal);
-    result = await runChaos({ assembly, workspace: workspace.directory, orders, seed, progress, signal });
-    console.log(json ? JSON.stringify(result.summary) : result.report);
-    if (!result.proved) {
+    result = await runChaos({ assembly, workspace: directory, orders, seed, progress, signal });
+    console.log(json ? toJson(result.summary) : result.report);
+  } finally {
+    const isWell = result?.proved || signal.aborted;
+    if (!isWell) {
       const same = options.assembly ? ` --assembly ${options.assembly}` : '';
       console.error(`To repeat it: npm run chaos -- --orders ${orders} --seed ${seed}${same}`);
     }
-  } finally {
-    if (result?.proved || signal.aborted) workspace.remove();
-    else {
-      const logs = workspace.removeAllButLogs();
-      if (logs) console.error(`The functions' logs are in ${logs}`);
-    }
+    workspace.end(isWell);
   }
   return result.proved;
 });

@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { localDirectory } from '../cli/aws/local-stack.ts';
-import { createProgress, type Progress } from '../cli/terminal/progress.ts';
+import type { Progress } from '../cli/terminal/progress.ts';
+import { printable, json as toJson } from '../cli/terminal/text.ts';
 import { wholeNumber } from '../cli/usage/values.ts';
 import { type LocalEndpoint, LocalRun, type LocalRunOptions } from '../local/run.ts';
 import { Claim } from '../scenarios/claim.ts';
@@ -38,9 +39,8 @@ Examples:
   .option('--keep', 'stay up afterwards, until Ctrl-C', false)
   .option('--persist', 'keep queues and tables in .local/state for the next run with --persist', false);
 
-await runProgram(command, async (options: Options, signal) => {
+await runProgram(command, async (options: Options, progress, signal) => {
   const { json } = options;
-  const progress = createProgress({ silent: json });
   const kept = options.keep || options.persist;
   // Before anything starts: only one stack at a time can be the one that `--local` finds, and only one can keep its state.
   const claim = kept ? await Claim.take(localDirectory()) : undefined;
@@ -59,7 +59,7 @@ await runProgram(command, async (options: Options, signal) => {
       assembly,
       port: options.port,
       logDirectory: path.join(directory, 'logs'),
-      faults: localFaults(messages, seed, directory),
+      faults: localFaults(messages, seed, path.join(directory, 'logs')),
       ...(stateDirectory && { stateDirectory }),
     });
     const ended = AbortSignal.any([signal, run.failed]);
@@ -68,15 +68,15 @@ await runProgram(command, async (options: Options, signal) => {
 
     if (stateDirectory) noteSeed(stateDirectory, seed);
     result = await runLocalOrders({ run, messages, progress, signal: ended });
-    console.log(json ? JSON.stringify(result.summary) : result.report);
+    console.log(json ? toJson(result.summary) : result.report);
     if (!json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(run.endpoint, json, ended);
   } finally {
     claim?.withdraw();
-    await run?.stop();
-    claim?.release();
-    if (result?.balanced !== false) workspace?.remove();
-    else if (workspace) console.error(`The functions' logs are in ${workspace.removeAllButLogs()}`);
+    await stop(run).finally(() => {
+      claim?.release();
+      workspace?.end(result?.balanced || signal.aborted);
+    });
     // What else has failed is a consequence.
     run?.failed.throwIfAborted();
   }
@@ -92,6 +92,14 @@ async function startStack(progress: Progress, options: LocalRunOptions): Promise
   const { stackName, endpoint } = run.endpoint;
   start.done(`${stackName} is up at ${endpoint}, with ${run.stack.functions.size} functions`);
   return run;
+}
+
+/** Says so also after Ctrl-C where it fails: what is kept may not be complete. */
+async function stop(run: LocalRun | undefined): Promise<void> {
+  await run?.stop().catch((error: Error) => {
+    console.error(printable(`The stack did not stop as it should: ${error.message}`));
+    throw error;
+  });
 }
 
 /** Says how to go on and waits for Ctrl-C, or for the end of the emulators. */

@@ -89,7 +89,8 @@ export async function run(argv: readonly string[], io: Io, load: Load = importCo
 function explainFailure(error: unknown, io: Io): number {
   // Commander has printed what it had to say.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  io.say(explain(error) ?? (error instanceof Error ? (error.stack ?? String(error)) : String(error)));
+  const unexpected = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  io.say(explain(error) ?? printable(unexpected, 10_000));
   return error instanceof CommandError ? error.exitCode : 1;
 }
 

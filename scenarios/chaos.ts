@@ -1,7 +1,7 @@
 // `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
+import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../cli/aws/stack.ts';
 import { moveAll } from '../cli/dead-letters/move-task.ts';
 import { readSubscriptions } from '../cli/orders/subscriptions.ts';
@@ -147,7 +147,7 @@ class Chaos {
     } finally {
       signal.removeEventListener('abort', stop);
       await this.current?.kill();
-      for (const client of Object.values(clients ?? {})) client.destroy();
+      if (clients) destroyClients(clients);
     }
   }
 
@@ -200,7 +200,8 @@ class Chaos {
     await this.killAndRestart();
 
     const publishing = progress.step('Publishing');
-    let restarted: Promise<void> | undefined;
+    const failure = new AbortController();
+    let restarted: Promise<unknown> | undefined;
     const published = await publishAll({
       sns,
       topicArn: stack.topicArn,
@@ -208,13 +209,13 @@ class Chaos {
       attempts: PUBLISH_ATTEMPTS,
       // Few at a time, so that the kill comes in the middle.
       concurrency: 2,
-      signal,
+      signal: AbortSignal.any([signal, failure.signal]),
       onProgress: (sent) => {
         publishing.bar(sent.published, messages.length);
-        if (sent.published >= first * messages.length) restarted ??= this.killAndRestart();
+        if (sent.published < first * messages.length) return;
+        restarted ??= this.killAndRestart().catch((error) => failure.abort(error));
       },
-    });
-    await restarted;
+    }).finally(() => restarted);
     publishing.done(`Published ${published} messages, and killed the stack meanwhile`);
 
     const processing = progress.step('Processing');

@@ -1,3 +1,4 @@
+import { printable } from '../cli/terminal/text.ts';
 import type { Difference } from './books.ts';
 
 /** How many differences a report for people spells out. */
@@ -9,7 +10,8 @@ export function differenceLines(heading: string, differences: Difference[]): str
     .slice(0, SHOWN_DIFFERENCES)
     .map(({ consumer, orderId, sku, problem }) =>
       [`  ${heading}: ${consumer}`, orderId, sku, problem].filter(Boolean).join(', '),
-    );
+    )
+    .map((line) => printable(line));
   const left = differences.length - lines.length;
   if (left > 0) lines.push(`  ${heading}: ${left} more (--json lists all)`);
   return lines.map((each) => `${each}\n`).join('');

@@ -1,7 +1,7 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { type Clients, createClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
+import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../cli/aws/stack.ts';
 import { initialStock } from '../cli/orders/catalogue.ts';
 import { readSubscriptions } from '../cli/orders/subscriptions.ts';
@@ -120,7 +120,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {
-    for (const client of Object.values(clients)) client.destroy();
+    destroyClients(clients);
   }
 }
 

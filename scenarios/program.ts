@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
-import type { Progress } from '../cli/terminal/progress.ts';
+import { createProgress, type Progress } from '../cli/terminal/progress.ts';
+import { printable } from '../cli/terminal/text.ts';
 import { wholeNumber } from '../cli/usage/values.ts';
 import { synthesize } from '../local/synthesize.ts';
 
@@ -51,17 +52,22 @@ export function program(
  */
 export async function runProgram<Options extends ProgramOptions>(
   command: Command,
-  main: (options: Options, signal: AbortSignal) => Promise<boolean>,
+  main: (options: Options, progress: Progress, signal: AbortSignal) => Promise<boolean>,
 ): Promise<void> {
   const signal = untilInterrupted();
+  const options = command.parse().opts<Options>();
+  const progress = createProgress({ silent: options.json });
   try {
-    process.exitCode = (await main(command.parse().opts<Options>(), signal)) ? 0 : 1;
+    process.exitCode = (await main(options, progress, signal)) ? 0 : 1;
   } catch (error) {
     if (signal.aborted) process.exitCode = INTERRUPTED;
     else {
-      console.error(`${command.name().replace(/ --$/, '')}: ${(error as Error).message}`);
+      progress.end();
+      console.error(`${command.name().replace(/ --$/, '')}: ${printable((error as Error).message)}`);
       process.exitCode = 1;
     }
+  } finally {
+    progress.end();
   }
 }
 

@@ -4,44 +4,42 @@ import os from 'node:os';
 import path from 'node:path';
 import { isRunning } from '../cli/aws/local-stack.ts';
 
-/** `order-fan-out-`, and the ID of the process whose folder it is. */
-const RUNNING = /^order-fan-out-(\d+)$/;
+/** `order-fan-out-`, the ID of the process whose folder it is, and what makes the name unique. */
+const RUNNING = /^order-fan-out-(\d+)-/;
 
 export class Workspace {
-  readonly directory = path.join(os.tmpdir(), `order-fan-out-${process.pid}`);
+  readonly directory: string;
 
   /** Makes the folder, and removes those of processes that are gone. */
   constructor() {
     for (const name of fs.readdirSync(os.tmpdir())) {
       const pid = Number(RUNNING.exec(name)?.[1] ?? 0);
-      if (pid > 0 && (pid === process.pid || !isRunning(pid))) remove(path.join(os.tmpdir(), name));
+      if (pid > 0 && pid !== process.pid && !isRunning(pid)) removeOwn(path.join(os.tmpdir(), name));
     }
-    fs.mkdirSync(this.directory, { mode: 0o700 });
+    this.directory = fs.mkdtempSync(path.join(os.tmpdir(), `order-fan-out-${process.pid}-`));
   }
 
-  /** Where the functions' logs go. */
-  get logs(): string {
+  private get logs(): string {
     return path.join(this.directory, 'logs');
   }
 
-  remove(): void {
-    remove(this.directory);
-  }
-
-  /**
-   * Removes all but the logs, for somebody to look at.
-   * @returns their folder, which nothing removes, or undefined where no function has started
-   */
-  removeAllButLogs(): string | undefined {
-    const kept = fs.existsSync(this.logs)
-      ? fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-logs-'))
-      : undefined;
-    if (kept) fs.renameSync(this.logs, kept);
-    this.remove();
-    return kept;
+  /** Removes it; where the run did not end well, all but the functions' logs, and says on standard error where these are. */
+  end(isWell: boolean): void {
+    if (!isWell && fs.existsSync(this.logs)) {
+      const kept = fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-logs-'));
+      fs.renameSync(this.logs, kept);
+      console.error(`The functions' logs are in ${kept}`);
+    }
+    fs.rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
-function remove(folder: string): void {
-  fs.rmSync(folder, { recursive: true, force: true });
+/** Somebody else's folder is theirs to remove. */
+function removeOwn(folder: string): void {
+  try {
+    fs.rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+  }
 }

@@ -46,7 +46,7 @@ export async function failed(name: string | undefined, options: FailedOptions, i
     throw error;
   }
   if (signal.aborted) file?.discard();
-  else file?.close();
+  else file?.finish();
 
   if (options.json) printJson(stack.name, found, signal.aborted, io);
   else printText(found, options, io);

@@ -34,16 +34,16 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
   const plan = await look(clients, consumer, options, progress, signal);
   if (!signal.aborted) announce(name, options, plan, io);
   const letters = plan.wanted.size;
+  // A file that cannot be written is said before anybody is asked.
+  const path = letters > 0 && options.export !== false ? (options.export ?? newFile(name)) : undefined;
+  const file = path === undefined || signal.aborted ? undefined : new LetterFile(path);
   if (signal.aborted || (letters > 0 && !options.yes && !(await isConfirmed(name, letters, signal, io)))) {
+    file?.discard();
     io.say('Nothing was deleted.');
     return signal.aborted ? INTERRUPTED : 1;
   }
-  let file: LetterFile | undefined;
-  let result: Deletion = { deleted: 0 };
-  if (letters > 0) {
-    file = options.export === false ? undefined : new LetterFile(options.export ?? newFile(name));
-    result = await deleteAll(clients, consumer, plan, file, progress, signal);
-  }
+  const result: Deletion =
+    letters > 0 ? await deleteAll(clients, consumer, plan, file, progress, signal) : { deleted: 0 };
   const { deleted } = result;
   if (options.json) {
     const reasons = plan.reasons.list();
@@ -102,13 +102,17 @@ async function isConfirmed(name: string, letters: number, signal: AbortSignal, i
   const terminal = createInterface({ input: io.stdin, output: io.stderr });
   // A terminal in raw mode sends Ctrl-C as a key and not as a signal.
   terminal.on('SIGINT', () => process.emit('SIGINT'));
+  // Ctrl-D answers nothing, and a question whose input has ended would never be settled.
+  const closed = new AbortController();
+  terminal.on('close', () => closed.abort());
+  const over = AbortSignal.any([signal, closed.signal]);
   try {
     const answer = await terminal.question(`Type ${name} to delete ${count(letters, 'letter')} for good: `, {
-      signal,
+      signal: over,
     });
     return answer.trim() === name;
   } catch (error) {
-    if (signal.aborted) return false;
+    if (over.aborted) return false;
     throw error;
   } finally {
     terminal.close();

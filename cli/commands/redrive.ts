@@ -189,11 +189,11 @@ function report(
       `Sent ${format(sent)} of ${count(wanted, 'dead letter')} back to ${name} in ${seconds.toFixed(1)} s`,
     );
     if (cameBack.total > 0) {
-      io.print(`${format(cameBack.total)} came back, or died since:\n${cameBack.describe()}`);
+      io.print(`${format(cameBack.total)} came back, or were dead-lettered since:\n${cameBack.describe()}`);
     }
   }
   for (const note of notes) io.say(note);
-  if (outcome !== 'done') io.say(`${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}.`);
+  if (outcome !== 'done') io.say(`${printable(outcome.charAt(0).toUpperCase() + outcome.slice(1))}.`);
   const next = result.next ?? (outcome === 'done' ? ['status'] : ['failed', name]);
   io.say(`\nNext:\n  ${commandFor(options, ...next)}`);
 }

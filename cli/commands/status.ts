@@ -97,5 +97,5 @@ export function nextStep(health: Health, options: StackOptions): string | undefi
     }
   }
   const [first] = [...consumers.flatMap((consumer) => consumer.alarms), ...alarms];
-  return first && (first.article ? `read ${first.article}` : `look at the alarm ${first.name}`);
+  return first && printable(first.article ? `read ${first.article}` : `look at the alarm ${first.name}`);
 }

@@ -61,6 +61,16 @@ export class LetterFile {
     }
   }
 
+  /** Closes it, or removes it where the disk does not keep it. @throws CommandError in that case */
+  finish(): void {
+    try {
+      this.close();
+    } catch (error) {
+      fs.rmSync(this.path, { force: true });
+      throw error;
+    }
+  }
+
   /** Removes the file: half an export looks like a whole one. */
   discard(): void {
     fs.closeSync(this.file);

@@ -49,7 +49,7 @@ function isOfEarlierDeath({ Attributes }: Message): boolean {
   return Attributes?.DeadLetterQueueSourceArn !== undefined;
 }
 
-/** When SQS got the message, by its own clock. For one that SQS moved here, that is when it came to the queue. */
+/** When SQS got the message, by its own clock. A move to a dead-letter queue by SQS leaves it as it was. */
 export function sentAt({ Attributes }: Message): Date {
   return new Date(Number(Attributes?.SentTimestamp));
 }

@@ -66,7 +66,6 @@ export async function redrive(
   if (!plan || !canary) return await sendRest(task, plan, plan?.wanted ?? new Set(), sentBodies, 0);
 
   const first = await sendCanary(task, plan, canary, sentBodies);
-  task.onSent(first.sent);
   const rest = new Set(plan.wanted);
   rest.delete(canary.messageId);
   if (!first.isProcessed) return { ...first, wanted: letters };
@@ -88,7 +87,7 @@ async function sendRest(
   sentBodies: Set<string>,
   earlier: number,
 ): Promise<RedriveResult> {
-  if (plan && task.isSelection) return await sendSelection(task, plan, wanted, sentBodies);
+  if (plan && task.isSelection) return await sendSelection(task, plan, wanted, sentBodies, earlier);
   return await move(task, earlier);
 }
 
@@ -104,7 +103,7 @@ async function sendCanary(
   const silently = { ...task, progress: createProgress({ silent: true }) };
   // Whether it came back is for the wait to tell.
   const sent = {
-    ...(await sendSelection(silently, plan, new Set([canary.messageId]), sentBodies)),
+    ...(await sendSelection(silently, plan, new Set([canary.messageId]), sentBodies, 0)),
     cameBack: new Reasons(),
   };
   if (sent.sent === 0 || signal.aborted) return { ...sent, isProcessed: false };
@@ -142,10 +141,11 @@ async function sendCanary(
 }
 
 async function sendSelection(
-  { clients, consumer, edits, sentEdits, rate, progress, signal }: Redrive,
+  { clients, consumer, edits, sentEdits, rate, progress, signal, onSent }: Redrive,
   { present }: Plan,
   wanted: ReadonlySet<string>,
   sentBodies: Set<string>,
+  earlier: number,
 ): Promise<RedriveResult> {
   const step = progress.step('Sending back');
   const sentBack = await sendBack(wanted, {
@@ -159,7 +159,10 @@ async function sendSelection(
       sentEdits?.add(letters.map((letter) => edits?.for(letter)).filter((edit) => edit !== undefined)),
     ...(rate !== undefined && { rate }),
     signal,
-    onProgress: (done) => step.bar(done, wanted.size),
+    onProgress(done) {
+      onSent(earlier + done);
+      step.bar(done, wanted.size);
+    },
   }).catch((error) => {
     step.fail('The letters could not be sent back');
     throw error;

@@ -123,10 +123,11 @@ class SendBack {
     // A group's order is its letters' order.
     if (this.isFifo) for (const letter of letters) await send(letter);
     else await Promise.all(letters.map(send));
+    this.result.sent += sent.length;
+    this.result.notDeleted += sent.length;
     this.options.onSent?.(sent);
     const deleted = await this.delete(sent);
-    this.result.sent += sent.length;
-    this.result.notDeleted += sent.length - deleted.length;
+    this.result.notDeleted -= deleted.length;
     onProgress(this.result.sent);
     this.handled += letters.length;
     if (this.handled === this.wanted) this.stop.abort();

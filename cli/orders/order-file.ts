@@ -2,7 +2,7 @@
 import { checkOrder, messageAttributes, type Order, orderDigest } from '../../contract/order.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
-import { format } from '../terminal/text.ts';
+import { format, printable } from '../terminal/text.ts';
 import type { FollowedMessage } from './follow.ts';
 import { MAX_BATCH_BYTES, messageSize } from './publisher.ts';
 
@@ -42,7 +42,7 @@ export async function readOrderFile(file: string, stdin: NodeJS.ReadableStream):
 export function listProblems(file: string, problems: readonly FileProblem[], io: Io): void {
   const name = file === '-' ? 'standard input' : file;
   for (const { line, field, message } of problems.slice(0, MAX_LISTED)) {
-    io.say(`${name}:${line}: ${field} ${message}`);
+    io.say(printable(`${name}:${line}: ${field} ${message}`));
   }
   if (problems.length > MAX_LISTED) io.say(`… and ${format(problems.length - MAX_LISTED)} more`);
 }

@@ -56,7 +56,9 @@ export class Io {
 
   /** Progress on standard error. */
   progress(options: { readonly silent?: boolean } = {}): Progress {
-    return createProgress({ ...options, stream: this.stderr });
+    const progress = createProgress({ ...options, stream: this.stderr });
+    this.atEnd(() => progress.end());
+    return progress;
   }
 
   untilInterrupted(): AbortSignal {

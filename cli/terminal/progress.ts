@@ -1,5 +1,5 @@
 // Says on standard error how far a long task is: a spinner with a bar on a terminal, plain lines in a pipe.
-import ora from 'ora';
+import ora, { type Ora } from 'ora';
 
 /** One thing under way. `done` or `fail` ends it; calls after that are ignored. */
 interface Step {
@@ -15,6 +15,8 @@ interface Step {
 
 export interface Progress {
   step(text: string): Step;
+  /** Takes away what is still open. A spinner would keep the process from its end. */
+  end(): void;
 }
 
 /** What the progress needs of a stream; `process.stderr` has it. */
@@ -42,9 +44,16 @@ const silentStep: Step = { update() {}, bar() {}, done() {}, fail() {} };
 /** Makes the progress of one command. Nothing is ever written to standard output. */
 export function createProgress(options: ProgressOptions = {}): Progress {
   const { silent = false, stream = process.stderr, now = () => performance.now() } = options;
-  if (silent) return { step: () => silentStep };
-  if (isInteractive(stream)) return { step: (text) => spinnerStep(text, stream) };
-  return { step: (text) => plainStep(text, stream, now) };
+  if (silent) return { step: () => silentStep, end() {} };
+  if (!isInteractive(stream)) return { step: (text) => plainStep(text, stream, now), end() {} };
+  const spinners = new Set<Ora>();
+  return {
+    step: (text) => spinnerStep(text, stream, spinners),
+    end() {
+      for (const spinner of spinners) spinner.stop();
+      spinners.clear();
+    },
+  };
 }
 
 /** True where a spinner can be drawn: a terminal that is not dumb and has a size, and no CI log. */
@@ -54,7 +63,8 @@ function isInteractive(stream: ProgressStream): boolean {
   );
 }
 
-function spinnerStep(firstText: string, stream: ProgressStream): Step {
+/** @param spinners those that turn; this one is among them until it ends */
+function spinnerStep(firstText: string, stream: ProgressStream, spinners: Set<Ora>): Step {
   let text = firstText;
   let open = true;
   const room = () => Math.min(stream.columns ?? 80, MAX_COLUMNS) - SPINNER_COLUMNS - 1;
@@ -64,6 +74,7 @@ function spinnerStep(firstText: string, stream: ProgressStream): Step {
     // Standard input may be the file that is being read.
     discardStdin: false,
   }).start();
+  spinners.add(spinner);
   return {
     update(next) {
       if (!open) return;
@@ -76,10 +87,12 @@ function spinnerStep(firstText: string, stream: ProgressStream): Step {
     done(last) {
       if (open) spinner.succeed(last);
       open = false;
+      spinners.delete(spinner);
     },
     fail(last) {
       if (open) spinner.fail(last);
       open = false;
+      spinners.delete(spinner);
     },
   };
 }

@@ -29,7 +29,8 @@ async function start(options: { assembly?: string; stateDirectory?: string; seed
   try {
     const progress = createProgress({ silent: true });
     const result = await runLocalOrders({ run, messages, progress, signal: new AbortController().signal });
-    return { ...result.summary, isBalanced: result.balanced };
+    const injected = fs.readFileSync(path.join(logDirectory, 'faults.log'), 'utf8').trim().split('\n');
+    return { ...result.summary, isBalanced: result.balanced, injected };
   } finally {
     await run.stop();
   }
@@ -37,11 +38,13 @@ async function start(options: { assembly?: string; stateDirectory?: string; seed
 
 test('a few orders fail at first and are tried again; the same orders once more are conflicts, which nobody takes for poison', async () => {
   const stateDirectory = temporaryFolder('state-');
-  const { missing, unexpected, isBalanced, consumers } = await start({ stateDirectory });
+  const { missing, unexpected, isBalanced, consumers, injected } = await start({ stateDirectory });
   const again = await start({ stateDirectory });
 
   expect({ missing, unexpected, isBalanced }).toEqual({ missing: [], unexpected: [], isBalanced: true });
   expect(consumers.billing).toMatchObject({ deadLettered: 1 });
+  // Three orders, three tables, four refusals.
+  expect(injected).toEqual(Array(3 * 3 * 4).fill('dynamodb-error'));
   expect(again.isBalanced).toBe(false);
   expect(again.unexpected).toContainEqual(
     expect.objectContaining({

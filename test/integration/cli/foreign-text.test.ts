@@ -100,10 +100,13 @@ beforeAll(async () => {
       .join(''),
   );
   const edit = { messageId: HOSTILE, body: 'no order' };
-  fs.writeFileSync(path.join(folder, 'edits.jsonl'), `${JSON.stringify(edit)}\n${JSON.stringify(edit)}\n`);
+  fs.writeFileSync(
+    path.join(folder, 'edits.jsonl'),
+    `${JSON.stringify(edit)}\n${JSON.stringify(edit)}\n${HOSTILE}\n`,
+  );
   fs.writeFileSync(
     path.join(folder, 'orders.jsonl'),
-    `${JSON.stringify({ orderId: HOSTILE, [HOSTILE]: 1 })}\n`,
+    `${JSON.stringify({ orderId: HOSTILE, [HOSTILE]: 1 })}\n${HOSTILE}\n`,
   );
   fs.writeFileSync(path.join(folder, 'stock.csv'), `sku,available\n${HOSTILE.replaceAll('\u2028', '')},1\n`);
 });

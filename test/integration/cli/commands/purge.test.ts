@@ -16,7 +16,7 @@ import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 let stack: DeadLetterStack;
 beforeAll(async () => {
-  stack = await startDeadLetterStack(6);
+  stack = await startDeadLetterStack(7);
 });
 afterAll(async () => {
   killRuns();
@@ -36,6 +36,27 @@ const saved = (name: string) =>
     .split('\n')
     .map((line) => JSON.parse(line).body)
     .sort();
+
+test.concurrent('on a terminal it asks: with Ctrl-D for an answer nothing is deleted, and no export is left', async () => {
+  const name = stack.next();
+  await stack.fill(name, letters('NotJson', 2));
+  const args = ['purge', name, '--dead-letters', '--local'];
+
+  const unanswered = await command([...args, '--export', file('unanswered')], { isTerminal: true });
+  const other = await command(args, { isTerminal: true, input: 'another name\n' });
+  fs.writeFileSync(file('taken'), '');
+  const taken = await command([...args, '--export', file('taken')], { isTerminal: true, input: `${name}\n` });
+
+  for (const { code, stderr } of [unanswered, other]) {
+    expect(stderr).toContain('to delete 2 letters for good: ');
+    expect(stderr).toContain('Nothing was deleted.\n');
+    expect(code).toBe(1);
+  }
+  expect(fs.existsSync(file('unanswered'))).toBe(false);
+  expect(taken.stderr).not.toContain('for good');
+  expect(taken.stderr).toContain('it is there already');
+  expect(await stack.depth(`${name}-dlq`)).toEqual({ visible: 2, hidden: 0 });
+});
 
 test.concurrent('saves the letters, then deletes them, and says which', async () => {
   const name = stack.next();

@@ -118,7 +118,7 @@ describe('all of them', () => {
     const { code, stdout, stderr } = await stack.orders('redrive', name, '--rate', '50');
     await consumer.stop();
 
-    expect(stdout).toContain('came back, or died since:');
+    expect(stdout).toContain('came back, or were dead-lettered since:');
     expect(stdout).toContain('StillBroken: as before');
     expect(stderr).toContain(
       `Stopped: letters came back.\n\nNext:\n  npm run orders -- failed ${name} --local`,
@@ -266,7 +266,7 @@ describe('a selection', () => {
     await consumer.stop();
 
     expect(new Set(given).size).toBe(given.length);
-    expect(stdout).toContain('came back, or died since:');
+    expect(stdout).toContain('came back, or were dead-lettered since:');
     expect(code).toBe(1);
   });
 });
@@ -322,7 +322,7 @@ describe('a canary', () => {
 
     expect(given).toHaveLength(1);
     expect(stdout).toMatch(
-      /^Sent 1 of 11 dead letters .*\n1 came back, or died since:\n {2}1 {2}StillBroken: as before\n/,
+      /^Sent 1 of 11 dead letters .*\n1 came back, or were dead-lettered since:\n {2}1 {2}StillBroken: as before\n/,
     );
     expect(stderr).toContain('Stopped: the canary came back.');
     expect(code).toBe(1);

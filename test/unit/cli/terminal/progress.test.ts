@@ -139,3 +139,28 @@ describe('the bar', () => {
     );
   });
 });
+
+test('on a terminal nothing keeps the process from its end that was not brought to one', () => {
+  const { CI, TERM } = process.env;
+  delete process.env.CI;
+  process.env.TERM = 'xterm';
+  const stream = Object.assign(new PassThrough(), {
+    isTTY: true,
+    columns: 80,
+    clearLine() {},
+    cursorTo() {},
+    moveCursor() {},
+  });
+  const timers = () => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length;
+  const before = timers();
+
+  const progress = createProgress({ stream });
+  progress.step('Left open');
+  const turning = timers();
+  progress.end();
+  const after = timers();
+  if (CI !== undefined) process.env.CI = CI;
+  process.env.TERM = TERM ?? '';
+
+  expect({ turning: turning - before, after: after - before }).toEqual({ turning: 1, after: 0 });
+});
