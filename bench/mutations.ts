@@ -40,7 +40,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['lambda/', 'unit/lambda', 'integration/lambda/handlers'],
   ['cli/dead-letters/edits.ts', 'unit/cli/dead-letters', 'integration/cli/commands/redrive'],
   ['cli/dead-letters/letter.ts', 'unit/cli/dead-letters', 'integration/cli/commands/failed'],
-  ['cli/dead-letters/letter-file.ts', 'integration/cli/commands/(purge|failed)'],
+  ['cli/dead-letters/letter-file.ts', 'unit/cli/dead-letters', 'integration/cli/commands/(purge|failed)'],
   ['cli/dead-letters/look.ts', 'integration/cli/dead-letters/look', 'integration/cli/dead-letters/send-back'],
   [
     'cli/dead-letters/move-task.ts',

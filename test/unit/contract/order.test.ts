@@ -159,6 +159,9 @@ describe('the contract', () => {
       'shippingAddress.city must be well-formed Unicode',
     ]);
     expect(wordsOf(checkOrder(7))).toEqual(['order must be an object']);
+    expect(wordsOf(checkOrder({ ...anOrder(), items: 7 }))).toEqual([
+      'items must be a list of 1 to 50 items',
+    ]);
     expect(wordsOf(checkOrder({ ...anOrder(), items: [7], shippingAddress: 7 }))).toEqual([
       'items[0] must be an object',
       'shippingAddress must be an object',

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -211,6 +212,14 @@ test("an entry that is the sender's fault is not tried again", async () => {
   expect(aws.calls).toHaveLength(1);
 });
 
+test('an entry that is refused with a code and no word has the code as its reason', async () => {
+  aws.script['sns:PublishBatch'] = () => batchAnswer([], [{ id: '0', code: 'Invalid', senderFault: true }]);
+
+  const { failed } = await publish({ messages: numbered(1) });
+
+  expect(failed).toEqual([{ index: 0, orderId: 'order-0', reason: 'Invalid' }]);
+});
+
 test('an entry that is throttled is tried again, whosever fault AWS says it is', async () => {
   aws.script['sns:PublishBatch'] = (input) =>
     aws.calls.length > 1
@@ -397,6 +406,15 @@ test('after a stall the rate makes up for a second of it, not for all', async ()
   // A hundred of the 150 are let through at once, and the ten after them.
   expect(performance.now() - start).toBeGreaterThanOrEqual(290);
   expect(performance.now() - start).toBeLessThan(10_000);
+});
+
+test('a run that has ended no longer listens to the signal', async () => {
+  aws.script['sns:PublishBatch'] = allOf;
+  const { signal } = new AbortController();
+
+  await publish({ messages: numbered(1), signal });
+
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
 test('progress counts up to all messages', async () => {

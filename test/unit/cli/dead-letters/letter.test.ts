@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readEdits } from '../../../../cli/dead-letters/edits.ts';
 import { readLetter } from '../../../../cli/dead-letters/letter.ts';
+import { exported } from '../../../../cli/dead-letters/letter-file.ts';
 import { describeFilter, letterFilter, Reasons, reasonOf } from '../../../../cli/dead-letters/reasons.ts';
 import { printable } from '../../../../cli/terminal/text.ts';
 import { attribute } from '../../../fixtures/dead-letter-stack.ts';
@@ -124,6 +125,18 @@ describe('a dead letter', () => {
       'reason "NotJson", order o-1, since 2026-11-22 10:00:00Z',
     );
   });
+});
+
+test('an exported letter says null where nobody gave a reason, and gives its times as far as they are known', () => {
+  expect(exported('billing', letter())).toMatchObject({
+    consumer: 'billing',
+    messageId: 'm-1',
+    orderId: 'o-1',
+    reason: null,
+    at: '2026-11-22T10:00:00.000Z',
+    firstReceivedAt: undefined,
+  });
+  expect(exported('billing', letter('NotJson', 'no')).reason).toEqual({ error: 'NotJson', message: 'no' });
 });
 
 test('reasons are counted, the most frequent first, within 80 columns', () => {
