@@ -92,6 +92,12 @@ describe('a dead letter', () => {
     ).toEqual(Object.entries(attributes(3, 7)).map(([name, value]) => [name, value.StringValue]));
   });
 
+  test('of a message with eight attributes displaces one', () => {
+    const letter = deadLetter(withAttributes(attributes(8)), conflict, origin);
+
+    expect(Object.keys(contextOf(letter).displaced ?? {})).toEqual(['original-7']);
+  });
+
   test('of a message with seven attributes displaces none', () => {
     const letter = deadLetter(withAttributes(attributes(7)), conflict, origin);
 

@@ -84,6 +84,23 @@ test('a line that somebody else wrote is no redrive', async () => {
   expect(await log().read()).toEqual([]);
 });
 
+test('an end that cannot be recorded is said, and is no error: by then it has happened', async () => {
+  const { io, stderr } = captureIo();
+  const end = await new RedriveLog(createClients(aws.client), stack(), {}, io).begin({
+    consumer: 'billing',
+    what: 'all',
+    letters: 9,
+  });
+  aws.script['logs:PutLogEvents'] = () => ({
+    status: 400,
+    json: { __type: 'AccessDeniedException', message: 'no' },
+  });
+
+  await end({ sent: 9, cameBack: 0, outcome: 'done' });
+
+  expect(stderr.text).toMatch(/^The end of the redrive could not be recorded: Access denied: /);
+});
+
 test('a redrive that may not be recorded does not begin', async () => {
   aws.script['logs:PutLogEvents'] = () => ({
     status: 400,

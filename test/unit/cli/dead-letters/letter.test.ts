@@ -4,7 +4,13 @@ import { describe, expect, test } from '@jest/globals';
 import { readEdits } from '../../../../cli/dead-letters/edits.ts';
 import { readLetter } from '../../../../cli/dead-letters/letter.ts';
 import { exported } from '../../../../cli/dead-letters/letter-file.ts';
-import { describeFilter, letterFilter, Reasons, reasonOf } from '../../../../cli/dead-letters/reasons.ts';
+import {
+  describeFilter,
+  letterFilter,
+  Reasons,
+  reasonOf,
+  unseenLine,
+} from '../../../../cli/dead-letters/reasons.ts';
 import { printable } from '../../../../cli/terminal/text.ts';
 import { attribute } from '../../../fixtures/dead-letter-stack.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
@@ -125,6 +131,13 @@ describe('a dead letter', () => {
       'reason "NotJson", order o-1, since 2026-11-22 10:00:00Z',
     );
   });
+});
+
+test('letters that SQS counts but does not hand out are told of, if there are any', () => {
+  expect(unseenLine('billing', 0)).toBeUndefined();
+  expect(unseenLine('billing', 1_200)?.replace(/\s+/g, ' ')).toBe(
+    'billing: SQS counts about 1,200 more, which somebody else is looking at or has just taken away. Look again in a minute.',
+  );
 });
 
 test('an exported letter says null where nobody gave a reason, and gives its times as far as they are known', () => {
