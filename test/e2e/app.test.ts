@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { PROJECT } from '../../fixtures/project.ts';
-import { stageNames } from '../../fixtures/synthesized.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { stageNames } from '../fixtures/synthesized.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
 
 describe.each(stageNames)('stage %s', (stage) => {
   test('synthesizes with no finding of cdk-nag or of the CloudFormation schemas left open', async () => {
