@@ -8,7 +8,7 @@ process.env.NODE_COMPILE_CACHE ??= path.join(cache, 'compile');
 export default {
   testEnvironment: 'node',
   // More than the cores of a small machine, because whole runs wait more than they compute.
-  maxWorkers: 4,
+  maxWorkers: 6,
   // Generous, for machines under load: a test ends on what it waits for, not on time.
   testTimeout: 120_000,
   roots: ['<rootDir>/test'],
