@@ -9,7 +9,8 @@ import { temporaryFolder } from '../fixtures/temporary.ts';
 
 // A folder of its own, so that a stack that somebody keeps in the project is left alone.
 const folder = temporaryFolder('local-run-');
-const env = { LOCAL_RUN_DIRECTORY: folder };
+// What a failed run leaves behind goes with the rest.
+const env = { LOCAL_RUN_DIRECTORY: folder, TMPDIR: folder };
 const start = (...args: string[]) => new Run('bin/local.ts', args, env);
 
 afterEach(killRuns);
