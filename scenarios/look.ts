@@ -2,6 +2,7 @@
 import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { queueDepth } from '../cli/aws/queue-depth.ts';
 import type { StackHandles } from '../cli/aws/stack.ts';
 import { lookAtDeadLetters } from '../cli/dead-letters/look.ts';
 
@@ -76,6 +77,9 @@ export async function readLetters(
     stack.consumers.map(async ({ name, deadLetterQueueUrl }) => {
       const bodies = new Map<string, (string | undefined)[]>();
       letters.set(name, bodies);
+      // Here the count is exact, and a look at nothing takes a long poll.
+      const { waiting, inFlight } = await queueDepth(sqs, deadLetterQueueUrl);
+      if (waiting + inFlight === 0) return;
       await lookAtDeadLetters(sqs, deadLetterQueueUrl, ({ MessageId = '', Body = '', MessageAttributes }) => {
         if (known.has(MessageId)) return;
         known.add(MessageId);
