@@ -1,7 +1,7 @@
 // The books of a run: what was published against what every consumer's tables and dead-letter queue hold.
 import { digestOf } from '../cli/orders/follow.ts';
 import type { Takes } from '../cli/orders/subscriptions.ts';
-import type { PoisonKind, TestMessage } from '../cli/orders/test-orders.ts';
+import { idsInConflict, type PoisonKind, type TestMessage } from '../cli/orders/test-orders.ts';
 import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
 import type { Ledger, Look } from './look.ts';
 
@@ -59,9 +59,7 @@ const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
 export function refusals(
   messages: readonly TestMessage[],
 ): (message: TestMessage, recorded: string | undefined) => string | undefined {
-  const inConflict = new Set(
-    messages.filter(({ poison }) => poison === 'conflict').map(({ orderId }) => orderId),
-  );
+  const inConflict = idsInConflict(messages);
   return ({ poison, orderId, body }, recorded) => {
     if (poison !== undefined && poison !== 'conflict') return POISON_ERRORS[poison];
     const isRefused = inConflict.has(orderId) && recorded !== undefined && recorded !== digestOf(body);

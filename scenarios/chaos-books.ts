@@ -30,7 +30,7 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
   const consumers: Record<string, Tally> = {};
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
-  const published = distinct(messages);
+  const published = distinct(messages).map((message) => ({ message, digest: digestOf(message.body) }));
   for (const [consumer, records] of ledger.records) {
     const tally = { published: published.length, filtered: 0, processed: 0, deadLettered: 0, both: 0 };
     const left = new Map(letters.get(consumer));
@@ -78,8 +78,9 @@ export function unsettled(
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
   const refusal = refusals(messages);
+  const published = distinct(messages);
   for (const [consumer, records] of ledger.records) {
-    for (const { message } of distinct(messages)) {
+    for (const message of published) {
       if (!takes(consumer, message)) continue;
       const { orderId, body } = message;
       const recorded = records.get(orderId);
@@ -113,7 +114,7 @@ export function rewritten(before: Ledger, after: Ledger): Difference[] {
   return differences;
 }
 
-function distinct(messages: TestMessage[]): { message: TestMessage; digest: string | undefined }[] {
-  const bodies = new Map(messages.map((message) => [message.body, message]));
-  return Array.from(bodies.values(), (message) => ({ message, digest: digestOf(message.body) }));
+/** One message of each body. */
+function distinct(messages: TestMessage[]): TestMessage[] {
+  return [...new Map(messages.map((message) => [message.body, message])).values()];
 }

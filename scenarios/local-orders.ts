@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
-import { findStack, type StackHandles } from '../cli/aws/stack.ts';
+import { findStack, type StackHandles, stockTable } from '../cli/aws/stack.ts';
 import { initialStock } from '../cli/orders/catalogue.ts';
 import { readSubscriptions } from '../cli/orders/subscriptions.ts';
 import { generateOrders, type TestMessage } from '../cli/orders/test-orders.ts';
@@ -207,7 +207,7 @@ class Quiet {
 
 /** Gives every article its stock, but leaves alone what a kept state already holds. */
 export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): Promise<void> {
-  const TableName = stack.consumers.map(({ tables }) => tables.stock).find((name) => name !== undefined);
+  const TableName = stockTable(stack);
   for (const [sku, available] of initialStock()) {
     await dynamodb
       .send(

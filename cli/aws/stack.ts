@@ -44,6 +44,13 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
   throw usageError(`No consumer "${name}" in ${stackName}: it has ${names}`);
 }
 
+/** Name of the table of what is in stock. @throws CommandError for a stack without stock */
+export function stockTable({ name, consumers }: StackHandles): string {
+  const found = consumers.map(({ tables }) => tables.stock).find((each) => each !== undefined);
+  if (found) return found;
+  throw new CommandError(`No consumer of ${name} has a table "stock"`);
+}
+
 /** What deploys a stack of this name: the app knows the stage by its context alone. */
 export function deployCommand(name: string): string {
   const stage = /-prod$/.test(name) ? ' -c stage=prod' : '';

@@ -6,7 +6,7 @@ import { clientOptions, connect, type StackHandles } from '../aws/stack.ts';
 import { type FollowedMessage, followMessages, type Outcome } from '../orders/follow.ts';
 import { listProblems, readOrderFile } from '../orders/order-file.ts';
 import { type PublishResult, publishMessages } from '../orders/publisher.ts';
-import { generateOrders } from '../orders/test-orders.ts';
+import { generateOrders, idsInConflict } from '../orders/test-orders.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Progress } from '../terminal/progress.ts';
@@ -78,9 +78,7 @@ function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
   const messages = generateOrders({ count, seed, duplicates, poison, now: placedAt ?? new Date() });
   const poisoned = new Set(messages.filter(({ kind }) => kind === 'poison'));
   // Of two orders in conflict either may come first, so either may be the one that is refused.
-  const contested = new Set(
-    messages.filter(({ poison: kind }) => kind === 'conflict').map(({ orderId }) => orderId),
-  );
+  const contested = idsInConflict(messages);
   const bodies = new Set(Array.from(poisoned, ({ body }) => body));
   return {
     messages,

@@ -1,8 +1,8 @@
 /** `orders stock`: what is in stock, and how to change it. */
 import { type DynamoDBClient, paginateScan, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { connect, type StackHandles } from '../aws/stack.ts';
-import { CommandError, usageError } from '../command-error.ts';
+import { connect, type StackHandles, stockTable } from '../aws/stack.ts';
+import { usageError } from '../command-error.ts';
 import { readStockFile, type StockLevel } from '../orders/stock-file.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
@@ -109,13 +109,6 @@ function report(changes: Change[], stack: StackHandles, { json }: StockOptions, 
     format(available),
   ]);
   if (rows.length > 0) io.print(table([['sku', 'before', 'now'], ...rows]));
-}
-
-/** @throws CommandError for a stack without stock */
-function stockTable({ name, consumers }: StackHandles): string {
-  const found = consumers.map(({ tables }) => tables.stock).find((each) => each !== undefined);
-  if (found) return found;
-  throw new CommandError(`No consumer of ${name} has a table "stock"`);
 }
 
 /** By SKU. */

@@ -45,6 +45,11 @@ export interface GenerateOptions {
   readonly now?: Date;
 }
 
+/** The orderIds under which two different orders come: each consumer records the first one, and has to refuse the other. */
+export function idsInConflict(messages: readonly TestMessage[]): Set<string> {
+  return new Set(messages.filter(({ poison }) => poison === 'conflict').map(({ orderId }) => orderId));
+}
+
 type Random = () => number;
 
 /** A duplicate or a conflict comes at most this many orders after its order. */
