@@ -1,8 +1,8 @@
 /** `npm run chaos`: the local stack on a bad day, and the proof that nothing is lost and nothing done twice. */
 import path from 'node:path';
 import { json as toJson } from '../cli/terminal/text.ts';
-import { runChaos } from '../scenarios/chaos.ts';
-import type { ChaosResult } from '../scenarios/chaos-report.ts';
+import { runChaos } from '../scenarios/chaos/chaos.ts';
+import type { ChaosResult } from '../scenarios/chaos/chaos-report.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Workspace } from '../scenarios/workspace.ts';
 

@@ -6,15 +6,15 @@ import type { Progress } from '../cli/terminal/progress.ts';
 import { printable, json as toJson } from '../cli/terminal/text.ts';
 import { wholeNumber } from '../cli/usage/values.ts';
 import { type LocalEndpoint, LocalRun, type LocalRunOptions } from '../local/run.ts';
-import { Claim } from '../scenarios/claim.ts';
+import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
+import { Claim } from '../scenarios/start/claim.ts';
 import {
   type LocalOrdersResult,
   localFaults,
   localOrders,
   runLocalOrders,
-} from '../scenarios/local-orders.ts';
-import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
-import { chooseSeed, noteSeed } from '../scenarios/seeds.ts';
+} from '../scenarios/start/local-orders.ts';
+import { chooseSeed, noteSeed } from '../scenarios/start/seeds.ts';
 import { Workspace } from '../scenarios/workspace.ts';
 
 interface Options extends ProgramOptions {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createProgress } from '../../cli/terminal/progress.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { localOrders, runLocalOrders } from '../../scenarios/local-orders.ts';
+import { localOrders, runLocalOrders } from '../../scenarios/start/local-orders.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';

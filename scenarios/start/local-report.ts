@@ -1,10 +1,10 @@
 // What `npm start` has shown, for programs and for people.
-import type { TestMessage } from '../cli/orders/test-orders.ts';
-import { count, table } from '../cli/terminal/text.ts';
-import { readAlarmText } from '../contract/alarm-text.ts';
-import type { AlarmStatus } from '../local/cloudwatch/alarm.ts';
-import type { Balance, ConsumerBooks } from './books.ts';
-import { differenceLines } from './difference-lines.ts';
+import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import { count, table } from '../../cli/terminal/text.ts';
+import { readAlarmText } from '../../contract/alarm-text.ts';
+import type { AlarmStatus } from '../../local/cloudwatch/alarm.ts';
+import type { Balance, ConsumerBooks } from '../books.ts';
+import { differenceLines } from '../difference-lines.ts';
 
 /** The outcome, for programs. */
 export interface LocalOrdersSummary extends Balance {

@@ -1,20 +1,20 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
-import { findStack, type StackHandles, stockTable } from '../cli/aws/stack.ts';
-import { initialStock } from '../cli/orders/catalogue.ts';
-import { readSubscriptions } from '../cli/orders/subscriptions.ts';
-import { generateOrders, type TestMessage } from '../cli/orders/test-orders.ts';
-import type { Progress } from '../cli/terminal/progress.ts';
-import { count, format } from '../cli/terminal/text.ts';
-import type { FaultPlan } from '../local/faults/fault-plan.ts';
-import type { LocalRun } from '../local/run.ts';
-import { balance, type ConsumerBooks } from './books.ts';
-import { drained } from './drained.ts';
+import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
+import { findStack, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
+import { initialStock } from '../../cli/orders/catalogue.ts';
+import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
+import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
+import type { Progress } from '../../cli/terminal/progress.ts';
+import { count, format } from '../../cli/terminal/text.ts';
+import type { FaultPlan } from '../../local/faults/fault-plan.ts';
+import type { LocalRun } from '../../local/run.ts';
+import { balance, type ConsumerBooks } from '../books.ts';
+import { drained } from '../drained.ts';
+import { type Letters, readLedger, readLetters } from '../look.ts';
+import { publishAll } from '../publish-all.ts';
 import { kindsOf, type LocalOrdersSummary, reportOf } from './local-report.ts';
-import { type Letters, readLedger, readLetters } from './look.ts';
-import { publishAll } from './publish-all.ts';
 
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
 const DUPLICATE_SHARE = 0.05;

@@ -1,12 +1,12 @@
 // What a chaos run has shown, for programs and for people.
-import type { Takes } from '../cli/orders/subscriptions.ts';
-import type { TestMessage } from '../cli/orders/test-orders.ts';
-import { table } from '../cli/terminal/text.ts';
-import type { FaultKind } from '../local/faults/fault-plan.ts';
-import { type Difference, stockDifferences } from './books.ts';
+import type { Takes } from '../../cli/orders/subscriptions.ts';
+import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import { table } from '../../cli/terminal/text.ts';
+import type { FaultKind } from '../../local/faults/fault-plan.ts';
+import { type Difference, stockDifferences } from '../books.ts';
+import { differenceLines } from '../difference-lines.ts';
+import type { Ledger, Letters, Look } from '../look.ts';
 import { rewritten, type Tally, tallyOf, unsettled } from './chaos-books.ts';
-import { differenceLines } from './difference-lines.ts';
-import type { Ledger, Letters, Look } from './look.ts';
 
 /** What a run published, did and found. */
 export interface ChaosFindings {

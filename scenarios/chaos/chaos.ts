@@ -1,21 +1,21 @@
 // `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../cli/aws/clients.ts';
-import { findStack, type StackHandles } from '../cli/aws/stack.ts';
-import { moveAll } from '../cli/dead-letters/move-task.ts';
-import { readSubscriptions } from '../cli/orders/subscriptions.ts';
-import { generateOrders, POISON_KINDS, type TestMessage } from '../cli/orders/test-orders.ts';
-import type { Progress } from '../cli/terminal/progress.ts';
-import { FAULT_KINDS, type FaultPlan } from '../local/faults/fault-plan.ts';
-import { KillableRun } from '../local/faults/killable-run.ts';
-import { readAssembly } from '../local/template/assembly.ts';
+import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
+import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
+import { moveAll } from '../../cli/dead-letters/move-task.ts';
+import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
+import { generateOrders, POISON_KINDS, type TestMessage } from '../../cli/orders/test-orders.ts';
+import type { Progress } from '../../cli/terminal/progress.ts';
+import { FAULT_KINDS, type FaultPlan } from '../../local/faults/fault-plan.ts';
+import { KillableRun } from '../../local/faults/killable-run.ts';
+import { readAssembly } from '../../local/template/assembly.ts';
+import { type DrainedOptions, drained } from '../drained.ts';
+import { type Look, readLedger, readLetters } from '../look.ts';
+import { publishAll } from '../publish-all.ts';
+import { fillStock } from '../start/local-orders.ts';
 import { type ChaosFindings, type ChaosResult, chaosResult } from './chaos-report.ts';
-import { type DrainedOptions, drained } from './drained.ts';
 import { freePort } from './free-port.ts';
-import { fillStock } from './local-orders.ts';
-import { type Look, readLedger, readLetters } from './look.ts';
-import { publishAll } from './publish-all.ts';
 
 export interface ChaosOptions {
   /** Folder of the cloud assembly. */

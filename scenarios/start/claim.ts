@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { endpointFile, isRunning, type LocalEndpoint, runningStack } from '../cli/aws/local-stack.ts';
+import { endpointFile, isRunning, type LocalEndpoint, runningStack } from '../../cli/aws/local-stack.ts';
 
 const FILE = 'claim';
 /** A claim that somebody has put aside, to see whether its process is gone; by their process ID. */

@@ -1,10 +1,10 @@
 // The books of a chaos run: where every distinct message is, under faults, and after the redrive.
 
-import { digestOf } from '../cli/orders/follow.ts';
-import type { Takes } from '../cli/orders/subscriptions.ts';
-import type { TestMessage } from '../cli/orders/test-orders.ts';
-import { type Difference, refusals } from './books.ts';
-import type { Ledger, Letters } from './look.ts';
+import { digestOf } from '../../cli/orders/follow.ts';
+import type { Takes } from '../../cli/orders/subscriptions.ts';
+import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import { type Difference, refusals } from '../books.ts';
+import type { Ledger, Letters } from '../look.ts';
 
 /** Distinct messages of one consumer: copies of a message count once. */
 export interface Tally {
