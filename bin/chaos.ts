@@ -1,7 +1,7 @@
 /** `npm run chaos`: the local stack on a bad day, and the proof that nothing is lost and nothing done twice. */
 import path from 'node:path';
 import { json as toJson } from '../cli/terminal/text.ts';
-import { runChaos } from '../scenarios/chaos/chaos.ts';
+import { CONTEXT, runChaos } from '../scenarios/chaos/chaos.ts';
 import type { ChaosResult } from '../scenarios/chaos/chaos-report.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Workspace } from '../scenarios/workspace.ts';
@@ -30,7 +30,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
   let result: ChaosResult | undefined;
   try {
     const assembly = path.resolve(options.assembly ?? path.join(directory, 'cdk.out'));
-    if (!options.assembly) await synthesizeProject(assembly, progress, signal);
+    if (!options.assembly) await synthesizeProject(assembly, progress, signal, CONTEXT);
     result = await runChaos({ assembly, workspace: directory, orders, seed, progress, signal });
     console.log(json ? toJson(result.summary) : result.report);
   } finally {

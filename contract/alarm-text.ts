@@ -1,12 +1,26 @@
-/** The description of an alarm: what it means, and the article of the runbook that says what to do. */
+/** The description of an alarm, as its mails show it: what it means, what to do, and where to look. */
 
-/** The text of an alarm. @param article anchor in docs/runbook.md */
-export function alarmText(meaning: string, article: string): string {
-  return `${meaning} What to do: docs/runbook.md#${article}`;
+/**
+ * @param meaning a sentence
+ * @param article address of the article in the runbook
+ * @param links name of a page → its address
+ */
+export function alarmText(
+  meaning: string,
+  article: string,
+  links: Readonly<Record<string, string>> = {},
+): string {
+  const pages = Object.entries(links).map(([page, address]) => `${page}: ${address}`);
+  return [meaning, `What to do: ${article}`, ...pages].join('\n');
 }
 
-/** What an alarm's text says: its meaning and, as `docs/runbook.md#dead-letters`, its article where it names one. */
+/** What an alarm's text says: its meaning and, as `…/runbook.md#dead-letters`, its article where it names one. */
 export function readAlarmText(text: string): { meaning: string; article: string | undefined } {
-  const [, meaning = '', article] = /^(.*?)(?: What to do: (\S+))?$/s.exec(text) ?? [];
+  const [, meaning = '', article] = /^(.*?)(?:\s+What to do: (\S+).*)?$/s.exec(text) ?? [];
   return { meaning, article };
+}
+
+/** "at least 5 deliveries", "at least one delivery". */
+export function atLeast(count: number, thing: string, things = `${thing}s`): string {
+  return count === 1 ? `at least one ${thing}` : `at least ${count.toLocaleString('en-US')} ${things}`;
 }

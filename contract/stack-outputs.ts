@@ -4,7 +4,8 @@ import { kebabCase, pascalCase } from './names.ts';
 /** Outputs of the stack as a whole. */
 export const STACK_OUTPUTS = {
   ordersTopicArn: 'OrdersTopicArn',
-  operationsTopicArn: 'OperationsTopicArn',
+  pagesTopicArn: 'PagesTopicArn',
+  noticesTopicArn: 'NoticesTopicArn',
   operationsLogGroupName: 'OperationsLogGroupName',
   operatorPolicyArn: 'OperatorPolicyArn',
 } as const;

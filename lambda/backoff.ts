@@ -7,13 +7,3 @@
 export function fullJitter(attempt: number, base: number, cap: number, random = Math.random): number {
   return Math.floor(random() * (Math.min(cap, base * 2 ** (attempt - 1)) + 1));
 }
-
-/**
- * Equal jitter: half of what full jitter could draw for certain, the other half at random. For waits that have to last, since
- * there are few of them.
- * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
- */
-export function equalJitter(attempt: number, base: number, cap: number, random = Math.random): number {
-  const half = Math.min(cap, base * 2 ** (attempt - 1)) / 2;
-  return Math.round(half + random() * half);
-}

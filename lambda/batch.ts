@@ -5,7 +5,7 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, SQSBatchResponse, SQSEvent, SQSMessageAttributes, SQSRecord } from 'aws-lambda';
 import pLimit from 'p-limit';
-import { equalJitter } from './backoff.ts';
+import { retryDelay } from '../contract/retries.ts';
 import { deadLetter } from './dead-letter.ts';
 import { PermanentError } from './permanent-error.ts';
 
@@ -37,10 +37,6 @@ export type Queue = {
 /** What the log says of a message. */
 type About = { messageId: string; attempt: number; requestId: string } & Record<string, string | number>;
 
-/** Seconds. Four retries wait 150 s at least and 225 s on average: an outage of two minutes kills no message. */
-const BACKOFF_BASE = 20;
-/** Seconds. The queue's visibility timeout, 6 × the functions' 30 s, is what a message would wait without a backoff. */
-const BACKOFF_CAP = 180;
 /**
  * Records of a batch that are under way at the same time. Each makes one call after the other, and an SDK client has 50 sockets:
  * a call that had to wait for one would spend its connection timeout on the wait.
@@ -111,7 +107,7 @@ class Consumer<T> {
 
   private async deliver(record: SQSRecord, requestId: string, signal: AbortSignal): Promise<void> {
     const { parse, handle, identify } = this.handler;
-    const { logger, maxReceiveCount } = this.queue;
+    const { logger, maxReceiveCount, metrics } = this.queue;
     const attempt = Number(record.attributes.ApproximateReceiveCount);
     const about: About = { messageId: record.messageId, attempt, requestId };
     try {
@@ -125,6 +121,7 @@ class Consumer<T> {
       if (signal.aborted) throw error;
       if (!(error instanceof PermanentError) && attempt < maxReceiveCount) {
         logger.warn('failed, will be tried again', { ...about, error: loggable(error) });
+        metrics.addMetric('Retried', MetricUnit.Count, 1);
         await this.retryLater(record, about);
         throw error;
       }
@@ -158,7 +155,7 @@ class Consumer<T> {
         new ChangeMessageVisibilityCommand({
           QueueUrl: url,
           ReceiptHandle: record.receiptHandle,
-          VisibilityTimeout: equalJitter(about.attempt, BACKOFF_BASE, BACKOFF_CAP),
+          VisibilityTimeout: retryDelay(about.attempt),
         }),
       );
     } catch (error) {

@@ -1,7 +1,7 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { rulePacks } from './checks/rule-packs.ts';
 import { settingProblem } from './checks/settings.ts';
-import { readChoices } from './config.ts';
+import { readChoices } from './choices.ts';
 import { OrderFanOutStack } from './order-fan-out-stack.ts';
 
 /**
@@ -16,9 +16,9 @@ export async function synthesizeApp(bundled: Promise<void>): Promise<void> {
     const choices = readChoices(app.node);
     await bundled;
     new OrderFanOutStack(app, `OrderFanOut-${choices.stage}`, {
-      ...choices,
       description: `Order fan-out, stage ${choices.stage}`,
-      env: environment(),
+      env: choices.settings.env ?? environment(),
+      ...choices,
     });
     Validations.of(app).addPlugins(...rulePacks(choices.stage));
     app.synth();

@@ -1,18 +1,53 @@
 /** The only settings: who consumes what, and how the stages differ. */
-import type { Node } from 'constructs';
-import { ConfigError } from './checks/settings.ts';
-
 export type StageName = 'dev' | 'prod';
 
+/** What belongs to a stage. `-c` overrides some of it, for trying things: see choices.ts. */
 export interface Stage {
-  /** Keep tables, logs and key when the stack is deleted, and protect the tables from deletion. */
+  /**
+   * Where the stage is deployed, and nowhere else.
+   * @default - wherever the credentials of whoever deploys lead
+   */
+  readonly env?: { readonly account: string; readonly region: string };
+  /** Keep queues, tables, logs and key that would be deleted, and protect tables and stack from deletion. */
   readonly keepData: boolean;
   /** Encrypt topics and queues with a key of the account's own instead of the services' keys. */
   readonly customerManagedKey: boolean;
   /** X-Ray tracing of topic and functions. */
   readonly tracing: boolean;
+  /** Have SNS log each delivery that failed, and why. */
+  readonly deliveryLogging: boolean;
+  /** Give a new version of a function a tenth of the batches for five minutes, and take it back if an alarm goes off. */
+  readonly gradualReleases: boolean;
   readonly logRetentionDays: number;
+  /** For how long it is kept what operators did. */
+  readonly operationsLogRetentionDays: number;
+  readonly operations: OperationsSettings;
   readonly topicAlarms: TopicThresholds;
+  /** On every resource, beside `stage` and `service`. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Who is told what, and who may do what about it. */
+interface OperationsSettings {
+  /**
+   * Address that gets pages and notices.
+   * @default - nobody is subscribed
+   */
+  readonly email?: string;
+  /**
+   * A topic of yours for what has to wake somebody.
+   * @default - one of the stack's
+   */
+  readonly pageTopicArn?: string;
+  /**
+   * A topic of yours for what can wait for the morning.
+   * @default - one of the stack's
+   */
+  readonly noticeTopicArn?: string;
+  /** Where docs/runbook.md can be read: an address, for the mails of alarms. */
+  readonly runbook: string;
+  /** Make a managed policy for those who operate the stack. */
+  readonly policy: boolean;
 }
 
 /** When the topic's alarms go into ALARM. */
@@ -27,8 +62,12 @@ interface TopicThresholds {
 export interface ConsumerThresholds {
   /** Messages waiting, for 5 minutes on end. */
   readonly queueDepth: number;
-  /** Age of the oldest waiting message, while the queue does not shrink. */
+  /** Age of the oldest waiting message, for most of a quarter of an hour. */
   readonly oldestMessageSeconds: number;
+  /** 99 of 100 orders are done so many seconds after they were placed. */
+  readonly promisedSeconds: number;
+  /** Tries that failed and will be repeated, within 5 minutes. */
+  readonly retries: number;
   /** Failed invocations within 5 minutes. */
   readonly functionErrors: number;
   /** Throttled invocations within 5 minutes. */
@@ -58,6 +97,11 @@ export interface ConsumerSettings {
   /** Invocations at a time. */
   readonly maxConcurrency: number;
   /**
+   * For how long what the consumer depends on may be down before orders are dead-lettered.
+   * @default - 360 minutes
+   */
+  readonly outlastMinutes?: number;
+  /**
    * Concurrency of the account that is kept for the function, at least `maxConcurrency`. Lambda wants 100 to be left.
    * @default - it shares what the account's other functions leave
    */
@@ -65,22 +109,37 @@ export interface ConsumerSettings {
   readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
 }
 
-export const stages = {
+export const stages: Readonly<Record<StageName, Stage>> = {
   dev: {
     keepData: false,
     customerManagedKey: false,
     tracing: false,
+    deliveryLogging: false,
+    gradualReleases: false,
     logRetentionDays: 14,
+    operationsLogRetentionDays: 14,
+    operations: { runbook: 'docs/runbook.md', policy: false },
     topicAlarms: { failedDeliveries: 1, unreadableAttributes: 1 },
+    tags: {},
   },
   prod: {
+    // Yours in place of these, and the address of those on call: docs/deploy.md.
+    env: { account: '111122223333', region: 'us-east-1' },
+    operations: {
+      runbook: 'https://github.com/example/order-fan-out/blob/main/docs/runbook.md',
+      policy: true,
+    },
     keepData: true,
     customerManagedKey: true,
     tracing: true,
+    deliveryLogging: true,
+    gradualReleases: true,
     logRetentionDays: 90,
+    operationsLogRetentionDays: 365,
     topicAlarms: { failedDeliveries: 1, unreadableAttributes: 1 },
+    tags: {},
   },
-} satisfies Record<StageName, Stage>;
+};
 
 export const consumers = {
   billing: {
@@ -91,8 +150,22 @@ export const consumers = {
     batchWindowSeconds: 0,
     maxConcurrency: 10,
     alarms: {
-      dev: { queueDepth: 1_000, oldestMessageSeconds: 900, functionErrors: 5, functionThrottles: 10 },
-      prod: { queueDepth: 10_000, oldestMessageSeconds: 300, functionErrors: 3, functionThrottles: 10 },
+      dev: {
+        queueDepth: 1_000,
+        oldestMessageSeconds: 900,
+        promisedSeconds: 1_800,
+        retries: 20,
+        functionErrors: 5,
+        functionThrottles: 10,
+      },
+      prod: {
+        queueDepth: 10_000,
+        oldestMessageSeconds: 300,
+        promisedSeconds: 600,
+        retries: 50,
+        functionErrors: 3,
+        functionThrottles: 10,
+      },
     },
   },
   shipping: {
@@ -104,8 +177,22 @@ export const consumers = {
     batchWindowSeconds: 0,
     maxConcurrency: 10,
     alarms: {
-      dev: { queueDepth: 1_000, oldestMessageSeconds: 900, functionErrors: 5, functionThrottles: 10 },
-      prod: { queueDepth: 10_000, oldestMessageSeconds: 600, functionErrors: 3, functionThrottles: 10 },
+      dev: {
+        queueDepth: 1_000,
+        oldestMessageSeconds: 900,
+        promisedSeconds: 1_800,
+        retries: 20,
+        functionErrors: 5,
+        functionThrottles: 10,
+      },
+      prod: {
+        queueDepth: 10_000,
+        oldestMessageSeconds: 600,
+        promisedSeconds: 1200,
+        retries: 50,
+        functionErrors: 3,
+        functionThrottles: 10,
+      },
     },
   },
   inventory: {
@@ -120,47 +207,22 @@ export const consumers = {
     // Fewer than the others: each concurrent transaction on the same SKU makes conflicts likelier.
     maxConcurrency: 5,
     alarms: {
-      dev: { queueDepth: 1_000, oldestMessageSeconds: 900, functionErrors: 5, functionThrottles: 10 },
-      prod: { queueDepth: 10_000, oldestMessageSeconds: 300, functionErrors: 3, functionThrottles: 10 },
+      dev: {
+        queueDepth: 1_000,
+        oldestMessageSeconds: 900,
+        promisedSeconds: 1_800,
+        retries: 20,
+        functionErrors: 5,
+        functionThrottles: 10,
+      },
+      prod: {
+        queueDepth: 10_000,
+        oldestMessageSeconds: 300,
+        promisedSeconds: 600,
+        retries: 50,
+        functionErrors: 3,
+        functionThrottles: 10,
+      },
     },
   },
 } satisfies Record<string, ConsumerSettings>;
-
-/** What the caller of `cdk` chose with `-c`. */
-export interface Choices {
-  readonly stage: StageName;
-  /** @default - nobody is subscribed to the operations topic */
-  readonly alarmEmail?: string;
-  /** Whether to make a managed policy for those who operate the stack. */
-  readonly operatorPolicy: boolean;
-}
-
-/**
- * Reads `-c stage=` (default dev), `-c alarmEmail=` and `-c operatorPolicy=` (default false).
- *
- * @throws ConfigError naming the value and what is allowed
- */
-export function readChoices(node: Node): Choices {
-  const stage: unknown = node.tryGetContext('stage') ?? 'dev';
-  if (!isStageName(stage)) {
-    throw new ConfigError(`-c stage=${stage}: no such stage; use one of ${Object.keys(stages).join(', ')}`);
-  }
-  // cdk.json holds a boolean, the command line text.
-  const operator: unknown = node.tryGetContext('operatorPolicy') ?? false;
-  if (!['true', 'false'].includes(String(operator))) {
-    throw new ConfigError(`-c operatorPolicy=${operator}: use true or false`);
-  }
-  const operatorPolicy = String(operator) === 'true';
-  const alarmEmail: unknown = node.tryGetContext('alarmEmail');
-  if (alarmEmail === undefined) return { stage, operatorPolicy };
-  if (typeof alarmEmail !== 'string' || !/^[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+$/.test(alarmEmail)) {
-    throw new ConfigError(
-      `-c alarmEmail=${alarmEmail}: not an e-mail address; use one like ops@example.com, or leave it out`,
-    );
-  }
-  return { stage, operatorPolicy, alarmEmail };
-}
-
-function isStageName(value: unknown): value is StageName {
-  return typeof value === 'string' && Object.hasOwn(stages, value);
-}

@@ -1,28 +1,29 @@
 import { Duration, type RemovalPolicy, type Size, Stack } from 'aws-cdk-lib';
+import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Alias, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   type ITopic,
   Subscription,
   type SubscriptionFilter,
   SubscriptionProtocol,
 } from 'aws-cdk-lib/aws-sns';
-import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { shortestTimeOf, triesToOutlast } from '../contract/retries.ts';
 import { leastVisibility } from './checks/guard-rails.ts';
-import { checkWithin, type Range } from './checks/settings.ts';
+import { checkWithin, type Range, refuse } from './checks/settings.ts';
 import { consumerFunction } from './consumer-function.ts';
 
 const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';
-const SQS_QUOTAS =
-  'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html';
 
 const MAX_CONCURRENCY: Range = { min: 2, max: 1_000, source: LAMBDA_SCALING };
-const QUEUE_NAME: Range = { min: 1, max: 80, unit: 'characters', source: SQS_QUOTAS };
 
 export interface ConsumerProps {
+  /** The consumer's name in its logs and metrics. */
+  readonly name: string;
   /** Topic whose messages the consumer takes. */
   readonly topic: ITopic;
   /**
@@ -32,11 +33,6 @@ export interface ConsumerProps {
   readonly filterPolicy?: Record<string, SubscriptionFilter>;
   /** Path of the TypeScript module that exports `handler`. */
   readonly handlerEntry: string;
-  /**
-   * Environment of the function, beside QUEUE_URL, DEAD_LETTER_QUEUE_URL and MAX_RECEIVE_COUNT.
-   * @default - nothing more
-   */
-  readonly environment?: Record<string, string>;
   readonly memory: Size;
   readonly timeout: Duration;
   /** Most messages in one invocation. */
@@ -54,10 +50,11 @@ export interface ConsumerProps {
    */
   readonly reservedConcurrency?: number;
   /**
-   * Deliveries of a message before SQS moves it to the dead-letter queue.
-   * @default 5
+   * For how long what the consumer depends on may be down before messages are dead-lettered: it decides how often each is
+   * tried. The queue must keep messages for more than twice as long.
+   * @default - 6 hours
    */
-  readonly maxReceiveCount?: number;
+  readonly outlast?: Duration;
   /**
    * How long the queue keeps a message.
    * @default - 4 days
@@ -75,7 +72,7 @@ export interface ConsumerProps {
   readonly encryptionKey?: IKey;
   /** How long logs are kept: one of the periods that CloudWatch Logs knows. */
   readonly logRetention: Duration;
-  /** What becomes of the logs and the dead-letter queue when the stack is deleted. */
+  /** What becomes of the queues and the logs when the stack is deleted, or the consumer taken out of it. */
   readonly removalPolicy: RemovalPolicy;
   /**
    * Whether X-Ray follows messages through the function.
@@ -89,31 +86,45 @@ export interface ConsumerProps {
  *
  * The queue hides a message for six times the function's timeout plus the batching window, as Lambda advises:
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html. How its settings have to fit together is
- * checked by `guardRails` of the stack.
+ * checked by `guardRails` of the stack. No resource has a physical name, so that one which was kept is in nobody's way.
  */
 export class Consumer extends Construct {
   readonly deadLetterQueue: Queue;
   readonly queue: Queue;
   readonly function: LambdaFunction;
+  /** The version of the function that the queue invokes. */
+  readonly alias: Alias;
+  /** How long the queue keeps a message. */
+  readonly retention: Duration;
+  /** How long a dead letter is kept, counted from when the message was first sent. */
+  readonly deadLetterRetention: Duration;
+  private readonly name: string;
 
   constructor(scope: Construct, id: string, props: ConsumerProps) {
     super(scope, id);
     // CDK checks it as well, but does not say the value.
     checkWithin(this, 'maximum concurrency', props.maxConcurrency, MAX_CONCURRENCY);
-    const { batchWindow = Duration.seconds(0), maxReceiveCount = 5 } = props;
+    this.name = props.name;
+    this.retention = props.retention ?? Duration.days(4);
+    this.deadLetterRetention = props.deadLetterRetention ?? Duration.days(14);
+    const { batchWindow = Duration.seconds(0) } = props;
+    const tries = this.triesToOutlast(props.outlast ?? Duration.hours(6));
 
-    const queueName = `${Stack.of(this).stackName}-${id}`;
-    checkWithin(this, `length of the queue name "${queueName}"`, queueName.length, QUEUE_NAME);
-    this.deadLetterQueue = this.createDeadLetterQueue(queueName, props);
-    this.queue = new Queue(this, 'Queue', {
-      queueName,
+    this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
       ...encryption(props.encryptionKey),
       enforceSSL: true,
-      retentionPeriod: props.retention ?? Duration.days(4),
+      retentionPeriod: this.deadLetterRetention,
+      removalPolicy: props.removalPolicy,
+    });
+    this.queue = new Queue(this, 'Queue', {
+      ...encryption(props.encryptionKey),
+      enforceSSL: true,
+      retentionPeriod: this.retention,
       visibilityTimeout: Duration.seconds(
         leastVisibility(props.timeout.toSeconds(), batchWindow.toSeconds()),
       ),
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount },
+      removalPolicy: props.removalPolicy,
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: tries },
     });
     this.subscribe(props);
 
@@ -121,13 +132,15 @@ export class Consumer extends Construct {
       ...props,
       tracing: props.tracing ?? false,
       environment: {
-        ...props.environment,
+        POWERTOOLS_SERVICE_NAME: props.name,
+        POWERTOOLS_METRICS_NAMESPACE: this.metricsNamespace,
         QUEUE_URL: this.queue.queueUrl,
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
-        MAX_RECEIVE_COUNT: String(maxReceiveCount),
+        MAX_RECEIVE_COUNT: String(tries),
       },
     });
-    this.function.addEventSourceMapping('Messages', {
+    this.alias = this.function.addAlias('live');
+    this.alias.addEventSourceMapping('Messages', {
       eventSourceArn: this.queue.queueArn,
       batchSize: props.batchSize,
       maxBatchingWindow: batchWindow,
@@ -135,6 +148,16 @@ export class Consumer extends Construct {
       reportBatchItemFailures: true,
     });
     this.grantQueues(props.encryptionKey);
+  }
+
+  /** A metric that the function itself reports: `Retried`, `DeadLettered` and what its handler counts. */
+  metric(metricName: string, options: MetricOptions): Metric {
+    return new Metric({
+      namespace: this.metricsNamespace,
+      metricName,
+      dimensionsMap: { service: this.name },
+      ...options,
+    });
   }
 
   /**
@@ -147,23 +170,21 @@ export class Consumer extends Construct {
     table.grant(this.function, ...use.actions);
   }
 
-  private createDeadLetterQueue(
-    sourceName: string,
-    { encryptionKey: key, removalPolicy, deadLetterRetention }: ConsumerProps,
-  ): Queue {
-    // Each queue's redrive settings name the other: a circular dependency, were not the source queue's physical name
-    // known beforehand. It is the one physical name that is not generated.
-    const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: sourceName });
-    return new Queue(this, 'DeadLetterQueue', {
-      ...encryption(key),
-      enforceSSL: true,
-      retentionPeriod: deadLetterRetention ?? Duration.days(14),
-      removalPolicy,
-      redriveAllowPolicy: {
-        redrivePermission: RedrivePermission.BY_QUEUE,
-        sourceQueues: [Queue.fromQueueArn(this, 'Source', sourceArn)],
-      },
-    });
+  /** The stack's name, so that the metrics of stages that share an account do not add up. */
+  private get metricsNamespace(): string {
+    return Stack.of(this).stackName;
+  }
+
+  /** Receives after which SQS moves a message to the dead-letter queue. @throws ConfigError where the queue may forget it before */
+  private triesToOutlast(outlast: Duration): number {
+    const tries = triesToOutlast(outlast.toSeconds());
+    const [longest, kept] = [2 * shortestTimeOf(tries), this.retention.toSeconds()];
+    if (longest < kept) return tries;
+    return refuse(
+      this,
+      `an outage of ${outlast.toSeconds()} seconds is to be outlasted, for which a message may be tried again for ${longest} ` +
+        `seconds, but the queue keeps it for ${kept}: outlast less, or keep messages for longer`,
+    );
   }
 
   /** Not SqsSubscription: with an encrypted topic it would make key and topic depend on each other. */

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { LambdaApplication } from 'aws-cdk-lib/aws-codedeploy';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { type ITopic, SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
+import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { ORDER_PLACED } from '../contract/event-types.ts';
 import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
@@ -20,10 +21,11 @@ import {
 import { Consumer } from './consumer.ts';
 import { ConsumerAlarms } from './consumer-alarms.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
+import { GradualRelease } from './gradual-release.ts';
 import { MessagingKey } from './messaging-key.ts';
 import { OnDemandTable } from './on-demand-table.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
-import { OperationsTopic } from './operations/operations-topic.ts';
+import { Operations } from './operations/operations.ts';
 import { OperatorPolicy } from './operations/operator-policy.ts';
 import { TopicAlarms } from './operations/topic-alarms.ts';
 
@@ -32,15 +34,10 @@ const HANDLERS = join(import.meta.dirname, '..', 'lambda');
 export interface OrderFanOutStackProps extends StackProps {
   readonly stage: StageName;
   /**
-   * Address that gets the alarms.
-   * @default - nobody is subscribed
+   * What belongs to the stage.
+   * @default - its settings in config.ts
    */
-  readonly alarmEmail?: string;
-  /**
-   * Whether to make a managed policy for those who operate the stack by its command line.
-   * @default false
-   */
-  readonly operatorPolicy?: boolean;
+  readonly settings?: Stage;
   /**
    * Who consumes orders.
    * @default - the table in config.ts
@@ -55,48 +52,60 @@ export interface OrderFanOutStackProps extends StackProps {
 
 /** Orders, from the topic they are published to, to the tables of their consumers. */
 export class OrderFanOutStack extends Stack {
+  private readonly stage: Stage;
+
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
-    super(scope, id, { terminationProtection: stages[props.stage].keepData, ...props });
+    const stage = props.settings ?? stages[props.stage];
+    super(scope, id, { terminationProtection: stage.keepData, ...props });
+    this.stage = stage;
     guardRails(this);
-    const stage = stages[props.stage];
     checkWholeNumbers(`stages.${props.stage} in lib/config.ts`, stage);
+    this.tag(props.stage);
 
     const key = stage.customerManagedKey
-      ? new MessagingKey(this, 'Key', { removalPolicy: removalPolicy(stage) })
+      ? new MessagingKey(this, 'Key', { removalPolicy: this.keptWhereUsed })
       : undefined;
     const encryption = key && { encryptionKey: key };
-    const { topic: operationsTopic } = new OperationsTopic(this, 'Operations', {
-      ...encryption,
-      ...(props.alarmEmail && { email: props.alarmEmail }),
-    });
+    const operations = new Operations(this, 'Operations', { ...encryption, ...stage.operations });
     const { topic } = new FanOutTopic(this, 'Orders', { ...encryption, tracing: stage.tracing });
-    new TopicAlarms(this, 'OrdersAlarms', { topic, name: 'orders', operationsTopic, ...stage.topicAlarms });
-    new CfnOutput(this, STACK_OUTPUTS.ordersTopicArn, { value: topic.topicArn });
-    new CfnOutput(this, STACK_OUTPUTS.operationsTopicArn, { value: operationsTopic.topicArn });
+    new TopicAlarms(this, 'OrdersAlarms', { topic, name: 'orders', operations, ...stage.topicAlarms });
     const operationsLog = new LogGroup(this, 'OperationsLog', {
-      retention: stage.logRetentionDays,
+      retention: stage.operationsLogRetentionDays,
       ...encryption,
-      removalPolicy: removalPolicy(stage),
+      removalPolicy: this.keptWhereUsed,
     });
+    new CfnOutput(this, STACK_OUTPUTS.ordersTopicArn, { value: topic.topicArn });
+    new CfnOutput(this, STACK_OUTPUTS.pagesTopicArn, { value: operations.pages.topicArn });
+    new CfnOutput(this, STACK_OUTPUTS.noticesTopicArn, { value: operations.notices.topicArn });
     new CfnOutput(this, STACK_OUTPUTS.operationsLogGroupName, { value: operationsLog.logGroupName });
 
+    const releases = stage.gradualReleases ? new LambdaApplication(this, 'Releases') : undefined;
     const consumersByName = new Map<string, Consumer>();
     const tables: { partitionKey: string; table: OnDemandTable }[] = [];
     for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
       checkName(name);
       const consumer = new Consumer(this, pascalCase(name), {
-        ...consumerProps(name, settings, stage, this.stackName),
+        ...this.consumerProps(name, settings),
         ...encryption,
         topic,
         handlerEntry: join(props.handlers ?? HANDLERS, name, 'handler.ts'),
       });
-      tables.push(...this.addTables(consumer, name, settings, stage));
-      this.addAlarms(consumer, name, settings.alarms[props.stage], operationsTopic);
+      Tags.of(consumer).add('consumer', name);
+      tables.push(...this.addTables(consumer, name, settings));
+      const alarms = this.addAlarms(consumer, name, settings.alarms[props.stage], operations);
+      if (releases) {
+        const { alias } = consumer;
+        new GradualRelease(this, `${pascalCase(name)}Release`, {
+          application: releases,
+          alias,
+          alarms: alarms.release,
+        });
+      }
       this.addOutputs(consumer, name);
       consumersByName.set(name, consumer);
     }
     new FanOutDashboard(this, 'Overview', { topic, consumers: consumersByName });
-    if (props.operatorPolicy) {
+    if (stage.operations.policy) {
       const withKey = (key: string) =>
         tables.filter(({ partitionKey }) => partitionKey === key).map(({ table }) => table);
       const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
@@ -112,7 +121,47 @@ export class OrderFanOutStack extends Stack {
     acknowledgeFindings(this);
   }
 
-  private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings, { keepData }: Stage) {
+  /**
+   * Of what holds nothing before the stack works: kept, unless its very first deployment fails.
+   * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+   */
+  private get keptWhereUsed(): RemovalPolicy {
+    return this.stage.keepData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
+  }
+
+  private tag(stage: StageName): void {
+    const tags = { ...this.stage.tags, stage, service: 'order-fan-out' };
+    for (const [tag, value] of Object.entries(tags)) Tags.of(this).add(tag, value);
+  }
+
+  /** Props of the construct from the settings in lib/config.ts. */
+  private consumerProps(name: string, settings: ConsumerSettings) {
+    checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
+    const filter = { eventType: [ORDER_PLACED], ...settings.filter };
+    const { outlastMinutes, reservedConcurrency } = settings;
+    return {
+      name,
+      filterPolicy: Object.fromEntries(
+        Object.entries(filter).map(([attribute, allowlist]) => [
+          attribute,
+          SubscriptionFilter.stringFilter({ allowlist: [...allowlist] }),
+        ]),
+      ),
+      memory: Size.mebibytes(settings.memoryMiB),
+      timeout: Duration.seconds(settings.timeoutSeconds),
+      batchSize: settings.batchSize,
+      batchWindow: Duration.seconds(settings.batchWindowSeconds),
+      maxConcurrency: settings.maxConcurrency,
+      ...(reservedConcurrency !== undefined && { reservedConcurrency }),
+      ...(outlastMinutes !== undefined && { outlast: Duration.minutes(outlastMinutes) }),
+      logRetention: Duration.days(this.stage.logRetentionDays),
+      removalPolicy: this.keptWhereUsed,
+      tracing: this.stage.tracing,
+    };
+  }
+
+  private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings) {
+    const { keepData } = this.stage;
     return Object.entries(tables).map(([name, { partitionKey, actions }]) => {
       checkName(name);
       const table = new OnDemandTable(consumer, `${pascalCase(name)}Table`, { partitionKey, keepData });
@@ -126,15 +175,16 @@ export class OrderFanOutStack extends Stack {
     consumer: Consumer,
     name: string,
     when: ConsumerThresholds,
-    operationsTopic: ITopic,
-  ): void {
+    operations: Operations,
+  ): ConsumerAlarms {
     checkWholeNumbers(`alarms of consumers.${name} in lib/config.ts`, when);
-    new ConsumerAlarms(this, alarmsId(name), {
+    return new ConsumerAlarms(this, alarmsId(name), {
       consumer,
       name,
-      operationsTopic,
+      operations,
       ...when,
       oldestMessage: Duration.seconds(when.oldestMessageSeconds),
+      promised: Duration.seconds(when.promisedSeconds),
     });
   }
 
@@ -147,40 +197,8 @@ export class OrderFanOutStack extends Stack {
   }
 }
 
-/** Props of the construct from the settings in lib/config.ts. */
-function consumerProps(name: string, settings: ConsumerSettings, stage: Stage, namespace: string) {
-  checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
-  const filter = { eventType: [ORDER_PLACED], ...settings.filter };
-  return {
-    filterPolicy: Object.fromEntries(
-      Object.entries(filter).map(([attribute, allowlist]) => [
-        attribute,
-        SubscriptionFilter.stringFilter({ allowlist: [...allowlist] }),
-      ]),
-    ),
-    environment: {
-      POWERTOOLS_SERVICE_NAME: name,
-      // So that the stages' metrics do not add up where they share an account.
-      POWERTOOLS_METRICS_NAMESPACE: namespace,
-    },
-    memory: Size.mebibytes(settings.memoryMiB),
-    timeout: Duration.seconds(settings.timeoutSeconds),
-    batchSize: settings.batchSize,
-    batchWindow: Duration.seconds(settings.batchWindowSeconds),
-    maxConcurrency: settings.maxConcurrency,
-    ...(settings.reservedConcurrency !== undefined && { reservedConcurrency: settings.reservedConcurrency }),
-    logRetention: Duration.days(stage.logRetentionDays),
-    removalPolicy: removalPolicy(stage),
-    tracing: stage.tracing,
-  };
-}
-
 /** @throws ConfigError for a name that no ID can be made of */
 function checkName(name: string): void {
   if (isKebabCase(name)) return;
   throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`);
-}
-
-function removalPolicy({ keepData }: Stage): RemovalPolicy {
-  return keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 }

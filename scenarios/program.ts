@@ -71,14 +71,19 @@ export async function runProgram<Options extends ProgramOptions>(
   }
 }
 
-/** Synthesizes the project's stack into a folder, as `cdk synth` does. @throws Error that says why it could not */
+/**
+ * Synthesizes the project's stack into a folder, as `cdk synth` does.
+ * @param context what `-c name=value` would give
+ * @throws Error that says why it could not
+ */
 export async function synthesizeProject(
   assembly: string,
   progress: Progress,
   signal: AbortSignal,
+  context: Record<string, string> = {},
 ): Promise<void> {
   const synth = progress.step('Synthesizing the stack');
-  await synthesize(PROJECT, assembly).catch((error: Error) => {
+  await synthesize(PROJECT, assembly, context).catch((error: Error) => {
     synth.fail('The stack could not be synthesized');
     throw error;
   });

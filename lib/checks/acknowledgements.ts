@@ -3,6 +3,8 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { Consumer } from '../consumer.ts';
+import { ConsumerAlarms } from '../consumer-alarms.ts';
+import { GradualRelease } from '../gradual-release.ts';
 import { OperationsTopic } from '../operations/operations-topic.ts';
 import { OperatorPolicy } from '../operations/operator-policy.ts';
 
@@ -13,6 +15,8 @@ import { OperatorPolicy } from '../operations/operator-policy.ts';
 export function acknowledgeFindings(scope: IConstruct): void {
   for (const construct of scope.node.findAll()) {
     if (construct instanceof Consumer) acknowledgeInConsumer(construct);
+    else if (construct instanceof ConsumerAlarms) acknowledgeInConsumerAlarms(construct);
+    else if (construct instanceof GradualRelease) acknowledgeInGradualRelease(construct);
     else if (construct instanceof OperationsTopic) acknowledgeInOperationsTopic(construct);
     else if (construct instanceof OperatorPolicy) acknowledgeInOperatorPolicy(construct);
   }
@@ -63,6 +67,22 @@ function acknowledgeSettings(lambdaFunction: Consumer['function']): void {
         'X-Ray has no resources to name for PutTraceSegments and PutTelemetryRecords.',
     });
   }
+}
+
+function acknowledgeInConsumerAlarms({ summarized }: ConsumerAlarms): void {
+  for (const alarm of summarized) {
+    acknowledge(alarm, {
+      'NIST.800.53.R5-CloudWatchAlarmAction':
+        'A composite alarm announces it, once for all that has one cause.',
+    });
+  }
+}
+
+function acknowledgeInGradualRelease({ role }: GradualRelease): void {
+  acknowledge(role, {
+    'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]':
+      'CDK attaches it to the role of every deployment group, and AWS keeps it in step with what CodeDeploy does.',
+  });
 }
 
 function acknowledgeInOperationsTopic({ emailSubscription }: OperationsTopic): void {

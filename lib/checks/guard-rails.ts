@@ -7,7 +7,7 @@ import { CfnLogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnSubscription } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
-import { numberOf, ownerOf, resolve, resourceReferredTo } from './references.ts';
+import { numberOf, ownerOf, refersTo, resolve, resourceReferredTo } from './references.ts';
 import { ConfigError, checkWithin, type Range, refuse } from './settings.ts';
 
 const LAMBDA_LIMITS = 'https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html';
@@ -91,7 +91,7 @@ function check(resource: CfnResource, all: CfnResource[]): void {
   } else if (resource instanceof CfnGlobalTable) {
     checkRecovery(resource);
   } else if (resource instanceof CfnAlarm || resource instanceof CfnCompositeAlarm) {
-    checkAction(resource);
+    checkAnnounced(resource, all);
   }
 }
 
@@ -167,6 +167,7 @@ function checkQueueMapping(mapping: CfnEventSourceMapping, all: CfnResource[]): 
 
   const lambdaFunction = functionOf(mapping, mapping.functionName, all);
   if (!lambdaFunction) return;
+  checkSameReceives(queue, lambdaFunction);
   const visibility = numberOf(queue, queue.visibilityTimeout, DEFAULT.visibilityTimeout);
   const timeout = numberOf(lambdaFunction, lambdaFunction.timeout, DEFAULT.functionTimeout);
   if (visibility === undefined || timeout === undefined || window === undefined) return;
@@ -177,6 +178,18 @@ function checkQueueMapping(mapping: CfnEventSourceMapping, all: CfnResource[]): 
     `visibility timeout is ${visibility} seconds, but must be at least ${least}: 6 × the ${timeout} seconds of ` +
       `${ownerOf(lambdaFunction).node.path} + ${window} of batch window`,
     LAMBDA_SQS,
+  );
+}
+
+/** SQS would give messages up before the function does, and with less tries than outlast what they have to. */
+function checkSameReceives(queue: CfnQueue, lambdaFunction: CfnFunction): void {
+  const { variables } = resolve(lambdaFunction, lambdaFunction.environment) ?? {};
+  const expected = numberOf(lambdaFunction, variables?.MAX_RECEIVE_COUNT);
+  const receives = numberOf(queue, resolve(queue, queue.redrivePolicy)?.maxReceiveCount);
+  if (expected === undefined || expected === receives) return;
+  refuse(
+    ownerOf(queue),
+    `maximum receive count is ${receives}, but ${ownerOf(lambdaFunction).node.path} counts on ${expected} (MAX_RECEIVE_COUNT)`,
   );
 }
 
@@ -243,16 +256,23 @@ function checkRecovery(table: CfnGlobalTable): void {
   }
 }
 
-function checkAction(alarm: CfnAlarm | CfnCompositeAlarm): void {
+/** By itself, or through a composite alarm that is. */
+function checkAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): void {
   if (resolve(alarm, alarm.actionsEnabled) === false) {
     refuse(ownerOf(alarm), 'its actions are disabled, so that nobody would learn of it: enable them');
   }
-  if ((resolve(alarm, alarm.alarmActions) ?? []).length === 0) {
-    refuse(
-      ownerOf(alarm),
-      'it has no alarm action, so that nobody would learn of it: add one (addAlarmAction)',
-    );
-  }
+  if (isAnnounced(alarm, all)) return;
+  refuse(
+    ownerOf(alarm),
+    'neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: add one (addAlarmAction)',
+  );
+}
+
+function isAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): boolean {
+  if ((resolve(alarm, alarm.alarmActions) ?? []).length > 0) return true;
+  return all
+    .filter((each) => each instanceof CfnCompositeAlarm)
+    .some((each) => each !== alarm && refersTo(each, each.alarmRule, alarm) && isAnnounced(each, all));
 }
 
 /** A function, by its name or ARN or those of an alias. */

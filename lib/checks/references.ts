@@ -19,6 +19,14 @@ export function resourceReferredTo<T extends CfnResource>(
   );
 }
 
+/** Whether a value names a resource of the same stack by its logical ID. */
+export function refersTo(from: CfnResource, value: unknown, resource: CfnResource): boolean {
+  return (
+    resource.stack === from.stack &&
+    logicalIdsIn(resolve(from, value)).includes(resolve(resource, resource.logicalId))
+  );
+}
+
 /** The logical IDs in `Ref` and `Fn::GetAtt`, however deep. */
 function logicalIdsIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];

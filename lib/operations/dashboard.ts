@@ -15,14 +15,16 @@ export interface FanOutDashboardProps {
   readonly consumers: ReadonlyMap<string, Consumer>;
 }
 
-/** The whole fan-out at a glance: the topic's row, then a row for each consumer. */
+/** The whole fan-out at a glance: the topic's row, then two rows for each consumer. */
 export class FanOutDashboard extends Construct {
   constructor(scope: Construct, id: string, { topic, consumers }: FanOutDashboardProps) {
     super(scope, id);
     const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.hours(3) });
 
     dashboard.addWidgets(...topicRow(topic));
-    for (const [name, consumer] of consumers) dashboard.addWidgets(...consumerRow(name, consumer));
+    for (const [name, consumer] of consumers) {
+      for (const widgets of consumerRows(name, consumer)) dashboard.addWidgets(...widgets);
+    }
   }
 }
 
@@ -40,11 +42,10 @@ function topicRow(topic: ITopic): GraphWidget[] {
   ]);
 }
 
-function consumerRow(
-  name: string,
-  { queue, deadLetterQueue, function: lambdaFunction }: Consumer,
-): GraphWidget[] {
-  return row([
+/** Two rows: the queues, and below them what the function makes of their messages. */
+function consumerRows(name: string, consumer: Consumer): GraphWidget[][] {
+  const { queue, deadLetterQueue, function: lambdaFunction } = consumer;
+  const queues = row([
     [
       `${name}: depth`,
       queue.metricApproximateNumberOfMessagesVisible({ ...MAXIMUM, label: 'waiting' }),
@@ -56,13 +57,32 @@ function consumerRow(
       queue.metricNumberOfMessagesSent({ ...SUM, label: 'arrived' }),
       queue.metricNumberOfMessagesDeleted({ ...SUM, label: 'done' }),
     ],
-    [
-      `${name}: errors`,
-      lambdaFunction.metricErrors({ ...SUM, label: 'errors' }),
-      lambdaFunction.metricThrottles({ ...SUM, label: 'throttles' }),
-    ],
     [`${name}: dead letters`, deadLetterQueue.metricApproximateNumberOfMessagesVisible(MAXIMUM)],
   ]);
+  const work = row([
+    [
+      `${name}: seconds from placed to done`,
+      consumer.metric('SecondsToDone', { ...MAXIMUM, statistic: Stats.percentile(50), label: 'half' }),
+      consumer.metric('SecondsToDone', { ...MAXIMUM, statistic: Stats.percentile(99), label: '99 of 100' }),
+    ],
+    [
+      `${name}: failures`,
+      consumer.metric('Retried', { ...SUM, label: 'tries to repeat' }),
+      consumer.metric('DeadLettered', { ...SUM, label: 'dead-lettered' }),
+      lambdaFunction.metricErrors({ ...SUM, label: 'function errors' }),
+      lambdaFunction.metricThrottles({ ...SUM, label: 'throttles' }),
+    ],
+    [
+      `${name}: function duration, ms`,
+      lambdaFunction.metricDuration({ ...MAXIMUM, statistic: Stats.AVERAGE, label: 'average' }),
+      lambdaFunction.metricDuration({ ...MAXIMUM, label: 'longest' }),
+    ],
+    [
+      `${name}: concurrency`,
+      lambdaFunction.metric('ConcurrentExecutions', { ...MAXIMUM, label: 'invocations at a time' }),
+    ],
+  ]);
+  return [queues, work];
 }
 
 /** Graphs that share the width of one row, the last one taking what is left over. */

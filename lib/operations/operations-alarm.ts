@@ -1,8 +1,8 @@
 import {
   Alarm,
+  type AlarmBase,
   type AlarmProps,
   ComparisonOperator,
-  type IAlarm,
   type IMetric,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
@@ -11,6 +11,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { alarmText } from '../../contract/alarm-text.ts';
 import { checkWithin } from '../checks/settings.ts';
+import type { Operations } from './operations.ts';
 
 export interface OperationsAlarmProps {
   readonly metric: IMetric;
@@ -26,35 +27,50 @@ export interface OperationsAlarmProps {
    * @default - all
    */
   readonly datapointsToAlarm?: number;
+  /**
+   * Whether the alarm is in ALARM below the threshold instead, and keeps its state while there are no data.
+   * @default false
+   */
+  readonly below?: boolean;
   /** What it means that the alarm is in ALARM, as a sentence. */
   readonly meaning: string;
-  /** Anchor of its article in docs/runbook.md. */
+  /** Anchor of its article in the runbook. */
   readonly article: string;
-  /** Topic that is notified when the alarm goes into ALARM and when it returns to OK. */
-  readonly operationsTopic: ITopic;
+  /** Pages of the console: name → address. */
+  readonly links: Readonly<Record<string, string>>;
+  readonly operations: Operations;
+  /**
+   * Which topic of `operations` is told when the alarm goes into ALARM and when it returns to OK.
+   * @default - none: a composite alarm announces it
+   */
+  readonly announce?: 'pages' | 'notices';
 }
 
-/** An alarm that says what it means and where to read on, and that treats missing data as not breaching. */
+/** An alarm that says what it means, where to read on and where to look. */
 export class OperationsAlarm extends Alarm {
   constructor(scope: Construct, id: string, props: OperationsAlarmProps) {
+    const { operations, announce, below = false } = props;
     const settings: AlarmProps = {
       metric: props.metric,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      comparisonOperator: below
+        ? ComparisonOperator.LESS_THAN_THRESHOLD
+        : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: props.threshold,
       evaluationPeriods: props.evaluationPeriods ?? 1,
       ...(props.datapointsToAlarm && { datapointsToAlarm: props.datapointsToAlarm }),
-      // SQS sends no metrics of a queue that has been idle for six hours.
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-      alarmDescription: alarmText(props.meaning, props.article),
+      // SQS sends no metrics of a queue that has been idle for six hours, and a function's own metrics are there only when it
+      // has something to report.
+      treatMissingData: below ? TreatMissingData.IGNORE : TreatMissingData.NOT_BREACHING,
+      alarmDescription: alarmText(props.meaning, `${operations.runbook}#${props.article}`, props.links),
     };
     super(scope, id, settings);
     checkWithin(this, 'threshold', props.threshold, { min: 1, max: Number.POSITIVE_INFINITY });
-    notify(this, props.operationsTopic);
+    if (announce) notify(this, operations[announce]);
   }
 }
 
 /** Notifies a topic when an alarm goes into ALARM and when it returns to OK. */
-export function notify(alarm: Pick<Alarm, 'addAlarmAction' | 'addOkAction'> & IAlarm, topic: ITopic): void {
+export function notify(alarm: AlarmBase, topic: ITopic): void {
   alarm.addAlarmAction(new SnsAction(topic));
   alarm.addOkAction(new SnsAction(topic));
 }

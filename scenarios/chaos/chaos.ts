@@ -29,6 +29,8 @@ export interface ChaosOptions {
   readonly signal: AbortSignal;
 }
 
+/** The stack is synthesized with it: what always fails is then tried five times, where six hours take 54 tries. */
+export const CONTEXT = { outlastMinutes: '2' };
 /** What the longest visibility timeout is made to last. Functions then have half of it. */
 const VISIBILITY_MS = 2_000;
 /** Longer than a function has. */

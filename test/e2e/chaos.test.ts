@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { FAULT_KINDS } from '../../local/faults/fault-plan.ts';
 import { synthesize } from '../../local/synthesize.ts';
+import { CONTEXT } from '../../scenarios/chaos/chaos.ts';
 import type { ChaosSummary } from '../../scenarios/chaos/chaos-report.ts';
 import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
@@ -18,7 +19,7 @@ let assembly: string;
 beforeAll(async () => {
   folder = temporaryFolder('chaos-');
   assembly = path.join(folder, 'cdk.out');
-  await synthesize(PROJECT, assembly);
+  await synthesize(PROJECT, assembly, CONTEXT);
 });
 
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { equalJitter, fullJitter } from '../../../lambda/backoff.ts';
+import { fullJitter } from '../../../lambda/backoff.ts';
 
 const highest = () => 1 - Number.EPSILON;
 
@@ -29,37 +29,6 @@ describe('full jitter', () => {
         const delay = fullJitter(attempt, 10, 180, () => random);
         expect(Number.isInteger(delay) && delay >= 0 && delay <= 180).toBe(true);
       }),
-    );
-  });
-});
-
-describe('equal jitter', () => {
-  test.each([
-    [1, 10, 20],
-    [2, 20, 40],
-    [3, 40, 80],
-    [4, 80, 160],
-    [5, 90, 180],
-    [2_000, 90, 180],
-  ])('after attempt %i waits between %i and %i', (attempt, least, most) => {
-    expect(equalJitter(attempt, 20, 180, () => 0)).toBe(least);
-    expect(equalJitter(attempt, 20, 180, highest)).toBe(most);
-  });
-
-  test('is a whole number between half and all of the ceiling, for any draw', () => {
-    const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 1_000 }),
-        fc.integer({ min: 1, max: 60 }),
-        draw,
-        (attempt, base, random) => {
-          const ceiling = Math.min(180, base * 2 ** (attempt - 1));
-          const delay = equalJitter(attempt, base, 180, () => random);
-          expect(Number.isInteger(delay) && delay >= ceiling / 2 && delay <= Math.ceil(ceiling)).toBe(true);
-        },
-      ),
     );
   });
 });

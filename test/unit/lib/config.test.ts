@@ -1,49 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { ConfigError, settingProblem } from '../../../lib/checks/settings.ts';
-import { type ConsumerSettings, consumers, readChoices } from '../../../lib/config.ts';
-import { synthesize, testApp } from '../../fixtures/synthesized.ts';
-
-test('the stage is dev, and nobody is mailed, unless the caller says otherwise', () => {
-  expect(readChoices(testApp().node)).toEqual({ stage: 'dev', operatorPolicy: false });
-  expect(readChoices(testApp({ stage: 'prod', alarmEmail: 'ops@example.com' }).node)).toEqual({
-    stage: 'prod',
-    operatorPolicy: false,
-    alarmEmail: 'ops@example.com',
-  });
-});
-
-test.each([true, 'true'])('operatorPolicy %p makes the policy', (operatorPolicy) => {
-  expect(readChoices(testApp({ operatorPolicy }).node)).toMatchObject({ operatorPolicy: true });
-});
-
-test.each(['', 'yes', 1, ['true', 'false']])('operatorPolicy cannot be %p', (operatorPolicy) => {
-  expect(() => readChoices(testApp({ operatorPolicy }).node)).toThrow(
-    new ConfigError(`-c operatorPolicy=${operatorPolicy}: use true or false`),
-  );
-});
-
-test.each(['nope', '', 'Dev', 'toString', ['dev']])('there is no stage %p', (stage) => {
-  expect(() => readChoices(testApp({ stage }).node)).toThrow(
-    new ConfigError(`-c stage=${stage}: no such stage; use one of dev, prod`),
-  );
-});
-
-test.each([
-  '',
-  'ops',
-  'ops@',
-  '@example.com',
-  'ops@example',
-  'o ps@example.com',
-  'a@example.com,b@example.com',
-  true,
-])('the alarms cannot be mailed to %p', (alarmEmail) => {
-  expect(() => readChoices(testApp({ alarmEmail }).node)).toThrow(
-    new ConfigError(
-      `-c alarmEmail=${alarmEmail}: not an e-mail address; use one like ops@example.com, or leave it out`,
-    ),
-  );
-});
+import { type ConsumerSettings, consumers } from '../../../lib/config.ts';
+import { synthesize } from '../../fixtures/synthesized.ts';
 
 const dev = consumers.billing.alarms.dev;
 const alarms = (thresholds: object) => ({
@@ -113,6 +71,11 @@ test.each<[string, object, string]>([
     alarms({ functionThrottles: 0 }),
     'threshold is 0, but must be a whole number of at least 1',
   ],
+  [
+    'more to outlast than the queue keeps messages',
+    { outlastMinutes: 2_880 },
+    'an outage of 172800 seconds is to be outlasted, for which a message may be tried again for 345960 seconds, but the queue keeps it for 345600',
+  ],
   ['too many filter keys', { filter: keys(5) }, 'A filter policy can have a maximum of 5 attribute names.'],
   [
     'too many filter values',
@@ -163,6 +126,7 @@ test.each<[string, Partial<ConsumerSettings>]>([
   ['the largest batch', { batchSize: 10_000, batchWindowSeconds: 1 }],
   ['the longest window', { batchWindowSeconds: 300 }],
   ['the widest concurrency', { maxConcurrency: 1_000 }],
+  ['the longest outage', { outlastMinutes: 2_875 }],
   ['the most filter keys', { filter: keys(4) }],
   ['the most filter values', { filter: { a: values(150) } }],
 ])('synth takes %s', (_, settings) => {

@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
+import type { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import { guardRails } from '../../../lib/checks/guard-rails.ts';
 import { settingProblem } from '../../../lib/checks/settings.ts';
 import { Consumer, type ConsumerProps } from '../../../lib/consumer.ts';
@@ -17,10 +18,16 @@ beforeAll(() => {
   writeFileSync(join(folder, 'handler.ts'), 'export const handler = async () => {};\n');
 });
 
-function telemetry(props: Partial<ConsumerProps> = {}, id = 'Thermostats'): Template {
+function telemetry(props: Partial<ConsumerProps> = {}): Template {
   const stack = new Stack(testApp(), 'Telemetry');
   guardRails(stack);
-  new Consumer(stack, id, {
+  new Consumer(stack, 'Thermostats', { ...consumerProps(stack), ...props });
+  return Template.fromStack(stack);
+}
+
+function consumerProps(stack: Stack): ConsumerProps {
+  return {
+    name: 'thermostats',
     topic: new Topic(stack, 'Readings'),
     handlerEntry: join(folder, 'handler.ts'),
     memory: Size.mebibytes(256),
@@ -30,9 +37,7 @@ function telemetry(props: Partial<ConsumerProps> = {}, id = 'Thermostats'): Temp
     maxConcurrency: 2,
     logRetention: Duration.days(7),
     removalPolicy: RemovalPolicy.DESTROY,
-    ...props,
-  });
-  return Template.fromStack(stack);
+  };
 }
 
 test('a consumer without a filter takes every message', () => {
@@ -64,36 +69,31 @@ test('concurrency may be reserved for the function, and is not by default', () =
   });
 });
 
-test('tries and retention may differ from the defaults', () => {
+test('what is outlasted and how long messages are kept may differ from the defaults', () => {
   const template = telemetry({
-    maxReceiveCount: 8,
+    outlast: Duration.minutes(30),
     retention: Duration.days(1),
     deadLetterRetention: Duration.days(7),
   });
 
   expect(resource(template, 'AWS::SQS::Queue', 'ThermostatsQueue').Properties).toMatchObject({
     MessageRetentionPeriod: 86_400,
-    RedrivePolicy: { maxReceiveCount: 8 },
+    RedrivePolicy: { maxReceiveCount: 10 },
   });
   expect(
     resource(template, 'AWS::SQS::Queue', 'ThermostatsDeadLetterQueue').Properties.MessageRetentionPeriod,
   ).toBe(604_800);
   template.hasResourceProperties('AWS::Lambda::Function', {
-    Environment: { Variables: { MAX_RECEIVE_COUNT: '8' } },
+    Environment: { Variables: { MAX_RECEIVE_COUNT: '10' } },
   });
 });
 
 test.each<[string, Partial<ConsumerProps>, string]>([
   [
-    'fewer than five tries',
-    { maxReceiveCount: 4 },
-    '/Queue: maximum receive count is 4, but must be a whole number from 5 to 1000',
-  ],
-  [
-    'no tries',
-    { maxReceiveCount: 0 },
-    ': Queue2 initialization failed due to the following validation error(s): dead letter target maximum receive count ' +
-      'must be 1 or more, but 0 was provided',
+    'an outage during which the queue may forget messages',
+    { outlast: Duration.hours(48) },
+    ': an outage of 172800 seconds is to be outlasted, for which a message may be tried again for 345960 seconds, but the ' +
+      'queue keeps it for 345600: outlast less, or keep messages for longer',
   ],
   [
     'retention over 14 days',
@@ -153,11 +153,16 @@ test.each<[string, Partial<ConsumerProps>, string]>([
   expect(problem).not.toContain('\n');
 });
 
-test('synth refuses a queue name that SQS would', () => {
-  expect(() => telemetry({}, 'T'.repeat(71))).toThrow(
-    'is 81 characters, but must be a whole number from 1 to 80',
+test('synth refuses a queue that gives messages up before they have outlasted what they should', () => {
+  const stack = new Stack(testApp(), 'Telemetry');
+  guardRails(stack);
+  const { queue } = new Consumer(stack, 'Thermostats', consumerProps(stack));
+  const { redrivePolicy } = queue.node.defaultChild as CfnQueue;
+  redrivePolicy.maxReceiveCount = 53;
+
+  expect(() => Template.fromStack(stack)).toThrow(
+    'Telemetry/Thermostats/Queue: maximum receive count is 53, but Telemetry/Thermostats/Function counts on 54',
   );
-  expect(() => telemetry({}, 'T'.repeat(70))).not.toThrow();
 });
 
 test('a handler that cannot be bundled fails synth in one line that says where and why', () => {
@@ -167,6 +172,7 @@ test('a handler that cannot be bundled fails synth in one line that says where a
   expect(
     () =>
       new Consumer(stack, 'Thermostats', {
+        name: 'thermostats',
         topic: new Topic(stack, 'Readings'),
         handlerEntry: join(folder, 'broken.ts'),
         memory: Size.mebibytes(256),

@@ -1,6 +1,6 @@
 /** What each consumer of lib/config.ts gets in each stage. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import type { Template } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { type ConsumerSettings, consumers, stages } from '../../../lib/config.ts';
 import {
   consumerNames,
@@ -23,43 +23,33 @@ describe.each(stageNames)('in %s', (stage) => {
   describe.each(consumerNames)('$name', ({ name, id }) => {
     const consumer = settings[name] as ConsumerSettings;
 
-    test('has a queue that hides a message for six timeouts and the batch window, and gives it up after five tries', () => {
+    test('has a queue that hides a message for six timeouts and the batch window, and gives it up when six hours are outlasted', () => {
       const deadLetters = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
 
       template.hasResourceProperties('AWS::SQS::Queue', {
-        QueueName: `OrderFanOut-${stage}-${id}`,
+        QueueName: Match.absent(),
         VisibilityTimeout: 6 * consumer.timeoutSeconds + consumer.batchWindowSeconds,
         MessageRetentionPeriod: 345_600,
         RedrivePolicy: {
           deadLetterTargetArn: { 'Fn::GetAtt': [deadLetters.ref, 'Arn'] },
-          maxReceiveCount: 5,
+          maxReceiveCount: 54,
         },
       });
     });
 
-    test('keeps dead letters for 14 days, and takes them from its own queue only', () => {
+    test('keeps dead letters for 14 days', () => {
       const { Properties } = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
 
       expect(Properties.MessageRetentionPeriod).toBe(1_209_600);
-      expect(Properties.RedriveAllowPolicy).toEqual({
-        redrivePermission: 'byQueue',
-        sourceQueueArns: [
-          {
-            'Fn::Join': [
-              '',
-              [
-                'arn:',
-                { Ref: 'AWS::Partition' },
-                ':sqs:',
-                { Ref: 'AWS::Region' },
-                ':',
-                { Ref: 'AWS::AccountId' },
-                `:OrderFanOut-${stage}-${id}`,
-              ],
-            ],
-          },
-        ],
-      });
+      expect(Properties.QueueName).toBeUndefined();
+    });
+
+    test.each(['Queue', 'DeadLetterQueue'])('leaves its %s with what is in it behind in prod', (queueId) => {
+      const { DeletionPolicy, UpdateReplacePolicy } = resource(template, 'AWS::SQS::Queue', id + queueId);
+
+      expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(
+        stage === 'prod' ? ['RetainExceptOnCreate', 'Retain'] : ['Delete', 'Delete'],
+      );
     });
 
     test.each(['Queue', 'DeadLetterQueue'])(
@@ -124,7 +114,7 @@ describe.each(stageNames)('in %s', (stage) => {
       const logs = resource(template, 'AWS::Logs::LogGroup', `${id}Logs`);
       const worker = resource(template, 'AWS::Lambda::Function', `${id}Function`);
 
-      expect(logs.DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
+      expect(logs.DeletionPolicy).toBe(stage === 'prod' ? 'RetainExceptOnCreate' : 'Delete');
       expect(logs.Properties.RetentionInDays).toBe(stages[stage].logRetentionDays);
       expect(worker.Properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -144,7 +134,7 @@ describe.each(stageNames)('in %s', (stage) => {
         Variables: {
           QUEUE_URL: { Ref: resource(template, 'AWS::SQS::Queue', `${id}Queue`).ref },
           DEAD_LETTER_QUEUE_URL: { Ref: resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`).ref },
-          MAX_RECEIVE_COUNT: '5',
+          MAX_RECEIVE_COUNT: '54',
           POWERTOOLS_SERVICE_NAME: name,
           POWERTOOLS_METRICS_NAMESPACE: `OrderFanOut-${stage}`,
           NODE_OPTIONS: '--enable-source-maps',
@@ -154,14 +144,45 @@ describe.each(stageNames)('in %s', (stage) => {
     });
 
     test('works its queue off in batches, with partial responses and a bound on concurrency', () => {
-      template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      const alias = resource(template, 'AWS::Lambda::Alias', `${id}FunctionAliaslive`);
+
+      expect(
+        resource(template, 'AWS::Lambda::EventSourceMapping', `${id}FunctionAliasliveMessages`).Properties,
+      ).toMatchObject({
         EventSourceArn: { 'Fn::GetAtt': [resource(template, 'AWS::SQS::Queue', `${id}Queue`).ref, 'Arn'] },
-        FunctionName: { Ref: resource(template, 'AWS::Lambda::Function', `${id}Function`).ref },
+        FunctionName: {
+          'Fn::Join': ['', [{ 'Fn::Select': [6, { 'Fn::Split': [':', { Ref: alias.ref }] }] }, ':live']],
+        },
         BatchSize: consumer.batchSize,
         MaximumBatchingWindowInSeconds: consumer.batchWindowSeconds,
         FunctionResponseTypes: ['ReportBatchItemFailures'],
         ScalingConfig: { MaximumConcurrency: consumer.maxConcurrency },
       });
+    });
+
+    test('is invoked by an alias of its newest version, which in prod CodeDeploy moves', () => {
+      const worker = resource(template, 'AWS::Lambda::Function', `${id}Function`);
+      const { Properties, UpdatePolicy } = resource(template, 'AWS::Lambda::Alias', `${id}FunctionAliaslive`);
+      const [version = ''] = (Properties.FunctionVersion as { 'Fn::GetAtt': string[] })['Fn::GetAtt'];
+
+      expect(Properties).toMatchObject({ FunctionName: { Ref: worker.ref }, Name: 'live' });
+      expect(template.toJSON().Resources[version]).toMatchObject({
+        Type: 'AWS::Lambda::Version',
+        Properties: { FunctionName: { Ref: worker.ref } },
+      });
+      expect(UpdatePolicy).toEqual(
+        stage === 'prod'
+          ? {
+              CodeDeployLambdaAliasUpdate: {
+                ApplicationName: { Ref: resource(template, 'AWS::CodeDeploy::Application', 'Releases').ref },
+                DeploymentGroupName: {
+                  Ref: resource(template, 'AWS::CodeDeploy::DeploymentGroup', `${id}ReleaseDeploymentGroup`)
+                    .ref,
+                },
+              },
+            }
+          : undefined,
+      );
     });
 
     test('may do what it needs and nothing else', () => {
@@ -230,6 +251,7 @@ describe.each(stageNames)('in %s', (stage) => {
               Region: { Ref: 'AWS::Region' },
               PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
               DeletionProtectionEnabled: stage === 'prod',
+              Tags: tags(stage, name),
             },
           ],
         });
@@ -255,4 +277,9 @@ describe.each(stageNames)('in %s', (stage) => {
 
 function capitalized(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+function tags(stage: string, consumer: string) {
+  const values = { consumer, service: 'order-fan-out', stage };
+  return Object.entries(values).map(([Key, Value]) => ({ Key, Value }));
 }

@@ -6,7 +6,7 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
-import { stageNames, testApp } from '../../fixtures/synthesized.ts';
+import { stageNames, testApp, withOperators } from '../../fixtures/synthesized.ts';
 import { readableStack } from './readable-stack.ts';
 
 /** So that the snapshot has the text as it is, without quotes and escapes around it. */
@@ -19,8 +19,7 @@ describe.each(stageNames)('in %s', (stage) => {
   const { summary, parts } = readableStack(
     new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, {
       stage,
-      alarmEmail: 'ops@example.com',
-      operatorPolicy: true,
+      ...withOperators(stage),
     }),
   );
 

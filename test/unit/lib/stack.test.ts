@@ -1,12 +1,11 @@
 /** What the stack has beside its consumers. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { NIST80053R5Checks } from 'cdk-nag';
 import { rulePacks } from '../../../lib/checks/rule-packs.ts';
 import { consumers, stages } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
 import {
-  consumerNames,
   operationsTopic,
   ordersTopic,
   resource,
@@ -14,6 +13,7 @@ import {
   stageNames,
   synthesize,
   testApp,
+  withOperators,
 } from '../../fixtures/synthesized.ts';
 
 describe.each(stageNames)('in %s', (stage) => {
@@ -25,19 +25,21 @@ describe.each(stageNames)('in %s', (stage) => {
 
   test('the topics are among the outputs', () => {
     template.hasOutput('OrdersTopicArn', { Value: { Ref: ordersTopic(template) } });
-    template.hasOutput('OperationsTopicArn', { Value: { Ref: operationsTopic(template) } });
+    template.hasOutput('PagesTopicArn', { Value: { Ref: operationsTopic(template, 'Pages') } });
+    template.hasOutput('NoticesTopicArn', { Value: { Ref: operationsTopic(template, 'Notices') } });
   });
 
-  test('the log of what operators did is kept as long as other logs, and is among the outputs', () => {
+  test('the log of what operators did is kept as the stage says, and is among the outputs', () => {
     const { ref, Properties } = resource(template, 'AWS::Logs::LogGroup', 'OperationsLog');
 
     template.hasOutput('OperationsLogGroupName', { Value: { Ref: ref } });
-    expect(Properties.RetentionInDays).toBe(stages[stage].logRetentionDays);
+    expect(Properties.RetentionInDays).toBe(stages[stage].operationsLogRetentionDays);
   });
 
   test.each([
     ['orders', ordersTopic],
-    ['operations', operationsTopic],
+    ['pages', (of: Template) => operationsTopic(of, 'Pages')],
+    ['notices', (of: Template) => operationsTopic(of, 'Notices')],
   ])('the %s topic takes messages over TLS only', (_, topic) => {
     template.hasResourceProperties('AWS::SNS::TopicPolicy', {
       Topics: [{ Ref: topic(template) }],
@@ -55,24 +57,27 @@ describe.each(stageNames)('in %s', (stage) => {
     });
   });
 
-  test("this account's alarms, and they alone, may publish to the operations topic", () => {
-    const policy = resource(template, 'AWS::SNS::TopicPolicy', 'OperationsTopicPolicy');
-    const allowed = (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement.filter(
-      ({ Effect }) => Effect === 'Allow',
-    );
+  test.each(['Pages', 'Notices'] as const)(
+    "this account's alarms, and they alone, may publish %s",
+    (severity) => {
+      const policy = resource(template, 'AWS::SNS::TopicPolicy', `Operations${severity}TopicPolicy`);
+      const allowed = (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement.filter(
+        ({ Effect }) => Effect === 'Allow',
+      );
 
-    expect(allowed).toEqual([
-      expect.objectContaining({
-        Principal: { Service: 'cloudwatch.amazonaws.com' },
-        Action: 'sns:Publish',
-        Resource: { Ref: operationsTopic(template) },
-        Condition: {
-          StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
-          ArnLike: { 'aws:SourceArn': arnOfThisAccount('cloudwatch', 'alarm:*') },
-        },
-      }),
-    ]);
-  });
+      expect(allowed).toEqual([
+        expect.objectContaining({
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Action: 'sns:Publish',
+          Resource: { Ref: operationsTopic(template, severity) },
+          Condition: {
+            StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+            ArnLike: { 'aws:SourceArn': arnOfThisAccount('cloudwatch', 'alarm:*') },
+          },
+        }),
+      ]);
+    },
+  );
 
   test('every resource is one that CloudFormation makes by itself', () => {
     const types = Object.values<{ Type: string }>(template.toJSON().Resources).map(({ Type }) => Type);
@@ -100,7 +105,10 @@ describe('prod', () => {
     const key = resource(template, 'AWS::KMS::Key', 'Key');
     const keyId = { 'Fn::GetAtt': [key.ref, 'Arn'] };
 
-    expect(key).toMatchObject({ Properties: { EnableKeyRotation: true }, DeletionPolicy: 'Retain' });
+    expect(key).toMatchObject({
+      Properties: { EnableKeyRotation: true },
+      DeletionPolicy: 'RetainExceptOnCreate',
+    });
     template.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: keyId });
     template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: keyId });
     template.allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: keyId });
@@ -125,16 +133,11 @@ describe('prod', () => {
     });
   });
 
-  test('cannot be deleted by mistake, and leaves its dead letters behind when it is', () => {
+  test('cannot be deleted by mistake', () => {
     const prod = new OrderFanOutStack(testApp(), 'Kept', { stage: 'prod' });
     const dev = new OrderFanOutStack(testApp(), 'Gone', { stage: 'dev' });
 
     expect([prod.terminationProtection, dev.terminationProtection]).toEqual([true, false]);
-    for (const { id } of consumerNames) {
-      const letters = (of: OrderFanOutStack) =>
-        resource(Template.fromStack(of), 'AWS::SQS::Queue', `${id}DeadLetterQueue`).DeletionPolicy;
-      expect([letters(prod), letters(dev)]).toEqual(['Retain', 'Delete']);
-    }
   });
 
   test('lets CloudWatch Logs use the key, for the log groups of this stack only', () => {
@@ -218,17 +221,52 @@ test('dev has SQS encrypt the queues, makes no key and traces nothing', () => {
   expect(JSON.stringify(template.toJSON())).not.toContain('TracingConfig');
 });
 
-test('an alarm e-mail address is subscribed to the operations topic, and none is by default', () => {
-  const subscribed = synthesize('dev', { alarmEmail: 'ops@example.com' });
+test('the address of the operators gets pages and notices, and there is none by default', () => {
+  const subscribed = synthesize('dev', withOperators('dev'));
 
-  subscribed.hasResourceProperties('AWS::SNS::Subscription', {
-    TopicArn: { Ref: operationsTopic(subscribed) },
-    Protocol: 'email',
-    Endpoint: 'ops@example.com',
-  });
+  for (const severity of ['Pages', 'Notices'] as const) {
+    subscribed.hasResourceProperties('AWS::SNS::Subscription', {
+      TopicArn: { Ref: operationsTopic(subscribed, severity) },
+      Protocol: 'email',
+      Endpoint: 'ops@example.com',
+    });
+  }
   expect(
     synthesize('dev').findResources('AWS::SNS::Subscription', { Properties: { Protocol: 'email' } }),
   ).toEqual({});
+});
+
+test('alarms are announced on topics that the stage names, if it does', () => {
+  const { operations } = stages.dev;
+  const topic = (name: string) => `arn:aws:sns:eu-central-1:111122223333:${name}`;
+  const [pageTopicArn, noticeTopicArn] = [topic('pages'), topic('notices')];
+  const template = synthesize('dev', {
+    settings: { ...stages.dev, operations: { ...operations, pageTopicArn, noticeTopicArn } },
+  });
+  const announced = ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::CompositeAlarm']
+    .flatMap((type) => Object.values(template.findResources(type)))
+    .flatMap(({ Properties }) => [...(Properties.AlarmActions ?? []), ...(Properties.OKActions ?? [])]);
+
+  expect(new Set(announced)).toEqual(new Set([pageTopicArn, noticeTopicArn]));
+  template.resourceCountIs('AWS::SNS::Topic', 1);
+});
+
+test('every resource that can have tags says whose it is: stage, service, and consumer', () => {
+  const template = synthesize('dev', { settings: { ...stages.dev, tags: { 'cost-centre': '42' } } });
+
+  for (const type of ['AWS::SQS::Queue', 'AWS::Lambda::Function', 'AWS::Logs::LogGroup', 'AWS::SNS::Topic']) {
+    template.allResourcesProperties(type, {
+      Tags: Match.arrayWith([
+        { Key: 'cost-centre', Value: '42' },
+        { Key: 'service', Value: 'order-fan-out' },
+        { Key: 'stage', Value: 'dev' },
+      ]),
+    });
+  }
+  expect(resource(template, 'AWS::SQS::Queue', 'BillingQueue').Properties.Tags).toContainEqual({
+    Key: 'consumer',
+    Value: 'billing',
+  });
 });
 
 function arnOfThisAccount(service: string, resources: string) {

@@ -25,7 +25,7 @@ describe('a stack is found by its outputs', () => {
     aws.script['cloudformation:DescribeStacks'] = () =>
       describedStack({
         OrdersTopicArn: 'arn:orders',
-        OperationsTopicArn: 'arn:operations',
+        PagesTopicArn: 'arn:pages',
         ...consumer('Shipping'),
         ShippingShipmentsTableName: 'shipments-1',
         ShippingLogGroupName: 'shipping-logs',

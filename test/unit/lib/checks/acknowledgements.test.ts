@@ -3,13 +3,11 @@ import { Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { rulePacks } from '../../../../lib/checks/rule-packs.ts';
 import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
-import { stageNames, testApp } from '../../../fixtures/synthesized.ts';
+import { stageNames, testApp, withOperators } from '../../../fixtures/synthesized.ts';
 import { Parcels } from './parcels.ts';
 
-const everything = { alarmEmail: 'ops@example.com', operatorPolicy: true };
-
 describe.each(stageNames)('in %s', (stage) => {
-  const stack = new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...everything });
+  const stack = new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) });
   const packs = rulePacks(stage);
   const findingsIn = (construct: IConstruct) =>
     packs.flatMap((pack) => pack.validateScope(construct).violations.map(({ ruleName }) => ruleName));
@@ -30,7 +28,7 @@ describe.each(stageNames)('in %s', (stage) => {
 
   test('what others add to the stack is acknowledged nowhere', () => {
     const parcels = new Parcels(
-      new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...everything }),
+      new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) }),
     );
 
     expect(findingsIn(parcels)).toContain('Serverless-LambdaDLQ');
@@ -38,7 +36,7 @@ describe.each(stageNames)('in %s', (stage) => {
 });
 
 test('an acknowledgement belongs to one of the packs', () => {
-  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev', ...everything });
+  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev', ...withOperators('dev') });
   const names = rulePacks('prod').map(({ readPackName }) => readPackName);
   const ids = stack.node.findAll().flatMap((construct) => acknowledgementsOf(construct).map(({ id }) => id));
 

@@ -134,7 +134,7 @@ test.each<[string, (stack: Stack) => void, string]>([
     (stack) => {
       new CfnAlarm(stack, 'Bare', { comparisonOperator: 'GreaterThanThreshold', evaluationPeriods: 1 });
     },
-    'Post/Bare: it has no alarm action, ',
+    'Post/Bare: neither it nor a composite alarm with it has an alarm action, ',
   ],
   [
     'a nested stack, whose logical IDs may be those of its parent',

@@ -11,6 +11,10 @@ test('what is on the edge of all limits passes', () => {
   expect(() => synth((stack) => new Parcels(stack))).not.toThrow();
 });
 
+test('an alarm may be announced by a composite alarm alone', () => {
+  expect(() => synth((stack) => new Parcels(stack, { alarm: { silent: true } }))).not.toThrow();
+});
+
 test.each<[string, Parts, string]>([
   [
     'a visibility timeout that ends before Lambda is done with a batch',
@@ -35,8 +39,8 @@ test.each<[string, Parts, string]>([
   ],
   [
     'an alarm that tells nobody',
-    { alarm: { silent: true } },
-    'Post/Parcels/Alarm: it has no alarm action, so that nobody would learn of it: add one (addAlarmAction)',
+    { alarm: { silent: true }, composite: { of: 'another' } },
+    'Post/Parcels/Alarm: neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: ',
   ],
   [
     'an alarm whose actions are disabled',
@@ -46,7 +50,7 @@ test.each<[string, Parts, string]>([
   [
     'a composite alarm that tells nobody',
     { composite: { silent: true } },
-    'Post/Parcels/Composite: it has no alarm action, so that nobody would learn of it: add one (addAlarmAction)',
+    'Post/Parcels/Composite: neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: ',
   ],
   [
     'a composite alarm whose actions are disabled',
@@ -101,11 +105,13 @@ test.each<[string, Parts, string]>([
 });
 
 test('synth names every resource at fault, a line each', () => {
-  const problems = problemsOf((stack) => new Parcels(stack, { maxReceiveCount: 4, alarm: { silent: true } }));
+  const problems = problemsOf(
+    (stack) => new Parcels(stack, { maxReceiveCount: 4, composite: { silent: true } }),
+  );
 
   expect(problems).toEqual([
     expect.stringMatching(/^Post\/Parcels\/Queue: maximum receive count is 4, /),
-    expect.stringMatching(/^Post\/Parcels\/Alarm: it has no alarm action, /),
+    expect.stringMatching(/^Post\/Parcels\/Composite: neither it nor a composite alarm /),
   ]);
 });
 

@@ -32,7 +32,7 @@ export interface Parts {
   function?: Partial<FunctionProps>;
   mapping?: EventSourceMappingOptions;
   alarm?: { silent?: true; disabled?: true };
-  composite?: Partial<CompositeAlarmProps> & { silent?: true };
+  composite?: Partial<CompositeAlarmProps> & { silent?: true; of?: 'another' };
 }
 
 /** A subscribed queue with its function and alarms, on the edge of what is allowed. */
@@ -83,8 +83,9 @@ export class Parcels extends Construct {
       actionsEnabled: !parts.alarm?.disabled,
     });
     if (!parts.alarm?.silent) alarm.addAlarmAction(new SnsAction(topic));
-    const { silent, ...props } = parts.composite ?? {};
-    const composite = new CompositeAlarm(this, 'Composite', { alarmRule: AlarmRule.anyOf(alarm), ...props });
+    const { silent, of, ...props } = parts.composite ?? {};
+    const alarmRule = of ? AlarmRule.fromBoolean(false) : AlarmRule.anyOf(alarm);
+    const composite = new CompositeAlarm(this, 'Composite', { alarmRule, ...props });
     if (!silent) composite.addAlarmAction(new SnsAction(topic));
   }
 }

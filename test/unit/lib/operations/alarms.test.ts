@@ -11,14 +11,11 @@ import {
 } from '../../../fixtures/synthesized.ts';
 
 const settings: Record<string, ConsumerSettings> = consumers;
-const KINDS = [
-  'QueueDepth',
-  'NotDraining',
-  'DeadLetters',
-  'DeadLettersGrowing',
-  'FunctionErrors',
-  'FunctionThrottles',
-];
+/** Those that a composite alarm announces, those that page by themselves, and the rest. */
+const SUMMARIZED = ['OldestMessage', 'DeadLetters', 'DeadLettered', 'FunctionErrors', 'Retrying'];
+const PAGES = ['RetentionAtRisk', 'OldestDeadLetter'];
+const NOTICES = ['QueueDepth', 'DeadLettersGrowing', 'FunctionThrottles', 'PromiseBroken', 'NotPolled'];
+const TOPIC_PAGES = ['LostDeliveries', 'InvalidAttributes', 'NoAttributes'];
 
 describe.each(stageNames)('in %s', (stage) => {
   let template: Template;
@@ -41,6 +38,12 @@ describe.each(stageNames)('in %s', (stage) => {
     Period: 60,
     Stat: 'Maximum',
   });
+  /** The same for an alarm that looks at nothing else. */
+  const singleMetric = ({ Metric, Period, Stat }: ReturnType<typeof queueMetric>) => ({
+    ...Metric,
+    Period,
+    Statistic: Stat,
+  });
   const backlogOf = (queueId: string, id: string) => [
     { Id: id, Expression: 'visible + inFlight', ReturnData: false },
     {
@@ -57,6 +60,11 @@ describe.each(stageNames)('in %s', (stage) => {
 
   describe.each(consumerNames)('$name', ({ name, id }) => {
     const thresholds = (settings[name] as ConsumerSettings).alarms[stage];
+    const ownMetric = (MetricName: string) => ({
+      Namespace: `OrderFanOut-${stage}`,
+      MetricName,
+      Dimensions: [{ Name: 'service', Value: name }],
+    });
 
     test('alarms on five minutes of too many waiting messages', () => {
       expect(alarm(`${id}AlarmsQueueDepth`).Properties).toMatchObject({
@@ -70,23 +78,83 @@ describe.each(stageNames)('in %s', (stage) => {
       });
     });
 
-    test('alarms on old messages only while the queue does not drain', () => {
-      const { Metrics, ...rest } = alarm(`${id}AlarmsNotDraining`).Properties;
+    test('alarms on old messages, when they are old for most of a quarter of an hour', () => {
+      expect(alarm(`${id}AlarmsOldestMessage`).Properties).toMatchObject({
+        ...singleMetric(queueMetric(`${id}Queue`, 'ApproximateAgeOfOldestMessage')),
+        EvaluationPeriods: 15,
+        DatapointsToAlarm: 10,
+        Threshold: thresholds.oldestMessageSeconds,
+      });
+    });
 
-      expect(rest).toMatchObject({ EvaluationPeriods: 5, DatapointsToAlarm: 4, Threshold: 1 });
+    test('alarms before the queue deletes messages: at a quarter of the time that it keeps them', () => {
+      expect(alarm(`${id}AlarmsRetentionAtRisk`).Properties).toMatchObject({
+        ...singleMetric(queueMetric(`${id}Queue`, 'ApproximateAgeOfOldestMessage')),
+        EvaluationPeriods: 5,
+        DatapointsToAlarm: 3,
+        Threshold: 345_600 / 4,
+      });
+    });
+
+    test('alarms before dead letters are deleted: those that SQS moved are up to four days older than their age says', () => {
+      expect(alarm(`${id}AlarmsOldestDeadLetter`).Properties).toMatchObject({
+        ...singleMetric(queueMetric(`${id}DeadLetterQueue`, 'ApproximateAgeOfOldestMessage')),
+        EvaluationPeriods: 1,
+        Threshold: (14 - 4) * 86_400,
+      });
+    });
+
+    test('alarms on what the consumer itself says it dead-lettered, for as long as the metrics of its queue may be late', () => {
+      expect(alarm(`${id}AlarmsDeadLettered`).Properties).toMatchObject({
+        ...ownMetric('DeadLettered'),
+        Statistic: 'Sum',
+        Period: 60,
+        EvaluationPeriods: 15,
+        DatapointsToAlarm: 1,
+        Threshold: 1,
+      });
+    });
+
+    test('alarms on tries that fail, when nothing is dead yet', () => {
+      expect(alarm(`${id}AlarmsRetrying`).Properties).toMatchObject({
+        ...ownMetric('Retried'),
+        Statistic: 'Sum',
+        Period: 300,
+        EvaluationPeriods: 3,
+        DatapointsToAlarm: 2,
+        Threshold: thresholds.retries,
+      });
+    });
+
+    test('alarms on a broken promise, not on a single late order', () => {
+      expect(alarm(`${id}AlarmsPromiseBroken`).Properties).toMatchObject({
+        ...ownMetric('SecondsToDone'),
+        ExtendedStatistic: 'p99',
+        Period: 300,
+        EvaluationPeriods: 3,
+        Threshold: thresholds.promisedSeconds,
+      });
+    });
+
+    test('alarms when nobody polls the queue, and keeps that state while there are no metrics', () => {
+      const { Metrics, ...rest } = alarm(`${id}AlarmsNotPolled`).Properties;
+      const sum = (metric: string) => ({ ...queueMetric(`${id}Queue`, metric), Stat: 'Sum' });
+
+      expect(rest).toMatchObject({
+        ComparisonOperator: 'LessThanThreshold',
+        TreatMissingData: 'ignore',
+        EvaluationPeriods: 15,
+        Threshold: 1,
+      });
       expect(Metrics).toEqual([
         {
           Id: 'expr_1',
-          Expression: `IF(age >= ${thresholds.oldestMessageSeconds} AND DIFF(backlog) >= 0, 1, 0)`,
-          Label: 'Old and not draining',
+          Expression: 'received + empty',
+          Label: 'Received messages and empty receives',
           ReturnData: true,
         },
-        {
-          Id: 'age',
-          MetricStat: queueMetric(`${id}Queue`, 'ApproximateAgeOfOldestMessage'),
-          ReturnData: false,
-        },
-        ...backlogOf(`${id}Queue`, 'backlog'),
+        { Id: 'received', MetricStat: sum('NumberOfMessagesReceived'), ReturnData: false },
+        { Id: 'empty', MetricStat: sum('NumberOfEmptyReceives'), ReturnData: false },
       ]);
     });
 
@@ -123,10 +191,10 @@ describe.each(stageNames)('in %s', (stage) => {
       });
     });
 
-    test('has one alarm that is on while any of the six is', () => {
+    test('has one alarm that is in ALARM while any of those is that tell that it does not work', () => {
       const rule = resource(template, 'AWS::CloudWatch::CompositeAlarm', `${id}AlarmsUnhealthy`).Properties
         .AlarmRule;
-      const arns = KINDS.map((kind) => ({ 'Fn::GetAtt': [alarm(`${id}Alarms${kind}`).ref, 'Arn'] }));
+      const arns = SUMMARIZED.map((kind) => ({ 'Fn::GetAtt': [alarm(`${id}Alarms${kind}`).ref, 'Arn'] }));
 
       expect(rule).toEqual({
         'Fn::Join': [
@@ -139,6 +207,7 @@ describe.each(stageNames)('in %s', (stage) => {
 
   test.each([
     ['FailedDeliveries', 'NumberOfNotificationsFailed', stages[stage].topicAlarms.failedDeliveries],
+    ['LostDeliveries', 'NumberOfNotificationsFailedToRedriveToDlq', 1],
     [
       'InvalidAttributes',
       'NumberOfNotificationsFilteredOut-InvalidAttributes',
@@ -161,23 +230,69 @@ describe.each(stageNames)('in %s', (stage) => {
     });
   });
 
-  test('every alarm is announced on the operations topic, when it goes off and when it is over', () => {
-    const actions = [{ Ref: operationsTopic(template) }];
+  test('one cause wakes once: what tells that a consumer does not work is announced by its composite alarm alone', () => {
+    const announced = (type: string) =>
+      Object.entries(template.findResources(type)).map(([logicalId, { Properties }]) => {
+        const [, kind = ''] = /^\w+?Alarms(\w+)[0-9A-F]{8}$/.exec(logicalId) ?? [];
+        expect(Properties.OKActions).toEqual(Properties.AlarmActions);
+        return [kind, Properties.AlarmActions] as const;
+      });
+    const actions = (severity: 'Pages' | 'Notices') => [{ Ref: operationsTopic(template, severity) }];
 
-    for (const type of ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::CompositeAlarm']) {
-      template.allResourcesProperties(type, { AlarmActions: actions, OKActions: actions });
+    for (const [kind, found] of announced('AWS::CloudWatch::Alarm')) {
+      if (SUMMARIZED.includes(kind)) expect([kind, found]).toEqual([kind, undefined]);
+      else if ([...PAGES, ...TOPIC_PAGES].includes(kind))
+        expect([kind, found]).toEqual([kind, actions('Pages')]);
+      else expect([kind, found]).toEqual([kind, actions('Notices')]);
+    }
+    for (const [, found] of announced('AWS::CloudWatch::CompositeAlarm'))
+      expect(found).toEqual(actions('Pages'));
+  });
+
+  test('every alarm but one goes off at its threshold, and takes silence for health', () => {
+    const [notPolled, others] = ['LessThanThreshold', 'GreaterThanOrEqualToThreshold'].map(
+      (ComparisonOperator) =>
+        Object.entries(
+          template.findResources('AWS::CloudWatch::Alarm', { Properties: { ComparisonOperator } }),
+        ),
+    );
+
+    expect(notPolled?.map(([logicalId]) => logicalId.replace(/^.*Alarms(.*).{8}$/, '$1'))).toEqual(
+      consumerNames.map(() => 'NotPolled'),
+    );
+    for (const [, { Properties }] of others ?? []) expect(Properties.TreatMissingData).toBe('notBreaching');
+  });
+
+  test('a release is taken back by what it sets off within minutes: dead letters, failed functions, failed tries', () => {
+    const groups = template.findResources('AWS::CodeDeploy::DeploymentGroup');
+
+    expect(Object.keys(groups)).toHaveLength(stage === 'prod' ? consumerNames.length : 0);
+    for (const { id } of stage === 'prod' ? consumerNames : []) {
+      const { Properties } = resource(
+        template,
+        'AWS::CodeDeploy::DeploymentGroup',
+        `${id}ReleaseDeploymentGroup`,
+      );
+      const kinds = ['DeadLettered', 'FunctionErrors', 'Retrying'];
+
+      expect(Properties).toMatchObject({
+        DeploymentConfigName: 'CodeDeployDefault.LambdaCanary10Percent5Minutes',
+        AlarmConfiguration: {
+          Enabled: true,
+          Alarms: kinds.map((kind) => ({ Name: { Ref: alarm(`${id}Alarms${kind}`).ref } })),
+        },
+        AutoRollbackConfiguration: {
+          Enabled: true,
+          Events: expect.arrayContaining(['DEPLOYMENT_STOP_ON_ALARM']),
+        },
+      });
     }
   });
 
-  test('every alarm goes off at its threshold, and takes silence for health', () => {
-    template.allResourcesProperties('AWS::CloudWatch::Alarm', {
-      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-      TreatMissingData: 'notBreaching',
-    });
-  });
-
   test('there are no alarms beside these', () => {
-    template.resourceCountIs('AWS::CloudWatch::Alarm', consumerNames.length * KINDS.length + 3);
+    const each = [...SUMMARIZED, ...PAGES, ...NOTICES].length;
+
+    template.resourceCountIs('AWS::CloudWatch::Alarm', consumerNames.length * each + TOPIC_PAGES.length + 1);
     template.resourceCountIs('AWS::CloudWatch::CompositeAlarm', consumerNames.length);
   });
 });

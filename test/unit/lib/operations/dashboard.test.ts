@@ -9,15 +9,16 @@ type Widget = {
   properties: { title: string; metrics: [string, string][] };
 };
 
-test('the dashboard has the row of the topic, then a row for each consumer', () => {
+test('the dashboard has the row of the topic, then two rows for each consumer', () => {
   const rows = Map.groupBy(widgets(synthesize('prod')), ({ y }) => y);
 
   expect([...rows.values()].map((row) => row.map(({ properties }) => properties.title))).toEqual([
     ['Topic: published', 'Topic: delivered', 'Topic: failed deliveries', 'Topic: filtered out'],
-    ...consumerNames.map(({ name }) =>
-      ['depth', 'age of the oldest', 'throughput', 'errors', 'dead letters'].map(
-        (what) => `${name}: ${what}`,
-      ),
+    ...consumerNames.flatMap(({ name }) =>
+      [
+        ['depth', 'age of the oldest', 'throughput', 'dead letters'],
+        ['seconds from placed to done', 'failures', 'function duration, ms', 'concurrency'],
+      ].map((row) => row.map((what) => `${name}: ${what}`)),
     ),
   ]);
 });
@@ -30,7 +31,7 @@ test('every row of the dashboard takes its full width', () => {
   );
 });
 
-test('each consumer is shown by what it has waiting, how old, what passes, what fails and what is dead', () => {
+test('each consumer is shown by what it has waiting, how old, what passes, how long it takes, what fails and what is dead', () => {
   const shown = widgets(synthesize('prod')).filter(({ properties }) =>
     properties.title.startsWith('billing'),
   );
@@ -39,8 +40,11 @@ test('each consumer is shown by what it has waiting, how old, what passes, what 
     ['ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible'],
     ['ApproximateAgeOfOldestMessage'],
     ['NumberOfMessagesSent', 'NumberOfMessagesDeleted'],
-    ['Errors', 'Throttles'],
     ['ApproximateNumberOfMessagesVisible'],
+    ['SecondsToDone', 'SecondsToDone'],
+    ['Retried', 'DeadLettered', 'Errors', 'Throttles'],
+    ['Duration', 'Duration'],
+    ['ConcurrentExecutions'],
   ]);
 });
 

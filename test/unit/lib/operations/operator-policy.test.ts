@@ -7,6 +7,7 @@ import {
   type Statement,
   stageNames,
   synthesize,
+  withOperators,
 } from '../../../fixtures/synthesized.ts';
 
 describe.each(stageNames)('in %s', (stage) => {
@@ -14,7 +15,7 @@ describe.each(stageNames)('in %s', (stage) => {
   let statements: Statement[];
 
   beforeAll(() => {
-    template = synthesize(stage, { operatorPolicy: true });
+    template = synthesize(stage, withOperators(stage));
     const { Properties } = resource(template, 'AWS::IAM::ManagedPolicy', 'OperatorPolicy');
     statements = (Properties.PolicyDocument as { Statement: Statement[] }).Statement;
   });
@@ -96,8 +97,8 @@ describe.each(stageNames)('in %s', (stage) => {
     // In the template a name is a reference, which takes no less room than the name of 80 characters at most.
     expect(JSON.stringify(statements).length).toBeLessThan(6_144);
   });
+});
 
-  test('nobody has it without asking', () => {
-    synthesize(stage).resourceCountIs('AWS::IAM::ManagedPolicy', 0);
-  });
+test('dev makes none without being asked', () => {
+  synthesize('dev').resourceCountIs('AWS::IAM::ManagedPolicy', 0);
 });
