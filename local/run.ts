@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { REGION } from './account.ts';
 import { type ClientSettings, clientSettings } from './client-settings.ts';
+import type { LateMetrics } from './cloudwatch/late-metrics.ts';
 import { DeployedStack } from './deployed-stack.ts';
 import type { FaultPlan } from './faults/fault-plan.ts';
 import { Faults } from './faults/faults.ts';
@@ -38,6 +39,8 @@ export interface LocalRunOptions {
   timeScale?: number;
   /** The faults that are injected into services and functions. @default none */
   faults?: FaultPlan;
+  /** How late and incomplete the metrics of queues are. @default - they are neither */
+  lateMetrics?: LateMetrics;
 }
 
 /** A running local stack. */
@@ -66,6 +69,7 @@ export class LocalRun {
         ...(options.stateDirectory && { stateDirectory: options.stateDirectory }),
         ...(options.timeScale && { timeScale: options.timeScale }),
         ...(options.faults && { faults: options.faults }),
+        ...(options.lateMetrics && { lateMetrics: options.lateMetrics }),
       },
       {
         refused: (host) => problems.push(leftMachine('an emulator', host)),

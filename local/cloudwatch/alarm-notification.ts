@@ -7,7 +7,7 @@ import type { Alarm, AlarmState } from './alarm.ts';
 
 /** A message that an alarm sends to a topic. */
 export interface Notification {
-  alarmArn: string;
+  alarm: Pick<Alarm, 'name' | 'arn' | 'type'>;
   topicArn: string;
   subject: string;
   message: string;
@@ -32,7 +32,7 @@ export const alarmArn = (name: string) => `arn:aws:cloudwatch:${REGION}:${ACCOUN
  * @param more what the message says of what was evaluated
  */
 export function notificationsOf(alarm: Alarm, oldState: AlarmState, more: object): Notification[] {
-  const { name, arn, properties, state, reason, changed } = alarm;
+  const { name, arn, type, properties, state, reason, changed } = alarm;
   if (properties.ActionsEnabled === false) return [];
   const message = JSON.stringify({
     AlarmName: name,
@@ -49,7 +49,7 @@ export function notificationsOf(alarm: Alarm, oldState: AlarmState, more: object
   });
   const subject = `${state}: "${name}" in ${REGION_NAME}`.slice(0, SUBJECT_LENGTH);
   return (properties[ACTIONS_OF[state]] ?? []).map((topicArn: string) => ({
-    alarmArn: arn,
+    alarm: { name, arn, type },
     topicArn,
     subject,
     message,
@@ -66,7 +66,7 @@ export function metricTrigger(properties: Record<string, Json>): object {
     ComparisonOperator,
     Threshold,
     TreatMissingData: properties.TreatMissingData ?? 'missing',
-    EvaluateLowSampleCountPercentile: '',
+    EvaluateLowSampleCountPercentile: properties.EvaluateLowSampleCountPercentile ?? '',
     ...(Metrics && {
       Period: Metrics.find(({ MetricStat }: Json) => MetricStat).MetricStat.Period,
       Metrics: Metrics.map(metricQuery),
@@ -78,14 +78,16 @@ function singleMetric({
   MetricName,
   Namespace,
   Statistic,
+  ExtendedStatistic,
   Dimensions,
   Period,
 }: Record<string, Json>): object {
   return {
     MetricName,
     Namespace,
-    StatisticType: 'Statistic',
-    Statistic: Statistic.toUpperCase(),
+    ...(ExtendedStatistic
+      ? { StatisticType: 'ExtendedStatistic', ExtendedStatistic }
+      : { StatisticType: 'Statistic', Statistic: Statistic.toUpperCase() }),
     Unit: null,
     Dimensions: lowerCase(Dimensions),
     Period,

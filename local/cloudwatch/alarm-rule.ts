@@ -1,5 +1,5 @@
 // The rule of a composite alarm: the states of other alarms, joined by AND, OR and NOT.
-import type { AlarmState } from './alarm.ts';
+import { ALARM_STATES, type AlarmState } from './alarm.ts';
 
 /** What has the state of an alarm, by the name or ARN that the rule gives it. */
 type StateOf = (alarm: string) => AlarmState;
@@ -10,7 +10,7 @@ interface AlarmRule {
 }
 
 const TOKEN = /\s*(?:(?<mark>[()])|"(?<quoted>[^"]*)"|(?<word>[^\s()"]+))/y;
-const STATES: readonly string[] = ['ALARM', 'OK', 'INSUFFICIENT_DATA'] satisfies AlarmState[];
+const STATES: readonly string[] = ALARM_STATES;
 type Node = (stateOf: StateOf) => boolean;
 
 /**

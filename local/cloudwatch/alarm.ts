@@ -2,7 +2,8 @@
 
 import type { Json } from '../json.ts';
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html */
-export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+export const ALARM_STATES = ['OK', 'ALARM', 'INSUFFICIENT_DATA'] as const;
+export type AlarmState = (typeof ALARM_STATES)[number];
 export type AlarmType = 'MetricAlarm' | 'CompositeAlarm';
 
 /** An alarm of the template, and the state it is in. */
@@ -19,7 +20,8 @@ export interface Alarm {
   changed?: StateChange;
 }
 
-interface StateChange {
+/** When an alarm changed its state. */
+export interface StateChange {
   /** On the alarms' own clock, in CloudWatch's form. */
   readonly time: string;
   /** In real time, milliseconds since the epoch. */
@@ -32,6 +34,8 @@ export interface AlarmStatus {
   readonly arn: string;
   readonly type: AlarmType;
   readonly description: string | undefined;
+  /** As in the template, resolved. */
+  readonly properties: Record<string, Json>;
   readonly state: AlarmState;
   readonly reason: string;
   /** When it took its state, in real time, milliseconds since the epoch; undefined before the first change. */

@@ -1,6 +1,7 @@
 // The alarms of a stack: their states, and the notifications that a change of state sends.
 import type { Json } from '../json.ts';
-import type { Alarm, AlarmState, AlarmStatus, AlarmType, Evaluation } from './alarm.ts';
+import type { Alarm, AlarmState, AlarmStatus, AlarmType, Evaluation, StateChange } from './alarm.ts';
+import { AlarmHistory } from './alarm-history.ts';
 import {
   ACTIONS,
   alarmArn,
@@ -22,10 +23,21 @@ const COMPOSITE_PROPERTIES = [
   'Tags',
 ];
 
+/** What changes at one moment. */
+interface Round {
+  readonly at: number;
+  readonly changed: StateChange;
+  readonly alarms: Set<Alarm>;
+  readonly notifications: Notification[];
+}
+
 /** All begin with INSUFFICIENT_DATA, and change when they are evaluated, which is once a minute. */
 export class Alarms {
   private readonly all = new Map<string, Alarm>();
   private readonly metricAlarms: { alarm: Alarm; evaluated: MetricAlarm }[] = [];
+  /** Composite alarms that were set to a state by hand, and keep it until one of their alarms changes. */
+  private readonly setByHand = new Set<Alarm>();
+  readonly history = new AlarmHistory();
   private readonly compositeAlarms: { alarm: Alarm; rule: ReturnType<typeof parseRule> }[] = [];
 
   /**
@@ -61,6 +73,7 @@ export class Alarms {
       arn,
       type,
       description: properties.AlarmDescription,
+      properties,
       state,
       reason,
       since: changed?.real,
@@ -78,36 +91,47 @@ export class Alarms {
    * @returns the notifications of the changes of state, in the order in which they happened
    */
   evaluate(metrics: Metrics, at: number): Notification[] {
-    const changed = { time: new Date(at).toISOString().replace('Z', '+0000'), real: Date.now() };
-    const notifications: Notification[] = [];
-    const changedAlarms = new Set<Alarm>();
-    const settle = (alarm: Alarm, { state, reason }: Evaluation, more: object): void => {
-      if (state === undefined || state === alarm.state) return;
-      const oldState = alarm.state;
-      Object.assign(alarm, { state, reason, changed });
-      changedAlarms.add(alarm);
-      notifications.push(...notificationsOf(alarm, oldState, more));
-    };
+    const round = newRound(at);
     for (const { alarm, evaluated } of this.metricAlarms) {
-      settle(alarm, evaluated.evaluate(metrics, at), { Trigger: metricTrigger(alarm.properties) });
+      this.settle(alarm, evaluated.evaluate(metrics, at), moreOf(alarm), round);
     }
+    this.evaluateComposites(round);
+    return round.notifications;
+  }
+
+  /**
+   * Sets an alarm to a state. A metric alarm keeps it until it is evaluated, a composite one until one of its alarms changes.
+   * https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
+   * @returns the notifications, and undefined where there is no such alarm
+   */
+  set(name: string, state: AlarmState, reason: string, at: number): Notification[] | undefined {
+    const alarm = this.all.get(name);
+    if (!alarm) return undefined;
+    const round = newRound(at);
+    if (alarm.type === 'CompositeAlarm') this.setByHand.add(alarm);
+    this.settle(alarm, { state, reason }, moreOf(alarm), round);
+    this.evaluateComposites(round);
+    return round.notifications;
+  }
+
+  private evaluateComposites(round: Round): void {
     for (const { alarm, rule } of this.compositeAlarms) {
+      const children = rule.alarms.map((each) => this.find(each)).filter((each) => round.alarms.has(each));
+      if (children.length > 0) this.setByHand.delete(alarm);
+      if (this.setByHand.has(alarm)) continue;
       const state = rule.holds((each) => this.find(each).state) ? 'ALARM' : 'OK';
-      const children = rule.alarms.map((each) => this.find(each)).filter((each) => changedAlarms.has(each));
-      const reason = children.map((each) => transition(each, at)).join(', ');
-      settle(
-        alarm,
-        { state, reason },
-        {
-          AlarmRule: alarm.properties.AlarmRule,
-          TriggeringChildren: children.map((each) => ({
-            Arn: each.arn,
-            State: { Value: each.state, Timestamp: each.changed?.time },
-          })),
-        },
-      );
+      const reason = children.map((each) => transition(each, round.at)).join(', ');
+      this.settle(alarm, { state, reason }, moreOf(alarm, children), round);
     }
-    return notifications;
+  }
+
+  private settle(alarm: Alarm, { state, reason }: Evaluation, more: object, round: Round): void {
+    if (state === undefined || state === alarm.state) return;
+    const before = { state: alarm.state, reason: alarm.reason };
+    Object.assign(alarm, { state, reason, changed: round.changed });
+    this.history.stateUpdate(alarm, before);
+    round.alarms.add(alarm);
+    round.notifications.push(...notificationsOf(alarm, before.state, more));
   }
 
   private ruleOf(properties: Record<string, Json>): ReturnType<typeof parseRule> {
@@ -126,6 +150,25 @@ export class Alarms {
     if (!alarm) throw new Error(`its rule names ${nameOrArn}, which is no alarm of this stack`);
     return alarm;
   }
+}
+
+const newRound = (at: number): Round => ({
+  at,
+  changed: { time: new Date(at).toISOString().replace('Z', '+0000'), real: Date.now() },
+  alarms: new Set(),
+  notifications: [],
+});
+
+/** What a notification says of what was evaluated. */
+function moreOf({ type, properties }: Alarm, children: Alarm[] = []): object {
+  if (type === 'MetricAlarm') return { Trigger: metricTrigger(properties) };
+  return {
+    AlarmRule: properties.AlarmRule,
+    TriggeringChildren: children.map((each) => ({
+      Arn: each.arn,
+      State: { Value: each.state, Timestamp: each.changed?.time },
+    })),
+  };
 }
 
 function checkActions(properties: Record<string, Json>): void {

@@ -1,24 +1,29 @@
-// CloudWatch's DescribeAlarms and GetMetricData, answered from the alarms and metrics of the local run.
+// CloudWatch's operations on alarms, and GetMetricData, answered from the alarms and metrics of the local run.
 import type { Json } from '../json.ts';
 import { ServiceError } from '../protocol/service-error.ts';
-import type { AlarmStatus, AlarmType } from './alarm.ts';
+import { ALARM_STATES, type AlarmStatus, type AlarmType } from './alarm.ts';
+import type { HistoryItem } from './alarm-history.ts';
+import { ACTIONS } from './alarm-notification.ts';
 import type { CloudWatch } from './cloudwatch.ts';
 import { isStatistic } from './metrics.ts';
 
 const MINUTE = 60_000;
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html */
 const DEFAULT_RECORDS = 50;
+const MOST_HISTORY_RECORDS = 100;
 
 /** The parts of CloudWatch that answers are made from. */
-export type Source = Pick<CloudWatch, 'metrics' | 'alarms' | 'timeOf' | 'lastMinute'>;
+export type Source = Pick<CloudWatch, 'metrics' | 'alarms' | 'timeOf' | 'lastMinute' | 'setAlarmState'>;
 
 /**
  * Answers one operation.
- * @throws ServiceError as CloudWatch answers with one; for any operation but the two, that it is not known
+ * @throws ServiceError as CloudWatch answers with one; for any operation that is not here, that it is not known
  */
 export function answerCloudWatch(operation: string, input: Json, source: Source): object {
   try {
     if (operation === 'DescribeAlarms') return describeAlarms(input, source.alarms.list());
+    if (operation === 'DescribeAlarmHistory') return describeHistory(input, source.alarms.history.items);
+    if (operation === 'SetAlarmState') return setAlarmState(input, source);
     if (operation === 'GetMetricData') return getMetricData(input, source);
   } catch (error) {
     if (error instanceof ServiceError) throw error;
@@ -29,7 +34,7 @@ export function answerCloudWatch(operation: string, input: Json, source: Source)
 }
 
 function describeAlarms(input: Json, all: AlarmStatus[]): object {
-  const { AlarmNames, AlarmNamePrefix = '', StateValue, AlarmTypes = ['MetricAlarm'], NextToken } = input;
+  const { AlarmNames, AlarmNamePrefix = '', StateValue, AlarmTypes = ['MetricAlarm'] } = input;
   const wanted = all.filter(
     ({ name, state, type }) =>
       AlarmTypes.includes(type) &&
@@ -37,27 +42,68 @@ function describeAlarms(input: Json, all: AlarmStatus[]): object {
       (AlarmNames === undefined || AlarmNames.includes(name)) &&
       (StateValue === undefined || state === StateValue),
   );
-  const start = Number(NextToken ?? 0);
-  const end = start + Number(input.MaxRecords ?? DEFAULT_RECORDS);
-  const page = wanted.slice(start, end);
+  const [page, next] = pageOf(wanted, input, DEFAULT_RECORDS);
   const described = (type: AlarmType) => page.filter((each) => each.type === type).map(describeAlarm);
-  return {
-    MetricAlarms: described('MetricAlarm'),
-    CompositeAlarms: described('CompositeAlarm'),
-    ...(end < wanted.length && { NextToken: String(end) }),
-  };
+  return { MetricAlarms: described('MetricAlarm'), CompositeAlarms: described('CompositeAlarm'), ...next };
 }
 
-function describeAlarm({ name, arn, description, state, reason, since }: AlarmStatus): object {
+function pageOf<T>(all: T[], { NextToken, MaxRecords }: Json, most: number): [T[], { NextToken?: string }] {
+  const start = Number(NextToken ?? 0);
+  const end = start + Number(MaxRecords ?? most);
+  return [all.slice(start, end), end < all.length ? { NextToken: String(end) } : {}];
+}
+
+function describeAlarm({ name, arn, properties, state, reason, since }: AlarmStatus): object {
   const changed = since && since / 1000;
+  const { Tags: _, ...settings } = properties;
   return {
+    ActionsEnabled: true,
+    ...Object.fromEntries(ACTIONS.map((list) => [list, []])),
+    ...settings,
     AlarmName: name,
     AlarmArn: arn,
-    AlarmDescription: description,
     StateValue: state,
     StateReason: reason,
     ...(changed !== undefined && { StateUpdatedTimestamp: changed, StateTransitionedTimestamp: changed }),
   };
+}
+
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html */
+function describeHistory(input: Json, all: HistoryItem[]): object {
+  const { AlarmName, AlarmTypes = ['MetricAlarm'], HistoryItemType, StartDate, EndDate } = input;
+  const wanted = all.filter(
+    ({ alarm, alarmType, type, real }) =>
+      AlarmTypes.includes(alarmType) &&
+      (AlarmName === undefined || alarm === AlarmName) &&
+      (HistoryItemType === undefined || type === HistoryItemType) &&
+      (StartDate === undefined || real >= StartDate * 1000) &&
+      (EndDate === undefined || real <= EndDate * 1000),
+  );
+  if (input.ScanBy !== 'TimestampAscending') wanted.reverse();
+  const [page, next] = pageOf(wanted, input, MOST_HISTORY_RECORDS);
+  const AlarmHistoryItems = page.map((item) => ({
+    AlarmName: item.alarm,
+    AlarmType: item.alarmType,
+    Timestamp: item.real / 1000,
+    HistoryItemType: item.type,
+    HistorySummary: item.summary,
+    HistoryData: item.data,
+  }));
+  return { AlarmHistoryItems, ...next };
+}
+
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html */
+function setAlarmState({ AlarmName, StateValue, StateReason }: Json, source: Source): object {
+  if (!ALARM_STATES.includes(StateValue) || typeof StateReason !== 'string') {
+    throw new ServiceError(
+      'ValidationError',
+      `StateValue must be one of ${ALARM_STATES.join(', ')}, and StateReason a text`,
+    );
+  }
+  if (!source.setAlarmState(String(AlarmName), StateValue, StateReason)) {
+    throw new ServiceError('ResourceNotFound', `There is no alarm ${AlarmName}`, { status: 404 });
+  }
+  return {};
 }
 
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html */

@@ -1,7 +1,9 @@
 // CloudWatch of the local run: takes a minute's datapoints off queues and topics and evaluates the alarms with them.
-import type { MessagingSample } from '../fauxqs/messaging-metrics.ts';
+import type { MessagingSample, QueueSample } from '../fauxqs/messaging-metrics.ts';
+import type { AlarmState } from './alarm.ts';
 import type { Notification } from './alarm-notification.ts';
 import { Alarms } from './alarms.ts';
+import { LateDatapoints, type LateMetrics, type QueueDatapoint } from './late-metrics.ts';
 import { Metrics } from './metrics.ts';
 
 const MINUTE = 60_000;
@@ -9,6 +11,7 @@ const MINUTE = 60_000;
 const QUEUE_COUNTS = {
   NumberOfMessagesSent: 'sent',
   NumberOfMessagesReceived: 'received',
+  NumberOfEmptyReceives: 'emptyReceives',
   NumberOfMessagesDeleted: 'deleted',
 } as const;
 
@@ -20,6 +23,8 @@ export interface CloudWatchOptions {
   publish(notification: Notification): string | undefined;
   /** Called with each problem: a notification that is refused, a minute that could not be ended. */
   onProblem(problem: string): void;
+  /** How late and incomplete the metrics of queues are. @default - they are neither */
+  lateMetrics?: LateMetrics | undefined;
 }
 
 /**
@@ -30,6 +35,7 @@ export class CloudWatch {
   readonly metrics = new Metrics();
   readonly alarms = new Alarms();
   private readonly options: CloudWatchOptions;
+  private readonly late: LateDatapoints | undefined;
   private last: MessagingSample = { queues: [], topics: [] };
   /** The clock's time at the end of the last minute, and the real time then; the latest is at the end. */
   private readonly turns: { real: number; time: number }[];
@@ -37,23 +43,27 @@ export class CloudWatch {
 
   constructor(options: CloudWatchOptions) {
     this.options = options;
+    this.late = options.lateMetrics && new LateDatapoints(options.lateMetrics);
     const now = Date.now();
     this.turns = [{ real: now, time: now - (now % MINUTE) }];
   }
 
   /** Ends the current minute: takes its datapoints, evaluates the alarms and publishes their notifications. */
   endMinute(): void {
-    const { sample, publish, onProblem } = this.options;
-    const taken = sample();
+    const taken = this.options.sample();
     const time = this.now.time + MINUTE;
     this.record(taken, time);
     this.turns.push({ real: Date.now(), time });
     this.last = taken;
     this.metrics.endMinute(this.alarms.lookBackMinutes);
-    for (const notification of this.alarms.evaluate(this.metrics, time)) {
-      const denial = publish(notification);
-      if (denial) onProblem(`alarm notification "${notification.subject}" was refused: ${denial}`);
-    }
+    this.publish(this.alarms.evaluate(this.metrics, time));
+  }
+
+  /** Sets an alarm to a state, as SetAlarmState does. @returns whether there is such an alarm */
+  setAlarmState(name: string, state: AlarmState, reason: string): boolean {
+    const notifications = this.alarms.set(name, state, reason, this.timeOf(Date.now()));
+    this.publish(notifications ?? []);
+    return notifications !== undefined;
   }
 
   /** From here on minutes also end by the machine's own clock. */
@@ -100,27 +110,49 @@ export class CloudWatch {
     return Math.max(0, this.now.time + MINUTE - Date.now());
   }
 
-  private record(sample: MessagingSample, time: number): void {
-    const { metrics } = this;
-    for (const queue of sample.queues) {
-      const before = this.last.queues.find(({ name }) => name === queue.name);
-      const add = (metric: string, value: number) =>
-        metrics.add('AWS/SQS', metric, { QueueName: queue.name }, value);
-      add('ApproximateNumberOfMessagesVisible', queue.visible);
-      add('ApproximateNumberOfMessagesNotVisible', queue.inFlight);
-      add('ApproximateNumberOfMessagesDelayed', queue.delayed);
-      const age = queue.oldestSince === undefined ? 0 : time - this.timeOf(queue.oldestSince);
-      add('ApproximateAgeOfOldestMessage', Math.floor(age / 1000));
-      for (const [metric, count] of Object.entries(QUEUE_COUNTS)) {
-        add(metric, queue[count] - (before?.[count] ?? 0));
+  private publish(notifications: Notification[]): void {
+    for (const notification of notifications) {
+      const denial = this.options.publish(notification);
+      this.alarms.history.action(notification, denial);
+      if (denial) {
+        this.options.onProblem(`alarm notification "${notification.subject}" was refused: ${denial}`);
       }
     }
+  }
+
+  private record(sample: MessagingSample, time: number): void {
+    const { metrics } = this;
+    for (const queue of sample.queues) this.recordQueue(queue, time);
     for (const { name, counts } of sample.topics) {
       const before = this.last.topics.find((topic) => topic.name === name)?.counts ?? {};
       for (const [metric, count] of Object.entries(counts)) {
         const added = count - (before[metric] ?? 0);
         if (added > 0) metrics.add('AWS/SNS', metric, { TopicName: name }, added);
       }
+    }
+  }
+
+  private recordQueue(queue: QueueSample, time: number): void {
+    const before = this.last.queues.find(({ name }) => name === queue.name);
+    const counts = Object.entries(QUEUE_COUNTS).map(([metric, count]): [string, number] => [
+      metric,
+      queue[count] - (before?.[count] ?? 0),
+    ]);
+    const isIdle = counts.every(([, count]) => count === 0);
+    const age = queue.oldestSince === undefined ? 0 : time - this.timeOf(queue.oldestSince);
+    const values = Object.entries({
+      ApproximateNumberOfMessagesVisible: queue.visible,
+      ApproximateNumberOfMessagesNotVisible: queue.inFlight,
+      ApproximateNumberOfMessagesDelayed: queue.delayed,
+      ApproximateAgeOfOldestMessage: Math.floor(age / 1000),
+      ...Object.fromEntries(counts),
+      // Minutes here may be shorter than a poll: one that lasts through a minute counts to it.
+      ...(isIdle && queue.polls > 0 && { NumberOfEmptyReceives: 1 }),
+    });
+    const points = values.map(([metric, value]): QueueDatapoint => ({ metric, value, minutesAgo: 0 }));
+    const isActive = !isIdle || queue.polls + queue.visible + queue.inFlight + queue.delayed > 0;
+    for (const { metric, value, minutesAgo } of this.late?.arriving(queue.name, isActive, points) ?? points) {
+      this.metrics.add('AWS/SQS', metric, { QueueName: queue.name }, value, minutesAgo);
     }
   }
 }

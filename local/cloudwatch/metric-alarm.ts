@@ -3,16 +3,20 @@
 import type { Json } from '../json.ts';
 import type { AlarmState, Evaluation } from './alarm.ts';
 import { parseExpression } from './metric-math.ts';
-import { type Dimensions, isStatistic, type Metrics, type Statistic } from './metrics.ts';
+import { type Dimensions, isStatistic, type Metrics, percentileOf, type Statistic } from './metrics.ts';
 import type { Scope, Series } from './time-series.ts';
 
 interface MetricQuery {
   id: string;
   /** Whether the alarm watches it; the others are there for its expression. */
   returned: boolean;
-  of:
-    | { namespace: string; name: string; dimensions: Dimensions; statistic: Statistic }
-    | { evaluate: (scope: Scope) => Series };
+  of: MetricRead | { evaluate: (scope: Scope) => Series };
+}
+interface MetricRead {
+  namespace: string;
+  name: string;
+  dimensions: Dimensions;
+  statistic: Statistic;
 }
 
 interface Comparison {
@@ -32,6 +36,7 @@ const COMPARISONS = new Map<string, Comparison>([
   ['LessThanThreshold', { words: 'less than', breaches: (value, threshold) => value < threshold }],
 ]);
 const TREATMENTS = ['missing', 'ignore', 'breaching', 'notBreaching'];
+const LOW_SAMPLE_COUNTS = ['evaluate', 'ignore'];
 const PROPERTIES = [
   'ActionsEnabled',
   'AlarmActions',
@@ -40,7 +45,9 @@ const PROPERTIES = [
   'ComparisonOperator',
   'DatapointsToAlarm',
   'Dimensions',
+  'EvaluateLowSampleCountPercentile',
   'EvaluationPeriods',
+  'ExtendedStatistic',
   'InsufficientDataActions',
   'MetricName',
   'Metrics',
@@ -63,6 +70,9 @@ const EXTRA_PERIODS = 2;
 /** Evaluates the datapoints of one alarm, as its properties say. */
 export class MetricAlarm {
   private readonly queries: MetricQuery[];
+  private readonly watched: MetricQuery;
+  /** With fewer values in the periods that are evaluated it keeps its state. */
+  private readonly leastSamples: number;
   private readonly comparison: Comparison;
   private readonly threshold: number;
   private readonly evaluationPeriods: number;
@@ -79,30 +89,29 @@ export class MetricAlarm {
       if (!PROPERTIES.includes(name))
         throw new Error(`the local run does not know the property ${name} of an alarm`);
     }
-    const comparison = COMPARISONS.get(properties.ComparisonOperator);
-    if (!comparison) {
-      throw new Error(
-        `ComparisonOperator ${properties.ComparisonOperator} is not one of ${[...COMPARISONS.keys()].join(', ')}`,
-      );
-    }
-    this.comparison = comparison;
-    this.treatment = properties.TreatMissingData ?? 'missing';
-    if (!TREATMENTS.includes(this.treatment)) {
-      throw new Error(`TreatMissingData ${this.treatment} is not one of ${TREATMENTS.join(', ')}`);
-    }
+    const operator = oneOf([...COMPARISONS.keys()], 'ComparisonOperator', properties.ComparisonOperator);
+    this.comparison = COMPARISONS.get(operator) as Comparison;
+    this.treatment = oneOf(TREATMENTS, 'TreatMissingData', properties.TreatMissingData ?? 'missing');
     this.threshold = Number(properties.Threshold);
     this.evaluationPeriods = Number(properties.EvaluationPeriods);
     this.datapointsToAlarm = Number(properties.DatapointsToAlarm ?? properties.EvaluationPeriods);
     const metrics: Json[] = properties.Metrics ?? [
       {
         Id: 'metric',
-        MetricStat: { Metric: properties, Period: properties.Period, Stat: properties.Statistic },
+        MetricStat: {
+          Metric: properties,
+          Period: properties.Period,
+          Stat: properties.Statistic ?? properties.ExtendedStatistic,
+        },
       },
     ];
     this.queries = metrics.map(query);
     const watched = this.queries.filter(({ returned }) => returned);
-    if (watched.length !== 1)
+    const [only] = watched;
+    if (!only || watched.length !== 1)
       throw new Error(`${watched.length} of its metrics have ReturnData, where one must`);
+    this.watched = only;
+    this.leastSamples = leastSamples(properties.EvaluateLowSampleCountPercentile ?? 'evaluate', only);
     const periods = new Set(
       metrics.flatMap(({ MetricStat }) => (MetricStat ? [Number(MetricStat.Period)] : [])),
     );
@@ -136,6 +145,7 @@ export class MetricAlarm {
     const breaching = used.filter(({ value }) => this.comparison.breaches(value, this.threshold));
     const missing = evaluationPeriods - used.length;
     const state = ((): AlarmState | undefined => {
+      if (used.length > 0 && this.samples(metrics) < this.leastSamples) return undefined;
       if (breaching.length + (treatment === 'breaching' ? missing : 0) >= datapointsToAlarm) return 'ALARM';
       if (missing === 0 || treatment === 'breaching' || treatment === 'notBreaching') return 'OK';
       if (used.length === 0) return treatment === 'ignore' ? undefined : 'INSUFFICIENT_DATA';
@@ -147,6 +157,14 @@ export class MetricAlarm {
     })();
     const shown = state === 'ALARM' ? breaching : used.filter((point) => !breaching.includes(point));
     return { state, reason: this.reason(state, shown, used.length, at) };
+  }
+
+  /** How many values the periods that are evaluated have, of a metric that is watched by itself. */
+  private samples(metrics: Metrics): number {
+    const { of } = this.watched;
+    if ('evaluate' in of) return 0;
+    const minutes = this.evaluationPeriods * this.periodMinutes;
+    return metrics.statistic('SampleCount', of.namespace, of.name, of.dimensions, minutes, 0) ?? 0;
   }
 
   /** In CloudWatch's words. */
@@ -182,13 +200,7 @@ export class MetricAlarm {
   }
 
   /** What it watches, oldest first; `read` gives a metric's statistic between two moments, in minutes ago. */
-  private series(
-    read: (
-      metric: { namespace: string; name: string; dimensions: Dimensions; statistic: Statistic },
-      from: number,
-      to: number,
-    ) => number | undefined,
-  ): Series {
+  private series(read: (metric: MetricRead, from: number, to: number) => number | undefined): Series {
     const done = new Map<string, Series | 'begun'>();
     const length = this.evaluationPeriods + EXTRA_PERIODS;
     const valuesOf = ({ id, of }: MetricQuery): Series => {
@@ -216,8 +228,26 @@ export class MetricAlarm {
           .filter((query) => 'name' in query.of && query.id.includes(text))
           .map((query) => valuesOf(query)),
     };
-    return valuesOf(this.queries.find(({ returned }) => returned) as MetricQuery);
+    return valuesOf(this.watched);
   }
+}
+
+/**
+ * What `ignore` asks for is said of the evaluation periods together: 10 / (1 - percentile) values, and 10 / percentile below
+ * the median.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
+ */
+function leastSamples(lowSampleCount: string, { of }: MetricQuery): number {
+  const percent = 'evaluate' in of ? undefined : percentileOf(of.statistic);
+  const policy = oneOf(LOW_SAMPLE_COUNTS, 'EvaluateLowSampleCountPercentile', lowSampleCount);
+  if (policy === 'evaluate' || percent === undefined) return 0;
+  const tail = Math.min(percent, 100 - percent);
+  return tail === 0 ? 0 : Math.round(1000 / tail);
+}
+
+function oneOf(allowed: string[], property: string, value: string): string {
+  if (allowed.includes(value)) return value;
+  throw new Error(`${property} ${value} is not one of ${allowed.join(', ')}`);
 }
 
 function query({ Id, Expression, MetricStat, ReturnData = true }: Json): MetricQuery {

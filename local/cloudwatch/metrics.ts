@@ -16,16 +16,38 @@ interface Datapoint {
   sum: number;
   minimum: number;
   maximum: number;
+  /** Every value, or every second, fourth, … one: see MOST_VALUES. */
+  values: number[];
+  /** Each of `values` stands for so many that were reported. */
+  each: number;
 }
-export type Statistic = 'Average' | 'Maximum' | 'Minimum' | 'SampleCount' | 'Sum';
-const STATISTICS: Record<Statistic, (point: Datapoint) => number> = {
+/**
+ * How many values of one minute are kept for percentiles. Of more, every second one goes, as often as it takes: 10,000 that
+ * are spread evenly over a million give the p99 as well.
+ */
+const MOST_VALUES = 10_000;
+
+const STATISTICS = {
   Average: ({ sum, count }) => sum / count,
   Maximum: ({ maximum }) => maximum,
   Minimum: ({ minimum }) => minimum,
   SampleCount: ({ count }) => count,
   Sum: ({ sum }) => sum,
-};
-export const isStatistic = (name: string): name is Statistic => Object.hasOwn(STATISTICS, name);
+} satisfies Record<string, (point: Summary) => number>;
+type Summary = Pick<Datapoint, 'count' | 'sum' | 'minimum' | 'maximum'>;
+/** By name, as CloudWatch has it; p99 and the like are percentiles. */
+export type Statistic = keyof typeof STATISTICS | `p${number}`;
+export const isStatistic = (name: string): name is Statistic =>
+  Object.hasOwn(STATISTICS, name) || percentileOf(name) !== undefined;
+
+/**
+ * The 99.9 of p99.9; undefined for any other statistic.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+ */
+export function percentileOf(statistic: string): number | undefined {
+  const [, digits] = /^p(\d{1,3}(?:\.\d{1,10})?)$/.exec(statistic) ?? [];
+  return digits === undefined || Number(digits) > 100 ? undefined : Number(digits);
+}
 
 /** Whether a log line may be an embedded metric; few others have this text in them. */
 export const isEmbeddedMetric = (line: string): boolean => line.includes('"CloudWatchMetrics"');
@@ -37,8 +59,8 @@ export class Metrics {
   private readonly totals = new Map<string, number>();
   private readonly minutes = new Map<string, Map<number, Datapoint>>();
 
-  /** Counts a value to the present minute. */
-  add(namespace: string, name: string, dimensions: Dimensions, value: number): void {
+  /** Counts a value to the present minute, or to one that ended that many minutes ago: 1 is the last whole minute. */
+  add(namespace: string, name: string, dimensions: Dimensions, value: number, minutesAgo = 0): void {
     const key = keyOf(namespace, name, dimensions);
     this.totals.set(key, (this.totals.get(key) ?? 0) + value);
     let points = this.minutes.get(key);
@@ -46,10 +68,11 @@ export class Metrics {
       points = new Map();
       this.minutes.set(key, points);
     }
-    points.set(
-      this.minute,
-      joined(points.get(this.minute), { count: 1, sum: value, minimum: value, maximum: value }),
-    );
+    const minute = this.minute - minutesAgo;
+    const point = points.get(minute);
+    if (point) count(point, value);
+    else
+      points.set(minute, { count: 1, sum: value, minimum: value, maximum: value, values: [value], each: 1 });
   }
 
   /**
@@ -69,10 +92,8 @@ export class Metrics {
   endMinute(kept: number): void {
     this.minute += 1;
     for (const points of this.minutes.values()) {
-      // In the order in which they came: the oldest are the first.
       for (const minute of points.keys()) {
-        if (minute >= this.minute - kept) break;
-        points.delete(minute);
+        if (minute < this.minute - kept) points.delete(minute);
       }
     }
   }
@@ -90,12 +111,15 @@ export class Metrics {
     to: number,
   ): number | undefined {
     const points = this.minutes.get(keyOf(namespace, name, dimensions));
-    let whole: Datapoint | undefined;
+    const found: Datapoint[] = [];
     for (let minute = this.minute - from; minute < this.minute - to; minute += 1) {
       const point = points?.get(minute);
-      if (point) whole = joined(whole, point);
+      if (point) found.push(point);
     }
-    return whole && STATISTICS[statistic](whole);
+    if (found.length === 0) return undefined;
+    const percent = percentileOf(statistic);
+    if (percent !== undefined) return percentile(found, percent);
+    return STATISTICS[statistic as keyof typeof STATISTICS]((found as Summary[]).reduce(joined));
   }
 
   /** The sum of a metric's values since the start, 0 where there are none. */
@@ -118,14 +142,35 @@ function valuesOf(entry: EmbeddedMetrics): Parameters<Metrics['add']>[] {
   );
 }
 
-function joined(one: Datapoint | undefined, other: Datapoint): Datapoint {
-  if (!one) return other;
-  return {
-    count: one.count + other.count,
-    sum: one.sum + other.sum,
-    minimum: Math.min(one.minimum, other.minimum),
-    maximum: Math.max(one.maximum, other.maximum),
-  };
+function count(point: Datapoint, value: number): void {
+  if (point.count % point.each === 0) point.values.push(value);
+  point.count += 1;
+  point.sum += value;
+  point.minimum = Math.min(point.minimum, value);
+  point.maximum = Math.max(point.maximum, value);
+  if (point.values.length <= MOST_VALUES) return;
+  point.values = point.values.filter((_, index) => index % 2 === 0);
+  point.each *= 2;
+}
+
+const joined = (one: Summary, other: Summary): Summary => ({
+  count: one.count + other.count,
+  sum: one.sum + other.sum,
+  minimum: Math.min(one.minimum, other.minimum),
+  maximum: Math.max(one.maximum, other.maximum),
+});
+
+/** The least value that so many percent of the values do not exceed. */
+function percentile(points: Datapoint[], percent: number): number {
+  const values = points
+    .flatMap((point) => point.values.map((value) => ({ value, weight: point.each })))
+    .sort((a, b) => a.value - b.value);
+  let left = (values.reduce((total, { weight }) => total + weight, 0) * percent) / 100;
+  for (const { value, weight } of values) {
+    left -= weight;
+    if (left <= 0) return value;
+  }
+  return Math.max(...points.map(({ maximum }) => maximum));
 }
 
 function keyOf(namespace: string, name: string, dimensions: Dimensions): string {

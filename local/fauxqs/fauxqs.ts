@@ -2,12 +2,12 @@
 // which fauxqs does not have.
 
 import type http from 'node:http';
+import path from 'node:path';
 import { buildApp } from 'fauxqs';
 import type { Json } from '../json.ts';
 import type { HttpAnswer } from '../protocol/http-answer.ts';
 import {
   filter,
-  type MessageAttributes,
   ObjectStore,
   type PersistenceManager,
   publish,
@@ -24,6 +24,7 @@ import {
   transaction,
   withUrl,
 } from './internals.ts';
+import type { MessagingObserver } from './messaging-observer.ts';
 import { keepMessages } from './persistence.ts';
 
 /** What SNS and SQS are started with. */
@@ -32,18 +33,6 @@ export interface FauxqsOptions {
   directory?: string | undefined;
   /** How much faster than on AWS visibility timeouts and delays pass. @default 1 */
   timeScale?: number | undefined;
-}
-
-/** Hears of events in queues and topics. */
-export interface MessagingObserver {
-  /** A message came into a queue: sent by somebody or delivered by a topic, not moved there by SQS itself. */
-  onSent?(queueName: string, messageId: string): void;
-  onReceived?(queueName: string, count: number): void;
-  onDeleted?(queueName: string, messageId: string): void;
-  /** SQS itself moved a message out of this queue, to its dead-letter queue. */
-  onMovedToDeadLetterQueue?(queueName: string, messageId: string): void;
-  /** A message was published, and is not delivered yet. */
-  onPublished?(topicArn: string, body: string, attributes: MessageAttributes): void;
 }
 
 /** A request to SNS or SQS. */
@@ -263,10 +252,15 @@ export class Fauxqs {
       // The attributes are the queue's figures of now.
       if (request.operation === 'GetQueueAttributes') this.processTimers();
     });
-    this.app.addHook('preSerialization', async (_request, _reply, payload) => {
+    this.app.addHook('preSerialization', async ({ raw, body }, { statusCode }, payload) => {
       // No other answer has messages.
       const { Messages: received } = (payload ?? {}) as { Messages?: ReceivedMessage[] };
       if (received) for (const add of this.additions) add(received);
+      const { operation, input } = messagingRequest(raw, body);
+      if (operation === 'ReceiveMessage' && !received && statusCode === 200) {
+        const queueName = path.posix.basename(input.QueueUrl);
+        for (const observer of this.observers) observer.onEmptyReceive?.(queueName);
+      }
       return payload;
     });
     this.app.addHook('onSend', async ({ raw }, reply, payload) => {

@@ -7,6 +7,8 @@ import type { DeliveryOutcome } from './sns-delivery.ts';
 export interface QueueCounts {
   sent: number;
   received: number;
+  /** Receives that returned nothing, long polls among them. */
+  emptyReceives: number;
   deleted: number;
   movedToDeadLetterQueue: number;
 }
@@ -17,6 +19,8 @@ export interface QueueSample extends QueueCounts {
   visible: number;
   inFlight: number;
   delayed: number;
+  /** Receives that wait for a message. */
+  polls: number;
   /** When the oldest message that counts came in, in milliseconds since the epoch. */
   oldestSince?: number;
 }
@@ -34,7 +38,9 @@ export interface MessagingSample {
 }
 
 /**
- * Receives from which on a message no longer counts for the age of the oldest one.
+ * Receives from which on a message no longer counts for the age of the oldest one, in any standard queue. That a dead-letter
+ * queue counts the receives of its own, and not those before SQS moved the message there, follows from its age being
+ * reported at all.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
  */
 const POISON_RECEIVES = 3;
@@ -45,8 +51,8 @@ export class MessagingMetrics {
   private readonly fauxqs: Fauxqs;
   private readonly queues = new Map<string, QueueCounts>();
   private readonly topics = new Map<string, Record<string, number>>();
-  /** When SQS moved a message to a dead-letter queue, from where on its age counts there. */
-  private readonly movedAt = new Map<string, number>();
+  /** When SQS moved a message to a dead-letter queue, from where on its age counts there, and how often it had been received. */
+  private readonly moved = new Map<string, { at: number; receives: number }>();
 
   constructor(fauxqs: Fauxqs) {
     this.fauxqs = fauxqs;
@@ -57,13 +63,21 @@ export class MessagingMetrics {
       onReceived: (queueName, count) => {
         this.countsOf(queueName).received += count;
       },
+      onEmptyReceive: (queueName) => {
+        this.countsOf(queueName).emptyReceives += 1;
+      },
       onDeleted: (queueName, messageId) => {
         this.countsOf(queueName).deleted += 1;
-        this.movedAt.delete(messageId);
+        this.moved.delete(messageId);
       },
       onMovedToDeadLetterQueue: (queueName, messageId) => {
         this.countsOf(queueName).movedToDeadLetterQueue += 1;
-        this.movedAt.set(messageId, Date.now());
+        const { RedrivePolicy = '{}' } = fauxqs.queueNamed(queueName)?.attributes ?? {};
+        // The receive that is one too many moves it.
+        this.moved.set(messageId, {
+          at: Date.now(),
+          receives: JSON.parse(RedrivePolicy).maxReceiveCount + 1,
+        });
       },
       onPublished: (topicArn, body, attributes) => this.countPublish(topicArn, body, attributes),
     });
@@ -74,6 +88,7 @@ export class MessagingMetrics {
     if (outcome === 'delivered') this.count(topicArn, 'NumberOfNotificationsDelivered');
     else this.count(topicArn, 'NumberOfNotificationsFailed');
     if (outcome === 'redriven') this.count(topicArn, 'NumberOfNotificationsRedrivenToDlq');
+    if (outcome === 'redrive-failed') this.count(topicArn, 'NumberOfNotificationsFailedToRedriveToDlq');
   }
 
   /** By queue name. */
@@ -93,11 +108,11 @@ export class MessagingMetrics {
     const { ready, delayed, inflight } = queue.inspectMessages();
     let oldest = Number.POSITIVE_INFINITY;
     const look = (message: SqsMessage): void => {
-      const movedAt = this.movedAt.get(message.messageId);
-      if (movedAt !== undefined) oldest = Math.min(oldest, movedAt);
-      else if (message.approximateReceiveCount < POISON_RECEIVES) {
-        oldest = Math.min(oldest, message.sentTimestamp);
-      }
+      const { at, receives } = this.moved.get(message.messageId) ?? {
+        at: message.sentTimestamp,
+        receives: 0,
+      };
+      if (message.approximateReceiveCount - receives < POISON_RECEIVES) oldest = Math.min(oldest, at);
     };
     for (const message of ready) look(message);
     for (const message of delayed) look(message);
@@ -108,6 +123,7 @@ export class MessagingMetrics {
       visible: ready.length,
       inFlight: inflight.length,
       delayed: delayed.length,
+      polls: queue.pollWaiters.length,
       ...(Number.isFinite(oldest) && { oldestSince: oldest }),
     };
   }
@@ -160,7 +176,7 @@ export class MessagingMetrics {
   private countsOf(queue: string): QueueCounts {
     let counts = this.queues.get(queue);
     if (!counts) {
-      counts = { sent: 0, received: 0, deleted: 0, movedToDeadLetterQueue: 0 };
+      counts = { sent: 0, received: 0, emptyReceives: 0, deleted: 0, movedToDeadLetterQueue: 0 };
       this.queues.set(queue, counts);
     }
     return counts;

@@ -5,8 +5,11 @@ import type { Permission } from '../iam/required-permissions.ts';
 import type { Fauxqs } from './fauxqs.ts';
 import type { SqsQueue } from './internals.ts';
 
-/** How the delivery to one subscription ended. `redriven`: in its dead-letter queue; `lost`: nowhere. */
-export type DeliveryOutcome = 'delivered' | 'redriven' | 'lost';
+/**
+ * How the delivery to one subscription ended. `redriven`: in its dead-letter queue; `lost`: nowhere, as it has none;
+ * `redrive-failed`: nowhere either, as that one is gone or does not let the topic in.
+ */
+export type DeliveryOutcome = 'delivered' | 'redriven' | 'lost' | 'redrive-failed';
 
 /**
  * Sends each message where SNS would: to the subscribed queue, where that is gone or does not let the topic in, to the
@@ -40,7 +43,8 @@ export function deliverAsSns(
     }
     const { deadLetterTargetArn } = JSON.parse(attributes.RedrivePolicy || '{}');
     const deadLetters = reach(topicArn, deadLetterTargetArn);
-    onDelivery(topicArn, deadLetters ? 'redriven' : 'lost');
+    if (deadLetters) onDelivery(topicArn, 'redriven');
+    else onDelivery(topicArn, deadLetterTargetArn ? 'redrive-failed' : 'lost');
     return deadLetters;
   });
 }

@@ -147,7 +147,14 @@ const SERVICES: Record<string, Record<string, Reader>> = {
   },
   cloudformation: { DescribeStacks: stack },
   // CloudWatch, by the name that its requests are signed for.
-  monitoring: each('DescribeAlarms GetMetricData', onAnything('cloudwatch')),
+  monitoring: {
+    // Where composite alarms are among the answer, the two that describe take `*`.
+    // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html
+    ...each('DescribeAlarms DescribeAlarmHistory GetMetricData', onAnything('cloudwatch')),
+    SetAlarmState: ({ AlarmName }, region) => [
+      { action: 'cloudwatch:SetAlarmState', resource: arn('cloudwatch', region, `alarm:${AlarmName}`) },
+    ],
+  },
   // Asking who one is takes no permission.
   sts: { GetCallerIdentity: () => [] },
 };

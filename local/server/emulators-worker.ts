@@ -52,6 +52,7 @@ const cloudWatch = new CloudWatch({
   sample: () => messaging.sample(),
   publish: publishNotification,
   onProblem: (problem) => say({ event: 'problem', problem }),
+  lateMetrics: options.lateMetrics,
 });
 let stacks: StackDescription[] = [];
 
@@ -83,12 +84,17 @@ server.listen(options.port, '127.0.0.1', () => {
   say({ event: 'listening', port: listening });
 });
 
-function publishNotification({ alarmArn, topicArn, subject, message }: Notification): string | undefined {
-  const caller = { service: 'cloudwatch.amazonaws.com', source: alarmArn };
+function publishNotification({ alarm, topicArn, subject, message }: Notification): string | undefined {
+  const caller = { service: 'cloudwatch.amazonaws.com', source: alarm.arn };
   const denial = access.denial(caller, [{ action: 'sns:Publish', resource: topicArn }]);
   if (denial) return denial.message;
-  fauxqs.publish(topicArn, subject, message);
-  return undefined;
+  try {
+    fauxqs.publish(topicArn, subject, message);
+    return undefined;
+  } catch (error) {
+    // The topic is gone: CloudWatch never asks whether it is there.
+    return (error as Error).message;
+  }
 }
 
 async function stop(): Promise<void> {

@@ -1,6 +1,7 @@
 // What the main thread and the emulators' thread say to each other.
 
 import type { AlarmType } from '../cloudwatch/alarm.ts';
+import type { LateMetrics } from '../cloudwatch/late-metrics.ts';
 import type { Dimensions } from '../cloudwatch/metrics.ts';
 import type { FaultPlan } from '../faults/fault-plan.ts';
 import type { ServiceCaller, StackPolicies } from '../iam/access-control.ts';
@@ -19,6 +20,8 @@ export interface EmulatorOptions {
   timeScale?: number;
   /** The faults that are injected. @default none */
   faults?: FaultPlan;
+  /** How late and incomplete the metrics of queues are. @default - they are neither */
+  lateMetrics?: LateMetrics;
 }
 
 /** A value of a metric that Lambda keeps of a function. */

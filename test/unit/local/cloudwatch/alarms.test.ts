@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { AlarmState } from '../../../../local/cloudwatch/alarm.ts';
 import { Alarms } from '../../../../local/cloudwatch/alarms.ts';
 import { Metrics } from '../../../../local/cloudwatch/metrics.ts';
 
@@ -188,6 +189,88 @@ describe('an alarm on one metric', () => {
   });
 });
 
+describe('an alarm on a percentile', () => {
+  const { Statistic: _, ...others } = properties;
+  const slow = { ...others, ExtendedStatistic: 'p90' };
+  /** State after minutes in which so many values are over the threshold, and so many under it. */
+  function stateAfter(minutes: [over: number, under: number][], settings: object): unknown {
+    const alarms = new Alarms();
+    const metrics = new Metrics();
+    alarms.add('MetricAlarm', 'slow', { ...slow, ...settings });
+    for (const [over, under] of minutes) {
+      for (let value = 0; value < over; value += 1) metrics.add('Plant', 'Heat', {}, 10);
+      for (let value = 0; value < under; value += 1) metrics.add('Plant', 'Heat', {}, 9);
+      metrics.endMinute(alarms.lookBackMinutes);
+      alarms.evaluate(metrics, START);
+    }
+    return alarms.states().slow;
+  }
+
+  test('is in ALARM when more than the tenth of the values that it lets pass are over the threshold', () => {
+    expect(stateAfter([[10, 90]], {})).toBe('OK');
+    expect(stateAfter([[11, 89]], {})).toBe('ALARM');
+  });
+
+  test('is evaluated on one value, unless few values are to be ignored', () => {
+    expect(stateAfter([[1, 0]], {})).toBe('ALARM');
+    expect(stateAfter([[1, 0]], { EvaluateLowSampleCountPercentile: 'evaluate' })).toBe('ALARM');
+    expect(stateAfter([[1, 0]], { EvaluateLowSampleCountPercentile: 'ignore' })).toBe('INSUFFICIENT_DATA');
+  });
+
+  test.each([
+    ['p90', 100],
+    ['p99', 1_000],
+    ['p99.9', 10_000],
+    ['p50', 20],
+    ['p10', 100],
+  ])('%s takes %d values within the evaluation periods to change its state', (ExtendedStatistic, least) => {
+    const given = [least - 1, least].map((count) =>
+      stateAfter(
+        [
+          [0, 0],
+          [count - 1, 0],
+          [1, 0],
+        ],
+        { ExtendedStatistic, EvaluationPeriods: 2, EvaluateLowSampleCountPercentile: 'ignore' },
+      ),
+    );
+
+    expect(given).toEqual(['INSUFFICIENT_DATA', 'ALARM']);
+  });
+
+  test('may be one of the metrics of an alarm', () => {
+    const Metrics = [{ Id: 'slow', MetricStat: { Metric: others, Period: 60, Stat: 'p90' } }];
+    const { MetricName: _name, Namespace: _space, Period: _period, ...rest } = others;
+
+    const alarms = new Alarms();
+    alarms.add('MetricAlarm', 'slow', { ...rest, Metrics });
+
+    expect(alarms.states()).toEqual({ slow: 'INSUFFICIENT_DATA' });
+  });
+
+  test('announces itself with its statistic', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'slow', { ...slow, EvaluateLowSampleCountPercentile: 'evaluate' });
+
+    const [announced] = minute({ Heat: 10 });
+
+    expect(announced?.message.Trigger).toEqual({
+      MetricName: 'Heat',
+      Namespace: 'Plant',
+      StatisticType: 'ExtendedStatistic',
+      ExtendedStatistic: 'p90',
+      Unit: null,
+      Dimensions: [],
+      Period: 60,
+      EvaluationPeriods: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      Threshold: 10,
+      TreatMissingData: 'missing',
+      EvaluateLowSampleCountPercentile: 'evaluate',
+    });
+  });
+});
+
 describe('an alarm on metric math', () => {
   const growing = {
     Metrics: [
@@ -253,7 +336,17 @@ describe('an alarm on metric math', () => {
       { Metrics: [{ Id: 'e', Expression: 'SEARCH(a)' }, metric('a', 'A')] },
       'the function SEARCH',
     ],
-    ['an unknown statistic', { Statistic: 'p99' }, 'the statistic p99'],
+    ['an unknown statistic', { Statistic: 'tm99' }, 'the statistic tm99'],
+    [
+      'an unknown extended statistic',
+      { Statistic: undefined, ExtendedStatistic: 'IQM' },
+      'the statistic IQM',
+    ],
+    [
+      'an unknown way with few samples',
+      { EvaluateLowSampleCountPercentile: 'keep' },
+      'EvaluateLowSampleCountPercentile keep is not one of evaluate, ignore',
+    ],
     ['an unknown property', { ThresholdMetricId: 'band' }, 'the property ThresholdMetricId of an alarm'],
     [
       'an unknown comparison',
@@ -318,6 +411,59 @@ describe('a composite alarm', () => {
     expect(() =>
       new Alarms().add('CompositeAlarm', 'all', { AlarmRule: 'TRUE', ActionsSuppressor: 'maintenance' }),
     ).toThrow('the property ActionsSuppressor of a composite alarm');
+  });
+});
+
+describe('an alarm that is set by hand', () => {
+  function pair() {
+    const stack = plant();
+    stack.alarms.add('MetricAlarm', 'hot', { ...properties, Tags: [{ Key: 'stage', Value: 'dev' }] });
+    stack.alarms.add('CompositeAlarm', 'unwell', {
+      AlarmRule: 'ALARM("hot")',
+      AlarmActions: [TOPIC],
+      Tags: [{ Key: 'stage', Value: 'dev' }],
+    });
+    stack.minute({ Heat: 1 });
+    const set = (name: string, state: AlarmState) =>
+      stack.alarms.set(name, state, 'a trial', START)?.map(({ subject }) => subject);
+    return { ...stack, set };
+  }
+
+  test('takes its action and those of the composite alarms above it, and is what it was after the next minute', () => {
+    const { alarms, minute, set } = pair();
+
+    const said = set('hot', 'ALARM');
+    const between = alarms.states();
+    minute({ Heat: 1 });
+
+    expect(said).toEqual([
+      'ALARM: "hot" in US East (N. Virginia)',
+      'ALARM: "unwell" in US East (N. Virginia)',
+    ]);
+    expect(between).toEqual({ hot: 'ALARM', unwell: 'ALARM' });
+    expect(alarms.states()).toEqual({ hot: 'OK', unwell: 'OK' });
+  });
+
+  test('takes no action where it is in that state already', () => {
+    expect(pair().set('hot', 'OK')).toEqual([]);
+  });
+
+  test('and is a composite one keeps its state until one of its alarms changes', () => {
+    const { alarms, minute, set } = pair();
+
+    const said = set('unwell', 'ALARM');
+    minute({ Heat: 1 });
+    const kept = alarms.states().unwell;
+    minute({ Heat: 10 });
+    minute({ Heat: 1 });
+
+    expect(said).toEqual(['ALARM: "unwell" in US East (N. Virginia)']);
+    expect(kept).toBe('ALARM');
+    expect(alarms.states().unwell).toBe('OK');
+  });
+
+  test('must be there', () => {
+    expect(pair().set('cold', 'ALARM')).toBeUndefined();
   });
 });
 

@@ -1,6 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Alarms } from '../../../../local/cloudwatch/alarms.ts';
-import { answerCloudWatch } from '../../../../local/cloudwatch/cloudwatch-api.ts';
+import { answerCloudWatch, type Source } from '../../../../local/cloudwatch/cloudwatch-api.ts';
 import { Metrics } from '../../../../local/cloudwatch/metrics.ts';
 import type { Json } from '../../../../local/json.ts';
 import { ServiceError } from '../../../../local/protocol/service-error.ts';
@@ -20,7 +20,7 @@ const alarm = (threshold: number) => ({
 });
 
 /** Four minutes of a metric, 1, 2, 3 and 4, the last of them not over; the clock is `ahead` of real time. */
-function watched(ahead = 0) {
+function watched(ahead = 0): Source {
   const metrics = new Metrics();
   const alarms = new Alarms();
   alarms.add('MetricAlarm', 'a-low', alarm(1));
@@ -33,7 +33,13 @@ function watched(ahead = 0) {
   }
   metrics.add('N', 'M', {}, 4);
   alarms.evaluate(metrics, NOW);
-  return { metrics, alarms, lastMinute: NOW + ahead, timeOf: (real: number) => real + ahead };
+  return {
+    metrics,
+    alarms,
+    lastMinute: NOW + ahead,
+    timeOf: (real: number) => real + ahead,
+    setAlarmState: (name, state, reason) => alarms.set(name, state, reason, NOW) !== undefined,
+  };
 }
 
 const result = (operation: string, input: Json, ahead = 0): Json =>
@@ -70,13 +76,19 @@ test('GetMetricData joins the minutes of a longer period', () => {
   expect(data({}, 120).Values).toEqual([7, 3]);
 });
 
+test('GetMetricData knows percentiles', () => {
+  const MetricStat = { Metric: { Namespace: 'N', MetricName: 'M' }, Period: 240, Stat: 'p50' };
+
+  expect(data({ MetricDataQueries: [{ Id: 'p', MetricStat }] }).Values).toEqual([2]);
+});
+
 test('GetMetricData finds what was in a span of real time, however far ahead the clock of the run is', () => {
   expect(data({}, 60, 5 * MINUTE).Values).toEqual([4, 3, 2, 1]);
 });
 
 test.each([
   [{ MetricDataQueries: [{ Id: 'e', Expression: 'm * 2' }] }, 'expressions'],
-  [{ MetricDataQueries: [{ Id: 'p', MetricStat: { Metric: {}, Period: 60, Stat: 'p99' } }] }, 'p99 of 60 s'],
+  [{ MetricDataQueries: [{ Id: 'p', MetricStat: { Metric: {}, Period: 60, Stat: 'tm9' } }] }, 'tm9 of 60 s'],
   [{ MetricDataQueries: [{ Id: 's', MetricStat: { Metric: {}, Period: 90, Stat: 'Sum' } }] }, 'Sum of 90 s'],
   [{ StartTime: 2, EndTime: 1 }, 'StartTime must be before EndTime'],
 ])('GetMetricData does not pretend to answer %j', (input, message) => {
@@ -102,13 +114,133 @@ test('DescribeAlarms tells an alarm as it stands', () => {
     {
       AlarmName: 'a-low',
       AlarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:a-low',
-      AlarmDescription: 'from 1 on',
+      ...alarm(1),
+      ActionsEnabled: true,
+      AlarmActions: [],
+      OKActions: [],
+      InsufficientDataActions: [],
       StateValue: 'ALARM',
       StateReason: expect.stringContaining('Threshold Crossed'),
       StateUpdatedTimestamp: expect.any(Number),
       StateTransitionedTimestamp: expect.any(Number),
     },
   ]);
+});
+
+test('DescribeAlarms tells who is told by a composite alarm, and of what; tags are told elsewhere', () => {
+  const source = watched();
+  source.alarms.add('CompositeAlarm', 'c-all', {
+    AlarmRule: 'ALARM("a-low")',
+    ActionsEnabled: false,
+    AlarmActions: ['arn:aws:sns:us-east-1:000000000000:operations'],
+    Tags: [{ Key: 'stage', Value: 'dev' }],
+  });
+
+  const answer: Json = answerCloudWatch(
+    'DescribeAlarms',
+    { AlarmNames: ['c-all'], AlarmTypes: ['CompositeAlarm'] },
+    source,
+  );
+
+  expect(answer.CompositeAlarms).toEqual([
+    {
+      AlarmName: 'c-all',
+      AlarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:c-all',
+      AlarmRule: 'ALARM("a-low")',
+      ActionsEnabled: false,
+      AlarmActions: ['arn:aws:sns:us-east-1:000000000000:operations'],
+      OKActions: [],
+      InsufficientDataActions: [],
+      StateValue: 'INSUFFICIENT_DATA',
+      StateReason: '',
+    },
+  ]);
+});
+
+describe('DescribeAlarmHistory', () => {
+  const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
+  function history(input: Json): Json[] {
+    const source = watched();
+    const { history: past } = source.alarms;
+    const notification = {
+      alarm: { name: 'a-low', arn: 'arn', type: 'MetricAlarm' as const },
+      topicArn: TOPIC,
+      subject: 'ALARM',
+      message: '{}',
+    };
+    past.action(notification, undefined);
+    past.action(notification, 'CloudWatch Alarms is not authorized');
+    return (answerCloudWatch('DescribeAlarmHistory', input, source) as Json).AlarmHistoryItems;
+  }
+  const summaries = (items: Json[]) => items.map((each) => [each.AlarmName, each.HistorySummary]);
+
+  test('tells the changes of state and what became of the actions, the latest first', () => {
+    expect(summaries(history({ AlarmName: 'a-low' }))).toEqual([
+      ['a-low', `Failed to execute action ${TOPIC}. Received error: "CloudWatch Alarms is not authorized"`],
+      ['a-low', `Successfully executed action ${TOPIC}`],
+      ['a-low', 'Alarm updated from INSUFFICIENT_DATA to ALARM'],
+    ]);
+  });
+
+  test('tells the details as JSON', () => {
+    const [update, done, failed] = history({ AlarmName: 'a-low', ScanBy: 'TimestampAscending' });
+
+    expect(update).toMatchObject({ AlarmType: 'MetricAlarm', HistoryItemType: 'StateUpdate' });
+    expect(JSON.parse(update.HistoryData)).toEqual({
+      version: '1.0',
+      oldState: { stateValue: 'INSUFFICIENT_DATA', stateReason: '' },
+      newState: { stateValue: 'ALARM', stateReason: expect.stringContaining('Threshold Crossed') },
+    });
+    expect(done.HistoryItemType).toBe('Action');
+    expect(JSON.parse(done.HistoryData)).toEqual({
+      actionState: 'Succeeded',
+      notificationResource: TOPIC,
+      publishedMessage: '{}',
+      error: null,
+    });
+    expect(JSON.parse(failed.HistoryData)).toMatchObject({
+      actionState: 'Failed',
+      publishedMessage: null,
+      error: 'CloudWatch Alarms is not authorized',
+    });
+  });
+
+  test.each([
+    [{ AlarmName: 'a-low', HistoryItemType: 'Action' }, 2],
+    [{ HistoryItemType: 'StateUpdate' }, 3],
+    [{ AlarmTypes: ['CompositeAlarm'] }, 1],
+    [{ AlarmName: 'a-low', MaxRecords: 2 }, 2],
+    [{ AlarmName: 'a-low', EndDate: 1 }, 0],
+    [{ AlarmName: 'a-low', StartDate: 1 }, 3],
+  ])('chooses by %j', (input, count) => {
+    expect(history(input)).toHaveLength(count);
+  });
+});
+
+test('SetAlarmState sets an alarm to a state', () => {
+  const source = watched();
+
+  const answer = answerCloudWatch(
+    'SetAlarmState',
+    { AlarmName: 'a-high', StateValue: 'ALARM', StateReason: 'a trial' },
+    source,
+  );
+
+  expect(answer).toEqual({});
+  expect(source.alarms.list().find(({ name }) => name === 'a-high')).toMatchObject({
+    state: 'ALARM',
+    reason: 'a trial',
+  });
+});
+
+test.each([
+  [{ AlarmName: 'nobody', StateValue: 'ALARM', StateReason: '' }, 'ResourceNotFound', 'nobody'],
+  [{ AlarmName: 'a-low', StateValue: 'RED', StateReason: '' }, 'ValidationError', 'one of OK, ALARM'],
+  [{ AlarmName: 'a-low', StateValue: 'OK' }, 'ValidationError', 'StateReason'],
+])('SetAlarmState of %j is refused', (input, code, message) => {
+  expect(() => answerCloudWatch('SetAlarmState', input, watched())).toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining(message) }),
+  );
 });
 
 test('DescribeAlarms goes page by page', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { CloudWatch } from '../../../../local/cloudwatch/cloudwatch.ts';
 import { answerCloudWatch } from '../../../../local/cloudwatch/cloudwatch-api.ts';
+import type { LateMetrics } from '../../../../local/cloudwatch/late-metrics.ts';
 import type { Statistic } from '../../../../local/cloudwatch/metrics.ts';
 import type { MessagingSample, QueueSample } from '../../../../local/fauxqs/messaging-metrics.ts';
 import type { Json } from '../../../../local/json.ts';
@@ -11,14 +12,16 @@ const idle: QueueSample = {
   visible: 0,
   inFlight: 0,
   delayed: 0,
+  polls: 0,
   sent: 0,
   received: 0,
+  emptyReceives: 0,
   deleted: 0,
   movedToDeadLetterQueue: 0,
 };
 
 /** CloudWatch over queues and topics that hold what the test says. */
-function watched(denial?: string) {
+function watched(denial?: string, lateMetrics?: LateMetrics) {
   const sample: MessagingSample = { queues: [], topics: [] };
   const sent: object[] = [];
   const problems: string[] = [];
@@ -29,6 +32,7 @@ function watched(denial?: string) {
       return denial;
     },
     onProblem: (problem) => problems.push(problem),
+    lateMetrics,
   });
   const { metrics, alarms } = cloudWatch;
   // So that metrics are kept for an hour.
@@ -118,6 +122,25 @@ describe('a minute', () => {
     expect(last('Maximum', 'ApproximateAgeOfOldestMessage')).toBe(0);
   });
 
+  test('counts the receives that returned nothing, and a poll that lasts through it where none has ended', () => {
+    const { cloudWatch, sample, last } = watched();
+    const emptyReceives = (queue: Partial<QueueSample>) => {
+      sample.queues = [{ ...idle, ...queue }];
+      cloudWatch.endMinute();
+      return last('Sum', 'NumberOfEmptyReceives');
+    };
+
+    const seen = [
+      emptyReceives({ emptyReceives: 3 }),
+      emptyReceives({ emptyReceives: 3 }),
+      emptyReceives({ emptyReceives: 3, polls: 2 }),
+      emptyReceives({ emptyReceives: 5, polls: 2 }),
+      emptyReceives({ emptyReceives: 5, polls: 2, received: 1 }),
+    ];
+
+    expect(seen).toEqual([3, 0, 1, 2, 0]);
+  });
+
   test('publishes what alarms announce, on their topics', () => {
     const { cloudWatch, sample, sent } = watched();
     sample.queues = [{ ...idle, sent: 5 }];
@@ -126,7 +149,11 @@ describe('a minute', () => {
 
     expect(sent).toEqual([
       {
-        alarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:any',
+        alarm: {
+          name: 'any',
+          arn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:any',
+          type: 'MetricAlarm',
+        },
         topicArn: TOPIC,
         subject: 'ALARM: "any" in US East (N. Virginia)',
         message: expect.stringContaining('"StateChangeTime":"2026-11-11T02:46:00.000+0000"'),
@@ -144,6 +171,152 @@ describe('a minute', () => {
     expect(problems).toEqual([
       'alarm notification "ALARM: "any" in US East (N. Virginia)" was refused: not authorized',
     ]);
+  });
+});
+
+describe('late metrics', () => {
+  const visible = (queue: ReturnType<typeof watched>) =>
+    queue.last('Maximum', 'ApproximateNumberOfMessagesVisible');
+  test('of a queue that wakes arrive together after their delay, each in its minute, and on time from there', () => {
+    const queue = watched(undefined, { minutes: 1 });
+    const seen = [1, 2, 3].map((count) => {
+      queue.sample.queues = [{ ...idle, visible: count }];
+      queue.cloudWatch.endMinute();
+      return visible(queue);
+    });
+
+    const minutes = [3, 2, 1].map((from) =>
+      queue.metrics.statistic(
+        'Maximum',
+        'AWS/SQS',
+        'ApproximateNumberOfMessagesVisible',
+        { QueueName: 'work' },
+        from,
+        from - 1,
+      ),
+    );
+
+    expect(seen).toEqual([undefined, 2, 3]);
+    expect(minutes).toEqual([1, 2, 3]);
+  });
+
+  test('end with a queue that is inactive, and are late again once it wakes', () => {
+    const queue = watched(undefined, { minutes: 1, inactiveAfter: 2 });
+    const seen = [1, 1, 0, 0, 0, 1, 1].map((count) => {
+      queue.sample.queues = [{ ...idle, visible: count }];
+      queue.cloudWatch.endMinute();
+      return visible(queue);
+    });
+
+    expect(seen).toEqual([undefined, 1, 0, undefined, undefined, undefined, 1]);
+  });
+
+  test('keep a queue awake that is only polled', () => {
+    const queue = watched(undefined, { minutes: 0, inactiveAfter: 1 });
+    queue.sample.queues = [{ ...idle, polls: 1 }];
+
+    queue.cloudWatch.endMinute();
+    queue.cloudWatch.endMinute();
+
+    expect(visible(queue)).toBe(0);
+  });
+
+  test('report of a queue no counts where there is nothing to count, but what is visible', () => {
+    const queue = watched(undefined, { minutes: 0 });
+    queue.sample.queues = [{ ...idle, inFlight: 1 }];
+
+    queue.cloudWatch.endMinute();
+
+    expect(visible(queue)).toBe(0);
+    expect(queue.last('Sum', 'NumberOfMessagesReceived')).toBeUndefined();
+    expect(queue.last('Sum', 'NumberOfEmptyReceives')).toBeUndefined();
+    expect(queue.last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(1);
+  });
+
+  test('never bring the share that is missing, the same one for the same seed', () => {
+    const gapsOf = (seed: number) => {
+      const queue = watched(undefined, { minutes: 0, missing: 0.3, seed });
+      queue.sample.queues = [{ ...idle, visible: 1 }];
+      return Array.from({ length: 1_000 }, () => {
+        queue.cloudWatch.endMinute();
+        return visible(queue);
+      }).flatMap((value, minute) => (value === undefined ? [minute] : []));
+    };
+
+    const gaps = gapsOf(1);
+
+    expect(gaps.length).toBeGreaterThan(250);
+    expect(gaps.length).toBeLessThan(350);
+    expect(gapsOf(1)).toEqual(gaps);
+    expect(gapsOf(2)).not.toEqual(gaps);
+  });
+
+  test('leave the metrics of topics and functions alone', () => {
+    const { cloudWatch, sample, metrics, last } = watched(undefined, { minutes: 15, missing: 1 });
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 2 } }];
+    metrics.add('Plant', 'Heat', {}, 7);
+
+    cloudWatch.endMinute();
+
+    expect(last('Sum', 'NumberOfMessagesPublished', 'AWS/SNS', { TopicName: 'orders' })).toBe(2);
+    expect(last('Sum', 'Heat', 'Plant', {})).toBe(7);
+  });
+});
+
+describe('an alarm that says that nobody polls a queue', () => {
+  /** State after minutes with a poll (P) and without one (-). */
+  function stateAfter(minutes: string, TreatMissingData: string, lateMetrics?: LateMetrics): unknown {
+    const { cloudWatch, sample } = watched(undefined, lateMetrics);
+    const metric = (Id: string, MetricName: string) => ({
+      Id,
+      MetricStat: {
+        Metric: { Namespace: 'AWS/SQS', MetricName, Dimensions: [{ Name: 'QueueName', Value: 'work' }] },
+        Period: 60,
+        Stat: 'Sum',
+      },
+      ReturnData: false,
+    });
+    cloudWatch.alarms.add('MetricAlarm', 'not polled', {
+      Metrics: [
+        { Id: 'polls', Expression: 'received + empty', ReturnData: true },
+        metric('received', 'NumberOfMessagesReceived'),
+        metric('empty', 'NumberOfEmptyReceives'),
+      ],
+      ComparisonOperator: 'LessThanThreshold',
+      Threshold: 1,
+      EvaluationPeriods: 15,
+      DatapointsToAlarm: 15,
+      TreatMissingData,
+    });
+    let emptyReceives = 0;
+    for (const minute of minutes) {
+      if (minute === 'P') emptyReceives += 3;
+      sample.queues = [{ ...idle, visible: 1, emptyReceives }];
+      cloudWatch.endMinute();
+    }
+    return cloudWatch.alarms.states()['not polled'];
+  }
+  const POLLED = 'P'.repeat(20);
+  const LATE: LateMetrics = { minutes: 15 };
+
+  test.each([
+    [POLLED, 'OK'],
+    [`${POLLED}${'-'.repeat(14)}`, 'OK'],
+    [`${POLLED}${'-'.repeat(15)}`, 'ALARM'],
+    [`${POLLED}${'-'.repeat(15)}P`, 'OK'],
+  ])('after %s is %s, whatever is done about missing data', (minutes, state) => {
+    expect([stateAfter(minutes, 'ignore'), stateAfter(minutes, 'breaching')]).toEqual([state, state]);
+  });
+
+  test('goes off where receives are only reported as they happen if what is missing is breaching, and never if it is ignored', () => {
+    const minutes = `${POLLED}${'-'.repeat(17)}`;
+
+    expect(stateAfter(minutes, 'breaching', LATE)).toBe('ALARM');
+    expect(stateAfter(minutes, 'ignore', LATE)).toBe('OK');
+  });
+
+  test('keeps its state while nothing is known where missing data is ignored', () => {
+    expect(stateAfter('-'.repeat(40), 'ignore', LATE)).toBe('INSUFFICIENT_DATA');
   });
 });
 

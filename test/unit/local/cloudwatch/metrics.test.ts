@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Metrics } from '../../../../local/cloudwatch/metrics.ts';
+import { isStatistic, Metrics, type Statistic } from '../../../../local/cloudwatch/metrics.ts';
 
 const HALL = { Hall: 'north' };
 
@@ -58,4 +58,65 @@ test('the values of an embedded metric are counted under each of its sets of dim
   expect(metrics.sum('Plant', 'Heat', {})).toBe(0);
   metrics.endMinute(60);
   expect(metrics.statistic('SampleCount', 'Plant', 'Heat', HALL, 1, 0)).toBe(2);
+});
+
+test('a value that comes late belongs to its minute', () => {
+  const metrics = new Metrics();
+  metrics.add('Plant', 'Heat', HALL, 1);
+  metrics.endMinute(60);
+  metrics.endMinute(60);
+
+  metrics.add('Plant', 'Heat', HALL, 5, 2);
+  metrics.add('Plant', 'Heat', HALL, 7, 1);
+
+  expect(metrics.statistic('Sum', 'Plant', 'Heat', HALL, 2, 1)).toBe(6);
+  expect(metrics.statistic('Sum', 'Plant', 'Heat', HALL, 1, 0)).toBe(7);
+});
+
+test('a late value of a minute that nobody looks back to is forgotten with it', () => {
+  const metrics = new Metrics();
+  metrics.endMinute(1);
+  metrics.add('Plant', 'Heat', HALL, 2);
+  metrics.add('Plant', 'Heat', HALL, 1, 1);
+
+  metrics.endMinute(1);
+
+  expect(metrics.statistic('Sum', 'Plant', 'Heat', HALL, 2, 0)).toBe(2);
+});
+
+test.each([
+  ['p0', 1],
+  ['p1', 1],
+  ['p50', 50],
+  ['p98.5', 99],
+  ['p99', 99],
+  ['p99.9', 100],
+  ['p100', 100],
+] as const)('%s of 1 to 100, in any order and over several minutes, is %d', (statistic, value) => {
+  const metrics = new Metrics();
+  for (let each = 1; each <= 100; each += 1) {
+    metrics.add('Plant', 'Heat', HALL, (each * 37) % 101);
+    if (each % 30 === 0) metrics.endMinute(60);
+  }
+  metrics.endMinute(60);
+
+  expect(metrics.statistic(statistic, 'Plant', 'Heat', HALL, 4, 0)).toBe(value);
+});
+
+test('a percentile of more values than are kept is close, and a busy minute outweighs a quiet one', () => {
+  const metrics = new Metrics();
+  for (let value = 0; value < 100_000; value += 1) metrics.add('Plant', 'Heat', HALL, value);
+  metrics.endMinute(60);
+  for (let value = 0; value < 100; value += 1) metrics.add('Plant', 'Heat', HALL, 1_000_000);
+  metrics.endMinute(60);
+  const percentile = (statistic: Statistic) => metrics.statistic(statistic, 'Plant', 'Heat', HALL, 2, 0) ?? 0;
+
+  expect(Math.abs(percentile('p50') - 50_000)).toBeLessThan(500);
+  expect(Math.abs(percentile('p99') - 99_000)).toBeLessThan(500);
+  expect(percentile('p99.95')).toBe(1_000_000);
+  expect(metrics.statistic('SampleCount', 'Plant', 'Heat', HALL, 2, 0)).toBe(100_100);
+});
+
+test.each(['p101', 'p', 'p-1', 'p99.', 'P99', 'tm99', 'Median'])('%s is no statistic here', (name) => {
+  expect(isStatistic(name)).toBe(false);
 });
