@@ -21,7 +21,7 @@ import { type CreatedResource, TemplateValues } from './template/intrinsic-funct
 /** What a stack is deployed with. */
 export interface DeployOptions {
   endpoint: string;
-  emulators: Pick<Emulators, 'permit' | 'denial' | 'cloudWatch'>;
+  emulators: Pick<Emulators, 'permit' | 'denial' | 'cloudWatch' | 'lambda'>;
   events: FunctionEvents;
   /** How much faster than on AWS the waiting goes. */
   timeScale: number;
@@ -116,7 +116,9 @@ function newDeployment(name: string, assets: Map<string, string>, options: Deplo
     dynamodb,
     clients: [sns, sqs, dynamodb],
     cloudWatch: options.emulators.cloudWatch,
+    lambda: options.emulators.lambda,
     functions: new Map(),
+    versions: new Map(),
     mappings: new Map(),
     queueUrls: new Map(),
     roles: new Map(),

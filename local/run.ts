@@ -87,7 +87,7 @@ export class LocalRun {
             logs.write(functionName, line);
           },
           refused: (functionName, host) => problems.push(leftMachine(functionName, host)),
-          measured: (functionName, metric, value) => emulators.reports.measured(functionName, metric, value),
+          measured: (...value) => emulators.reports.measured(...value),
         },
         timeScale: options.timeScale ?? 1,
         faults: options.faults && new Faults(options.faults, 'functions'),

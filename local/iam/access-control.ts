@@ -35,12 +35,14 @@ export interface Access extends Permission {
   allowed: boolean;
 }
 
-/** What is known of a queue or topic at the time of a call. */
+/** What is known of a queue, a topic or an event source mapping at the time of a call. */
 export interface ResourceSettings {
   /** Its policy, a JSON document. */
   policy?: string | undefined;
   /** ARN of the key that encrypts it. */
   key?: string | undefined;
+  /** ARN of the function that an event source mapping invokes. */
+  functionArn?: string | undefined;
 }
 
 /** A call that the policies do not allow; the message is AWS's own sentence. */
@@ -100,7 +102,7 @@ export class AccessControl {
   private readonly decisions = new Map<string, CachedDecision>();
 
   /**
-   * @param settingsOf what queues and topics say of themselves; nothing for anything else
+   * @param settingsOf what queues, topics and event source mappings say of themselves; nothing for anything else
    * @param onDenied called once for each permission that somebody lacks
    */
   constructor(settingsOf: (arn: string) => ResourceSettings, onDenied: (sentence: string) => void) {
@@ -142,7 +144,7 @@ export class AccessControl {
   denial(caller: string | ServiceCaller, permissions: readonly Permission[]): AccessDenied | undefined {
     const identity = this.identityOf(caller);
     for (const permission of this.withKeys(permissions)) {
-      const denied = this.decide(identity, permission, this.settingsOf(permission.resource).policy);
+      const denied = this.decide(identity, permission, this.settingsOf(permission.resource));
       if (denied) return denied;
     }
     return undefined;
@@ -166,10 +168,11 @@ export class AccessControl {
 
   private decision(identity: Identity, permission: Permission): CachedDecision {
     const id = `${identity.id} ${permission.action} ${permission.resource}`;
-    const { policy } = this.settingsOf(permission.resource);
+    const settings = this.settingsOf(permission.resource);
+    const { policy } = settings;
     const known = this.decisions.get(id);
     if (known && known.policy === policy) return known;
-    const denied = this.decide(identity, permission, policy);
+    const denied = this.decide(identity, permission, settings);
     const access = { caller: identity.id, ...permission, allowed: denied === undefined };
     const decision = { policy, denied, access };
     this.decisions.set(id, decision);
@@ -181,7 +184,7 @@ export class AccessControl {
   private decide(
     identity: Identity,
     permission: Permission,
-    policy: string | undefined,
+    { policy, functionArn }: ResourceSettings,
   ): AccessDenied | undefined {
     const request: PolicyRequest = {
       ...permission,
@@ -190,6 +193,7 @@ export class AccessControl {
         // The local run speaks plain HTTP, but never leaves loopback: that is as good as TLS, and a policy that
         // denies anything else must not lock everybody out.
         'aws:SecureTransport': 'true',
+        ...(functionArn && { 'lambda:FunctionArn': functionArn }),
         ...(identity.source && { 'aws:SourceArn': identity.source, 'aws:SourceAccount': ACCOUNT }),
       },
     };

@@ -43,6 +43,7 @@ const CONDITION_KEYS = [
   'aws:SourceArn',
   // Only CloudWatch Logs gives it, which does not run here.
   'kms:EncryptionContext:aws:logs:arn',
+  'lambda:FunctionArn',
 ] as const;
 type ConditionKey = (typeof CONDITION_KEYS)[number];
 

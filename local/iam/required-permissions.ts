@@ -100,6 +100,11 @@ const cancelMove: Reader = ({ TaskHandle }) => {
   return [{ action: 'sqs:CancelMessageMoveTask', resource }];
 };
 
+/** https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html */
+const onMapping: Reader = ({ UUID }, region, operation) => [
+  { action: `lambda:${operation}`, resource: arn('lambda', region, `event-source-mapping:${UUID}`) },
+];
+
 const stack: Reader = ({ StackName }, region, operation) => {
   const name = String(StackName ?? '');
   const resource = name.startsWith('arn:') ? name : arn('cloudformation', region, `stack/${name}/*`);
@@ -144,6 +149,10 @@ const SERVICES: Record<string, Record<string, Reader>> = {
     ...each('BatchGetItem BatchWriteItem', onTables),
     ...each('TransactWriteItems TransactGetItems', onTransactedTables),
     ListTables: onAnything('dynamodb'),
+  },
+  lambda: {
+    ...each('GetEventSourceMapping UpdateEventSourceMapping', onMapping),
+    ...each('ListEventSourceMappings GetAccountSettings', onAnything('lambda')),
   },
   cloudformation: { DescribeStacks: stack },
   // CloudWatch, by the name that its requests are signed for.

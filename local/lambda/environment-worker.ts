@@ -14,12 +14,15 @@ export interface EnvironmentOptions {
   /** As in the template, `index.handler`. */
   handler: string;
   functionName: string;
-  functionArn: string;
+  /** `$LATEST`, or the number of a version. */
+  version: string;
   memoryMegabytes: number;
 }
 /** One invocation, as the thread is told of it. */
 export interface InvocationRequest {
   requestId: string;
+  /** ARN that was invoked, with the version or alias where it names one. */
+  invokedArn: string;
   event: unknown;
   /** Milliseconds since the epoch. */
   deadline: number;
@@ -71,12 +74,12 @@ async function load(options: EnvironmentOptions): Promise<Handler> {
 }
 
 async function run(handler: Handler, options: EnvironmentOptions, request: InvocationRequest): Promise<void> {
-  const { requestId, event, deadline, fault } = request;
+  const { requestId, invokedArn, event, deadline, fault } = request;
   // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html
   const context = {
     functionName: options.functionName,
-    functionVersion: '$LATEST',
-    invokedFunctionArn: options.functionArn,
+    functionVersion: options.version,
+    invokedFunctionArn: invokedArn,
     memoryLimitInMB: String(options.memoryMegabytes),
     awsRequestId: requestId,
     logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,

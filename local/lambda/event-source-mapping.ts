@@ -7,11 +7,15 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { matchesPattern } from './filter-pattern.ts';
-import type { LocalFunction } from './local-function.ts';
+import type { LocalFunction, Qualifier } from './local-function.ts';
 import { filterView, sqsRecord } from './sqs-event.ts';
 
 /** An event source mapping of an SQS queue, with the template's terms. */
 export interface MappingDefinition {
+  /** The version or alias that is invoked; absent for the function itself. */
+  qualifier?: Qualifier;
+  /** Whether it is on to begin with. */
+  isEnabled: boolean;
   queueUrl: string;
   queueArn: string;
   batchSize: number;
@@ -41,7 +45,8 @@ export class EventSourceMapping {
   private readonly sqs: SQSClient;
   private readonly report: (problem: string) => void;
   private pollers: Promise<void>[] = [];
-  private stopping = false;
+  private isEnabled: boolean;
+  private hasStarted = false;
 
   /**
    * @param sqs makes its calls with the function's credentials, as Lambda does
@@ -54,6 +59,7 @@ export class EventSourceMapping {
     report: (problem: string) => void,
   ) {
     this.definition = definition;
+    this.isEnabled = definition.isEnabled;
     this.target = target;
     this.sqs = sqs;
     this.report = report;
@@ -78,24 +84,45 @@ export class EventSourceMapping {
       : undefined;
   }
 
+  /** Polls from here on, unless it is off. */
   start(): void {
-    const count = Math.min(this.definition.maximumConcurrency ?? POLLERS, POLLERS);
-    this.pollers = Array.from({ length: count }, () => this.poll());
+    this.hasStarted = true;
+    this.beginPolling();
   }
 
   /** Lets polls and invocations that are under way end, and starts no new ones. */
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.hasStarted = false;
     await Promise.all(this.pollers);
   }
 
+  /**
+   * Turns it on, or off: then polls and invocations that are under way end first. One switch has to be over before the next.
+   */
+  async switchTo(isEnabled: boolean): Promise<void> {
+    this.isEnabled = isEnabled;
+    if (isEnabled) return this.beginPolling();
+    await Promise.all(this.pollers);
+    this.pollers = [];
+  }
+
+  private get isPolling(): boolean {
+    return this.hasStarted && this.isEnabled;
+  }
+
+  private beginPolling(): void {
+    if (!this.isPolling || this.pollers.length > 0) return;
+    const count = Math.min(this.definition.maximumConcurrency ?? POLLERS, POLLERS);
+    this.pollers = Array.from({ length: count }, () => this.poll());
+  }
+
   private async poll(): Promise<void> {
-    while (!this.stopping) {
+    while (this.isPolling) {
       try {
         const messages = await this.collect();
         for (const batch of partition(await this.filter(messages))) await this.deliver(batch);
       } catch (error) {
-        if (this.stopping) return;
+        if (!this.isPolling) return;
         this.report(`polling ${this.definition.queueArn}: ${(error as Error).message}`);
         await pause(1000);
       }
@@ -120,7 +147,7 @@ export class EventSourceMapping {
       );
       if (messages.length === 0) closes = Date.now() + windowSeconds * 1000;
       messages.push(...Messages);
-    } while (messages.length > 0 && messages.length < batchSize && Date.now() < closes && !this.stopping);
+    } while (messages.length > 0 && messages.length < batchSize && Date.now() < closes && this.isPolling);
     return messages;
   }
 
@@ -139,9 +166,9 @@ export class EventSourceMapping {
 
   private async deliver(batch: Message[]): Promise<void> {
     if (batch.length === 0) return;
-    const { queueArn } = this.definition;
+    const { queueArn, qualifier } = this.definition;
     const Records = batch.map((message) => sqsRecord(message, queueArn));
-    const result = await this.target.invoke({ Records });
+    const result = await this.target.invoke({ Records }, qualifier);
     if (!result.ok) return;
     const failed = this.definition.reportsBatchItemFailures
       ? failedIds(result.payload, batch)

@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { InvocationFault } from '../faults/fault-plan.ts';
 import type { EnvironmentMessage, EnvironmentOptions, InvocationRequest } from './environment-worker.ts';
+import type { Qualifier } from './local-function.ts';
 
 /** A function as the template describes it. */
-export interface FunctionDefinition extends EnvironmentOptions {
+export interface FunctionDefinition extends Omit<EnvironmentOptions, 'version'> {
+  /** Without a qualifier. */
+  functionArn: string;
   environment: Record<string, string>;
   timeoutSeconds: number;
   /** Most execution environments at a time; without it as many as there are concurrent invocations. */
@@ -22,27 +25,31 @@ export interface FunctionEvents {
   log(functionName: string, line: string): void;
   /** A connection that would have left this machine. */
   refused(functionName: string, host: string): void;
-  /** A value of a metric that Lambda keeps of a function; durations are in milliseconds. */
-  measured(functionName: string, metric: FunctionMetric, value: number): void;
+  /** A value of a metric that Lambda keeps of a function, and of its version or alias; durations are in milliseconds. */
+  measured(functionName: string, metric: FunctionMetric, value: number, qualifier?: Qualifier): void;
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html */
-type FunctionMetric = 'Invocations' | 'Errors' | 'Throttles' | 'Duration';
+export type FunctionMetric = 'Invocations' | 'Errors' | 'Throttles' | 'Duration';
 
 /** One worker thread; after a timeout or a crash it is not alive and the next invocation gets a fresh one. */
 export class ExecutionEnvironment {
   alive = true;
+  /** `$LATEST`, or the number of a version. */
+  readonly version: string;
   private readonly worker: Worker;
   private readonly definition: FunctionDefinition;
   private readonly ready: Promise<InvocationResult | undefined>;
   private settle: ((result: InvocationResult) => void) | undefined;
 
-  constructor(definition: FunctionDefinition, events: FunctionEvents) {
+  constructor(definition: FunctionDefinition, version: string, events: FunctionEvents) {
     this.definition = definition;
-    const { environment, timeoutSeconds, reservedConcurrency, ...workerData } = definition;
+    this.version = version;
+    const { environment, timeoutSeconds, reservedConcurrency, functionArn, ...options } = definition;
+    const workerData: EnvironmentOptions = { ...options, version };
     this.worker = new Worker(new URL('./environment-worker.ts', import.meta.url), {
       workerData,
-      env: environment,
+      env: { ...environment, AWS_LAMBDA_FUNCTION_VERSION: version },
       execArgv: [],
       resourceLimits: {
         maxOldGenerationSizeMb: definition.memoryMegabytes,
@@ -85,7 +92,8 @@ export class ExecutionEnvironment {
     this.worker.on('exit', () => fail('Runtime.ExitError', 'the execution environment ended'));
   }
 
-  async run(event: unknown, fault?: InvocationFault): Promise<InvocationResult> {
+  /** @param invokedArn of the function, or of the version or alias that was invoked */
+  async run(event: unknown, invokedArn: string, fault?: InvocationFault): Promise<InvocationResult> {
     // Lambda gives the initialization ten seconds of its own, before the function's timeout begins.
     // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     const failure = await this.ready;
@@ -110,6 +118,7 @@ export class ExecutionEnvironment {
       this.settle = settle;
       const request: InvocationRequest = {
         requestId,
+        invokedArn,
         event,
         deadline: Date.now() + timeoutSeconds * 1000,
         ...(fault && { fault }),

@@ -3,8 +3,20 @@ import {
   ExecutionEnvironment,
   type FunctionDefinition,
   type FunctionEvents,
+  type FunctionMetric,
   type InvocationResult,
 } from './execution-environment.ts';
+
+/** How a function is invoked other than by its plain name: as a version of it, or by an alias that points at one. */
+export interface Qualifier {
+  /** The alias, or the version's number: what follows the function's name. */
+  name: string;
+  /** Number of the version that runs. */
+  version: string;
+}
+
+/** What Lambda calls the code that has no version of its own yet. */
+const LATEST = '$LATEST';
 
 /** A function that runs its bundle in worker threads, each one an execution environment as Lambda keeps them. */
 export class LocalFunction {
@@ -23,26 +35,32 @@ export class LocalFunction {
 
   /**
    * Runs the handler once, in an idle environment or a new one. Never rejects: a crash, a timeout, too little memory and
-   * a throttle are results, as they are to whoever invokes a function on AWS.
+   * a throttle are results, as they are to whoever invokes a function on AWS. All versions run the code of the template,
+   * each in environments of its own.
+   * @param qualifier the version or alias that is invoked; without it the function itself
    */
-  async invoke(event: unknown): Promise<InvocationResult> {
-    const { reservedConcurrency, functionName } = this.definition;
-    let environment = this.idle.pop();
+  async invoke(event: unknown, qualifier?: Qualifier): Promise<InvocationResult> {
+    const { reservedConcurrency, functionName, functionArn } = this.definition;
+    const measured = (metric: FunctionMetric, value: number) =>
+      this.events.measured(functionName, metric, value, qualifier);
+    const version = qualifier?.version ?? LATEST;
+    let environment = this.takeIdle(version);
     if (!environment) {
       if (reservedConcurrency !== undefined && this.all.size >= reservedConcurrency) {
-        this.events.measured(functionName, 'Throttles', 1);
+        measured('Throttles', 1);
         return { ok: false, errorType: 'TooManyRequestsException', errorMessage: 'Rate Exceeded.' };
       }
-      environment = new ExecutionEnvironment(this.definition, this.events);
+      environment = new ExecutionEnvironment(this.definition, version, this.events);
       this.all.add(environment);
     }
     const fault = this.faults?.invocation(event);
     const started = performance.now();
-    const result = await environment.run(event, fault);
-    this.events.measured(functionName, 'Invocations', 1);
-    this.events.measured(functionName, 'Duration', performance.now() - started);
-    this.events.measured(functionName, 'Errors', result.ok ? 0 : 1);
-    this.events.measured(functionName, 'Throttles', 0);
+    const invokedArn = qualifier ? `${functionArn}:${qualifier.name}` : functionArn;
+    const result = await environment.run(event, invokedArn, fault);
+    measured('Invocations', 1);
+    measured('Duration', performance.now() - started);
+    measured('Errors', result.ok ? 0 : 1);
+    measured('Throttles', 0);
     if (environment.alive) this.idle.push(environment);
     else this.all.delete(environment);
     if (!result.ok) {
@@ -50,6 +68,12 @@ export class LocalFunction {
       this.events.log(functionName, JSON.stringify({ level: 'ERROR', type: 'platform.report', ...result }));
     }
     return result;
+  }
+
+  /** The environment of a version that was idle last, if there is one. */
+  private takeIdle(version: string): ExecutionEnvironment | undefined {
+    const index = this.idle.findLastIndex((each) => each.version === version);
+    return index < 0 ? undefined : this.idle.splice(index, 1)[0];
   }
 
   /** Whether an invocation is under way. */

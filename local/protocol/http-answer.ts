@@ -1,4 +1,4 @@
-// Answers in the protocols that AWS's services speak: JSON, and the older Query protocol, whose answers are XML.
+// Answers in the protocols that AWS's services speak: JSON, REST with JSON, and the older Query protocol, whose answers are XML.
 import type { ServiceError } from './service-error.ts';
 
 /** An answer, ready to be sent. */
@@ -30,6 +30,10 @@ export const xmlAnswer = (body: string, status = 200): HttpAnswer => ({
 
 /** An error in the protocol of the service, by the name that requests are signed for. */
 export function errorAnswer(service: string, { code, queryCode, message, status }: ServiceError): HttpAnswer {
+  if (service === 'lambda') {
+    const { headers, ...answer } = jsonAnswer({ Type: 'User', Message: message }, status);
+    return { ...answer, headers: { ...headers, 'x-amzn-errortype': code } };
+  }
   const namespace = NAMESPACES.get(service);
   const atFault = status < 500 ? 'Sender' : 'Receiver';
   if (namespace === undefined) {

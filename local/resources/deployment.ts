@@ -8,6 +8,7 @@ import type { EventSourceMapping } from '../lambda/event-source-mapping.ts';
 import type { FunctionEvents } from '../lambda/execution-environment.ts';
 import type { LocalFunction } from '../lambda/local-function.ts';
 import type { LocalCloudWatch } from '../server/local-cloudwatch.ts';
+import type { LocalLambda } from '../server/local-lambda.ts';
 import type { CreatedResource } from '../template/intrinsic-functions.ts';
 
 /** What the resources of one stack share while they are created. */
@@ -25,8 +26,11 @@ export interface Deployment {
   sqs: SQSClient;
   dynamodb: DynamoDBClient;
   cloudWatch: LocalCloudWatch;
+  lambda: LocalLambda;
   /** By physical name. */
   functions: Map<string, LocalFunction>;
+  /** `<function>:<version or alias>` → number of the version. */
+  versions: Map<string, string>;
   /** By logical ID. */
   mappings: Map<string, EventSourceMapping>;
   /** By ARN. */

@@ -8,6 +8,7 @@ import { EventSourceMapping, type MappingDefinition } from '../lambda/event-sour
 import { LocalFunction } from '../lambda/local-function.ts';
 import type { Emulators } from '../server/emulators.ts';
 import { asStrings, type Create, type Deployment, type Properties, physicalName } from './deployment.ts';
+import { functionOf } from './lambda-versions.ts';
 
 /** What becomes of a time scale for functions, whose work does not go faster than this machine. */
 const WORK_SHARE = 1 / 3;
@@ -62,7 +63,6 @@ function environmentOf(
     AWS_DEFAULT_REGION: REGION,
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
     AWS_LAMBDA_FUNCTION_NAME: functionName,
-    AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     AWS_LAMBDA_LOG_GROUP_NAME: String(LoggingConfig?.LogGroup ?? `/aws/lambda/${functionName}`),
@@ -80,35 +80,41 @@ function environmentOf(
 }
 
 export const createEventSourceMapping: Create = async (logicalId, properties, deployment) => {
-  const functionName = String(properties.FunctionName).split(':').at(-1) ?? '';
-  const target = deployment.functions.get(functionName);
+  const invoked = functionOf(logicalId, properties, deployment);
   const queueArn = String(properties.EventSourceArn);
   const queueUrl = deployment.queueUrls.get(queueArn);
-  if (!target || !queueUrl) {
-    throw new Error(`${logicalId}: no function ${functionName} or no queue ${queueArn} in this stack`);
-  }
-  if (properties.Enabled !== false) {
-    const definition = mappingDefinition(queueUrl, queueArn, properties, deployment.timeScale);
-    // Lambda polls with the function's role.
-    // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-    const sqs = new SQSClient(clientSettings(deployment.endpoint, functionKeyId(functionName)));
-    deployment.clients.push(sqs);
-    const mapping = new EventSourceMapping(definition, target, sqs, deployment.onProblem);
-    deployment.mappings.set(logicalId, mapping);
-  }
-  return { ref: logicalId, attributes: { Id: logicalId } };
-};
-
-function mappingDefinition(
-  queueUrl: string,
-  queueArn: string,
-  properties: Properties,
-  timeScale: number,
-): MappingDefinition {
-  const maximumConcurrency = properties.ScalingConfig?.MaximumConcurrency;
-  return {
+  if (!queueUrl) throw new Error(`${logicalId}: no queue ${queueArn} in this stack`);
+  const { target, qualifier, arn } = invoked;
+  const definition = {
     queueUrl,
     queueArn,
+    ...(qualifier && { qualifier }),
+    ...mappingTerms(properties, deployment.timeScale),
+  };
+  // Lambda polls with the function's role.
+  // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+  const sqs = new SQSClient(
+    clientSettings(deployment.endpoint, functionKeyId(target.definition.functionName)),
+  );
+  deployment.clients.push(sqs);
+  const mapping = new EventSourceMapping(definition, target, sqs, deployment.onProblem);
+  deployment.mappings.set(logicalId, mapping);
+  const EventSourceMappingArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:event-source-mapping:${logicalId}`;
+  const { Enabled, FunctionName, Tags, ...settings } = properties;
+  await deployment.lambda.addMapping(
+    { ...settings, UUID: logicalId, EventSourceMappingArn, FunctionArn: arn, EventSourceArn: queueArn },
+    mapping,
+  );
+  return { ref: logicalId, attributes: { Id: logicalId, EventSourceMappingArn } };
+};
+
+function mappingTerms(
+  properties: Properties,
+  timeScale: number,
+): Omit<MappingDefinition, 'queueUrl' | 'queueArn' | 'qualifier'> {
+  const maximumConcurrency = properties.ScalingConfig?.MaximumConcurrency;
+  return {
+    isEnabled: properties.Enabled !== false,
     batchSize: Number(properties.BatchSize ?? 10),
     windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / timeScale,
     ...(maximumConcurrency !== undefined && { maximumConcurrency: Number(maximumConcurrency) }),

@@ -5,6 +5,7 @@ import { createGlobalTable, createTable } from './dynamodb.ts';
 import { createManagedPolicy, createPolicy, createRole } from './iam.ts';
 import { createKey } from './kms.ts';
 import { createEventSourceMapping, createFunction } from './lambda.ts';
+import { createAlias, createVersion } from './lambda-versions.ts';
 import { createSubscription, createTopic, createTopicPolicy } from './sns.ts';
 import { createQueue, createQueuePolicy } from './sqs.ts';
 
@@ -22,6 +23,8 @@ export const CREATE: ReadonlyMap<string, Create> = new Map([
   ['AWS::DynamoDB::Table', createTable],
   ['AWS::DynamoDB::GlobalTable', createGlobalTable],
   ['AWS::Lambda::Function', createFunction],
+  ['AWS::Lambda::Version', createVersion],
+  ['AWS::Lambda::Alias', createAlias],
   ['AWS::Lambda::EventSourceMapping', createEventSourceMapping],
   ['AWS::CloudWatch::Alarm', createAlarm],
   ['AWS::CloudWatch::CompositeAlarm', createCompositeAlarm],
@@ -32,6 +35,9 @@ export const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ['AWS::KMS::Alias', 'nothing is encrypted'],
   ['AWS::Logs::LogGroup', 'logs go to a file'],
   ['AWS::CloudWatch::Dashboard', 'nothing shows it'],
+  ['AWS::CodeDeploy::Application', 'nothing is deployed in steps'],
+  ['AWS::CodeDeploy::DeploymentGroup', 'nothing is deployed in steps'],
+  ['AWS::SSM::Parameter', 'nobody reads it'],
   ['AWS::XRay::ResourcePolicy', 'nothing is traced'],
   ['AWS::CDK::Metadata', 'it describes the CDK app'],
 ]);

@@ -1,4 +1,5 @@
-// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, DynamoDB, CloudWatch and CloudFormation.
+// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, DynamoDB, CloudWatch, Lambda and
+// CloudFormation.
 import '../loopback-only.ts';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -15,10 +16,17 @@ import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
 import { deliverAsSns } from '../fauxqs/sns-delivery.ts';
 import { bodiesIn, endVisibilityTimeouts } from '../fauxqs/waiting.ts';
 import { AccessControl } from '../iam/access-control.ts';
+import { LambdaApi, lambdaOperation } from '../lambda/lambda-api.ts';
 import { onRefused } from '../loopback-only.ts';
 import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
 import { createFront, denialOf, type Service } from './http-front.ts';
-import type { EmulatorMessage, EmulatorOptions, EmulatorRequest, FunctionReport } from './messages.ts';
+import type {
+  EmulatorMessage,
+  EmulatorOptions,
+  EmulatorRequest,
+  FunctionReport,
+  FunctionValue,
+} from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('emulators-worker.ts runs as a worker thread');
@@ -30,10 +38,12 @@ const fauxqs = await Fauxqs.start({
   directory: options.stateDirectory && path.join(options.stateDirectory, 'sqs'),
   timeScale: options.timeScale,
 });
+const lambda = new LambdaApi((uuid, isEnabled) => say({ event: 'switch-mapping', uuid, isEnabled }));
 const access = new AccessControl(
   (arn) => {
     const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
-    return { policy: attributes?.Policy, key: attributes?.KmsMasterKeyId };
+    const { Policy: policy, KmsMasterKeyId: key } = attributes ?? {};
+    return { policy, key, functionArn: lambda.functionOf(arn) };
   },
   (sentence) => say({ event: 'denied', sentence }),
 );
@@ -68,6 +78,14 @@ const services = new Map<string, Service>([
   [
     'monitoring',
     { protocol: 'json', answer: (operation, input) => answerCloudWatch(operation, input, cloudWatch) },
+  ],
+  [
+    'lambda',
+    {
+      protocol: 'rest-json',
+      operation: lambdaOperation,
+      answer: (operation, input) => lambda.answer(operation, input),
+    },
   ],
   [
     'cloudformation',
@@ -111,9 +129,25 @@ async function stop(): Promise<void> {
 function report({ lines, values }: FunctionReport): void {
   const { metrics } = cloudWatch;
   for (const line of lines) metrics.ingest(line);
-  for (const { functionName, metric, value } of values) {
-    metrics.add('AWS/Lambda', metric, { FunctionName: functionName }, value);
+  for (const { metric, value, ...invoked } of values) {
+    for (const dimensions of dimensionsOf(invoked)) metrics.add('AWS/Lambda', metric, dimensions, value);
   }
+}
+
+/**
+ * Lambda counts an invocation by function, and where it was by a version or alias also by that; an alias by version as well.
+ * https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html
+ */
+function dimensionsOf({ functionName, qualifier }: Pick<FunctionValue, 'functionName' | 'qualifier'>) {
+  const byFunction = { FunctionName: functionName };
+  if (!qualifier) return [byFunction];
+  const byResource = { ...byFunction, Resource: `${functionName}:${qualifier.name}` };
+  const isAlias = qualifier.name !== qualifier.version;
+  return [
+    byFunction,
+    byResource,
+    ...(isAlias ? [{ ...byResource, ExecutedVersion: qualifier.version }] : []),
+  ];
 }
 
 type Answers = {
@@ -137,6 +171,8 @@ const answers: Answers = {
   'end-minute': () => cloudWatch.endMinute(),
   'follow-real-time': () => cloudWatch.followRealTime(),
   'metric-sum': ({ namespace, name, dimensions }) => cloudWatch.metrics.sum(namespace, name, dimensions),
+  'add-mapping': ({ configuration, isEnabled }) => lambda.add(configuration, isEnabled),
+  'mapping-switched': ({ uuid }) => lambda.switched(uuid),
   stop,
 };
 

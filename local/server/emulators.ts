@@ -6,6 +6,7 @@ import { PendingAnswers, type Question } from '../pending-answers.ts';
 import type { StackDescription } from './cloudformation.ts';
 import { FunctionReports } from './function-reports.ts';
 import { LocalCloudWatch } from './local-cloudwatch.ts';
+import { LocalLambda } from './local-lambda.ts';
 import type { EmulatorMessage, EmulatorOptions, EmulatorRequest } from './messages.ts';
 
 /** What the emulators report without being asked. */
@@ -18,11 +19,12 @@ export interface EmulatorEvents {
   problem?(problem: string): void;
 }
 
-/** SNS, SQS, DynamoDB, CloudWatch and DescribeStacks behind one endpoint on 127.0.0.1, in a thread of their own. */
+/** SNS, SQS, DynamoDB, CloudWatch, event source mappings and DescribeStacks behind one endpoint on 127.0.0.1, in a thread of their own. */
 export class Emulators {
   /** Base address of every service, as AWS_ENDPOINT_URL takes it. */
   readonly endpoint: string;
   readonly cloudWatch: LocalCloudWatch;
+  readonly lambda: LocalLambda;
   /** Takes what functions report to CloudWatch. It is counted before anything that is asked afterwards is answered. */
   readonly reports: FunctionReports;
   /** Aborted when they end without being stopped; the reason is an Error of one line. */
@@ -37,11 +39,16 @@ export class Emulators {
     this.endpoint = `http://127.0.0.1:${port}`;
     this.reports = new FunctionReports((report) => worker.postMessage(report));
     this.cloudWatch = new LocalCloudWatch((question) => this.ask(question));
+    this.lambda = new LocalLambda((question) => this.ask(question));
     worker.on('message', (message: EmulatorMessage) => {
       if (message.event === 'answer') this.pending.settle(message);
       else if (message.event === 'refused') events.refused?.(message.host);
       else if (message.event === 'denied') events.denied?.(message.sentence);
       else if (message.event === 'problem') events.problem?.(message.problem);
+      else if (message.event === 'switch-mapping') {
+        // Where they end meanwhile, nobody is left who asks for its state.
+        this.lambda.switchMapping(message.uuid, message.isEnabled).catch(() => {});
+      }
     });
     const failure = new AbortController();
     this.failed = failure.signal;

@@ -1,4 +1,5 @@
 import { isEmbeddedMetric } from '../cloudwatch/metrics.ts';
+import type { Qualifier } from '../lambda/local-function.ts';
 import type { FunctionReport } from './messages.ts';
 
 /** What functions report, on its way to CloudWatch: what comes in one turn of the event loop goes as one message. */
@@ -19,8 +20,8 @@ export class FunctionReports {
     this.flushSoon();
   }
 
-  measured(functionName: string, metric: string, value: number): void {
-    this.values.push({ functionName, metric, value });
+  measured(functionName: string, metric: string, value: number, qualifier?: Qualifier): void {
+    this.values.push({ functionName, metric, value, qualifier });
     this.flushSoon();
   }
 

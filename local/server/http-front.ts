@@ -14,12 +14,20 @@ import { checkLength, parseBody, readBody } from './request-body.ts';
 import { signatureOf } from './request-signature.ts';
 
 /** A service that answers one request after the other has been let through. */
-export interface Service {
-  /** How requests and answers are written. */
-  readonly protocol: 'json' | 'query';
+export type Service = (
+  | {
+      /** How requests and answers are written. */
+      readonly protocol: 'json' | 'query';
+    }
+  | {
+      readonly protocol: 'rest-json';
+      /** What the method and the address of a request say: the operation, and a part of its input. */
+      operation(method: string, url: URL): Pick<Call, 'operation' | 'input'>;
+    }
+) & {
   /** The answer, which in the Query protocol is XML. @throws ServiceError or DynamoDbError */
   answer(operation: string, input: Json): unknown;
-}
+};
 
 /** A request, as far as it is needed to know whether it may be made. */
 interface Call {
@@ -98,15 +106,23 @@ function failure(service: string, error: unknown): HttpAnswer {
 }
 
 async function answer(
-  { protocol, answer: answerOf }: Service,
+  service: Service,
   request: http.IncomingMessage,
   access: AccessControl,
 ): Promise<HttpAnswer> {
-  const input: Json = parseBody(await readBody(request), protocol);
-  const target = String(request.headers['x-amz-target'] ?? '').split('.')[1];
-  const operation = protocol === 'json' ? (target ?? '') : String(input.Action ?? '');
+  const { operation, input } = readCall(service, request, await readBody(request));
   const denial = denialOf({ request, operation, input }, access);
   if (denial) return denial;
-  const result = await answerOf(operation, input);
-  return protocol === 'json' ? jsonAnswer(result) : xmlAnswer(String(result));
+  const result = await service.answer(operation, input);
+  return service.protocol === 'query' ? xmlAnswer(String(result)) : jsonAnswer(result);
+}
+
+function readCall(service: Service, { method = '', url = '/', headers }: http.IncomingMessage, body: string) {
+  const input: Json = parseBody(body, service.protocol);
+  if (service.protocol === 'rest-json') {
+    const addressed = service.operation(method, new URL(url, 'http://any'));
+    return { operation: addressed.operation, input: { ...input, ...addressed.input } };
+  }
+  if (service.protocol === 'query') return { operation: String(input.Action ?? ''), input };
+  return { operation: String(headers['x-amz-target'] ?? '').split('.')[1] ?? '', input };
 }

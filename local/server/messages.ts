@@ -7,6 +7,8 @@ import type { FaultPlan } from '../faults/fault-plan.ts';
 import type { ServiceCaller, StackPolicies } from '../iam/access-control.ts';
 import type { Permission } from '../iam/required-permissions.ts';
 import type { Json } from '../json.ts';
+import type { MappingConfiguration } from '../lambda/lambda-api.ts';
+import type { Qualifier } from '../lambda/local-function.ts';
 import type { Answer } from '../pending-answers.ts';
 import type { StackDescription } from './cloudformation.ts';
 
@@ -25,10 +27,12 @@ export interface EmulatorOptions {
 }
 
 /** A value of a metric that Lambda keeps of a function. */
-interface FunctionValue {
+export interface FunctionValue {
   functionName: string;
   metric: string;
   value: number;
+  /** Of the version or alias that was invoked; absent for the function itself. */
+  qualifier?: Qualifier | undefined;
 }
 
 /** What functions reported since the last message. It has no answer. */
@@ -53,6 +57,8 @@ export type EmulatorRequest =
   | { id: number; ask: 'end-minute' }
   | { id: number; ask: 'follow-real-time' }
   | { id: number; ask: 'metric-sum'; namespace: string; name: string; dimensions: Dimensions }
+  | { id: number; ask: 'add-mapping'; configuration: MappingConfiguration; isEnabled: boolean }
+  | { id: number; ask: 'mapping-switched'; uuid: string }
   | { id: number; ask: 'stop' };
 
 /** What the emulators' thread says. */
@@ -64,4 +70,6 @@ export type EmulatorMessage =
   /** A call was denied for a lacking permission, with AWS's sentence. */
   | { event: 'denied'; sentence: string }
   | { event: 'problem'; problem: string }
+  /** Somebody turns an event source mapping on or off; `mapping-switched` says when that is done. */
+  | { event: 'switch-mapping'; uuid: string; isEnabled: boolean }
   | ({ event: 'answer' } & Answer);

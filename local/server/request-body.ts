@@ -33,6 +33,7 @@ export async function readBody(request: http.IncomingMessage): Promise<string> {
 /** @throws ServiceError for a body that is not of the protocol */
 export function parseBody(body: string, protocol: Service['protocol']): Record<string, Json> {
   if (protocol === 'query') return Object.fromEntries(new URLSearchParams(body));
+  if (protocol === 'rest-json' && body === '') return {};
   let input: unknown;
   try {
     input = JSON.parse(body);

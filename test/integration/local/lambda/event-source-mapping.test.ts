@@ -80,6 +80,7 @@ function map(
       maximumConcurrency: 2,
       reportsBatchItemFailures: true,
       filters: [],
+      isEnabled: true,
       ...terms,
     },
     target,

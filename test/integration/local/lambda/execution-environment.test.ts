@@ -25,7 +25,7 @@ test('the handler sees the environment of the template and nothing of this proce
   const result = await target.invoke({});
   await target.stop();
 
-  expect(result).toEqual({ ok: true, payload: { TABLE: 'orders' } });
+  expect(result).toEqual({ ok: true, payload: { TABLE: 'orders', AWS_LAMBDA_FUNCTION_VERSION: '$LATEST' } });
 });
 
 test('a warm environment is used again, and a second one is made only for an invocation beside it', async () => {
@@ -40,6 +40,36 @@ test('a warm environment is used again, and a second one is made only for an inv
 
   expect(again).toEqual(first);
   expect(new Set(both.map((each) => JSON.stringify(each))).size).toBe(2);
+});
+
+test('each version has environments of its own', async () => {
+  const { target } = localFunction(
+    `const made = Math.random(); export const handler = async (_, { functionVersion, invokedFunctionArn }) =>
+       ({ made, functionVersion, invokedFunctionArn })`,
+  );
+  const invoke = async (...args: Parameters<typeof target.invoke>) => {
+    const result = await target.invoke(...args);
+    return (result as { payload: { made: number; functionVersion: string; invokedFunctionArn: string } })
+      .payload;
+  };
+
+  const latest = await invoke({});
+  const byAlias = await invoke({}, { name: 'live', version: '1' });
+  const byNumber = await invoke({}, { name: '1', version: '1' });
+  const latestAgain = await invoke({});
+  await target.stop();
+
+  expect(latestAgain).toEqual(latest);
+  expect(byNumber.made).toBe(byAlias.made);
+  expect(byAlias.made).not.toBe(latest.made);
+  expect([latest, byAlias, byNumber].map(({ functionVersion }) => functionVersion)).toEqual([
+    '$LATEST',
+    '1',
+    '1',
+  ]);
+  expect(
+    [latest, byAlias, byNumber].map((each) => each.invokedFunctionArn.split(':').slice(6).join(':')),
+  ).toEqual(['tried', 'tried:live', 'tried:1']);
 });
 
 test('an error of the handler is a result with its name and message, and the environment lives on', async () => {

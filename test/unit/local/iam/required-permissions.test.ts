@@ -92,6 +92,20 @@ test.each<[string, string, object, [string, string][]]>([
     [['cloudformation:DescribeStacks', 'arn:aws:cloudformation:eu-west-1:000000000000:stack/Shop/*']],
   ],
   ['cloudformation', 'DescribeStacks', {}, [['cloudformation:DescribeStacks', '*']]],
+  [
+    'lambda',
+    'UpdateEventSourceMapping',
+    { UUID: 'm' },
+    [['lambda:UpdateEventSourceMapping', 'arn:aws:lambda:eu-west-1:000000000000:event-source-mapping:m']],
+  ],
+  [
+    'lambda',
+    'GetEventSourceMapping',
+    { UUID: 'm' },
+    [['lambda:GetEventSourceMapping', 'arn:aws:lambda:eu-west-1:000000000000:event-source-mapping:m']],
+  ],
+  ['lambda', 'ListEventSourceMappings', {}, [['lambda:ListEventSourceMappings', '*']]],
+  ['lambda', 'GetAccountSettings', {}, [['lambda:GetAccountSettings', '*']]],
   ['sts', 'GetCallerIdentity', {}, []],
 ])('%s %s %j', (service, operation, input, needs) => {
   expect(needed(service, operation, input)).toEqual(needs);

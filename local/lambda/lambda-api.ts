@@ -1,0 +1,157 @@
+// Lambda's API for event source mappings, as far as it runs here: they are listed, looked at, and turned on and off.
+import type { Json } from '../json.ts';
+import { ServiceError } from '../protocol/service-error.ts';
+
+/** A mapping as the API describes it, without its state; beside these, what the template says of it. */
+export interface MappingConfiguration {
+  UUID: string;
+  EventSourceMappingArn: string;
+  /** With the version or alias, where the mapping names one. */
+  FunctionArn: string;
+  EventSourceArn: string;
+  [setting: string]: Json;
+}
+
+interface Mapping {
+  configuration: MappingConfiguration;
+  state: 'Enabled' | 'Disabling' | 'Disabled' | 'Enabling';
+  /** Milliseconds since the epoch. */
+  changedAt: number;
+}
+
+const MAPPINGS = '/2015-03-31/event-source-mappings';
+/** Of a new account in good standing. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const CONCURRENCY = 1000;
+/** https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html */
+const MOST_ITEMS = 100;
+
+/**
+ * Which operation an HTTP request asks for, and what its address says of it. One that is not known here is called by its
+ * method and path.
+ * https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
+ */
+export function lambdaOperation(method: string, { pathname, searchParams }: URL) {
+  const path = pathname.replace(/\/$/, '');
+  const UUID = path.startsWith(`${MAPPINGS}/`) ? decodeURIComponent(path.slice(MAPPINGS.length + 1)) : '';
+  if (UUID && method === 'GET') return { operation: 'GetEventSourceMapping', input: { UUID } };
+  if (UUID && method === 'PUT') return { operation: 'UpdateEventSourceMapping', input: { UUID } };
+  const input = Object.fromEntries(searchParams);
+  if (method === 'GET' && path === MAPPINGS) return { operation: 'ListEventSourceMappings', input };
+  if (method === 'GET' && path === '/2016-08-19/account-settings') {
+    return { operation: 'GetAccountSettings', input };
+  }
+  return { operation: `${method} ${path}`, input };
+}
+
+/** Answers for the mappings of a stack, and has them turned on and off. */
+export class LambdaApi {
+  private readonly onSwitch: (uuid: string, isEnabled: boolean) => void;
+  /** By UUID. */
+  private readonly mappings = new Map<string, Mapping>();
+
+  /** @param onSwitch called where a mapping is to be turned on or off; `switched` is told when that is done */
+  constructor(onSwitch: LambdaApi['onSwitch']) {
+    this.onSwitch = onSwitch;
+  }
+
+  add(configuration: MappingConfiguration, isEnabled: boolean): void {
+    const state = isEnabled ? 'Enabled' : 'Disabled';
+    this.mappings.set(configuration.UUID, { configuration, state, changedAt: Date.now() });
+  }
+
+  switched(uuid: string): void {
+    const mapping = this.mappings.get(uuid);
+    if (mapping) changeTo(mapping, mapping.state === 'Enabling' ? 'Enabled' : 'Disabled');
+  }
+
+  /** ARN of the function that a mapping invokes, by the mapping's own ARN. */
+  functionOf(mappingArn: string): string | undefined {
+    const mapping = this.mappings.get(mappingArn.split(':').at(-1) ?? '');
+    return mapping?.configuration.EventSourceMappingArn === mappingArn
+      ? mapping.configuration.FunctionArn
+      : undefined;
+  }
+
+  /** Answers one operation. @throws ServiceError as Lambda answers with one; for any other operation, that it is not known */
+  answer(operation: string, input: Json): object {
+    switch (operation) {
+      case 'ListEventSourceMappings':
+        return this.list(input);
+      case 'GetEventSourceMapping':
+        return describe(this.mappingOf(input));
+      case 'UpdateEventSourceMapping':
+        return this.update(input);
+      case 'GetAccountSettings':
+        return {
+          AccountLimit: { ConcurrentExecutions: CONCURRENCY, UnreservedConcurrentExecutions: CONCURRENCY },
+        };
+      default:
+        throw new ServiceError('UnknownOperationException', `The local run does not answer ${operation}`);
+    }
+  }
+
+  private list({ EventSourceArn, FunctionName, Marker = 0, MaxItems = MOST_ITEMS }: Json): object {
+    const wanted = [...this.mappings.values()].filter(
+      ({ configuration }) =>
+        [undefined, configuration.EventSourceArn].includes(EventSourceArn) &&
+        (FunctionName === undefined || isNamed(configuration.FunctionArn, FunctionName)),
+    );
+    const end = Number(Marker) + Math.min(MOST_ITEMS, Number(MaxItems));
+    return {
+      EventSourceMappings: wanted.slice(Number(Marker), end).map(describe),
+      ...(end < wanted.length && { NextMarker: String(end) }),
+    };
+  }
+
+  /** https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html */
+  private update({ UUID, Enabled, ...others }: Json): object {
+    const mapping = this.mappingOf({ UUID });
+    const [other] = Object.keys(others);
+    if (other !== undefined || typeof Enabled !== 'boolean') {
+      const what = other === undefined ? `Enabled ${JSON.stringify(Enabled)}` : `a change of ${other}`;
+      throw new ServiceError(
+        'InvalidParameterValueException',
+        `The local run turns mappings on and off (Enabled true or false); it does not know ${what}`,
+      );
+    }
+    if (mapping.state === 'Enabling' || mapping.state === 'Disabling') {
+      throw new ServiceError(
+        'ResourceInUseException',
+        `The event source mapping ${UUID} cannot be updated while it is ${mapping.state}`,
+      );
+    }
+    if (Enabled !== (mapping.state === 'Enabled')) {
+      changeTo(mapping, Enabled ? 'Enabling' : 'Disabling');
+      this.onSwitch(UUID, Enabled);
+    }
+    return describe(mapping);
+  }
+
+  private mappingOf({ UUID }: Json): Mapping {
+    const mapping = this.mappings.get(UUID);
+    if (mapping) return mapping;
+    throw new ServiceError('ResourceNotFoundException', 'The resource you requested does not exist.', {
+      status: 404,
+    });
+  }
+}
+
+function changeTo(mapping: Mapping, state: Mapping['state']): void {
+  mapping.state = state;
+  mapping.changedAt = Date.now();
+}
+
+/** Whether a name, an ARN or the end of one is that of this function, version or alias. */
+function isNamed(functionArn: string, name: string): boolean {
+  return `:${functionArn}`.endsWith(name.includes('function:') ? `:${name}` : `:function:${name}`);
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html */
+function describe({ configuration, state, changedAt }: Mapping): object {
+  return {
+    ...configuration,
+    State: state,
+    StateTransitionReason: 'USER_INITIATED',
+    LastModified: changedAt / 1000,
+  };
+}
