@@ -153,6 +153,14 @@ export class LocalRun {
     return this.emulators.endVisibilityTimeouts();
   }
 
+  /**
+   * Lets time pass for the messages in flight, as if so many seconds had gone by: backoffs of hours need not be waited for. What a
+   * function works on is in flight, too: see `isBusy`.
+   */
+  passTime(seconds: number): Promise<void> {
+    return this.emulators.passTime(seconds);
+  }
+
   /** Messages that reached a queue since the start, by queue URL; those that SQS itself moved there do not count. */
   async delivered(queueUrl: string): Promise<number> {
     const { queues } = await this.emulators.sample();

@@ -16,6 +16,9 @@ export interface StackHandles {
   readonly topicArn: string;
   /** In the order of their names. */
   readonly consumers: readonly ConsumerHandles[];
+  /** Where alarms are announced that have to wake somebody, and where the others; absent where the stack has one topic for both. */
+  readonly pagesTopicArn?: string;
+  readonly noticesTopicArn?: string;
   /** Where it is kept what operators did; absent where the stack has no such log group. */
   readonly operationsLogGroup?: string;
 }
@@ -90,6 +93,8 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     );
   }
   const operationsLogGroup = outputs.get(STACK_OUTPUTS.operationsLogGroupName);
+  const pagesTopicArn = outputs.get(STACK_OUTPUTS.pagesTopicArn);
+  const noticesTopicArn = outputs.get(STACK_OUTPUTS.noticesTopicArn);
   const missing = (output: string): never => {
     throw new CommandError(
       `Stack "${name}" has no output ${output}: deploy its current version with \`${deployCommand(name)}\``,
@@ -100,6 +105,8 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     region,
     topicArn,
     consumers: readConsumers(outputs, missing),
+    ...(pagesTopicArn && { pagesTopicArn }),
+    ...(noticesTopicArn && { noticesTopicArn }),
     ...(operationsLogGroup && { operationsLogGroup }),
   };
 }

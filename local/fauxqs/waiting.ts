@@ -17,3 +17,17 @@ export function endVisibilityTimeouts(queues: Iterable<SqsQueue>): number {
   }
   return ended;
 }
+
+/**
+ * Lets time pass for the messages in flight alone: those whose visibility timeout ends within it become visible.
+ * @param seconds of the emulator's time
+ */
+export function passTime(queues: Iterable<SqsQueue>, seconds: number): void {
+  const now = Date.now();
+  for (const queue of queues) {
+    for (const [receiptHandle, entry] of [...queue.inflightMessages]) {
+      entry.visibilityDeadline -= seconds * 1_000;
+      if (entry.visibilityDeadline <= now) queue.changeVisibility(receiptHandle, 0);
+    }
+  }
+}

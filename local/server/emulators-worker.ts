@@ -14,7 +14,7 @@ import { Fauxqs } from '../fauxqs/fauxqs.ts';
 import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
 import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
 import { deliverAsSns } from '../fauxqs/sns-delivery.ts';
-import { bodiesIn, endVisibilityTimeouts } from '../fauxqs/waiting.ts';
+import { bodiesIn, endVisibilityTimeouts, passTime } from '../fauxqs/waiting.ts';
 import { AccessControl } from '../iam/access-control.ts';
 import { LambdaApi, lambdaOperation } from '../lambda/lambda-api.ts';
 import { onRefused } from '../loopback-only.ts';
@@ -166,6 +166,7 @@ const answers: Answers = {
     return queue ? bodiesIn(queue) : [];
   },
   'end-visibility-timeouts': () => endVisibilityTimeouts(fauxqs.allQueues()),
+  'pass-time': ({ seconds }) => passTime(fauxqs.allQueues(), seconds),
   'add-alarm': ({ type, name, properties }) => cloudWatch.alarms.add(type, name, properties),
   alarms: () => cloudWatch.alarms.list(),
   'end-minute': () => cloudWatch.endMinute(),

@@ -126,6 +126,11 @@ export class Emulators {
     return this.ask({ ask: 'end-visibility-timeouts' });
   }
 
+  /** Lets time pass for the messages in flight: those whose visibility timeout ends within so many seconds become visible. */
+  async passTime(seconds: number): Promise<void> {
+    await this.ask({ ask: 'pass-time', seconds });
+  }
+
   /** Ends all connections, writes out kept state and ends the thread. Where that has failed, nothing is left to do. */
   async stop(): Promise<void> {
     this.isStopping = true;

@@ -52,6 +52,7 @@ export type EmulatorRequest =
   | { id: number; ask: 'sample' }
   | { id: number; ask: 'bodies'; queueName: string }
   | { id: number; ask: 'end-visibility-timeouts' }
+  | { id: number; ask: 'pass-time'; seconds: number }
   | { id: number; ask: 'add-alarm'; type: AlarmType; name: string; properties: Record<string, Json> }
   | { id: number; ask: 'alarms' }
   | { id: number; ask: 'end-minute' }

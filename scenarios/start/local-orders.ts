@@ -116,7 +116,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const backordered = await metric(run, 'inventory', 'Backordered');
     return {
       summary,
-      report: reportOf(summary, { backordered, alarms, messages }),
+      report: reportOf(summary, backordered, { alarms, messages, pages: stack.pagesTopicArn }),
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {

@@ -20,15 +20,20 @@ export function kindsOf(messages: readonly TestMessage[]): string {
   return `${number('order')} orders, ${number('duplicate')} duplicates, ${number('poison')} poison`;
 }
 
+/** What the report tells beside the books. */
+interface Told {
+  readonly alarms: AlarmStatus[];
+  readonly messages: readonly TestMessage[];
+  /** ARN of the topic for what has to wake somebody. */
+  readonly pages: string | undefined;
+}
+
 /**
  * The same for people.
  * @param backordered how many orders wait for stock
  */
-export function reportOf(
-  summary: LocalOrdersSummary,
-  more: { backordered: number; alarms: AlarmStatus[]; messages: readonly TestMessage[] },
-): string {
-  return `${booksOf(summary, more.backordered)}\n\n${alarmLines(more.alarms, more.messages)}`;
+export function reportOf(summary: LocalOrdersSummary, backordered: number, told: Told): string {
+  return `${booksOf(summary, backordered)}\n\n${alarmLines(told)}`;
 }
 
 function booksOf(
@@ -54,17 +59,24 @@ The books do not balance:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
 }
 
-/** How many alarms are in which state; those in ALARM with the article of the runbook that their text names, and why they are. */
-function alarmLines(alarms: AlarmStatus[], messages: readonly TestMessage[]): string {
+/**
+ * How many alarms are in which state; of those in ALARM what operators would be told, with the article of the runbook, and why.
+ * One that a composite alarm announces is not told by itself.
+ */
+function alarmLines({ alarms, messages, pages }: Told): string {
   const byState = Map.groupBy(alarms, ({ state }) => state);
-  const on = (byState.get('ALARM') ?? []).map(({ name, description = '' }) => {
-    const { article } = readAlarmText(description);
-    return `\n  ${[name, article].filter(Boolean).join(': ')}`;
-  });
   const summary = [...byState].sort().map(([state, of]) => `${of.length} in ${state}`);
+  const told = (byState.get('ALARM') ?? [])
+    .filter(({ properties }) => properties.AlarmActions?.length > 0)
+    .map(({ name, description = '', properties }) => {
+      const { article } = readAlarmText(description);
+      const severity = properties.AlarmActions.includes(pages) ? 'page  ' : 'notice';
+      return { severity, line: `\n  ${severity}  ${[name, article].filter(Boolean).join(': ')}` };
+    })
+    .sort((one, other) => other.severity.localeCompare(one.severity));
   const poison = messages.filter(({ kind }) => kind === 'poison').length;
   const why = `
 ${count(poison, 'poison message')} sent on purpose, now in dead-letter queues: that is what these alarms are for.
-On AWS they would tell an operator, and name the article that says what to do:`;
-  return `Alarms: ${summary.join(', ')}.${on.length > 0 && poison > 0 ? why : ''}${on.join('')}`;
+On AWS operators would be told, with the article that says what to do:`;
+  return `Alarms: ${summary.join(', ')}.${told.length > 0 && poison > 0 ? why : ''}${told.map(({ line }) => line).join('')}`;
 }
