@@ -10,6 +10,11 @@ export const STACK_OUTPUTS = {
   operatorPolicyArn: 'OperatorPolicyArn',
 } as const;
 
+/** Names of the SSM parameters by which the stacks of publishers in the same account find the topic, and its key if it has one. */
+export function publisherParameters(stackName: string) {
+  return { topicArn: `/${stackName}/orders-topic-arn`, keyArn: `/${stackName}/orders-key-arn` };
+}
+
 /** Outputs of a consumer; `table` is a kebab-case name. */
 export function consumerOutputs(consumer: string) {
   const id = pascalCase(consumer);

@@ -22,6 +22,8 @@ export interface Stage {
   /** For how long it is kept what operators did. */
   readonly operationsLogRetentionDays: number;
   readonly operations: OperationsSettings;
+  /** IDs of other accounts that may publish orders. */
+  readonly publisherAccounts: readonly string[];
   readonly topicAlarms: TopicThresholds;
   /** On every resource, beside `stage` and `service`. */
   readonly tags: Readonly<Record<string, string>>;
@@ -66,7 +68,7 @@ export interface ConsumerThresholds {
   readonly oldestMessageSeconds: number;
   /** 99 of 100 orders are done so many seconds after they were placed. */
   readonly promisedSeconds: number;
-  /** Tries that failed and will be repeated, within 5 minutes. */
+  /** Tries that failed and will be repeated, within 5 minutes, three times in a row. */
   readonly retries: number;
   /** Failed invocations within 5 minutes. */
   readonly functionErrors: number;
@@ -119,6 +121,7 @@ export const stages: Readonly<Record<StageName, Stage>> = {
     logRetentionDays: 14,
     operationsLogRetentionDays: 14,
     operations: { runbook: 'docs/runbook.md', policy: false },
+    publisherAccounts: [],
     topicAlarms: { failedDeliveries: 1, unreadableAttributes: 1 },
     tags: {},
   },
@@ -136,6 +139,7 @@ export const stages: Readonly<Record<StageName, Stage>> = {
     gradualReleases: true,
     logRetentionDays: 90,
     operationsLogRetentionDays: 365,
+    publisherAccounts: [],
     topicAlarms: { failedDeliveries: 1, unreadableAttributes: 1 },
     tags: {},
   },
@@ -154,7 +158,7 @@ export const consumers = {
         queueDepth: 1_000,
         oldestMessageSeconds: 900,
         promisedSeconds: 1_800,
-        retries: 20,
+        retries: 10,
         functionErrors: 5,
         functionThrottles: 10,
       },
@@ -181,7 +185,7 @@ export const consumers = {
         queueDepth: 1_000,
         oldestMessageSeconds: 900,
         promisedSeconds: 1_800,
-        retries: 20,
+        retries: 10,
         functionErrors: 5,
         functionThrottles: 10,
       },
@@ -211,7 +215,7 @@ export const consumers = {
         queueDepth: 1_000,
         oldestMessageSeconds: 900,
         promisedSeconds: 1_800,
-        retries: 20,
+        retries: 10,
         functionErrors: 5,
         functionThrottles: 10,
       },

@@ -26,7 +26,7 @@ export interface ConsumerAlarmsProps {
   readonly oldestMessage: Duration;
   /** Time from the placing of an order until it is done, for 99 of 100. */
   readonly promised: Duration;
-  /** Tries that failed and will be repeated, within 5 minutes, for two of three times 5 minutes. */
+  /** Tries that failed and will be repeated, within 5 minutes, three times in a row. */
   readonly retries: number;
   /** Failed invocations within 5 minutes. */
   readonly functionErrors: number;
@@ -128,13 +128,18 @@ export class ConsumerAlarms extends Construct {
   private retrying(): OperationsAlarm {
     const { consumer, retries: threshold } = this.props;
     return this.alarm('Retrying', {
-      metric: consumer.metric('Retried', SUM_OF_FIVE_MINUTES),
+      // Without a value for each period, CloudWatch looks further back where there is none, and the alarm would flap.
+      metric: new MathExpression({
+        expression: 'FILL(retried, 0)',
+        usingMetrics: { retried: consumer.metric('Retried', SUM_OF_FIVE_MINUTES) },
+        period: FIVE_MINUTES,
+        label: 'Tries that failed',
+      }),
       threshold,
       evaluationPeriods: 3,
-      datapointsToAlarm: 2,
       meaning:
-        `${atLeast(threshold, 'try', 'tries')} failed within 5 minutes, twice within 15, and will be repeated: something ` +
-        'that the consumer depends on may be down.',
+        `${atLeast(threshold, 'try', 'tries')} failed in each of the last three times 5 minutes, and will be repeated: ` +
+        'something that the consumer depends on may be down.',
       article: 'retrying',
     });
   }
@@ -227,7 +232,11 @@ export class ConsumerAlarms extends Construct {
     });
   }
 
-  /** Lambda publishes no state of an event source mapping. One that is on asks the queue for messages all the time. */
+  /**
+   * Lambda publishes no state of an event source mapping. One that is on asks the queue for messages all the time, while SQS
+   * reports nothing where nobody asks, which a first deployment takes some minutes to change.
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+   */
   private notPolled(): OperationsAlarm {
     return this.alarm('NotPolled', {
       metric: pollingOf(this.props.consumer.queue),

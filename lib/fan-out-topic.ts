@@ -1,8 +1,17 @@
-import { Aws, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Aws, Stack } from 'aws-cdk-lib';
+import {
+  AccountPrincipal,
+  type Grant,
+  type IGrantable,
+  PolicyStatement,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { Topic, TracingConfig } from 'aws-cdk-lib/aws-sns';
+import { LoggingProtocol, Topic, TracingConfig } from 'aws-cdk-lib/aws-sns';
 import { CfnResourcePolicy } from 'aws-cdk-lib/aws-xray';
 import { Construct } from 'constructs';
+import { refuse } from './checks/settings.ts';
 
 export interface FanOutTopicProps {
   /**
@@ -15,11 +24,23 @@ export interface FanOutTopicProps {
    * @default false
    */
   readonly tracing?: boolean;
+  /**
+   * Whether SNS logs each delivery to a queue that failed, with the queue's answer.
+   * @default false
+   */
+  readonly deliveryLogging?: boolean;
+  /**
+   * IDs of other accounts, 12 digits each, that may publish. Which of its roles do is for each of them to say.
+   * @default - this account alone
+   */
+  readonly publisherAccounts?: readonly string[];
 }
 
 /** The topic that messages are published to, over TLS only. */
 export class FanOutTopic extends Construct {
   readonly topic: Topic;
+  /** By what SNS logs failed deliveries, and the log streams it may make; undefined where it does not. */
+  readonly deliveryLogging?: { readonly role: Role; readonly streams: string };
 
   constructor(scope: Construct, id: string, props: FanOutTopicProps = {}) {
     super(scope, id);
@@ -30,6 +51,46 @@ export class FanOutTopic extends Construct {
       ...(props.tracing && { tracingConfig: TracingConfig.ACTIVE }),
     });
     if (props.tracing) this.letTopicWriteTraces();
+    if (props.deliveryLogging) this.deliveryLogging = this.logFailedDeliveries();
+    for (const account of props.publisherAccounts ?? []) {
+      if (!/^\d{12}$/.test(account)) {
+        refuse(this, `publisherAccounts has ${JSON.stringify(account)}, but an account ID is 12 digits`);
+      }
+      this.grantPublish(new AccountPrincipal(account));
+    }
+  }
+
+  /**
+   * Lets somebody publish: `sns:Publish` on the topic, and on its key what SNS asks of a publisher (`kms:Decrypt` and
+   * `kms:GenerateDataKey*`, https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html). A role gets it in its own
+   * policy; an `AccountPrincipal` in those of topic and key, after which that account has to allow its role the same.
+   */
+  grantPublish(grantee: IGrantable): Grant {
+    return this.topic.grantPublish(grantee);
+  }
+
+  /**
+   * SNS names the log group, and makes it at the first failure. No message is logged, only IDs, times and answers.
+   * https://docs.aws.amazon.com/sns/latest/dg/sns-topic-attributes.html
+   */
+  private logFailedDeliveries(): { role: Role; streams: string } {
+    const { region, account } = Stack.of(this);
+    const role = new Role(this, 'DeliveryLogging', { assumedBy: new ServicePrincipal('sns.amazonaws.com') });
+    const logGroup = Stack.of(this).formatArn({
+      service: 'logs',
+      resource: 'log-group',
+      resourceName: `sns/${region}/${account}/${this.topic.topicName}/Failure`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    const streams = `${logGroup}:*`;
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+        resources: [logGroup, streams],
+      }),
+    );
+    this.topic.addLoggingConfig({ protocol: LoggingProtocol.SQS, failureFeedbackRole: role });
+    return { role, streams };
   }
 
   /** Without this policy SNS drops the segments: https://docs.aws.amazon.com/sns/latest/dg/sns-active-tracing.html */

@@ -1,11 +1,11 @@
 import { ArnFormat, type RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Effect, PolicyStatement, ServicePrincipal, StarPrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 
 /**
  * A customer-managed key for messages, in topics and queues, and for what is logged of them: SNS may use it to deliver,
- * CloudWatch to publish alarms, and CloudWatch Logs for the log groups of the stack.
+ * CloudWatch to publish alarms, and CloudWatch Logs for the log groups of the stack. Nobody but AWS's services makes grants.
  */
 export class MessagingKey extends Key {
   constructor(scope: Construct, id: string, props: { readonly removalPolicy: RemovalPolicy }) {
@@ -25,6 +25,27 @@ export class MessagingKey extends Key {
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
     this.allowLogs();
+    this.denyGrants();
+  }
+
+  /**
+   * A grant allows what no policy shows. Services make them for a resource of theirs that is encrypted; people and roles
+   * get what they need by policy. The statement is that of CT.KMS.PR.3, with `IfExists`: under `Bool` a request that lacks
+   * the keys would escape the denial. A grant by the service itself carries `aws:PrincipalIsAWSService`.
+   * https://docs.aws.amazon.com/controltower/latest/controlreference/kms-rules.html
+   */
+  private denyGrants(): void {
+    this.addToResourcePolicy(
+      new PolicyStatement({
+        effect: Effect.DENY,
+        principals: [new StarPrincipal()],
+        actions: ['kms:CreateGrant'],
+        resources: ['*'],
+        conditions: {
+          BoolIfExists: { 'kms:GrantIsForAWSResource': 'false', 'aws:PrincipalIsAWSService': 'false' },
+        },
+      }),
+    );
   }
 
   /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html */

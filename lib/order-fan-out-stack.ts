@@ -3,10 +3,11 @@ import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps, Tags 
 import { LambdaApplication } from 'aws-cdk-lib/aws-codedeploy';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { ORDER_PLACED } from '../contract/event-types.ts';
 import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
-import { consumerOutputs, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
+import { consumerOutputs, publisherParameters, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { guardRails } from './checks/guard-rails.ts';
 import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
@@ -52,6 +53,8 @@ export interface OrderFanOutStackProps extends StackProps {
 
 /** Orders, from the topic they are published to, to the tables of their consumers. */
 export class OrderFanOutStack extends Stack {
+  /** For publishers in the same CDK app: `orders.grantPublish(role)`. */
+  readonly orders: FanOutTopic;
   private readonly stage: Stage;
 
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
@@ -67,14 +70,21 @@ export class OrderFanOutStack extends Stack {
       : undefined;
     const encryption = key && { encryptionKey: key };
     const operations = new Operations(this, 'Operations', { ...encryption, ...stage.operations });
-    const { topic } = new FanOutTopic(this, 'Orders', { ...encryption, tracing: stage.tracing });
+    const { tracing, deliveryLogging, publisherAccounts } = stage;
+    this.orders = new FanOutTopic(this, 'Orders', {
+      ...encryption,
+      tracing,
+      deliveryLogging,
+      publisherAccounts,
+    });
+    const { topic } = this.orders;
     new TopicAlarms(this, 'OrdersAlarms', { topic, name: 'orders', operations, ...stage.topicAlarms });
+    this.tellPublishers(topic.topicArn, key?.keyArn);
     const operationsLog = new LogGroup(this, 'OperationsLog', {
       retention: stage.operationsLogRetentionDays,
       ...encryption,
       removalPolicy: this.keptWhereUsed,
     });
-    new CfnOutput(this, STACK_OUTPUTS.ordersTopicArn, { value: topic.topicArn });
     new CfnOutput(this, STACK_OUTPUTS.pagesTopicArn, { value: operations.pages.topicArn });
     new CfnOutput(this, STACK_OUTPUTS.noticesTopicArn, { value: operations.notices.topicArn });
     new CfnOutput(this, STACK_OUTPUTS.operationsLogGroupName, { value: operationsLog.logGroupName });
@@ -158,6 +168,16 @@ export class OrderFanOutStack extends Stack {
       removalPolicy: this.keptWhereUsed,
       tracing: this.stage.tracing,
     };
+  }
+
+  /** Physical names, which publishers can know beforehand; a parameter is replaced by nothing but another name. */
+  private tellPublishers(topicArn: string, keyArn: string | undefined): void {
+    new CfnOutput(this, STACK_OUTPUTS.ordersTopicArn, { value: topicArn });
+    const names = publisherParameters(this.stackName);
+    const tell = (id: string, parameterName: string, stringValue: string) =>
+      new StringParameter(this, id, { parameterName, stringValue });
+    tell('OrdersTopicParameter', names.topicArn, topicArn);
+    if (keyArn) tell('OrdersKeyParameter', names.keyArn, keyArn);
   }
 
   private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings) {

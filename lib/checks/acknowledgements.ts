@@ -4,9 +4,13 @@ import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { Consumer } from '../consumer.ts';
 import { ConsumerAlarms } from '../consumer-alarms.ts';
+import { FanOutTopic } from '../fan-out-topic.ts';
 import { GradualRelease } from '../gradual-release.ts';
 import { OperationsTopic } from '../operations/operations-topic.ts';
 import { OperatorPolicy } from '../operations/operator-policy.ts';
+
+const OWN_POLICY =
+  'The policy is for this role alone and goes with it; a managed one could be attached to others.';
 
 /**
  * Acknowledges the findings in the constructs of this project under `scope`, and in no other: call it when all are made. A
@@ -16,6 +20,7 @@ export function acknowledgeFindings(scope: IConstruct): void {
   for (const construct of scope.node.findAll()) {
     if (construct instanceof Consumer) acknowledgeInConsumer(construct);
     else if (construct instanceof ConsumerAlarms) acknowledgeInConsumerAlarms(construct);
+    else if (construct instanceof FanOutTopic) acknowledgeInFanOutTopic(construct);
     else if (construct instanceof GradualRelease) acknowledgeInGradualRelease(construct);
     else if (construct instanceof OperationsTopic) acknowledgeInOperationsTopic(construct);
     else if (construct instanceof OperatorPolicy) acknowledgeInOperatorPolicy(construct);
@@ -40,8 +45,7 @@ function acknowledgeInConsumer({ deadLetterQueue, function: lambdaFunction }: Co
   });
   if (lambdaFunction.role) {
     acknowledge(lambdaFunction.role, {
-      'NIST.800.53.R5-IAMNoInlinePolicy':
-        'The policy is for this role alone and goes with it; a managed one could be attached to others.',
+      'NIST.800.53.R5-IAMNoInlinePolicy': OWN_POLICY,
     });
   }
   acknowledgeSettings(lambdaFunction);
@@ -78,6 +82,16 @@ function acknowledgeInConsumerAlarms({ summarized }: ConsumerAlarms): void {
   }
 }
 
+function acknowledgeInFanOutTopic({ deliveryLogging }: FanOutTopic): void {
+  if (!deliveryLogging) return;
+  const { role, streams } = deliveryLogging;
+  acknowledge(role, {
+    'NIST.800.53.R5-IAMNoInlinePolicy': OWN_POLICY,
+    [`AwsSolutions-IAM5[Resource::${inFinding(Stack.of(role).resolve(streams))}]`]:
+      'SNS names the streams of the one log group that it may write.',
+  });
+}
+
 function acknowledgeInGradualRelease({ role }: GradualRelease): void {
   acknowledge(role, {
     'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]':
@@ -104,11 +118,14 @@ function acknowledgeInOperatorPolicy(policy: OperatorPolicy): void {
 }
 
 /** An ARN as cdk-nag writes it: account and region may be known at synth, or parameters of the template. */
-function inFinding(arn: string | { 'Fn::Join': [string, (string | { Ref: string })[]] }): string {
+function inFinding(arn: string | { 'Fn::Join': [string, (string | Reference)[]] }): string {
   if (typeof arn === 'string') return arn;
   const [separator, parts] = arn['Fn::Join'];
-  return parts.map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join(separator);
+  const name = (part: Reference) => ('Ref' in part ? part.Ref : part['Fn::GetAtt'].join('.'));
+  return parts.map((part) => (typeof part === 'string' ? part : `<${name(part)}>`)).join(separator);
 }
+
+type Reference = { Ref: string } | { 'Fn::GetAtt': [string, string] };
 
 /** @param reasons why each finding stays, by its ID */
 function acknowledge(construct: IConstruct, reasons: Readonly<Record<string, string>>): void {

@@ -28,7 +28,7 @@ export interface OperationsAlarmProps {
    */
   readonly datapointsToAlarm?: number;
   /**
-   * Whether the alarm is in ALARM below the threshold instead, and keeps its state while there are no data.
+   * Whether the alarm is in ALARM below the threshold instead, and where there are no data.
    * @default false
    */
   readonly below?: boolean;
@@ -60,7 +60,7 @@ export class OperationsAlarm extends Alarm {
       ...(props.datapointsToAlarm && { datapointsToAlarm: props.datapointsToAlarm }),
       // SQS sends no metrics of a queue that has been idle for six hours, and a function's own metrics are there only when it
       // has something to report.
-      treatMissingData: below ? TreatMissingData.IGNORE : TreatMissingData.NOT_BREACHING,
+      treatMissingData: below ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
       alarmDescription: alarmText(props.meaning, `${operations.runbook}#${props.article}`, props.links),
     };
     super(scope, id, settings);

@@ -28,10 +28,13 @@ export function messagesIn(queue: IQueue): MathExpression {
   });
 }
 
-/** How often somebody asked for messages and got none, or how many they got: 0 if nobody asks. */
+/**
+ * How many messages were received, and how often somebody asked and got none: missing, or 0, if nobody asks. A gap of one of the
+ * two counts as 0 in the sum: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+ */
 export function pollingOf(queue: IQueue): MathExpression {
   return new MathExpression({
-    expression: 'received + empty',
+    expression: 'SUM([received, empty])',
     usingMetrics: {
       received: queue.metricNumberOfMessagesReceived(SUM),
       empty: queue.metricNumberOfEmptyReceives(SUM),

@@ -194,6 +194,7 @@ export class AccessControl {
         // denies anything else must not lock everybody out.
         'aws:SecureTransport': 'true',
         ...(functionArn && { 'lambda:FunctionArn': functionArn }),
+        'aws:PrincipalIsAWSService': String('service' in identity.principal),
         ...(identity.source && { 'aws:SourceArn': identity.source, 'aws:SourceAccount': ACCOUNT }),
       },
     };

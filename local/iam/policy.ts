@@ -38,12 +38,15 @@ export type Policy = readonly Statement[];
 type Node = Record<string, unknown>;
 
 const CONDITION_KEYS = [
+  'aws:PrincipalIsAWSService',
   'aws:SecureTransport',
   'aws:SourceAccount',
   'aws:SourceArn',
   // Only CloudWatch Logs gives it, which does not run here.
   'kms:EncryptionContext:aws:logs:arn',
   'lambda:FunctionArn',
+  // Of CreateGrant, which nothing calls here.
+  'kms:GrantIsForAWSResource',
 ] as const;
 type ConditionKey = (typeof CONDITION_KEYS)[number];
 
@@ -54,7 +57,8 @@ const OPERATORS: Readonly<Record<string, (expected: string) => Test<string>>> = 
   // Both allow wildcards.
   ArnEquals: arnPattern,
   ArnLike: arnPattern,
-  Bool: (expected) => (value) => value.toLowerCase() === expected.toLowerCase(),
+  Bool: bool,
+  BoolIfExists: bool,
 };
 const ELEMENTS = ['Sid', 'Effect', 'Principal', 'Action', 'Resource', 'Condition'];
 
@@ -132,14 +136,19 @@ function conditions(blocks: Record<string, Node>): Statement['condition'] {
       const matches = anyOf(
         strings(expected).map((each) => (OPERATORS[operator] as typeof arnPattern)(each)),
       );
-      // A key that the request does not carry matches nothing.
+      // A key that the request does not carry matches nothing, or all.
+      const whenAbsent = operator.endsWith('IfExists');
       return (context: PolicyRequest['context']) => {
         const value = context[key];
-        return value !== undefined && matches(value);
+        return value === undefined ? whenAbsent : matches(value);
       };
     }),
   );
   return (context) => tests.every((each) => each(context));
+}
+
+function bool(expected: string): Test<string> {
+  return (value) => value.toLowerCase() === expected.toLowerCase();
 }
 
 /**

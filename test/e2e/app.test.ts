@@ -50,6 +50,11 @@ test.each([
     /^OrderFanOut-dev\/Billing\/Function: timeout is 901 seconds, but must be a whole number from 1 to 900 seconds \(.*\)$/,
   ],
   [
+    'publisherAccounts: []',
+    "publisherAccounts: ['123']",
+    /^OrderFanOut-dev\/Orders: publisherAccounts has "123", but an account ID is 12 digits$/,
+  ],
+  [
     'batchWindowSeconds: 0',
     'batchWindowSeconds: 301',
     /^OrderFanOut-dev\/Billing\/Function\/Messages: maxBatchingWindow cannot be over 300 seconds, got 301$/,

@@ -18,6 +18,7 @@ const REFUSED: [file: string, imported: string, message: string][] = [
   ['local/server/a.ts', '../../lambda/clients.ts', 'local/ imports nothing of ours'],
   ['local/server/b.ts', '../../cli/main.ts', 'local/ imports nothing of ours'],
   ['scenarios/a.ts', '../lib/config.ts', 'scenarios/ imports contract/, cli/ and local/ alone'],
+  ['docs/examples/a.ts', '../../lib/config.ts', 'docs/examples/ imports contract/ alone'],
   ['cli/circle-1.ts', './circle-2.ts', 'This import is part of a cycle'],
 ];
 const ALLOWED: [file: string, imported: string][] = [
@@ -25,6 +26,7 @@ const ALLOWED: [file: string, imported: string][] = [
   ['local/ok.ts', './lambda/runtime.ts'],
   ['local/server/ok.ts', '../lambda/runtime.ts'],
   ['scenarios/ok.ts', '../local/run.ts'],
+  ['docs/examples/ok.ts', '../../contract/names.ts'],
   ['bin/ok.ts', '../scenarios/books.ts'],
   ['cli/circle-2.ts', './circle-1.ts'],
 ];

@@ -5,6 +5,7 @@ import { NIST80053R5Checks } from 'cdk-nag';
 import { rulePacks } from '../../../lib/checks/rule-packs.ts';
 import { consumers, stages } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import { compilePolicy, evaluate } from '../../../local/iam/policy.ts';
 import {
   operationsTopic,
   ordersTopic,
@@ -94,6 +95,8 @@ describe.each(stageNames)('in %s', (stage) => {
   });
 });
 
+const role = { arns: ['arn:aws:iam::000000000000:role/admin'], account: '000000000000' };
+
 describe('prod', () => {
   let template: Template;
 
@@ -131,6 +134,32 @@ describe('prod', () => {
         ]),
       },
     });
+  });
+
+  test.each([
+    ['a role by itself', role, {}, 'deny'],
+    ['a role by itself, as KMS may say it', role, { 'kms:GrantIsForAWSResource': 'false' }, 'deny'],
+    ['a service for a resource of the role', role, { 'kms:GrantIsForAWSResource': 'true' }, 'allow'],
+    [
+      'a service by itself',
+      { service: 'sns.amazonaws.com' },
+      { 'aws:PrincipalIsAWSService': 'true' },
+      'allow',
+    ],
+  ])('whether the key lets %s make a grant', (_, principal, context, decision) => {
+    const { Properties } = resource(template, 'AWS::KMS::Key', 'Key');
+    const { Statement: statements } = Properties.KeyPolicy as { Statement: Statement[] };
+    const denials = statements.filter(({ Effect }) => Effect === 'Deny');
+    const everybody = {
+      Effect: 'Allow',
+      Principal: { AWS: '*', Service: 'sns.amazonaws.com' },
+      Action: 'kms:*',
+      Resource: '*',
+    };
+    const policy = compilePolicy({ Statement: [everybody, ...denials] }, 'resource');
+    const request = { action: 'kms:CreateGrant', resource: 'arn:aws:kms:us-east-1:000000000000:key/1' };
+
+    expect(evaluate([policy], { ...request, principal, context })).toBe(decision);
   });
 
   test('cannot be deleted by mistake', () => {

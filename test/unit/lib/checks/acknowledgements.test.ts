@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { rulePacks } from '../../../../lib/checks/rule-packs.ts';
+import { stages } from '../../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
 import { stageNames, testApp, withOperators } from '../../../fixtures/synthesized.ts';
 import { Parcels } from './parcels.ts';
@@ -24,6 +25,16 @@ describe.each(stageNames)('in %s', (stage) => {
 
     expect(found).toContain(id);
     expect(findingsIn(construct)).not.toContain(id);
+  });
+
+  test('accounts that may publish are no finding', () => {
+    const publisherAccounts = ['111111111111', '222222222222'];
+    const open = new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, {
+      stage,
+      settings: { ...stages[stage], publisherAccounts },
+    });
+
+    expect(findingsIn(open)).toEqual([]);
   });
 
   test('what others add to the stack is acknowledged nowhere', () => {

@@ -130,6 +130,10 @@ describe('a condition', () => {
     ['ArnLike', { 'AWS:sourcearn': TOPIC }, 'allow'],
     ['Bool', { 'aws:SecureTransport': 'false' }, 'silent'],
     ['Bool', { 'aws:SecureTransport': true }, 'allow'],
+    ['Bool', { 'aws:PrincipalIsAWSService': 'false' }, 'silent'],
+    ['BoolIfExists', { 'aws:SecureTransport': 'false' }, 'silent'],
+    ['BoolIfExists', { 'aws:SecureTransport': 'true' }, 'allow'],
+    ['BoolIfExists', { 'aws:PrincipalIsAWSService': 'false' }, 'allow'],
     ['ArnEquals', { 'aws:SourceArn': TOPIC, 'aws:SourceAccount': 'arn:aws:x' }, 'silent'],
   ])('%s %j', (operator, expected, verdict) => {
     expect(identity(allow({ Condition: { [operator]: expected } }), { context })).toBe(verdict);

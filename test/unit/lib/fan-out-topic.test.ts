@@ -1,0 +1,160 @@
+/** Who may publish orders, and how publishers find the topic. */
+import { describe, expect, test } from '@jest/globals';
+import { Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { AccountPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { type StageName, stages } from '../../../lib/config.ts';
+import { FanOutTopic } from '../../../lib/fan-out-topic.ts';
+import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import {
+  ordersTopic,
+  resource,
+  type Statement,
+  stageNames,
+  synthesize,
+  testApp,
+} from '../../fixtures/synthesized.ts';
+
+const SHOP = '111111111111';
+const MARKET = '222222222222';
+const KEY_ACTIONS = ['kms:Decrypt', 'kms:GenerateDataKey*'];
+
+const rootOf = (account: string) => ({
+  'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:iam::${account}:root`]],
+});
+
+function topicStatements(template: Template): Statement[] {
+  const { Properties } = resource(template, 'AWS::SNS::TopicPolicy', 'OrdersTopicPolicy');
+  return (Properties.PolicyDocument as { Statement: Statement[] }).Statement;
+}
+
+function keyStatements(template: Template): (Statement & { Principal: unknown })[] {
+  return Object.values(template.findResources('AWS::KMS::Key')).flatMap(
+    ({ Properties }) => Properties.KeyPolicy.Statement,
+  );
+}
+
+describe.each(stageNames)('in %s', (stage) => {
+  test('no other account may publish, as long as none is named', () => {
+    const template = synthesize(stage);
+
+    expect(topicStatements(template).filter(({ Effect }) => Effect === 'Allow')).toEqual([]);
+    expect(JSON.stringify(keyStatements(template))).not.toMatch(/:iam::\d/);
+  });
+
+  test('the accounts that are named may publish, and over TLS only', () => {
+    const template = synthesize(stage, letIn(stage, SHOP, MARKET));
+
+    expect(topicStatements(template)).toEqual([
+      expect.objectContaining({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+      {
+        Sid: expect.anything(),
+        Effect: 'Allow',
+        Principal: { AWS: [rootOf(SHOP), rootOf(MARKET)] },
+        Action: 'sns:Publish',
+        Resource: { Ref: ordersTopic(template) },
+      },
+    ]);
+  });
+
+  test('publishers find the topic by a parameter that is named after the stack', () => {
+    const template = synthesize(stage);
+
+    template.hasResourceProperties('AWS::SSM::Parameter', {
+      Name: `/OrderFanOut-${stage}/orders-topic-arn`,
+      Type: 'String',
+      Value: { Ref: ordersTopic(template) },
+    });
+  });
+});
+
+test('publishers find the key of prod by a parameter as well, and dev has none', () => {
+  const prod = synthesize('prod');
+
+  prod.hasResourceProperties('AWS::SSM::Parameter', {
+    Name: '/OrderFanOut-prod/orders-key-arn',
+    Value: { 'Fn::GetAtt': [resource(prod, 'AWS::KMS::Key', 'Key').ref, 'Arn'] },
+  });
+  synthesize('dev').resourceCountIs('AWS::SSM::Parameter', 1);
+});
+
+test('prod has SNS log failed deliveries, to the one log group that SNS names after the topic', () => {
+  const prod = synthesize('prod');
+  const { ref } = resource(prod, 'AWS::IAM::Role', 'OrdersDeliveryLogging');
+  const topic = ordersTopic(prod);
+  const { Properties } = resource(prod, 'AWS::IAM::Policy', 'OrdersDeliveryLoggingDefaultPolicy');
+  const [statement] = (Properties.PolicyDocument as { Statement: Statement[] }).Statement;
+
+  prod.hasResourceProperties('AWS::SNS::Topic', {
+    DeliveryStatusLogging: [{ Protocol: 'sqs', FailureFeedbackRoleArn: { 'Fn::GetAtt': [ref, 'Arn'] } }],
+  });
+  expect(statement?.Action).toEqual(['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents']);
+  expect(JSON.stringify(statement?.Resource)).toContain(
+    `{"Fn::GetAtt":["${topic}","TopicName"]},"/Failure:*"`,
+  );
+  expect(JSON.stringify(synthesize('dev').toJSON())).not.toContain('DeliveryStatusLogging');
+});
+
+test('the accounts that are named may use the key of prod to publish', () => {
+  const template = synthesize('prod', letIn('prod', SHOP, MARKET));
+
+  expect(keyStatements(template)).toContainEqual({
+    Effect: 'Allow',
+    Principal: { AWS: [rootOf(SHOP), rootOf(MARKET)] },
+    Action: KEY_ACTIONS,
+    Resource: '*',
+  });
+});
+
+test.each(['123', '1111111111111', '11111111111x', ' 111111111111', ''])(
+  '%p is refused as an account, in one line',
+  (account) => {
+    expect(() => synthesize('dev', letIn('dev', SHOP, account))).toThrow(
+      `OrderFanOut-dev/Orders: publisherAccounts has ${JSON.stringify(account)}, but an account ID is 12 digits`,
+    );
+  },
+);
+
+test('a role of this account gets what it needs to publish in its own policy, and nothing else changes', () => {
+  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-prod', { stage: 'prod' });
+  const publisher = new Stack(stack.node.root, 'Publisher');
+  const role = new Role(publisher, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+
+  stack.orders.grantPublish(role);
+
+  const { Properties } = resource(Template.fromStack(publisher), 'AWS::IAM::Policy', 'RoleDefaultPolicy');
+  const { Statement: statements } = Properties.PolicyDocument as { Statement: Statement[] };
+  expect(statements.map(({ Effect, Action }) => ({ Effect, Action }))).toEqual([
+    { Effect: 'Allow', Action: 'sns:Publish' },
+    { Effect: 'Allow', Action: KEY_ACTIONS },
+  ]);
+  expect(Template.fromStack(stack).toJSON().Resources).toEqual(synthesize('prod').toJSON().Resources);
+});
+
+test('another account is let in by the policies of topic and key', () => {
+  const stack = new Stack(testApp(), 'Shop');
+  const orders = new FanOutTopic(stack, 'Orders', { encryptionKey: new Key(stack, 'Key') });
+
+  orders.grantPublish(new AccountPrincipal(SHOP));
+
+  const template = Template.fromStack(stack);
+  template.hasResourceProperties('AWS::SNS::TopicPolicy', {
+    PolicyDocument: {
+      Statement: Match.arrayWith([
+        Match.objectLike({ Effect: 'Allow', Principal: { AWS: rootOf(SHOP) }, Action: 'sns:Publish' }),
+      ]),
+    },
+  });
+  template.hasResourceProperties('AWS::KMS::Key', {
+    KeyPolicy: {
+      Statement: Match.arrayWith([
+        { Effect: 'Allow', Principal: { AWS: rootOf(SHOP) }, Action: KEY_ACTIONS, Resource: '*' },
+      ]),
+    },
+  });
+});
+
+function letIn(stage: StageName, ...publisherAccounts: string[]) {
+  return { settings: { ...stages[stage], publisherAccounts } };
+}
