@@ -46,5 +46,6 @@ export interface AlarmStatus {
 export interface Evaluation {
   /** Undefined: whatever it was. */
   readonly state: AlarmState | undefined;
-  readonly reason: string;
+  /** Made where the state changes. */
+  reason(): string;
 }

@@ -93,7 +93,7 @@ export class Alarms {
   evaluate(metrics: Metrics, at: number): Notification[] {
     const round = newRound(at);
     for (const { alarm, evaluated } of this.metricAlarms) {
-      this.settle(alarm, evaluated.evaluate(metrics, at), moreOf(alarm), round);
+      this.settle(alarm, evaluated.evaluate(metrics, at), round);
     }
     this.evaluateComposites(round);
     return round.notifications;
@@ -109,7 +109,7 @@ export class Alarms {
     if (!alarm) return undefined;
     const round = newRound(at);
     if (alarm.type === 'CompositeAlarm') this.setByHand.add(alarm);
-    this.settle(alarm, { state, reason }, moreOf(alarm), round);
+    this.settle(alarm, { state, reason: () => reason }, round);
     this.evaluateComposites(round);
     return round.notifications;
   }
@@ -120,18 +120,18 @@ export class Alarms {
       if (children.length > 0) this.setByHand.delete(alarm);
       if (this.setByHand.has(alarm)) continue;
       const state = rule.holds((each) => this.find(each).state) ? 'ALARM' : 'OK';
-      const reason = children.map((each) => transition(each, round.at)).join(', ');
-      this.settle(alarm, { state, reason }, moreOf(alarm, children), round);
+      const reason = () => children.map((each) => transition(each, round.at)).join(', ');
+      this.settle(alarm, { state, reason }, round, children);
     }
   }
 
-  private settle(alarm: Alarm, { state, reason }: Evaluation, more: object, round: Round): void {
+  private settle(alarm: Alarm, { state, reason }: Evaluation, round: Round, children: Alarm[] = []): void {
     if (state === undefined || state === alarm.state) return;
     const before = { state: alarm.state, reason: alarm.reason };
-    Object.assign(alarm, { state, reason, changed: round.changed });
+    Object.assign(alarm, { state, reason: reason(), changed: round.changed });
     this.history.stateUpdate(alarm, before);
     round.alarms.add(alarm);
-    round.notifications.push(...notificationsOf(alarm, before.state, more));
+    round.notifications.push(...notificationsOf(alarm, before.state, moreOf(alarm, children)));
   }
 
   private ruleOf(properties: Record<string, Json>): ReturnType<typeof parseRule> {
@@ -160,7 +160,7 @@ const newRound = (at: number): Round => ({
 });
 
 /** What a notification says of what was evaluated. */
-function moreOf({ type, properties }: Alarm, children: Alarm[] = []): object {
+function moreOf({ type, properties }: Alarm, children: Alarm[]): object {
   if (type === 'MetricAlarm') return { Trigger: metricTrigger(properties) };
   return {
     AlarmRule: properties.AlarmRule,

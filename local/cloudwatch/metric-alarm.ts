@@ -3,20 +3,14 @@
 import type { Json } from '../json.ts';
 import type { AlarmState, Evaluation } from './alarm.ts';
 import { parseExpression } from './metric-math.ts';
-import { type Dimensions, isStatistic, type Metrics, percentileOf, type Statistic } from './metrics.ts';
+import { isStatistic, type MetricStatistic, type Metrics, percentileOf } from './metrics.ts';
 import type { Scope, Series } from './time-series.ts';
 
 interface MetricQuery {
   id: string;
   /** Whether the alarm watches it; the others are there for its expression. */
   returned: boolean;
-  of: MetricRead | { evaluate: (scope: Scope) => Series };
-}
-interface MetricRead {
-  namespace: string;
-  name: string;
-  dimensions: Dimensions;
-  statistic: Statistic;
+  of: MetricStatistic | { evaluate: (scope: Scope) => Series };
 }
 
 interface Comparison {
@@ -123,7 +117,7 @@ export class MetricAlarm {
     }
     this.periodMinutes = seconds / 60;
     // A circular reference or an unknown id is found now rather than in the first minute.
-    this.series(() => undefined);
+    this.series(() => []);
   }
 
   /** How many minutes of datapoints it evaluates. */
@@ -133,9 +127,7 @@ export class MetricAlarm {
 
   /** @param at end of the last whole minute, in milliseconds since the epoch */
   evaluate(metrics: Metrics, at: number): Evaluation {
-    const series = this.series(({ statistic, namespace, name, dimensions }, from, to) =>
-      metrics.statistic(statistic, namespace, name, dimensions, from, to),
-    );
+    const series = this.series((metric, periods) => metrics.series(metric, periods, this.periodMinutes));
     const real = series
       .map((value, index) => ({ value, age: series.length - 1 - index }))
       .filter((point): point is { value: number; age: number } => point.value !== undefined)
@@ -156,7 +148,7 @@ export class MetricAlarm {
       return treatment === 'ignore' ? undefined : 'ALARM';
     })();
     const shown = state === 'ALARM' ? breaching : used.filter((point) => !breaching.includes(point));
-    return { state, reason: this.reason(state, shown, used.length, at) };
+    return { state, reason: () => this.reason(state, shown, used.length, at) };
   }
 
   /** How many values the periods that are evaluated have, of a metric that is watched by itself. */
@@ -199,8 +191,8 @@ export class MetricAlarm {
     );
   }
 
-  /** What it watches, oldest first; `read` gives a metric's statistic between two moments, in minutes ago. */
-  private series(read: (metric: MetricRead, from: number, to: number) => number | undefined): Series {
+  /** What it watches, oldest first; `read` gives a metric's last periods. */
+  private series(read: (metric: MetricStatistic, periods: number) => Series): Series {
     const done = new Map<string, Series | 'begun'>();
     const length = this.evaluationPeriods + EXTRA_PERIODS;
     const valuesOf = ({ id, of }: MetricQuery): Series => {
@@ -208,12 +200,7 @@ export class MetricAlarm {
       if (known === 'begun') throw new Error(`metric math: ${id} refers to itself`);
       if (known) return known;
       done.set(id, 'begun');
-      const values =
-        'evaluate' in of
-          ? of.evaluate(scope)
-          : Array.from({ length }, (_, index) =>
-              read(of, (length - index) * this.periodMinutes, (length - index - 1) * this.periodMinutes),
-            );
+      const values = 'evaluate' in of ? of.evaluate(scope) : read(of, length);
       done.set(id, values);
       return values;
     };

@@ -1,5 +1,7 @@
 // The datapoints of CloudWatch metrics, a minute each, and the embedded metric format that functions report them in.
 
+import type { Series } from './time-series.ts';
+
 interface EmbeddedMetrics {
   _aws?: {
     CloudWatchMetrics?: { Namespace: string; Dimensions: string[][]; Metrics: { Name: string }[] }[];
@@ -47,6 +49,14 @@ export const isStatistic = (name: string): name is Statistic =>
 export function percentileOf(statistic: string): number | undefined {
   const [, digits] = /^p(\d{1,3}(?:\.\d{1,10})?)$/.exec(statistic) ?? [];
   return digits === undefined || Number(digits) > 100 ? undefined : Number(digits);
+}
+
+/** What an alarm or a request watches of a metric. */
+export interface MetricStatistic {
+  namespace: string;
+  name: string;
+  dimensions: Dimensions;
+  statistic: Statistic;
 }
 
 /** Whether a log line may be an embedded metric; few others have this text in them. */
@@ -110,21 +120,41 @@ export class Metrics {
     from: number,
     to: number,
   ): number | undefined {
+    return this.over(this.minutes.get(keyOf(namespace, name, dimensions)), statistic, from, to);
+  }
+
+  /** The same for so many periods that end with the last whole minute, oldest first. */
+  series(
+    { namespace, name, dimensions, statistic }: MetricStatistic,
+    periods: number,
+    minutes: number,
+  ): Series {
     const points = this.minutes.get(keyOf(namespace, name, dimensions));
+    return Array.from({ length: periods }, (_, index) =>
+      this.over(points, statistic, (periods - index) * minutes, (periods - index - 1) * minutes),
+    );
+  }
+
+  /** The sum of a metric's values since the start, 0 where there are none. */
+  sum(namespace: string, name: string, dimensions: Dimensions): number {
+    return this.totals.get(keyOf(namespace, name, dimensions)) ?? 0;
+  }
+
+  private over(
+    points: ReadonlyMap<number, Datapoint> | undefined,
+    statistic: Statistic,
+    from: number,
+    to: number,
+  ): number | undefined {
     const found: Datapoint[] = [];
-    for (let minute = this.minute - from; minute < this.minute - to; minute += 1) {
-      const point = points?.get(minute);
+    for (let minute = this.minute - from; points && minute < this.minute - to; minute += 1) {
+      const point = points.get(minute);
       if (point) found.push(point);
     }
     if (found.length === 0) return undefined;
     const percent = percentileOf(statistic);
     if (percent !== undefined) return percentile(found, percent);
     return STATISTICS[statistic as keyof typeof STATISTICS]((found as Summary[]).reduce(joined));
-  }
-
-  /** The sum of a metric's values since the start, 0 where there are none. */
-  sum(namespace: string, name: string, dimensions: Dimensions): number {
-    return this.totals.get(keyOf(namespace, name, dimensions)) ?? 0;
   }
 }
 
