@@ -127,6 +127,68 @@ test('a message that SQS moves is not sent to the dead-letter queue, and is as o
   expect(await sampleOf('moved')).toMatchObject({ visible: 0, sent: 1, movedToDeadLetterQueue: 1 });
 });
 
+test('a dead letter is old from its move on, however often it had been received, until three receives there', async () => {
+  await queue('looked-at');
+  const url = await queue('poisoned', {
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf('looked-at'), maxReceiveCount: 5 }),
+  });
+  await send(url);
+  for (let receives = 0; receives < 6; receives += 1) await receive(url, 0);
+  const letters = url.replace('poisoned', 'looked-at');
+  const seen = [(await sampleOf('looked-at'))?.oldestSince];
+  for (let looks = 0; looks < 3; looks += 1) {
+    await receive(letters, 0);
+    seen.push((await sampleOf('looked-at'))?.oldestSince);
+  }
+
+  expect(seen).toEqual([seen[0], seen[0], seen[0], undefined]);
+  expect(seen[0]).toEqual(expect.any(Number));
+});
+
+test('receives that return nothing are counted, at once and after their wait, and those that still wait are known', async () => {
+  const url = await queue('polled');
+  await receive(url);
+  const poll = sqs.send(new ReceiveMessageCommand({ QueueUrl: url, WaitTimeSeconds: 1 }));
+  let waiting = await sampleOf('polled');
+  while (waiting?.polls === 0) waiting = await sampleOf('polled');
+  await poll;
+
+  const after = await sampleOf('polled');
+
+  expect(waiting).toMatchObject({ emptyReceives: 1, polls: 1 });
+  expect(after).toMatchObject({ emptyReceives: 2, polls: 0, received: 0 });
+});
+
+test('a receive that returns a message or fails is no empty one', async () => {
+  const url = await queue('busy-again');
+  await send(url);
+
+  await receive(url);
+  await expect(
+    sqs.send(new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 11 })),
+  ).rejects.toThrow();
+
+  expect(await sampleOf('busy-again')).toMatchObject({ received: 1, emptyReceives: 0 });
+});
+
+test('a topic counts what even its dead-letter queue did not take, and not what had none', async () => {
+  const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'lossy' }));
+  const subscribe = (name: string, Attributes: Record<string, string>) =>
+    sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: arnOf(name), Attributes }));
+  await subscribe('never-there', {
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf('nor-that') }),
+  });
+  await subscribe('never-there-either', {});
+
+  await sns.send(new PublishCommand({ TopicArn, Message: 'lost' }));
+
+  expect(await topicCounts('lossy')).toEqual({
+    NumberOfMessagesPublished: 1,
+    NumberOfNotificationsFailed: 2,
+    NumberOfNotificationsFailedToRedriveToDlq: 1,
+  });
+});
+
 test('a topic counts deliveries, failures and what filters keep out, by the reason', async () => {
   const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'orders' }));
   const subscribe = async (name: string, Attributes: Record<string, string>) =>

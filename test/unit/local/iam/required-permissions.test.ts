@@ -106,6 +106,13 @@ test.each<[string, string, object, [string, string][]]>([
   ],
   ['lambda', 'ListEventSourceMappings', {}, [['lambda:ListEventSourceMappings', '*']]],
   ['lambda', 'GetAccountSettings', {}, [['lambda:GetAccountSettings', '*']]],
+  ['monitoring', 'DescribeAlarmHistory', { AlarmName: 'late' }, [['cloudwatch:DescribeAlarmHistory', '*']]],
+  [
+    'monitoring',
+    'SetAlarmState',
+    { AlarmName: 'late' },
+    [['cloudwatch:SetAlarmState', 'arn:aws:cloudwatch:eu-west-1:000000000000:alarm:late']],
+  ],
   ['sts', 'GetCallerIdentity', {}, []],
 ])('%s %s %j', (service, operation, input, needs) => {
   expect(needed(service, operation, input)).toEqual(needs);
