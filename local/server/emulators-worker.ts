@@ -165,6 +165,7 @@ const answers: Answers = {
   'add-alarm': ({ type, name, properties }) => cloudWatch.alarms.add(type, name, properties),
   alarms: () => cloudWatch.alarms.list(),
   'end-minute': () => cloudWatch.endMinute(),
+  'skip-minutes': ({ count }) => cloudWatch.skipMinutes(count),
   'follow-real-time': () => cloudWatch.followRealTime(),
   'metric-sum': ({ namespace, name, dimensions }) => cloudWatch.metrics.sum(namespace, name, dimensions),
   'add-mapping': ({ configuration, isEnabled }) => lambda.add(configuration, isEnabled),

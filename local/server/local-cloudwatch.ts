@@ -28,6 +28,11 @@ export class LocalCloudWatch {
     return this.ask({ ask: 'end-minute' });
   }
 
+  /** Sets the clock forward by so many minutes in which nothing is measured and nothing evaluated. */
+  skipMinutes(count: number): Promise<void> {
+    return this.ask({ ask: 'skip-minutes', count });
+  }
+
   /** From here on minutes also end by the machine's own clock. */
   followRealTime(): Promise<void> {
     return this.ask({ ask: 'follow-real-time' });

@@ -56,6 +56,7 @@ export type EmulatorRequest =
   | { id: number; ask: 'add-alarm'; type: AlarmType; name: string; properties: Record<string, Json> }
   | { id: number; ask: 'alarms' }
   | { id: number; ask: 'end-minute' }
+  | { id: number; ask: 'skip-minutes'; count: number }
   | { id: number; ask: 'follow-real-time' }
   | { id: number; ask: 'metric-sum'; namespace: string; name: string; dimensions: Dimensions }
   | { id: number; ask: 'add-mapping'; configuration: MappingConfiguration; isEnabled: boolean }

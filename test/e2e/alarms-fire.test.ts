@@ -1,224 +1,20 @@
-// Every alarm of the stack is driven over its threshold and back, through the emulators and the local Lambda runtime.
+// Every alarm of the stack is driven over its threshold and back, through the emulators and the local Lambda runtime: with
+// metrics that come at once, and with metrics as late and incomplete as those of SQS may be.
 
-import fs from 'node:fs';
-import path from 'node:path';
-import {
-  type MessageAttributeValue,
-  PublishBatchCommand,
-  PublishCommand,
-  SNSClient,
-  SubscribeCommand,
-} from '@aws-sdk/client-sns';
-import {
-  CreateQueueCommand,
-  DeleteMessageBatchCommand,
-  GetQueueAttributesCommand,
-  PurgeQueueCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SetQueueAttributesCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Json } from '../../local/json.ts';
-import { LocalRun } from '../../local/run.ts';
-import { consumerNames, type Resource, stageNames, synthesize } from '../fixtures/synthesized.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
+import { stageNames, synthesize } from '../fixtures/synthesized.ts';
+import { attributes, kindOf, type StackTemplate, WatchedStack } from '../fixtures/watched-stack.ts';
 
-type Template = { Resources: Record<string, Resource>; Outputs: Record<string, { Value: unknown }> };
-const TAKEN_BY_ALL = { eventType: 'order.placed', requiresShipping: 'true' };
-/** Longer than any alarm needs: the oldest message of a stuck queue has to become 15 minutes old. */
-const PATIENCE = 40;
-
-const attributes = (values: Record<string, string>, DataType = 'String') =>
-  Object.fromEntries(
-    Object.entries(values).map(([name, StringValue]): [string, MessageAttributeValue] => [
-      name,
-      { DataType, StringValue },
-    ]),
-  );
-
-/** A stack of this project that is up, with handlers that do as the test says, and what its operators are told. */
-class Watched {
-  readonly run: LocalRun;
-  readonly sns: SNSClient;
-  readonly sqs: SQSClient;
-  readonly template: Template;
-  private inbox = '';
-
-  private constructor(run: LocalRun, template: Template) {
-    this.run = run;
-    this.template = template;
-    this.sns = new SNSClient(run.client);
-    this.sqs = new SQSClient(run.client);
-  }
-
-  static async start(template: Template): Promise<Watched> {
-    const directory = temporaryFolder('assembly-');
-    fs.writeFileSync(
-      path.join(directory, 'index.mjs'),
-      `export const handler = async ({ crash }) => { if (crash) throw new Error('crashed') }`,
-    );
-    const write = (file: string, value: object) =>
-      fs.writeFileSync(path.join(directory, file), JSON.stringify(value));
-    const functions = Object.values(template.Resources).filter(
-      ({ Type }) => Type === 'AWS::Lambda::Function',
-    );
-    const files = functions.map(({ Properties }) => {
-      // So that throttling is within reach: without it a function has the account's concurrency, which is 1,000.
-      Properties.ReservedConcurrentExecutions = 1;
-      return [String((Properties.Code as Json).S3Key).replace('.zip', ''), { source: { path: '.' } }];
-    });
-    write('manifest.json', {
-      artifacts: {
-        Shop: {
-          type: 'aws:cloudformation:stack',
-          properties: { templateFile: 'template.json', stackName: 'Shop' },
-        },
-      },
-    });
-    write('Shop.assets.json', { files: Object.fromEntries(files) });
-    write('template.json', template);
-    const run = await LocalRun.start({
-      assembly: directory,
-      port: 0,
-      logDirectory: path.join(directory, 'logs'),
-    });
-    const watched = new Watched(run, template);
-    await watched.subscribeInbox();
-    return watched;
-  }
-
-  async stop(): Promise<void> {
-    this.sns.destroy();
-    this.sqs.destroy();
-    await this.run.stop();
-  }
-
-  /** Names of the alarms whose logical ID has this kind: `QueueDepth` of BillingAlarmsQueueDepth875D31DD. */
-  alarms(kind: string): string[] {
-    return Object.entries(this.template.Resources)
-      .filter(([id, { Type }]) => /^AWS::CloudWatch::(Composite)?Alarm$/.test(Type) && kindOf(id) === kind)
-      .map(([id, { Properties }]) => String(Properties.AlarmName ?? `Shop-${id}`));
-  }
-
-  /** The highest threshold among the alarms of a kind. */
-  threshold(kind: string): number {
-    return Math.max(
-      ...Object.entries(this.template.Resources)
-        .filter(([id]) => kindOf(id) === kind)
-        .map(([, { Properties }]) => Number(Properties.Threshold)),
-    );
-  }
-
-  output(name: string): string {
-    const found = this.run.stack.description.outputs.find(({ key }) => key === name);
-    if (!found) throw new Error(`the stack has no output ${name}`);
-    return found.value;
-  }
-
-  get queues(): string[] {
-    return consumerNames.map(({ id }) => this.output(`${id}QueueUrl`));
-  }
-
-  get deadLetterQueues(): string[] {
-    return consumerNames.map(({ id }) => this.output(`${id}DeadLetterQueueUrl`));
-  }
-
-  async publish(MessageAttributes: Record<string, MessageAttributeValue>): Promise<void> {
-    await this.sns.send(
-      new PublishCommand({ TopicArn: this.output('OrdersTopicArn'), Message: 'order', MessageAttributes }),
-    );
-  }
-
-  /** A message that is received as often as the redrive policy allows, and once more. */
-  async deadLetter(QueueUrl: string): Promise<void> {
-    await this.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'poison' }));
-    const receives = Number(JSON.parse(await this.attribute(QueueUrl, 'RedrivePolicy')).maxReceiveCount) + 1;
-    for (let receive = 0; receive < receives; receive += 1) {
-      await this.sqs.send(new ReceiveMessageCommand({ QueueUrl, VisibilityTimeout: 0 }));
-    }
-  }
-
-  async attribute(QueueUrl: string, name: 'Policy' | 'RedrivePolicy'): Promise<string> {
-    const { Attributes } = await this.sqs.send(
-      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [name] }),
-    );
-    return Attributes?.[name] ?? '';
-  }
-
-  async purge(queues = [...this.queues, ...this.deadLetterQueues]): Promise<void> {
-    for (const QueueUrl of queues) await this.sqs.send(new PurgeQueueCommand({ QueueUrl }));
-  }
-
-  async minutes(count: number): Promise<void> {
-    for (let minute = 0; minute < count; minute += 1) await this.run.cloudWatch.endMinute();
-  }
-
-  /** Lets minutes go by until each of the alarms has been in the state; returns those that never were. */
-  async neverIn(state: string, alarms: string[]): Promise<string[]> {
-    let left = alarms;
-    for (let minute = 0; minute < PATIENCE && left.length > 0; minute += 1) {
-      await this.minutes(1);
-      const states = await this.run.cloudWatch.alarmStates();
-      left = left.filter((name) => states[name] !== state);
-    }
-    return left;
-  }
-
-  /** All that the operations topic has said since the last time. */
-  async news(): Promise<Json[]> {
-    const news: Json[] = [];
-    for (;;) {
-      const { Messages = [] } = await this.sqs.send(
-        new ReceiveMessageCommand({ QueueUrl: this.inbox, MaxNumberOfMessages: 10 }),
-      );
-      if (Messages.length === 0) return news;
-      news.push(...Messages.map(({ Body }) => JSON.parse(Body ?? '')));
-      await this.sqs.send(
-        new DeleteMessageBatchCommand({
-          QueueUrl: this.inbox,
-          Entries: Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),
-        }),
-      );
-    }
-  }
-
-  private async subscribeInbox(): Promise<void> {
-    const Endpoint = 'arn:aws:sqs:us-east-1:000000000000:inbox';
-    const TopicArn = this.output('OperationsTopicArn');
-    const Policy = JSON.stringify({
-      Statement: {
-        Effect: 'Allow',
-        Principal: { Service: 'sns.amazonaws.com' },
-        Action: 'sqs:SendMessage',
-        Resource: Endpoint,
-      },
-    });
-    const { QueueUrl = '' } = await this.sqs.send(
-      new CreateQueueCommand({ QueueName: 'inbox', Attributes: { Policy } }),
-    );
-    this.inbox = QueueUrl;
-    await this.sns.send(
-      new SubscribeCommand({
-        TopicArn,
-        Protocol: 'sqs',
-        Endpoint,
-        Attributes: { RawMessageDelivery: 'true' },
-      }),
-    );
-  }
-}
-
-const kindOf = (logicalId: string) => /^\w+?Alarms(\w+)[0-9A-F]{8}$/.exec(logicalId)?.[1] ?? logicalId;
+const TAKEN_BY_ALL = attributes({ eventType: 'order.placed', requiresShipping: 'true' });
+const DAY = 24 * 60;
 
 interface Driver {
   /** Does what the alarm is there for, at every consumer. */
-  raise(stack: Watched): Promise<void>;
+  raise(stack: WatchedStack): Promise<void>;
   /** Puts it right. */
-  settle(stack: Watched): Promise<void>;
+  settle(stack: WatchedStack): Promise<void>;
 }
-const purge = (stack: Watched) => stack.purge();
+const purge = (stack: WatchedStack) => stack.purge();
 const nothing = async () => {};
 const deadLetters: Driver = {
   async raise(stack) {
@@ -226,39 +22,55 @@ const deadLetters: Driver = {
   },
   settle: purge,
 };
+/** A metric that the functions report, for a quarter of an hour. */
+const reported = (metric: string, kind: string): Driver => ({
+  async raise(stack) {
+    for (let minute = 0; minute < 15; minute += 1) {
+      await stack.report(metric, stack.threshold(kind));
+      await stack.minutes(1);
+    }
+  },
+  settle: nothing,
+});
 
 /** By kind of alarm. An alarm of a new kind needs an entry, or the first test below fails with its name. */
 const drivers: Record<string, Driver> = {
   QueueDepth: {
+    raise: (stack) => stack.publishMany(stack.threshold('QueueDepth'), TAKEN_BY_ALL),
+    settle: purge,
+  },
+  OldestMessage: { raise: (stack) => stack.publish(TAKEN_BY_ALL), settle: purge },
+  RetentionAtRisk: {
     async raise(stack) {
-      const entry = { Message: 'order', MessageAttributes: attributes(TAKEN_BY_ALL) };
-      const PublishBatchRequestEntries = Array.from({ length: 10 }, (_, n) => ({ Id: String(n), ...entry }));
-      const TopicArn = stack.output('OrdersTopicArn');
-      let left = stack.threshold('QueueDepth');
-      const publish = async () => {
-        for (; left > 0; ) {
-          left -= 10;
-          await stack.sns.send(new PublishBatchCommand({ TopicArn, PublishBatchRequestEntries }));
-        }
-      };
-      await Promise.all(Array.from({ length: 10 }, publish));
+      await stack.publish(TAKEN_BY_ALL);
+      await stack.minutes(1);
+      await stack.run.cloudWatch.skipMinutes(DAY);
     },
     settle: purge,
   },
-  NotDraining: {
-    raise: (stack) => stack.publish(attributes(TAKEN_BY_ALL)),
-    settle: purge,
-  },
   DeadLetters: deadLetters,
+  DeadLettered: { raise: (stack) => stack.report('DeadLettered', 1), settle: nothing },
   DeadLettersGrowing: {
     async raise(stack) {
       await deadLetters.raise(stack);
-      await stack.minutes(1);
+      // Where the queue was inactive, until its metrics are there.
+      await stack.minutes(20);
+      await stack.news();
       await deadLetters.raise(stack);
     },
     // It is over by itself.
     settle: nothing,
   },
+  OldestDeadLetter: {
+    async raise(stack) {
+      for (const queue of stack.deadLetterQueues) await stack.send(queue);
+      await stack.minutes(1);
+      await stack.run.cloudWatch.skipMinutes(10 * DAY);
+    },
+    settle: purge,
+  },
+  Retrying: reported('Retried', 'Retrying'),
+  PromiseBroken: reported('SecondsToDone', 'PromiseBroken'),
   FunctionErrors: {
     async raise(stack) {
       for (const target of stack.run.stack.functions.values()) {
@@ -278,15 +90,21 @@ const drivers: Record<string, Driver> = {
     },
     settle: nothing,
   },
+  NotPolled: {
+    async raise(stack) {
+      stack.isPolled = false;
+    },
+    async settle(stack) {
+      stack.isPolled = true;
+    },
+  },
   Unhealthy: deadLetters,
   FailedDeliveries: {
-    async raise(stack) {
-      const [QueueUrl = ''] = stack.queues;
-      const Policy = await stack.attribute(QueueUrl, 'Policy');
-      await stack.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy: '' } }));
-      await stack.publish(attributes(TAKEN_BY_ALL));
-      await stack.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy } }));
-    },
+    raise: (stack) => stack.publishRefused(stack.queues.slice(0, 1)),
+    settle: purge,
+  },
+  LostDeliveries: {
+    raise: (stack) => stack.publishRefused([...stack.queues, ...stack.deadLetterQueues]),
     settle: purge,
   },
   InvalidAttributes: {
@@ -296,12 +114,20 @@ const drivers: Record<string, Driver> = {
   NoAttributes: { raise: (stack) => stack.publish({}), settle: nothing },
 };
 
-describe.each(stageNames)('in %s', (stage) => {
-  let stack: Watched;
+describe.each([
+  ...stageNames.map((stage) => ({ stage, metrics: 'punctual', lateMetrics: undefined })),
+  // The rules are the same in both stages.
+  { stage: 'dev' as const, metrics: 'late', lateMetrics: { minutes: 15, inactiveAfter: 5, missing: 0.05 } },
+])('in $stage, with $metrics metrics', ({ stage, lateMetrics }) => {
+  let stack: WatchedStack;
+  let composites: string[];
 
   beforeAll(async () => {
-    stack = await Watched.start(structuredClone(synthesize(stage).toJSON()) as Template);
-    await stack.minutes(1);
+    stack = await WatchedStack.start(
+      structuredClone(synthesize(stage).toJSON()) as StackTemplate,
+      lateMetrics,
+    );
+    composites = stack.alarms('Unhealthy');
   });
 
   afterAll(() => stack.stop());
@@ -315,38 +141,50 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(undriven).toEqual([]);
   });
 
-  test('all is well at first', async () => {
-    const states = Object.values(await stack.run.cloudWatch.alarmStates());
+  test('all becomes well at first, and stays so', async () => {
+    const all = Object.keys(await stack.run.cloudWatch.alarmStates());
+    const neverOk = await stack.neverIn('OK', all);
+    await stack.news();
+    await stack.minutes(30);
 
-    expect(new Set(states)).toEqual(new Set(['OK']));
+    expect(neverOk).toEqual([]);
+    expect(await stack.news()).toEqual([]);
   });
 
   test.each(Object.entries(drivers))(
-    '%s goes off, says so on the operations topic, and is over',
+    '%s goes off, is announced where it should be and once, and is over',
     async (kind, driver) => {
       const alarms = stack.alarms(kind);
+      const announced = alarms.filter((name) => stack.propertiesOf(name).AlarmActions);
+      // What a composite alarm announces is told by that alone.
+      const telling = announced.length > 0 ? announced : composites;
       await stack.purge();
-      const notOk = await stack.neverIn('OK', alarms);
+      const notOk = await stack.neverIn('OK', [...alarms, ...composites]);
       await stack.news();
 
       await driver.raise(stack);
       const neverOn = await stack.neverIn('ALARM', alarms);
       const wentOff = await stack.news();
       await driver.settle(stack);
-      const neverOver = await stack.neverIn('OK', alarms);
+      const neverOver = await stack.neverIn('OK', [...alarms, ...telling]);
       const wereOver = await stack.news();
 
       expect({ notOk, neverOn, neverOver }).toEqual({ notOk: [], neverOn: [], neverOver: [] });
       expect(alarms.length).toBeGreaterThan(0);
-      for (const name of alarms) {
-        const { AlarmDescription } = propertiesOf(stack, name);
-        const about = (news: Json[]) => news.filter(({ AlarmName }) => AlarmName === name);
-        expect(about(wentOff)).toEqual([
-          expect.objectContaining({ NewStateValue: 'ALARM', OldStateValue: 'OK', AlarmDescription }),
+      const told = (news: typeof wentOff, name: string) => news.filter(({ alarm }) => alarm === name);
+      for (const alarm of telling) {
+        const { AlarmActions, AlarmDescription: description } = stack.propertiesOf(alarm);
+        const severity = JSON.stringify(AlarmActions).includes('OperationsPages') ? 'pages' : 'notices';
+        expect(told(wentOff, alarm)).toEqual([
+          { severity, alarm, state: 'ALARM', description: expect.anything() },
         ]);
-        expect(about(wereOver)).toEqual([
-          expect.objectContaining({ NewStateValue: 'OK', OldStateValue: 'ALARM', AlarmDescription }),
+        expect(told(wereOver, alarm)).toEqual([
+          { severity, alarm, state: 'OK', description: expect.anything() },
         ]);
+        expect(description).toBeDefined();
+      }
+      for (const alarm of alarms.filter((each) => !announced.includes(each))) {
+        expect([...told(wentOff, alarm), ...told(wereOver, alarm)]).toEqual([]);
       }
     },
   );
@@ -354,59 +192,66 @@ describe.each(stageNames)('in %s', (stage) => {
   test('growing dead letters are announced anew for each minute that brings one, while the older ones lie there', async () => {
     const [queue = ''] = stack.queues;
     const [alarm = ''] = stack.alarms('DeadLettersGrowing');
+    const [unhealthy = ''] = composites;
     await stack.purge();
-    await stack.minutes(2);
+    await stack.deadLetter(queue);
+    await stack.minutes(20);
     await stack.news();
 
     for (let letter = 0; letter < 3; letter += 1) {
       await stack.deadLetter(queue);
-      await stack.minutes(3);
+      // With a datapoint that never came, CloudWatch looks further back.
+      await stack.minutes(6);
     }
     const news = await stack.news();
 
-    expect(
-      news.filter(({ AlarmName }) => AlarmName === alarm).map(({ NewStateValue }) => NewStateValue),
-    ).toEqual(['ALARM', 'OK', 'ALARM', 'OK', 'ALARM', 'OK']);
-    expect(
-      news
-        .filter(({ AlarmName }) => AlarmName === stack.alarms('DeadLetters')[0])
-        .map((each) => each.NewStateValue),
-    ).toEqual(['ALARM']);
+    const statesOf = (name: string) => news.filter((each) => each.alarm === name).map(({ state }) => state);
+    expect(statesOf(alarm)).toEqual(['ALARM', 'OK', 'ALARM', 'OK', 'ALARM', 'OK']);
+    expect(statesOf(unhealthy)).toEqual([]);
   });
 
-  test('a busy queue that drains is none that is stuck, however old its messages', async () => {
-    const [QueueUrl = ''] = stack.queues;
-    const [alarm = ''] = stack.alarms('NotDraining');
+  test('one cause wakes once: a consumer that says it dead-lettered, and a queue whose metrics tell of it later', async () => {
+    const [queue = ''] = stack.deadLetterQueues;
     await stack.purge();
-    const send = (MessageBody: string) => stack.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
-    for (let message = 0; message < PATIENCE; message += 1) await send(String(message));
+    await stack.neverIn('OK', composites);
+    await stack.minutes(10);
+    await stack.news();
+
+    await stack.send(queue);
+    await stack.report('DeadLettered', 1);
+    await stack.minutes(40);
+    const pages = (await stack.news()).filter(({ severity }) => severity === 'pages');
+
+    expect(pages.filter(({ alarm }) => alarm === composites[0]).map(({ state }) => state)).toEqual(['ALARM']);
+  });
+
+  test('a queue that drains one message a minute, all of them old, does not look well', async () => {
+    const [queue = ''] = stack.queues;
+    const [alarm = ''] = stack.alarms('OldestMessage');
+    await stack.purge();
+    await stack.neverIn('OK', [alarm]);
+    for (let message = 0; message < 60; message += 1) await stack.send(queue);
     const seen = new Set<string | undefined>();
 
-    for (let minute = 0; minute < PATIENCE; minute += 1) {
-      const { Messages } = await stack.sqs.send(new ReceiveMessageCommand({ QueueUrl }));
-      await stack.sqs.send(
-        new DeleteMessageBatchCommand({
-          QueueUrl,
-          Entries: [{ Id: '1', ReceiptHandle: Messages?.[0]?.ReceiptHandle }],
-        }),
-      );
+    for (let minute = 0; minute < 50; minute += 1) {
+      await stack.workOff(queue);
       await stack.minutes(1);
       seen.add((await stack.run.cloudWatch.alarmStates())[alarm]);
     }
 
-    expect([...seen]).toEqual(['OK']);
+    expect([...seen]).toEqual(['OK', 'ALARM']);
   });
 });
 
 test('an alarm that can never go off is found out', async () => {
-  const template = structuredClone(synthesize('dev').toJSON()) as Template;
+  const template = structuredClone(synthesize('dev').toJSON()) as StackTemplate;
   const [id, alarm] =
     Object.entries(template.Resources).find(([each]) => kindOf(each) === 'DeadLetters') ?? [];
   // The classic: what SQS itself moves to a dead-letter queue is not sent there.
   template.Resources.BillingAlarmsDeadLetters00000000 = JSON.parse(
     JSON.stringify(alarm).replace(/ApproximateNumberOfMessages\w+/g, 'NumberOfMessagesSent'),
   );
-  const stack = await Watched.start(template);
+  const stack = await WatchedStack.start(template);
   await stack.minutes(1);
 
   await drivers.DeadLetters?.raise(stack);
@@ -418,11 +263,11 @@ test('an alarm that can never go off is found out', async () => {
 });
 
 test('a notification that the topic does not let in is a problem of the run', async () => {
-  const template = structuredClone(synthesize('dev').toJSON()) as Template;
+  const template = structuredClone(synthesize('dev').toJSON()) as StackTemplate;
   for (const [id, { Type }] of Object.entries(template.Resources)) {
     if (Type === 'AWS::SNS::TopicPolicy' && id.startsWith('Operations')) delete template.Resources[id];
   }
-  const stack = await Watched.start(template);
+  const stack = await WatchedStack.start(template);
 
   await stack.minutes(1);
   const news = await stack.news();
@@ -434,10 +279,3 @@ test('a notification that the topic does not let in is a problem of the run', as
     /alarm notification "OK: .*" was refused: .*cloudwatch\.amazonaws\.com/,
   );
 });
-
-function propertiesOf(stack: Watched, alarm: string): Record<string, unknown> {
-  const found = Object.entries(stack.template.Resources).find(
-    ([id, { Properties = {} }]) => (Properties.AlarmName ?? `Shop-${id}`) === alarm,
-  );
-  return found?.[1].Properties ?? {};
-}
