@@ -49,7 +49,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ],
   ['cli/dead-letters/plan.ts', 'integration/cli/commands/redrive'],
   ['cli/dead-letters/reasons.ts', 'unit/cli/dead-letters', 'integration/cli/commands/failed'],
-  ['cli/dead-letters/record.ts', 'integration/cli/dead-letters/record', 'integration/cli/commands/redrive'],
+  ['cli/operations/record.ts', 'integration/cli/operations/record', 'integration/cli/commands/redrive'],
   [
     'cli/dead-letters/redrive.ts',
     'integration/cli/dead-letters/redrive',

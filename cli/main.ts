@@ -10,6 +10,7 @@ import { definePurge } from './usage/purge.ts';
 import { defineRedrive } from './usage/redrive.ts';
 import { defineStatus } from './usage/status.ts';
 import { defineStock } from './usage/stock.ts';
+import { defineStop } from './usage/stop.ts';
 import { defineTail } from './usage/tail.ts';
 import { defineTrace } from './usage/trace.ts';
 import { defineWatch } from './usage/watch.ts';
@@ -20,6 +21,7 @@ const COMMANDS = {
   purge: () => import('./commands/purge.ts'),
   redrive: () => import('./commands/redrive.ts'),
   status: () => import('./commands/status.ts'),
+  stop: () => import('./commands/stop.ts'),
   stock: () => import('./commands/stock.ts'),
   tail: () => import('./commands/tail.ts'),
   trace: () => import('./commands/trace.ts'),
@@ -41,6 +43,7 @@ const DEFINITIONS = [
   defineFailed,
   defineRedrive,
   definePurge,
+  defineStop,
   defineStatus,
   defineWatch,
   defineTrace,

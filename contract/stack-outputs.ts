@@ -22,6 +22,7 @@ export function consumerOutputs(consumer: string) {
     queueUrl: `${id}QueueUrl`,
     deadLetterQueueUrl: `${id}DeadLetterQueueUrl`,
     functionName: `${id}FunctionName`,
+    eventSourceMappingId: `${id}EventSourceMappingId`,
     logGroupName: `${id}LogGroupName`,
     tableName: (table: string) => `${id}${pascalCase(table)}TableName`,
   };
@@ -34,6 +35,8 @@ export interface ConsumerHandles {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly functionName: string;
+  /** UUID of the mapping between its queue and its function; absent where the stack was deployed before it said so. */
+  readonly eventSourceMappingId?: string;
   /** Where its function logs; absent where the stack was deployed before it said so. */
   readonly logGroup?: string;
   /** Table by its kebab-case name → table name. */
@@ -56,12 +59,14 @@ export function readConsumers(
   return ids.map((id) => {
     const name = kebabCase(id);
     const keys = consumerOutputs(name);
+    const eventSourceMappingId = outputs.get(keys.eventSourceMappingId);
     const logGroup = outputs.get(keys.logGroupName);
     return {
       name,
       queueUrl: get(keys.queueUrl),
       deadLetterQueueUrl: get(keys.deadLetterQueueUrl),
       functionName: get(keys.functionName),
+      ...(eventSourceMappingId && { eventSourceMappingId }),
       ...(logGroup && { logGroup }),
       tables: readTables(outputs, id, ids),
     };

@@ -3,7 +3,7 @@ import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { Alias, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Alias, EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   type ITopic,
   Subscription,
@@ -94,6 +94,8 @@ export class Consumer extends Construct {
   readonly function: LambdaFunction;
   /** The version of the function that the queue invokes. */
   readonly alias: Alias;
+  /** Between the queue and the function: while it is off, messages wait in the queue. */
+  readonly mapping: EventSourceMapping;
   /** How long the queue keeps a message. */
   readonly retention: Duration;
   /** How long a dead letter is kept, counted from when the message was first sent. */
@@ -140,7 +142,7 @@ export class Consumer extends Construct {
       },
     });
     this.alias = this.function.addAlias('live');
-    this.alias.addEventSourceMapping('Messages', {
+    this.mapping = this.alias.addEventSourceMapping('Messages', {
       eventSourceArn: this.queue.queueArn,
       batchSize: props.batchSize,
       maxBatchingWindow: batchWindow,

@@ -208,11 +208,13 @@ export class OrderFanOutStack extends Stack {
     });
   }
 
-  private addOutputs({ queue, deadLetterQueue, function: lambdaFunction }: Consumer, name: string): void {
+  private addOutputs(consumer: Consumer, name: string): void {
+    const { queue, deadLetterQueue, function: lambdaFunction, mapping } = consumer;
     const outputs = consumerOutputs(name);
     new CfnOutput(this, outputs.queueUrl, { value: queue.queueUrl });
     new CfnOutput(this, outputs.deadLetterQueueUrl, { value: deadLetterQueue.queueUrl });
     new CfnOutput(this, outputs.functionName, { value: lambdaFunction.functionName });
+    new CfnOutput(this, outputs.eventSourceMappingId, { value: mapping.eventSourceMappingId });
     new CfnOutput(this, outputs.logGroupName, { value: lambdaFunction.logGroup.logGroupName });
   }
 }

@@ -3,6 +3,7 @@ import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -22,6 +23,9 @@ export interface Clients {
   readonly sns: SNSClient;
   readonly sqs: SQSClient;
   readonly dynamodb: DynamoDBClient;
+  /** Sends each call once: for what would happen twice if it were tried again after a lost answer. */
+  readonly dynamodbOnce: DynamoDBClient;
+  readonly lambda: LambdaClient;
   readonly cloudFormation: CloudFormationClient;
   readonly cloudWatch: CloudWatchClient;
   readonly cloudWatchLogs: CloudWatchLogsClient;
@@ -64,6 +68,8 @@ export function createClients(options: ClientOptions): Clients {
     // A queue's URL names a host of its own, which by default wins over the endpoint.
     sqs: new SQSClient({ ...settings, useQueueUrlAsEndpoint: false }),
     dynamodb: new DynamoDBClient(settings),
+    dynamodbOnce: new DynamoDBClient({ ...settings, maxAttempts: 1 }),
+    lambda: new LambdaClient(settings),
     cloudFormation: new CloudFormationClient(settings),
     cloudWatch: new CloudWatchClient(settings),
     cloudWatchLogs: new CloudWatchLogsClient(settings),

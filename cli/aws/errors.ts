@@ -86,10 +86,15 @@ function explainSilence(error: Error): string {
 }
 
 /** Whether AWS asked for fewer calls. */
-function isThrottling(error: unknown): boolean {
+export function isThrottling(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { name, $metadata, $retryable } = error as AwsError;
   return $retryable?.throttling === true || $metadata?.httpStatusCode === 429 || isThrottlingCode(name);
+}
+
+/** Whether AWS says that the caller may not make the call. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Error && DENIED.test(error.name);
 }
 
 /** Whether the call reached nobody, or nobody's answer came back. */

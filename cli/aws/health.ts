@@ -1,4 +1,4 @@
-/** How a stack is: what its queues hold, what its consumers have done lately, and which of its alarms are in ALARM. */
+/** How a stack is: what its queues hold, whether its consumers are on and what they have done lately, and which of its alarms are in ALARM. */
 
 import {
   type AlarmType,
@@ -13,6 +13,7 @@ import { readAlarmText } from '../../contract/alarm-text.ts';
 import { alarmsId } from '../../contract/names.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
+import { isEnabled } from './event-source-mapping.ts';
 import { queueDepth } from './queue-depth.ts';
 import type { StackHandles } from './stack.ts';
 
@@ -26,6 +27,8 @@ export interface Health {
 
 export interface ConsumerHealth {
   readonly name: string;
+  /** Whether it takes messages from its queue; undefined where nobody says. */
+  readonly enabled: boolean | undefined;
   /** Messages in the queue that nobody works on, those that are delayed included. */
   readonly waiting: number;
   /** Messages that are being worked on, or that wait for their next try. */
@@ -53,7 +56,7 @@ export interface AlarmOn {
 }
 
 /** What the health is read from. */
-type HealthClients = Pick<Clients, 'sqs' | 'cloudWatch'>;
+type HealthClients = Pick<Clients, 'sqs' | 'cloudWatch' | 'lambda'>;
 
 const MINUTE = 60_000;
 /** Of which the last five are summed up. */
@@ -62,8 +65,9 @@ const LATELY = 5;
 /** Takes one look. @throws whatever the SDK throws */
 export async function lookAtHealth(clients: HealthClients, stack: StackHandles): Promise<Health> {
   const at = new Date();
-  const [figures, lately, alarms] = await Promise.all([
+  const [figures, enabled, lately, alarms] = await Promise.all([
     Promise.all(stack.consumers.map((consumer) => queueFigures(clients.sqs, consumer))),
+    Promise.all(stack.consumers.map((consumer) => isEnabled(clients.lambda, consumer))),
     readMetrics(clients.cloudWatch, stack, at),
     readAlarms(clients.cloudWatch, stack),
   ]);
@@ -72,6 +76,7 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
     const { ages, processed } = lately(name);
     return {
       name,
+      enabled: enabled[index],
       waiting,
       inFlight,
       deadLetters,
@@ -88,7 +93,10 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
 
 /** Whether somebody has to do something. */
 export function isWell({ consumers, alarms }: Health): boolean {
-  return alarms.length === 0 && consumers.every((each) => each.deadLetters === 0 && each.alarms.length === 0);
+  return (
+    alarms.length === 0 &&
+    consumers.every((each) => each.enabled !== false && each.deadLetters === 0 && each.alarms.length === 0)
+  );
 }
 
 async function queueFigures(sqs: SQSClient, { queueUrl, deadLetterQueueUrl }: ConsumerHandles) {

@@ -8,9 +8,9 @@ import { type Edit, readEdits } from '../dead-letters/edits.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import { type Plan, planRedrive, problemsOfEdits } from '../dead-letters/plan.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
-import { RedriveLog } from '../dead-letters/record.ts';
 import { type Redrive, type RedriveResult, redrive as sendAll } from '../dead-letters/redrive.ts';
 import { SentEdits } from '../dead-letters/sent-edits.ts';
+import { isSwitch, type Operation, OperationsLog } from '../operations/record.ts';
 import { type FileProblem, listProblems } from '../orders/order-file.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
@@ -140,8 +140,8 @@ function announce({ stack, consumer, options, io }: Context, plan: Plan | undefi
 /** Sends back what the plan wants, or all there is without one, and has it on record. */
 async function recorded(context: Context, plan: Plan | undefined, letters: number): Promise<number> {
   const { clients, stack, consumer, options, io, signal } = context;
-  const log = new RedriveLog(clients, stack, options, io);
-  const end = await log.begin({ consumer: consumer.name, what: inWords(options), letters });
+  const log = new OperationsLog(clients, stack, options, io);
+  const end = await log.begin(consumer.name, { operation: 'redrive', what: inWords(options), letters });
   const start = performance.now();
   let sent = 0;
   let result: RedriveResult;
@@ -179,7 +179,7 @@ function report(
   const { wanted, sent, cameBack } = result;
   const notes = [...result.notes];
   if (!options.local && stack.operationsLogGroup === undefined) {
-    notes.push(`The stack has no log group for it, so it is on record in ${RedriveLog.file}.`);
+    notes.push(`The stack has no log group for it, so it is on record in ${OperationsLog.file}.`);
   }
   if (options.json) {
     const of = { stack: stack.name, consumer: name, letters: wanted, sent, cameBack: cameBack.list() };
@@ -214,24 +214,37 @@ function inWords(options: RedriveOptions): string {
   return [...(parts.length > 0 ? parts : ['all']), ...(canary ? ['a canary first'] : [])].join(', ');
 }
 
-/** `--history`: the redrives on record. @returns the exit code */
+/** `--history`: the redrives on record, and the stops and starts between them. @returns the exit code */
 export async function history(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const consumer = name === undefined ? undefined : consumerOf(stack, name).name;
-  const log = new RedriveLog(clients, stack, options, io);
-  const redrives = (await log.read()).filter((each) => consumer === undefined || each.consumer === consumer);
+  const log = new OperationsLog(clients, stack, options, io);
+  const onRecord = (await log.read()).filter((each) => consumer === undefined || each.consumer === consumer);
   if (options.json) {
-    io.printJson({ stack: stack.name, redrives });
+    const redrives = onRecord.filter((each) => !isSwitch(each));
+    io.printJson({ stack: stack.name, redrives, stopsAndStarts: onRecord.filter(isSwitch) });
     return 0;
   }
-  if (redrives.length === 0) io.print(`No redrive is on record in ${log.place}`);
-  for (const { at, consumer: whose, what, letters, sent, cameBack = 0, outcome, who } of redrives) {
-    const end =
-      sent === undefined
-        ? `${count(letters, 'letter')}; it has not said how it ended`
-        : `${format(sent)} of ${count(letters, 'letter')} sent, ${format(cameBack)} came back; ${outcome}`;
-    const head = hang(time(new Date(at)), printable(`${whose}: ${what}`), 22);
-    io.print(`${head}\n${hang('', printable(end), 2)}\n  by ${printable(who)}`);
+  if (onRecord.length === 0) io.print(`No redrive is on record in ${log.place}`);
+  for (const each of onRecord) {
+    const [what, end] = wordsOf(each);
+    const head = hang(time(new Date(each.at)), printable(`${each.consumer}: ${what}`), 22);
+    io.print(`${head}\n${hang('', printable(end), 2)}\n  by ${printable(each.who)}`);
   }
   return 0;
+}
+
+/** What was done, and how it ended. */
+function wordsOf(operation: Operation): [what: string, end: string] {
+  const open = 'it has not said how it ended';
+  if (isSwitch(operation)) {
+    const { operation: what, reason, outcome = open } = operation;
+    return [reason === undefined ? what : `${what} (${reason})`, outcome];
+  }
+  const { what, letters, sent, cameBack = 0, outcome } = operation;
+  if (sent === undefined) return [what, `${count(letters, 'letter')}; ${open}`];
+  return [
+    what,
+    `${format(sent)} of ${count(letters, 'letter')} sent, ${format(cameBack)} came back; ${outcome}`,
+  ];
 }

@@ -26,7 +26,12 @@ export function healthObject(health: Health, stack: StackHandles, options: Stack
     region: stack.region,
     at: at.toISOString(),
     ok: isWell(health),
-    consumers: consumers.map(({ oldestSeconds = null, ...rest }) => ({ ...rest, oldestSeconds })),
+    consumers: consumers.map(({ name, enabled = null, oldestSeconds = null, ...rest }) => ({
+      name,
+      enabled,
+      ...rest,
+      oldestSeconds,
+    })),
     alarms,
     next: nextStep(health, options) ?? null,
   };
@@ -35,7 +40,7 @@ export function healthObject(health: Health, stack: StackHandles, options: Stack
 function statusText(health: Health, stack: StackHandles, options: StackOptions, io: Io): string {
   const heads = ['', 'waiting', 'in flight', 'dead letters', 'oldest', 'done in 5 min', 'alarms'];
   const rows = health.consumers.map((consumer) => [
-    consumer.name,
+    nameOf(consumer, io),
     format(consumer.waiting),
     format(consumer.inFlight),
     deadLetters(consumer, io),
@@ -46,6 +51,7 @@ function statusText(health: Health, stack: StackHandles, options: StackOptions, 
   return [
     `${title(stack)}, ${time(health.at)}`,
     table([heads, ...rows]),
+    ...unknownLines(health),
     ...alarmLines(health, io),
     '',
     nextLine(health, options, io),
@@ -54,6 +60,20 @@ function statusText(health: Health, stack: StackHandles, options: StackOptions, 
 
 export function title({ name, region }: StackHandles): string {
   return region === undefined ? name : `${name} in ${region}`;
+}
+
+/** The consumer, and whether it is stopped. */
+export function nameOf({ name, enabled }: ConsumerHealth, io: Io): string {
+  return enabled === false ? `${name} ${io.colour('yellow', '(stopped)')}` : name;
+}
+
+/** Who may be stopped without anybody here knowing. */
+function unknownLines({ consumers }: Health): string[] {
+  const names = consumers.filter(({ enabled }) => enabled === undefined).map(({ name }) => name);
+  if (names.length === 0) return [];
+  const why =
+    'the stack was deployed before it said so, or these credentials lack lambda:GetEventSourceMapping';
+  return ['', hang('', `Unknown whether stopped: ${names.join(', ')} (${why})`, 0)];
 }
 
 /** A line, or more, for each alarm that is on. */
@@ -90,12 +110,16 @@ export function nextStep(health: Health, options: StackOptions): string | undefi
   const { consumers, alarms } = health;
   const mostLetters = consumers.toSorted((a, b) => b.deadLetters - a.deadLetters)[0];
   if (mostLetters && mostLetters.deadLetters > 0) return commandFor(options, 'failed', mostLetters.name);
-  for (const { name, alarms: on } of consumers) {
+  const stopped = consumers.find(({ enabled }) => enabled === false);
+  // The alarms of a stopped consumer follow from that.
+  const running = consumers.filter(({ enabled }) => enabled !== false);
+  for (const { name, alarms: on } of running) {
     for (const { article = '' } of on) {
       const level = LOG_LEVELS[article.split('#').at(-1) ?? ''];
       if (level) return commandFor(options, 'tail', name, '--level', level, '--since', '15m');
     }
   }
-  const [first] = [...consumers.flatMap((consumer) => consumer.alarms), ...alarms];
+  const [first] = [...running.flatMap((consumer) => consumer.alarms), ...alarms];
+  if (!first && stopped) return commandFor(options, 'start', stopped.name);
   return first && printable(first.article ? `read ${first.article}` : `look at the alarm ${first.name}`);
 }

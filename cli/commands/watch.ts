@@ -7,7 +7,7 @@ import type { Io } from '../terminal/io.ts';
 import { format, table, time, widthOf } from '../terminal/text.ts';
 import type { StackOptions } from '../usage/stack-options.ts';
 import type { WatchOptions } from '../usage/watch.ts';
-import { alarmLines, alarms, deadLetters, healthObject, nextLine, oldest, title } from './status.ts';
+import { alarmLines, alarms, deadLetters, healthObject, nameOf, nextLine, oldest, title } from './status.ts';
 
 /** Consumer → messages waiting and in flight at the last looks, oldest first. */
 type Backlog = Map<string, number[]>;
@@ -75,7 +75,8 @@ function plainDisplay(stack: StackHandles, io: Io): Display {
   return {
     show({ at, consumers, alarms: others }) {
       const figures = consumers.map(
-        ({ name, waiting, inFlight, deadLetters: letters }) => `${name} ${waiting}/${inFlight}/${letters}`,
+        ({ name, enabled, waiting, inFlight, deadLetters: letters }) =>
+          `${name} ${waiting}/${inFlight}/${letters}${enabled === false ? ' stopped' : ''}`,
       );
       const on = consumers.reduce((sum, consumer) => sum + consumer.alarms.length, others.length);
       io.print([time(at), ...figures, ...(on > 0 ? [`alarms ${on}`] : [])].join('  '));
@@ -131,7 +132,7 @@ export function healthTable({ consumers }: Health, backlog: Backlog, columns: nu
       // The minute before is the last one that is over.
       const lastMinute = consumer.processedByMinute.at(-2) ?? 0;
       return [
-        consumer.name,
+        nameOf(consumer, io),
         format(consumer.waiting),
         sparkline(backlog.get(consumer.name) ?? [], width),
         format(consumer.inFlight),

@@ -65,16 +65,9 @@ export function defineRedrive(program: Command, { io, load, exitWith }: Invocati
     )
     .option('--dry-run', 'say what would be sent back, and send nothing')
     .addOption(
-      new Option('--history', 'list the redrives on record').conflicts([
-        'reason',
-        'order',
-        'since',
-        'limit',
-        'rate',
-        'edit',
-        'canary',
-        'dryRun',
-      ]),
+      new Option('--history', 'list the redrives on record, and the stops and starts between them').conflicts(
+        ['reason', 'order', 'since', 'limit', 'rate', 'edit', 'canary', 'dryRun'],
+      ),
     );
   addStackOptions(command)
     .option('--json', 'print one JSON object')

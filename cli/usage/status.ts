@@ -14,7 +14,7 @@ Examples:
   npm run orders --silent -- status --json | jq '.consumers[] | select(.deadLetters > 0)'
 
 Processed and oldest come from CloudWatch, which is a minute or two behind; the rest is of now.
-Exits with 0 if all is well, with 1 if messages are dead-lettered or an alarm is on.`;
+Exits with 0 if all is well, with 1 if messages are dead-lettered, a consumer is stopped or an alarm is on.`;
 
 export function defineStatus(program: Command, { io, load, exitWith }: Invocation): void {
   const command = program

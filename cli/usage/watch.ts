@@ -14,7 +14,8 @@ Examples:
   npm run orders -- watch --local
   npm run orders -- watch --stack OrderFanOut-prod --interval 15
 
-In a pipe it prints a line a look: waiting/in flight/dead letters of each consumer.
+In a pipe it prints a line a look: waiting/in flight/dead letters of each consumer,
+and which of them are stopped.
 Ctrl-C ends it, with exit code 0.`;
 
 export function defineWatch(program: Command, { io, load, exitWith }: Invocation): void {

@@ -15,7 +15,7 @@ export interface OperatorPolicyProps {
   readonly recordTables: readonly TableV2[];
   /** Tables of what is in stock. */
   readonly stockTables: readonly TableV2[];
-  /** Where redrives are recorded. */
+  /** Where it is recorded what operators did. */
   readonly operationsLog: ILogGroup;
   /**
    * Key that encrypts topic and queues.
@@ -53,17 +53,23 @@ export class OperatorPolicy extends ManagedPolicy {
       ['dynamodb:GetItem', 'dynamodb:BatchGetItem'],
       props.recordTables.map(({ tableArn }) => tableArn),
     );
-    // status, watch, trace; and redrive, which asks for ARNs
+    // status, watch, trace; redrive, which asks for ARNs; stop, which asks how long a queue keeps a message
     this.allow(['sqs:GetQueueAttributes'], [...queues, ...deadLetterQueues]);
     this.allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], ['*']);
     // failed, trace: reading a dead-letter queue, after which all messages are visible again; redrive and purge, which delete them
     this.allow(['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'], deadLetterQueues);
+    // stop, start; status and watch, which tell who is stopped
+    this.allow(
+      ['lambda:GetEventSourceMapping', 'lambda:UpdateEventSourceMapping'],
+      props.consumers.map(({ mapping }) => mapping.eventSourceMappingArn),
+    );
     // redrive
     this.allow(
       ['sqs:StartMessageMoveTask', 'sqs:ListMessageMoveTasks', 'sqs:CancelMessageMoveTask'],
       deadLetterQueues,
     );
     this.allow(['sqs:SendMessage'], queues);
+    // redrive, stop, start: the record of them
     this.allow(
       ['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:FilterLogEvents'],
       [props.operationsLog.logGroupArn],

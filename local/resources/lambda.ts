@@ -103,7 +103,8 @@ export const createEventSourceMapping: Create = async (logicalId, properties, de
   const { Enabled, FunctionName, Tags, ...settings } = properties;
   await deployment.lambda.addMapping(
     { ...settings, UUID: logicalId, EventSourceMappingArn, FunctionArn: arn, EventSourceArn: queueArn },
-    mapping,
+    definition.isEnabled,
+    (isEnabled) => mapping.switchTo(isEnabled),
   );
   return { ref: logicalId, attributes: { Id: logicalId, EventSourceMappingArn } };
 };

@@ -127,6 +127,24 @@ describe('before the first order', () => {
     expect(list.code).toBe(0);
   });
 
+  test('stock is added to, also while others take from it', async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, () => remote('stock', 'add', 'SKU-1=+3')));
+    const fewer = await remote('stock', 'add', 'SKU-1=-60', 'SKU-9=+4');
+    const tooMany = await remote('stock', 'add', 'SKU-1=-51');
+
+    expect(all.map(({ code }) => code)).toEqual(Array.from({ length: 20 }, () => 0));
+    expect(fewer).toEqual({
+      code: 0,
+      stdout: 'sku    before  now\nSKU-1     110   50\nSKU-9     new    4\n',
+      stderr: '',
+    });
+    expect(tooMany).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'SKU-1=-51: only 50 in stock\nNothing was added.\n',
+    });
+  });
+
   test('a file with a fault is refused by line, and nothing of it is written', async () => {
     const file = path.join(folder, 'bad.csv');
     fs.writeFileSync(file, 'sku,available\nSKU-1,7\nSKU-9,-1\n');
@@ -322,20 +340,28 @@ test.concurrent.each([
   expect(code).toBe(2);
 });
 
-test.concurrent.each(['status', 'watch', 'trace', 'stock', 'stock set', 'stock list', 'tail'])(
-  '%s has help',
-  async (verb) => {
-    const { code, stdout, stderr } = await orders([...verb.split(' '), '--help']);
+test.concurrent.each([
+  'status',
+  'watch',
+  'trace',
+  'stop',
+  'start',
+  'stock',
+  'stock add',
+  'stock set',
+  'stock list',
+  'tail',
+])('%s has help', async (verb) => {
+  const { code, stdout, stderr } = await orders([...verb.split(' '), '--help']);
 
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    if (verb !== 'stock') {
-      expect(stdout).toContain(`\nExamples:\n  npm run orders -- ${verb}`);
-      for (const option of ['--stack', '--local', '--region', '--profile', '--json']) {
-        expect(stdout).toContain(option);
-      }
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  if (verb !== 'stock') {
+    expect(stdout).toContain(`\nExamples:\n  npm run orders -- ${verb}`);
+    for (const option of ['--stack', '--local', '--region', '--profile', '--json']) {
+      expect(stdout).toContain(option);
     }
-  },
-);
+  }
+});
 
 test('the operator may list dead letters, send them back and take them away', async () => {
   // The record of a redrive goes to CloudWatch Logs, which the local run does not have.
@@ -370,6 +396,34 @@ test('the operator may list dead letters, send them back and take them away', as
     { event: 'ended', sent: 1, cameBack: 1 },
   ]);
   expect(purged).toMatchObject({ code: 0, stdout: expect.stringContaining('Deleted 1 of 1 dead letter') });
+});
+
+test('a stopped consumer leaves its orders in the queue until it is started', async () => {
+  // Its record goes to CloudWatch Logs, which the local run does not have.
+  const aws = await scriptedAws({
+    'logs:CreateLogStream': () => ({ json: {} }),
+    'logs:PutLogEvents': () => ({ json: {} }),
+  });
+  const recorded = { AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: aws.endpoint };
+  const remotely = (...args: string[]) => orders([...args, '--stack', STACK], undefined, recorded);
+  const waiting = anOrder({ orderId: 'waiting' });
+
+  const stopped = await remotely('stop', 'billing', '--reason', 'a try');
+  await publish(waiting);
+  const during = await remotely('trace', 'waiting');
+  const status = JSON.parse((await remotely('status', '--json')).stdout);
+  const started = await remotely('start', 'billing');
+  await drained();
+  await aws.close();
+
+  expect(stopped).toMatchObject({ code: 0, stdout: expect.stringContaining('each for up to 4 days') });
+  expect(during.stdout).not.toMatch(/billing +done/);
+  expect(status).toMatchObject({
+    ok: false,
+    consumers: [{ name: 'billing', enabled: false, waiting: 1 }, {}, {}],
+  });
+  expect(started).toMatchObject({ code: 0, stdout: expect.stringContaining('billing is started\n') });
+  expect((await remotely('trace', 'waiting')).stdout).toMatch(/billing +done/);
 });
 
 test('who has other permissions is told which action is lacking', async () => {

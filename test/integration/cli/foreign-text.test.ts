@@ -82,7 +82,7 @@ beforeAll(async () => {
       : answer;
   };
   fs.writeFileSync(
-    path.join(folder, 'redrives.jsonl'),
+    path.join(folder, 'operations.jsonl'),
     [
       {
         event: 'started',

@@ -267,6 +267,10 @@ describe.each(stageNames)('in %s', (stage) => {
       template.hasOutput(`${id}QueueUrl`, ref('AWS::SQS::Queue', 'Queue'));
       template.hasOutput(`${id}DeadLetterQueueUrl`, ref('AWS::SQS::Queue', 'DeadLetterQueue'));
       template.hasOutput(`${id}FunctionName`, ref('AWS::Lambda::Function', 'Function'));
+      template.hasOutput(
+        `${id}EventSourceMappingId`,
+        ref('AWS::Lambda::EventSourceMapping', 'FunctionMessages'),
+      );
       template.hasOutput(`${id}LogGroupName`, ref('AWS::Logs::LogGroup', 'Logs'));
       for (const table of Object.keys(consumer.tables).map((table) => `${capitalized(table)}Table`)) {
         template.hasOutput(`${id}${table}Name`, ref('AWS::DynamoDB::GlobalTable', table));

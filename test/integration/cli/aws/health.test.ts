@@ -102,6 +102,52 @@ describe('alarms', () => {
   });
 });
 
+describe('a stopped consumer', () => {
+  const mapping = 'lambda:GET /2015-03-31/event-source-mappings/m-billing';
+  const lookAt = (state: string) => {
+    aws.script[mapping] = () => ({ json: { State: state } });
+    const consumers = stack.handles.consumers.map((each) =>
+      each.name === 'billing' ? { ...each, eventSourceMappingId: 'm-billing' } : each,
+    );
+    return lookAtHealth(createClients(aws.client), { ...stack.handles, consumers });
+  };
+
+  test.each([
+    ['Enabled', true],
+    ['Enabling', true],
+    ['Updating', true],
+    ['Disabling', false],
+    ['Disabled', false],
+    ['Deleting', false],
+  ])('is one whose mapping is off: %s', async (state, enabled) => {
+    const health = await lookAt(state);
+
+    expect(health.consumers.map((consumer) => consumer.enabled)).toEqual([enabled, undefined]);
+    expect(isWell(health)).toBe(enabled);
+  });
+
+  test.each([
+    [[], 'npm run orders -- start billing --stack Any'],
+    [[['Any-BillingAlarmsA', 'queue-depth']], 'npm run orders -- start billing --stack Any'],
+    [[['Any-BillingAlarmsA', 'not-draining']], 'npm run orders -- start billing --stack Any'],
+    [
+      [
+        ['Any-BillingAlarmsA', 'not-draining'],
+        ['Any-OrdersAlarmsA', 'failed-deliveries'],
+      ],
+      'read docs/runbook.md#failed-deliveries',
+    ],
+    [
+      [['Any-ShippingAlarmsA', 'function-errors']],
+      'npm run orders -- tail shipping --level ERROR --since 15m --stack Any',
+    ],
+  ])('with the alarms %j leads to "%s"', async (on, step) => {
+    alarms = on as [string, string?][];
+
+    expect(nextStep(await lookAt('Disabled'), options)).toBe(step);
+  });
+});
+
 describe('figures', () => {
   test('the age is the newest of the last five minutes, and there is none while the queue is empty', async () => {
     metrics = { 'ApproximateAgeOfOldestMessage billing': { 400: 9, 200: 42, 100: 17 } };

@@ -34,7 +34,7 @@ const total = async (queue: string) => {
 };
 /** What is on record of a consumer's redrives: their beginnings, and their ends. */
 const history = (consumer: string) => {
-  const log = path.join(stack.directory, 'redrives.jsonl');
+  const log = path.join(stack.directory, 'operations.jsonl');
   const entries = fs.existsSync(log) ? fs.readFileSync(log, 'utf8').trimEnd().split('\n') : [];
   const parsed = entries.map((line) => JSON.parse(line));
   return parsed

@@ -7,7 +7,12 @@ import {
   ListFunctionsCommand,
   UpdateEventSourceMappingCommand,
 } from '@aws-sdk/client-lambda';
-import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  CreateQueueCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EventSourceMapping } from '../../../../local/lambda/event-source-mapping.ts';
 import type { LocalFunction } from '../../../../local/lambda/local-function.ts';
@@ -73,12 +78,20 @@ async function map(name: string, { qualifier = '', isEnabled = true } = {}) {
       EventSourceArn: queueArn(name),
       BatchSize: 10,
     },
-    mapping,
+    isEnabled,
+    (wanted) => mapping.switchTo(wanted),
   );
   mapping.start();
   return {
     bodies,
     send: (MessageBody: string) => sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody })),
+    /** Bodies that anybody can receive, who leaves them there. */
+    receive: async () => {
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl: queueUrl, WaitTimeSeconds: 1, VisibilityTimeout: 0 }),
+      );
+      return Messages.map(({ Body }) => Body);
+    },
     /** Has invocations go on until `release`. */
     hold: () => {
       isHeld = true;
@@ -103,7 +116,7 @@ const names = async (filter: object) =>
 
 describe('a mapping that is turned off', () => {
   test('lets its invocation end, then leaves messages where they are until it is turned on', async () => {
-    const { bodies, send, hold, release } = await map('switched');
+    const { bodies, send, receive, hold, release } = await map('switched');
     hold();
     await send('before');
     await until(() => bodies.length === 1);
@@ -115,14 +128,13 @@ describe('a mapping that is turned off', () => {
     release();
     await until(async () => (await stateOf('switched')) === 'Disabled');
     await send('meanwhile');
-    // Longer than one of its long polls.
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
-    const whileOff = [...bodies];
+    const mine = await receive();
     const { State: third } = await update('switched', { Enabled: true });
     await until(() => bodies.length === 2);
 
     expect([first, during, third]).toEqual(['Disabling', 'Disabling', 'Enabling']);
-    expect(whileOff).toEqual(['before']);
+    // A poll of the mapping would have been there before this one.
+    expect(mine).toEqual(['meanwhile']);
     expect(bodies).toEqual(['before', 'meanwhile']);
     expect(await stateOf('switched')).toBe('Enabled');
   });

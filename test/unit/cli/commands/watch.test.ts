@@ -20,6 +20,7 @@ describe('a history', () => {
 describe('the table', () => {
   const consumer = (overrides: Partial<ConsumerHealth> = {}): ConsumerHealth => ({
     name: 'inventory',
+    enabled: true,
     waiting: 12_345,
     inFlight: 1_200,
     deadLetters: 12_000,

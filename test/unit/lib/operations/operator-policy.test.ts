@@ -31,6 +31,8 @@ describe.each(stageNames)('in %s', (stage) => {
       })
       .sort();
   }
+  /** An ARN that is put together, with the logical IDs of what it refers to. */
+  const refs = (arn: unknown) => JSON.stringify(arn).replace(/\{"Ref":("[^"]+")\}/g, '$1');
   const ids = (type: string, ending: string) =>
     consumerNames.map(({ id }) => resource(template, type, id + ending).ref).sort();
 
@@ -55,6 +57,15 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(allowedOn('sqs:PurgeQueue')).toEqual([]);
   });
 
+  test("consumers' mappings alone can be looked at, and turned on and off", () => {
+    const mappings = ids('AWS::Lambda::EventSourceMapping', 'FunctionMessages');
+    const named = (action: string) =>
+      allowedOn(action).map((arn) => /event-source-mapping:","([^"]+)"/.exec(refs(arn))?.[1]);
+
+    expect(named('lambda:GetEventSourceMapping').sort()).toEqual(mappings);
+    expect(named('lambda:UpdateEventSourceMapping').sort()).toEqual(mappings);
+  });
+
   test('only the stock can be written, and only it can be read as a whole', () => {
     const stock = resource(template, 'AWS::DynamoDB::GlobalTable', 'InventoryStockTable').ref;
 
@@ -65,7 +76,7 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(allowedOn('dynamodb:PutItem')).toEqual([]);
   });
 
-  test('logs are read of this stack only, and written only where redrives are recorded', () => {
+  test('logs are read of this stack only, and written only where it is recorded what operators did', () => {
     const operations = resource(template, 'AWS::Logs::LogGroup', 'OperationsLog').ref;
 
     expect(allowedOn('logs:FilterLogEvents')).toEqual(

@@ -1,9 +1,12 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import type { StackHandles } from '../../../../cli/aws/stack.ts';
-import { RedriveLog } from '../../../../cli/dead-letters/record.ts';
+import { isSwitch, OperationsLog } from '../../../../cli/operations/record.ts';
 import { captureIo } from '../../../fixtures/command.ts';
 import { type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 let aws: ScriptedAws;
 let events: string[];
@@ -39,14 +42,18 @@ const stack = (name = 'OrderFanOut-prod'): StackHandles => ({
   operationsLogGroup: 'operations',
 });
 const log = (name?: string) =>
-  new RedriveLog(createClients({ ...aws.client }), stack(name), {}, captureIo().io);
+  new OperationsLog(createClients({ ...aws.client }), stack(name), {}, captureIo().io);
 
 test('a redrive is on record in the log group of the stack: who, when, what, how many', async () => {
-  const end = await log().begin({ consumer: 'billing', what: 'all', letters: 9 });
-  const other = await log('OrderFanOut-dev').begin({ consumer: 'billing', what: 'all', letters: 1 });
+  const end = await log().begin('billing', { operation: 'redrive', what: 'all', letters: 9 });
+  const other = await log('OrderFanOut-dev').begin('billing', {
+    operation: 'redrive',
+    what: 'all',
+    letters: 1,
+  });
   await other({ sent: 1, cameBack: 0, outcome: 'done' });
   await end({ sent: 8, cameBack: 1, outcome: 'stopped: letters came back' });
-  await log().begin({ consumer: 'shipping', what: 'order 1', letters: 1 });
+  await log().begin('shipping', { operation: 'redrive', what: 'order 1', letters: 1 });
 
   expect(await log().read()).toEqual([
     {
@@ -56,6 +63,7 @@ test('a redrive is on record in the log group of the stack: who, when, what, how
       who: 'arn:aws:sts::1:assumed-role/Operator/ada',
       stack: 'OrderFanOut-prod',
       consumer: 'billing',
+      operation: 'redrive',
       what: 'all',
       letters: 9,
       sent: 8,
@@ -66,19 +74,62 @@ test('a redrive is on record in the log group of the stack: who, when, what, how
   ]);
   expect(log().place).toBe('the log group operations');
   const puts = aws.calls.filter(({ action }) => action === 'logs:PutLogEvents').map(({ input }) => input);
-  expect(puts[0]).toMatchObject({ logGroupName: 'operations', logStreamName: 'redrives' });
+  expect(puts[0]).toMatchObject({ logGroupName: 'operations', logStreamName: 'operations' });
 });
 
-test('nothing is on record where nobody has ever sent anything back', async () => {
-  aws.script['logs:FilterLogEvents'] = () => ({
-    status: 400,
-    json: { __type: 'ResourceNotFoundException', message: 'The specified log stream does not exist.' },
-  });
+test('a stop is on record with its reason, beside redrives of before there were others', async () => {
+  const former = {
+    event: 'started',
+    id: '1',
+    at: '2026-11-01T00:00:00Z',
+    who: 'ada',
+    stack: 'OrderFanOut-prod',
+  };
+  events.push(JSON.stringify({ ...former, consumer: 'billing', what: 'all', letters: 2 }));
+  events.push(JSON.stringify({ event: 'ended', id: '1', at: '', sent: 2, cameBack: 0, outcome: 'done' }));
 
+  const end = await log().begin('shipping', { operation: 'stop', reason: 'carrier down' });
+  await end({ outcome: 'done' });
+
+  const [redrive, stop] = await log().read();
+  expect(redrive).toMatchObject({ consumer: 'billing', what: 'all', sent: 2 });
+  expect(stop).toMatchObject({
+    consumer: 'shipping',
+    operation: 'stop',
+    reason: 'carrier down',
+    outcome: 'done',
+  });
+  expect([redrive, stop].map((each) => each && isSwitch(each))).toEqual([false, true]);
+  const reads = aws.calls.filter(({ action }) => action === 'logs:FilterLogEvents').map(({ input }) => input);
+  // Of all streams, since they are in two.
+  expect(reads[0]).toEqual({ logGroupName: 'operations' });
+});
+
+test('a file keeps the records of a local stack, and the former one is read as well', async () => {
+  const folder = temporaryFolder('record-');
+  process.env.LOCAL_RUN_DIRECTORY = folder;
+  const started = {
+    event: 'started',
+    id: '1',
+    at: '2026-11-01T00:00:00Z',
+    who: 'local',
+    stack: 'OrderFanOut-prod',
+  };
+  const former = JSON.stringify({ ...started, consumer: 'billing', what: 'all', letters: 2 });
+  fs.writeFileSync(path.join(folder, 'redrives.jsonl'), `${former}\n`);
+  const local = new OperationsLog(createClients({ ...aws.client }), stack(), { local: true }, captureIo().io);
+
+  await local.begin('shipping', { operation: 'stop' });
+
+  expect((await local.read()).map(({ consumer }) => consumer)).toEqual(['billing', 'shipping']);
+  expect(local.place).toBe(path.join(folder, 'operations.jsonl'));
+});
+
+test('nothing is on record where nobody has ever done anything', async () => {
   expect(await log().read()).toEqual([]);
 });
 
-test('a line that somebody else wrote is no redrive', async () => {
+test('a line that somebody else wrote is no record', async () => {
   events.push('not JSON', '{"event":"ended","id":"of nothing"}', '{}');
 
   expect(await log().read()).toEqual([]);
@@ -86,8 +137,8 @@ test('a line that somebody else wrote is no redrive', async () => {
 
 test('an end that cannot be recorded is said, and is no error: by then it has happened', async () => {
   const { io, stderr } = captureIo();
-  const end = await new RedriveLog(createClients(aws.client), stack(), {}, io).begin({
-    consumer: 'billing',
+  const end = await new OperationsLog(createClients(aws.client), stack(), {}, io).begin('billing', {
+    operation: 'redrive',
     what: 'all',
     letters: 9,
   });
@@ -110,7 +161,7 @@ test('a redrive that may not be recorded does not begin', async () => {
     },
   });
 
-  await expect(log().begin({ consumer: 'billing', what: 'all', letters: 9 })).rejects.toThrow(
+  await expect(log().begin('billing', { operation: 'redrive', what: 'all', letters: 9 })).rejects.toThrow(
     'logs:PutLogEvents',
   );
 });

@@ -1,4 +1,4 @@
-/** The record of redrives: who sent back what, when, and how it ended. On AWS in a log group of the stack, else in a file. */
+/** The record of what operators did: who sent back what, or stopped and started whom, when, and how it ended. On AWS in a log group of the stack, else in a file. */
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,8 +15,34 @@ import type { StackHandles } from '../aws/stack.ts';
 import type { Io } from '../terminal/io.ts';
 import type { StackOptions } from '../usage/stack-options.ts';
 
-/** What is known before a redrive begins. */
+/** What is known of a redrive before it begins. */
 interface RedriveStart {
+  /** Absent in records of before there were others. */
+  readonly operation?: 'redrive';
+  /** In words: `all`, `reason "NotJson", at most 10`. */
+  readonly what: string;
+  /** Letters that were meant, as far as they were counted. */
+  readonly letters: number;
+}
+
+interface RedriveEnd extends End {
+  readonly sent: number;
+  readonly cameBack: number;
+}
+
+/** What is known of a stop or a start of a consumer before it begins. */
+interface SwitchStart {
+  readonly operation: 'stop' | 'start';
+  /** Why, as the operator said it. */
+  readonly reason?: string;
+}
+
+interface End {
+  /** In words: `done`, `interrupted`, `stopped: …`. */
+  readonly outcome: string;
+}
+
+interface Origin {
   readonly id: string;
   /** ISO 8601. */
   readonly at: string;
@@ -24,31 +50,27 @@ interface RedriveStart {
   readonly who: string;
   readonly stack: string;
   readonly consumer: string;
-  /** In words: `all`, `reason "NotJson", at most 10`. */
-  readonly what: string;
-  /** Letters that were meant, as far as they were counted. */
-  readonly letters: number;
 }
 
-export interface RedriveEnd {
-  readonly sent: number;
-  readonly cameBack: number;
-  /** In words: `done`, `interrupted`, `stopped: …`. */
-  readonly outcome: string;
-}
-
-/** A redrive; without its end while it goes on, and for good where its command was killed. */
-export type Redrive = RedriveStart & { readonly endedAt?: string } & Partial<RedriveEnd>;
+type Redrive = Origin & RedriveStart & { readonly endedAt?: string } & Partial<RedriveEnd>;
+type Switch = Origin & SwitchStart & { readonly endedAt?: string } & Partial<End>;
+/** What somebody did; without its end while it goes on, and for good where its command was killed. */
+export type Operation = Redrive | Switch;
 
 type Entry =
-  | ({ event: 'started' } & RedriveStart)
-  | ({ event: 'ended'; id: string; at: string } & RedriveEnd);
+  | ({ event: 'started' } & Origin & (RedriveStart | SwitchStart))
+  | ({ event: 'ended'; id: string; at: string } & (RedriveEnd | End));
 
-const STREAM = 'redrives';
-const LOCAL_FILE = 'redrives.jsonl';
+const STREAM = 'operations';
+const LOCAL_FILE = 'operations.jsonl';
+/** Where the records were while there were none but of redrives. */
+const FORMER_LOCAL_FILE = 'redrives.jsonl';
+
+export const isSwitch = (operation: Operation): operation is Switch =>
+  operation.operation === 'stop' || operation.operation === 'start';
 
 /** Keeps the records of one stack. */
-export class RedriveLog {
+export class OperationsLog {
   private readonly clients: Pick<Clients, 'cloudWatchLogs' | 'sts'>;
   private readonly stack: StackHandles;
   private readonly io: Pick<Io, 'say'>;
@@ -76,45 +98,46 @@ export class RedriveLog {
 
   /** Where the records are, in words. */
   get place(): string {
-    return this.logGroup === undefined ? RedriveLog.file : `the log group ${this.logGroup}`;
+    return this.logGroup === undefined ? OperationsLog.file : `the log group ${this.logGroup}`;
   }
 
   /**
-   * Records that a redrive begins.
+   * Records that something begins.
    * @returns what records its end, and never throws: by then it has happened
-   * @throws whatever the SDK throws, before anything has been sent back
+   * @throws whatever the SDK throws, before anything has been done
    */
-  async begin(
-    start: Pick<RedriveStart, 'consumer' | 'what' | 'letters'>,
-  ): Promise<(end: RedriveEnd) => Promise<void>> {
+  async begin(consumer: string, start: RedriveStart): Promise<(end: RedriveEnd) => Promise<void>>;
+  async begin(consumer: string, start: SwitchStart): Promise<(end: End) => Promise<void>>;
+  async begin(consumer: string, start: RedriveStart | SwitchStart) {
     const id = randomUUID();
     const { name: stack } = this.stack;
-    await this.write({ event: 'started', id, at: now(), who: await this.who(), stack, ...start });
-    return async (end) => {
+    await this.write({ event: 'started', id, at: now(), who: await this.who(), stack, consumer, ...start });
+    return async (end: RedriveEnd | End) => {
       await this.write({ event: 'ended', id, at: now(), ...end }).catch((error) => {
-        this.io.say(`The end of the redrive could not be recorded: ${explain(error) ?? error}`);
+        const what = start.operation ?? 'redrive';
+        this.io.say(`The end of the ${what} could not be recorded: ${explain(error) ?? error}`);
       });
     };
   }
 
-  /** All redrives of the stack that are on record, the oldest first. @throws whatever the SDK throws */
-  async read(): Promise<Redrive[]> {
-    const redrives = new Map<string, Redrive>();
+  /** All that is on record of the stack, the oldest first. @throws whatever the SDK throws */
+  async read(): Promise<Operation[]> {
+    const operations = new Map<string, Operation>();
     for await (const text of this.logGroup === undefined
       ? this.linesOfFile()
       : this.linesOfGroup(this.logGroup)) {
       const entry = parse(text);
       if (entry?.event === 'started') {
         const { event, ...start } = entry;
-        if (start.stack === this.stack.name) redrives.set(start.id, start);
+        if (start.stack === this.stack.name) operations.set(start.id, start);
       }
       if (entry?.event === 'ended') {
         const { event, id, at: endedAt, ...end } = entry;
-        const start = redrives.get(id);
-        if (start) redrives.set(id, { ...start, endedAt, ...end });
+        const start = operations.get(id);
+        if (start) operations.set(id, { ...start, endedAt, ...end });
       }
     }
-    return Array.from(redrives.values());
+    return Array.from(operations.values());
   }
 
   private async who(): Promise<string> {
@@ -126,7 +149,7 @@ export class RedriveLog {
   private async write(entry: Entry): Promise<void> {
     if (this.logGroup === undefined) {
       fs.mkdirSync(localDirectory(), { recursive: true });
-      fs.appendFileSync(RedriveLog.file, `${JSON.stringify(entry)}\n`);
+      fs.appendFileSync(OperationsLog.file, `${JSON.stringify(entry)}\n`);
       return;
     }
     const { cloudWatchLogs } = this.clients;
@@ -143,20 +166,15 @@ export class RedriveLog {
   }
 
   private async *linesOfGroup(logGroupName: string): AsyncGenerator<string> {
-    const pages = paginateFilterLogEvents(
-      { client: this.clients.cloudWatchLogs },
-      { logGroupName, logStreamNames: [STREAM] },
-    );
-    try {
-      for await (const { events = [] } of pages) for (const { message = '' } of events) yield message;
-    } catch (error) {
-      // Nobody has ever sent anything back.
-      if (!(error instanceof Error && error.name === 'ResourceNotFoundException')) throw error;
-    }
+    // Of all streams: there was another one while there were none but records of redrives.
+    const pages = paginateFilterLogEvents({ client: this.clients.cloudWatchLogs }, { logGroupName });
+    for await (const { events = [] } of pages) for (const { message = '' } of events) yield message;
   }
 
   private *linesOfFile(): Generator<string> {
-    if (fs.existsSync(RedriveLog.file)) yield* fs.readFileSync(RedriveLog.file, 'utf8').split('\n');
+    for (const file of [path.join(localDirectory(), FORMER_LOCAL_FILE), OperationsLog.file]) {
+      if (fs.existsSync(file)) yield* fs.readFileSync(file, 'utf8').split('\n');
+    }
   }
 }
 

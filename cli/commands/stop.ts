@@ -1,0 +1,168 @@
+/** `orders stop` and `orders start`: turns the event source mapping of a consumer off and on, has it on record, and says what it means. */
+import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
+import { explain } from '../aws/errors.ts';
+import { mappingState, switchMapping } from '../aws/event-source-mapping.ts';
+import { Patience } from '../aws/patience.ts';
+import { queueDepth } from '../aws/queue-depth.ts';
+import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
+import { CommandError } from '../command-error.ts';
+import { OperationsLog } from '../operations/record.ts';
+import { INTERRUPTED } from '../terminal/interrupt.ts';
+import type { Io } from '../terminal/io.ts';
+import { count, duration } from '../terminal/text.ts';
+import { commandFor } from '../usage/stack-options.ts';
+import type { StopOptions } from '../usage/stop.ts';
+
+interface Verb {
+  readonly name: 'stop' | 'start';
+  readonly wanted: 'Disabled' | 'Enabled';
+  readonly done: 'stopped' | 'started';
+  readonly doing: string;
+}
+
+const STOP: Verb = { name: 'stop', wanted: 'Disabled', done: 'stopped', doing: 'Stopping' };
+const START: Verb = { name: 'start', wanted: 'Enabled', done: 'started', doing: 'Starting' };
+/** Lambda takes no change of a mapping in any other state. */
+const SETTLED = ['Enabled', 'Disabled'];
+const PAUSE_MS = 1_000;
+const DAY = 86_400;
+
+/** What the steps of one command share. */
+interface Context {
+  readonly clients: Clients;
+  readonly stack: StackHandles;
+  readonly consumer: ConsumerHandles;
+  readonly mapping: string;
+  readonly options: StopOptions;
+  readonly io: Io;
+  readonly signal: AbortSignal;
+}
+
+/** @returns the exit code */
+export function stop(name: string, options: StopOptions, io: Io): Promise<number> {
+  return turn(STOP, name, options, io);
+}
+
+/** @returns the exit code */
+export function start(name: string, options: StopOptions, io: Io): Promise<number> {
+  return turn(START, name, options, io);
+}
+
+async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Promise<number> {
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const consumer = consumerOf(stack, name);
+  const mapping = consumer.eventSourceMappingId;
+  if (mapping === undefined) {
+    throw new CommandError(
+      `Stack "${stack.name}" does not say what the event source mapping of ${name} is: deploy its current version with \`${deployCommand(stack.name)}\``,
+    );
+  }
+  const context: Context = { clients, stack, consumer, mapping, options, io, signal };
+  const patience = new Patience(options.timeout * 1000, signal, (reason) => io.say(reason));
+  const before = await settle(context, SETTLED, patience);
+  const wasSo = before === verb.wanted;
+  const state = wasSo || !SETTLED.includes(before) ? before : await recorded(verb, context, patience);
+  if (state === verb.wanted) {
+    await report(verb, wasSo, context);
+    return 0;
+  }
+  io.say(
+    signal.aborted
+      ? `Stopped waiting: the mapping is ${state}.`
+      : `The mapping is still ${state} after ${options.timeout} s.`,
+  );
+  io.say(`\nNext:\n  ${commandFor(options, verb.name, name)}`);
+  return signal.aborted ? INTERRUPTED : 1;
+}
+
+/** Turns the mapping and has it on record. @returns its state at the end */
+async function recorded(verb: Verb, context: Context, patience: Patience): Promise<string> {
+  const { clients, stack, consumer, mapping, options, io } = context;
+  const { reason } = options;
+  const log = new OperationsLog(clients, stack, options, io);
+  const end = await log.begin(consumer.name, {
+    operation: verb.name,
+    ...(reason !== undefined && { reason }),
+  });
+  const step = io.progress({ silent: options.json === true }).step(`${verb.doing} ${consumer.name}`);
+  try {
+    await switchMapping(clients.lambda, mapping, verb.wanted === 'Enabled');
+    step.update(`${verb.doing} ${consumer.name}: until its mapping is ${verb.wanted}`);
+    const state = await settle(context, [verb.wanted], patience);
+    const isDone = state === verb.wanted;
+    await end({ outcome: isDone ? 'done' : `not awaited: the mapping was ${state}` });
+    if (isDone) step.done(`${consumer.name} is ${verb.done}`);
+    else step.fail(`${consumer.name} is not ${verb.done} yet`);
+    if (!options.local && stack.operationsLogGroup === undefined) {
+      io.say(`The stack has no log group for it, so it is on record in ${OperationsLog.file}.`);
+    }
+    return state;
+  } catch (error) {
+    step.fail(`Could not ${verb.name} ${consumer.name}`);
+    await end({ outcome: `failed: ${explain(error) ?? 'unexpected error'}` });
+    throw error;
+  }
+}
+
+/** Waits for one of these states, as long as there is patience. @returns the state at the end */
+async function settle(
+  { clients, consumer, mapping, stack }: Context,
+  states: readonly string[],
+  patience: Patience,
+): Promise<string> {
+  for (;;) {
+    const state = await patience.insist(() => mappingState(clients.lambda, mapping));
+    if (state === undefined) {
+      throw new CommandError(
+        `The event source mapping ${mapping} of ${consumer.name} is not there: somebody has deleted it, which the drift of ${stack.name} shows`,
+      );
+    }
+    if (states.includes(state) || patience.isOver) return state;
+    await patience.wait(PAUSE_MS);
+  }
+}
+
+async function report(verb: Verb, wasSo: boolean, context: Context): Promise<void> {
+  const { clients, stack, consumer, options, io } = context;
+  const { name, queueUrl } = consumer;
+  const [{ waiting, inFlight }, retentionSeconds] = await Promise.all([
+    queueDepth(clients.sqs, queueUrl),
+    retentionOf(clients.sqs, queueUrl),
+  ]);
+  if (options.json) {
+    const enabled = verb.wanted === 'Enabled';
+    io.printJson({
+      stack: stack.name,
+      consumer: name,
+      enabled,
+      changed: !wasSo,
+      waiting,
+      inFlight,
+      retentionSeconds,
+    });
+    return;
+  }
+  io.print(wasSo ? `${name} was ${verb.done} already` : `${name} is ${verb.done}`);
+  if (verb.wanted === 'Disabled') {
+    const days = inDays(retentionSeconds);
+    io.print(`Its messages wait in its queue, each for up to ${days} from when it was published`);
+  }
+  io.print(`The queue holds ${count(waiting + inFlight, 'message')}`);
+  const next = verb.wanted === 'Enabled' ? ['status'] : ['start', name];
+  io.say(`\nNext:\n  ${commandFor(options, ...next)}`);
+}
+
+/** For how many seconds a queue keeps a message. */
+async function retentionOf(sqs: SQSClient, QueueUrl: string): Promise<number> {
+  const { Attributes = {} } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['MessageRetentionPeriod'] }),
+  );
+  return Number(Attributes.MessageRetentionPeriod);
+}
+
+function inDays(seconds: number): string {
+  return seconds % DAY === 0 ? count(seconds / DAY, 'day') : duration(seconds);
+}
