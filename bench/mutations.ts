@@ -63,7 +63,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['cli/dead-letters/sent-edits.ts', 'integration/cli/commands/redrive'],
   ['cli/orders/publisher.ts', 'integration/cli/orders/publisher'],
 ];
-const PATHS = ['contract', 'lambda', 'cli/dead-letters', 'cli/orders/publisher.ts'];
+const PATHS = ['contract', 'lambda', 'cli/dead-letters', 'cli/operations', 'cli/orders/publisher.ts'];
 const PROJECT = path.join(import.meta.dirname, '..');
 
 async function main(

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { localDirectory } from '../cli/aws/local-stack.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
-import { printable, json as toJson } from '../cli/terminal/text.ts';
+import { count, printable, json as toJson } from '../cli/terminal/text.ts';
 import { wholeNumber } from '../cli/usage/values.ts';
 import { type LocalEndpoint, LocalRun, type LocalRunOptions } from '../local/run.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
@@ -90,7 +90,7 @@ async function startStack(progress: Progress, options: LocalRunOptions): Promise
     throw error;
   });
   const { stackName, endpoint } = run.endpoint;
-  start.done(`${stackName} is up at ${endpoint}, with ${run.stack.functions.size} functions`);
+  start.done(`${stackName} is up at ${endpoint}, with ${count(run.stack.functions.size, 'function')}`);
   return run;
 }
 

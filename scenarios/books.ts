@@ -2,6 +2,7 @@
 import { digestOf } from '../cli/orders/follow.ts';
 import type { Takes } from '../cli/orders/subscriptions.ts';
 import { idsInConflict, type PoisonKind, type TestMessage } from '../cli/orders/test-orders.ts';
+import { plural } from '../cli/terminal/text.ts';
 import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
 import type { Ledger, Look } from './look.ts';
 
@@ -147,14 +148,14 @@ function balanceLetters(
     const reasons = letters.get(body) ?? [];
     const expected = error === undefined ? 0 : 1 + more.length;
     if (reasons.length < expected) {
-      const problem = `${reasons.length} times in the dead-letter queue, ${expected} expected, as ${error}`;
+      const problem = `${reasons.length} ${plural(reasons.length, 'time')} in the dead-letter queue, ${expected} expected, as ${error}`;
       missing.push({ consumer, orderId, problem });
     }
     for (const reason of reasons.filter((each, index) => each !== error || index >= expected)) {
       const why =
         error === undefined
           ? 'with nothing wrong with it'
-          : `but must be there ${expected} times as ${error}`;
+          : `but must be there ${expected} ${plural(expected, 'time')} as ${error}`;
       const problem = `in the dead-letter queue as ${reason ?? 'moved by SQS'}, ${why}`;
       unexpected.push({ consumer, orderId, problem });
     }
@@ -179,7 +180,7 @@ function balanceCounts(
 ): void {
   const problem = (count: number, what: string, expected: string) => ({
     consumer,
-    problem: `${count} messages ${what}, ${expected} expected`,
+    problem: `${count} ${plural(count, 'message')} ${what}, ${expected} expected`,
   });
   if (delivered < taken.length) missing.push(problem(delivered, 'delivered', `${taken.length}`));
   if (delivered > taken.length) unexpected.push(problem(delivered, 'delivered', `${taken.length}`));

@@ -12,7 +12,5 @@ export async function publishAll(
   options.signal?.throwIfAborted();
   const [first] = failed;
   if (!first) return published;
-  throw new Error(
-    `${failed.length} of ${options.messages.length} messages were not published: ${first.reason}`,
-  );
+  throw new Error(`not published: ${failed.length} of ${options.messages.length} messages: ${first.reason}`);
 }

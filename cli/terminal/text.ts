@@ -11,7 +11,12 @@ export function format(number: number): string {
 
 /** `1 order`, `1,204 orders`. */
 export function count(number: number, noun: string): string {
-  return `${format(number)} ${noun}${number === 1 ? '' : 's'}`;
+  return `${format(number)} ${plural(number, noun)}`;
+}
+
+/** `order`, or `orders` where there are not exactly one. */
+export function plural(number: number, noun: string): string {
+  return number === 1 ? noun : `${noun}s`;
 }
 
 /**

@@ -7,6 +7,7 @@ import { moveAll } from '../../cli/dead-letters/move-task.ts';
 import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
 import { generateOrders, POISON_KINDS, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
+import { plural } from '../../cli/terminal/text.ts';
 import { FAULT_KINDS, type FaultPlan } from '../../local/faults/fault-plan.ts';
 import { KillableRun } from '../../local/faults/killable-run.ts';
 import { readAssembly } from '../../local/template/assembly.ts';
@@ -248,7 +249,7 @@ class Chaos {
     await publishAll({ sns, topicArn: stack.topicArn, messages: copies, signal });
     await healed.consume();
     const isEmpty = await this.drained(sqs, stack);
-    const redrove = `Redrove ${moved} dead letters`;
+    const redrove = `Redrove ${moved} ${plural(moved, 'dead letter')}`;
     if (isEmpty) redriving.done(redrove);
     else redriving.fail(`${redrove}, and the queues do not become empty`);
   }

@@ -7,7 +7,7 @@ import { initialStock } from '../../cli/orders/catalogue.ts';
 import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
 import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
-import { count, format } from '../../cli/terminal/text.ts';
+import { count, format, plural } from '../../cli/terminal/text.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import type { LocalRun } from '../../local/run.ts';
 import { balance, type ConsumerBooks } from '../books.ts';
@@ -163,7 +163,7 @@ async function sendThrough(
     signal,
     onProgress: (sent) => publishing.bar(sent.published, messages.length),
   });
-  publishing.done(`Published ${published} messages: ${kindsOf(messages)}`);
+  publishing.done(`Published ${published} ${plural(published, 'message')}: ${kindsOf(messages)}`);
 
   const processing = progress.step('Processing');
   const quiet = new Quiet(run);

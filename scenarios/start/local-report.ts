@@ -1,6 +1,6 @@
 // What `npm start` has shown, for programs and for people.
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
-import { count, table } from '../../cli/terminal/text.ts';
+import { count, plural, table } from '../../cli/terminal/text.ts';
 import { readAlarmText } from '../../contract/alarm-text.ts';
 import type { AlarmStatus } from '../../local/cloudwatch/alarm.ts';
 import type { Balance, ConsumerBooks } from '../books.ts';
@@ -17,7 +17,8 @@ export interface LocalOrdersSummary extends Balance {
 /** `1000 orders, 50 duplicates, 10 poison`. */
 export function kindsOf(messages: readonly TestMessage[]): string {
   const number = (kind: TestMessage['kind']) => messages.filter((message) => message.kind === kind).length;
-  return `${number('order')} orders, ${number('duplicate')} duplicates, ${number('poison')} poison`;
+  const counted = (kind: TestMessage['kind']) => `${number(kind)} ${plural(number(kind), kind)}`;
+  return `${counted('order')}, ${counted('duplicate')}, ${number('poison')} poison`;
 }
 
 /** What the report tells beside the books. */
@@ -49,7 +50,7 @@ function booksOf(
     return `
 ${figures}
 
-Each of the ${orders} orders is exactly once in every table where it belongs, each poison message in the
+${orders === 1 ? 'The order' : `Each of the ${orders} orders`} is exactly once in every table where it belongs, each poison message in the
 dead-letter queues, and the stock adds up (${count(backordered, 'order')} on backorder).`;
   }
   return `

@@ -71,9 +71,7 @@ test('a consumer that acknowledges what failed is found out, and so is one that 
   expect(unexpected).toContainEqual({
     consumer: 'billing',
     orderId: expect.any(String),
-    problem: expect.stringMatching(
-      /^in the dead-letter queue as moved by SQS, but must be there 1 times as /,
-    ),
+    problem: expect.stringMatching(/^in the dead-letter queue as moved by SQS, but must be there 1 time as /),
   });
 });
 

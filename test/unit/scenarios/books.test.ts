@@ -189,9 +189,9 @@ describe('a dead letter', () => {
   });
 
   test.each([
-    ['without its reason', poison.body, [undefined], 'as moved by SQS, but must be there 1 times as NotJson'],
+    ['without its reason', poison.body, [undefined], 'as moved by SQS, but must be there 1 time as NotJson'],
     ['for another reason', poison.body, ['SchemaViolation'], 'as SchemaViolation, but must be'],
-    ['twice', poison.body, ['NotJson', 'NotJson'], 'as NotJson, but must be there 1 times'],
+    ['twice', poison.body, ['NotJson', 'NotJson'], 'as NotJson, but must be there 1 time'],
     ['of a valid order', valid.body, ['OrderConflict'], 'as OrderConflict, with nothing wrong with it'],
     [
       'of nobody',
