@@ -62,6 +62,12 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ],
   ['cli/dead-letters/sent-edits.ts', 'integration/cli/commands/redrive'],
   ['cli/orders/publisher.ts', 'integration/cli/orders/publisher'],
+  ['cli/orders/stock', 'unit/cli/orders/stock-file', 'integration/cli/commands/stock'],
+  ['cli/commands/stock.ts', 'integration/cli/commands/stock'],
+  ['cli/commands/stop.ts', 'integration/cli/commands/stop'],
+  ['cli/aws/event-source-mapping.ts', 'integration/cli/aws/health', 'integration/cli/commands/stop'],
+  ['local/lambda/lambda-api.ts', 'integration/local/lambda/lambda-api'],
+  ['local/resources/lambda-versions.ts', 'integration/local/lambda/alias'],
 ];
 const PATHS = ['contract', 'lambda', 'cli/dead-letters', 'cli/operations', 'cli/orders/publisher.ts'];
 const PROJECT = path.join(import.meta.dirname, '..');

@@ -18,7 +18,7 @@ import type { StackOptions } from '../usage/stack-options.ts';
 /** What is known of a redrive before it begins. */
 interface RedriveStart {
   /** Absent in records of before there were others. */
-  readonly operation?: 'redrive';
+  readonly operation: 'redrive';
   /** In words: `all`, `reason "NotJson", at most 10`. */
   readonly what: string;
   /** Letters that were meant, as far as they were counted. */
@@ -114,8 +114,7 @@ export class OperationsLog {
     await this.write({ event: 'started', id, at: now(), who: await this.who(), stack, consumer, ...start });
     return async (end: RedriveEnd | End) => {
       await this.write({ event: 'ended', id, at: now(), ...end }).catch((error) => {
-        const what = start.operation ?? 'redrive';
-        this.io.say(`The end of the ${what} could not be recorded: ${explain(error) ?? error}`);
+        this.io.say(`The end of the ${start.operation} could not be recorded: ${explain(error) ?? error}`);
       });
     };
   }

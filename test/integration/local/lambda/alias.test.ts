@@ -6,7 +6,9 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { expect, test } from '@jest/globals';
 import { Stack, Tags } from 'aws-cdk-lib';
 import { LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
+import { AttributeType, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { CfnEventSourceMapping, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { LocalRun } from '../../../../local/run.ts';
@@ -68,6 +70,8 @@ test('a mapping on an alias invokes the version that the alias points at, and it
       alarms: [press.metricErrors().createAlarm(stack, 'Errors', { threshold: 1, evaluationPeriods: 1 })],
     });
     new StringParameter(stack, 'QueueArn', { stringValue: queue.queueArn });
+    new Topic(stack, 'Topic');
+    new TableV2(stack, 'Table', { partitionKey: { name: 'id', type: AttributeType.STRING } });
     Tags.of(stack).add('stage', 'test');
   });
   const lambda = new LambdaClient(run.client);
