@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { localDirectory } from '../cli/aws/local-stack.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
 import { count, printable, json as toJson } from '../cli/terminal/text.ts';
-import { wholeNumber } from '../cli/usage/values.ts';
+import { wholeNumber } from '../cli/usage/options/values.ts';
 import { type LocalEndpoint, LocalRun, type LocalRunOptions } from '../local/run.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Claim } from '../scenarios/start/claim.ts';

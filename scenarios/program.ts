@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
 import { printable } from '../cli/terminal/text.ts';
-import { wholeNumber } from '../cli/usage/values.ts';
+import { wholeNumber } from '../cli/usage/options/values.ts';
 import { synthesize } from '../local/synthesize.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');

@@ -3,7 +3,7 @@ import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/clien
 import { type ConsumerHandles, readConsumers, STACK_OUTPUTS } from '../../contract/stack-outputs.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import type { Io } from '../terminal/io.ts';
-import type { StackOptions } from '../usage/stack-options.ts';
+import type { StackOptions } from '../usage/options/stack-options.ts';
 import { type ClientOptions, type Clients, createClients, destroyClients } from './clients.ts';
 import { localStack } from './local-stack.ts';
 

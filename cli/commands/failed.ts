@@ -18,8 +18,8 @@ import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, printable, time } from '../terminal/text.ts';
 import type { FailedOptions } from '../usage/failed.ts';
-import { typed, typedFilter } from '../usage/letter-filter.ts';
-import { commandFor } from '../usage/stack-options.ts';
+import { typed, typedFilter } from '../usage/options/letter-filter.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
 
 /** One consumer's letters, of those asked for. */
 interface Found {

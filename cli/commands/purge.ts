@@ -14,9 +14,9 @@ import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Progress } from '../terminal/progress.ts';
 import { count, format } from '../terminal/text.ts';
-import type { LetterFilter } from '../usage/letter-filter.ts';
+import type { LetterFilter } from '../usage/options/letter-filter.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
 import type { PurgeOptions } from '../usage/purge.ts';
-import { commandFor } from '../usage/stack-options.ts';
 
 /** @returns the exit code */
 export async function purge(name: string, options: PurgeOptions, io: Io): Promise<number> {

@@ -15,9 +15,9 @@ import { type FileProblem, listProblems } from '../orders/order-file.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, hang, printable, time } from '../terminal/text.ts';
-import { typed, typedFilter } from '../usage/letter-filter.ts';
+import { typed, typedFilter } from '../usage/options/letter-filter.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
 import type { RedriveOptions } from '../usage/redrive.ts';
-import { commandFor } from '../usage/stack-options.ts';
 
 /** What the steps of one command share. */
 interface Context extends Omit<Redrive, 'onSent' | 'rate' | 'canarySeconds'> {

@@ -3,7 +3,7 @@ import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } 
 import { connect, type StackHandles } from '../aws/stack.ts';
 import type { Io } from '../terminal/io.ts';
 import { duration, format, hang, printable, table, time } from '../terminal/text.ts';
-import { commandFor, type StackOptions } from '../usage/stack-options.ts';
+import { commandFor, type StackOptions } from '../usage/options/stack-options.ts';
 import type { StatusOptions } from '../usage/status.ts';
 
 /** Article of an alarm whose cause stands in the log → from which level on. */

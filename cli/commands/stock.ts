@@ -22,7 +22,7 @@ import {
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable, table } from '../terminal/text.ts';
-import { commandFor } from '../usage/stack-options.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
 import type { StockOptions } from '../usage/stock.ts';
 
 /** A way to change the stock, article by article. */

@@ -12,7 +12,7 @@ import { OperationsLog } from '../operations/record.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, duration } from '../terminal/text.ts';
-import { commandFor } from '../usage/stack-options.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
 import type { StopOptions } from '../usage/stop.ts';
 
 interface Verb {

@@ -9,7 +9,7 @@ import { describeLine, type LogLine } from '../logs/log-lines.ts';
 import { type LogRequest, readLogFile, readLogGroup } from '../logs/log-source.ts';
 import type { Io } from '../terminal/io.ts';
 import { time } from '../terminal/text.ts';
-import type { StackOptions } from '../usage/stack-options.ts';
+import type { StackOptions } from '../usage/options/stack-options.ts';
 import type { TailOptions } from '../usage/tail.ts';
 
 /** @returns the exit code */

@@ -7,7 +7,7 @@ import { type ConsumerState, type ConsumerView, OrderTrace } from '../orders/loc
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, hang, printable, time } from '../terminal/text.ts';
-import { commandFor, type StackOptions } from '../usage/stack-options.ts';
+import { commandFor, type StackOptions } from '../usage/options/stack-options.ts';
 import type { TraceOptions } from '../usage/trace.ts';
 
 interface Traced {

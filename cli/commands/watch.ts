@@ -5,7 +5,7 @@ import { type Health, lookAtHealth } from '../aws/health.ts';
 import { connect, type StackHandles } from '../aws/stack.ts';
 import type { Io } from '../terminal/io.ts';
 import { format, table, time, widthOf } from '../terminal/text.ts';
-import type { StackOptions } from '../usage/stack-options.ts';
+import type { StackOptions } from '../usage/options/stack-options.ts';
 import type { WatchOptions } from '../usage/watch.ts';
 import { alarmLines, alarms, deadLetters, healthObject, nameOf, nextLine, oldest, title } from './status.ts';
 

@@ -7,7 +7,7 @@ import { digestOf } from '../orders/follow.ts';
 import type { FileProblem } from '../orders/order-file.ts';
 import { readSubscriptions } from '../orders/subscriptions.ts';
 import { printable } from '../terminal/text.ts';
-import type { LetterFilter } from '../usage/letter-filter.ts';
+import type { LetterFilter } from '../usage/options/letter-filter.ts';
 import type { Edit, Edits } from './edits.ts';
 import { type Letter, readLetter } from './letter.ts';
 import { type LookOptions, lookAtDeadLetters } from './look.ts';

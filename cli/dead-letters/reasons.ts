@@ -1,6 +1,6 @@
 /** Dead letters by their reasons: grouped, selected and counted, and in words. */
 import { count, format, hang, printable, time } from '../terminal/text.ts';
-import type { LetterFilter } from '../usage/letter-filter.ts';
+import type { LetterFilter } from '../usage/options/letter-filter.ts';
 import type { Letter } from './letter.ts';
 
 /** Letters of one reason. */

@@ -13,7 +13,7 @@ import { explain } from '../aws/errors.ts';
 import { localDirectory } from '../aws/local-stack.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import type { Io } from '../terminal/io.ts';
-import type { StackOptions } from '../usage/stack-options.ts';
+import type { StackOptions } from '../usage/options/stack-options.ts';
 
 /** What is known of a redrive before it begins. */
 interface RedriveStart {

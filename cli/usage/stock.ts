@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Invocation } from '../main.ts';
 import { CHANGES, LEVELS, type StockColumn } from '../orders/stock-file.ts';
-import { addStackOptions, type StackOptions } from './stack-options.ts';
+import { addStackOptions, type StackOptions } from './options/stack-options.ts';
 
 export interface StockOptions extends StackOptions {
   readonly file?: string;
