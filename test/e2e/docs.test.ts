@@ -191,7 +191,7 @@ test.each(commands)('$file: $command', async ({ command, code }) => {
   } else if (command.startsWith('npx cdk ')) {
     // What a synth makes of these is tested with the app.
     expect(command).toMatch(
-      /^npx cdk (synth|deploy|destroy|diff|bootstrap)( OrderFanOut-prod(?= -c stage=prod))?( -c (stage=prod|operatorPolicy=true|alarmEmail=(\S+@\S+|<address>)))*( --(custom-permissions-boundary|cloudformation-execution-policies) <\w+>)?$/,
+      /^npx cdk (synth|deploy|destroy|diff|bootstrap)( OrderFanOut-prod(?= -c stage=prod))?( -c (stage=prod|gradualReleases=false|account=\d{12}|region=[a-z0-9-]+))*( --(custom-permissions-boundary|cloudformation-execution-policies) <\w+>)?$/,
     );
   } else if (command.startsWith('node ')) {
     expect(fs.existsSync(path.join(PROJECT, command.split(' ')[1] ?? ''))).toBe(true);
