@@ -55,6 +55,8 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'integration/cli/dead-letters/redrive',
     'integration/cli/commands/redrive.test',
   ],
+  ['cli/dead-letters/letter-queue.ts', 'unit/cli/dead-letters', 'integration/cli/commands/unrouted'],
+  ['cli/dead-letters/route.ts', 'integration/cli/dead-letters/redrive', 'integration/cli/commands/unrouted'],
   [
     'cli/dead-letters/send-back.ts',
     'integration/cli/dead-letters/send-back',

@@ -1,6 +1,9 @@
 /** The outputs by which a deployed stack is found: their names, and what they say together. */
 import { kebabCase, pascalCase } from './names.ts';
 
+/** What operators call the queue of messages that no consumer's subscription asks for. No consumer may be called so. */
+export const UNROUTED = 'unrouted';
+
 /** Outputs of the stack as a whole. */
 export const STACK_OUTPUTS = {
   ordersTopicArn: 'OrdersTopicArn',
@@ -8,6 +11,7 @@ export const STACK_OUTPUTS = {
   noticesTopicArn: 'NoticesTopicArn',
   operationsLogGroupName: 'OperationsLogGroupName',
   operatorPolicyArn: 'OperatorPolicyArn',
+  unroutedQueueUrl: 'UnroutedQueueUrl',
 } as const;
 
 /** Names of the SSM parameters by which the stacks of publishers in the same account find the topic, and its key if it has one. */

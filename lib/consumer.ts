@@ -1,7 +1,6 @@
 import { Duration, type RemovalPolicy, type Size, Stack } from 'aws-cdk-lib';
 import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Alias, EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
@@ -10,12 +9,12 @@ import {
   type SubscriptionFilter,
   SubscriptionProtocol,
 } from 'aws-cdk-lib/aws-sns';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { shortestTimeOf, triesToOutlast } from '../contract/retries.ts';
 import { leastVisibility } from './checks/guard-rails.ts';
 import { checkWithin, type Range, refuse } from './checks/settings.ts';
 import { consumerFunction } from './consumer-function.ts';
+import { MessageQueue } from './message-queue.ts';
 
 const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';
 
@@ -89,8 +88,8 @@ export interface ConsumerProps {
  * checked by `guardRails` of the stack. No resource has a physical name, so that one which was kept is in nobody's way.
  */
 export class Consumer extends Construct {
-  readonly deadLetterQueue: Queue;
-  readonly queue: Queue;
+  readonly deadLetterQueue: MessageQueue;
+  readonly queue: MessageQueue;
   readonly function: LambdaFunction;
   /** The version of the function that the queue invokes. */
   readonly alias: Alias;
@@ -112,20 +111,18 @@ export class Consumer extends Construct {
     const { batchWindow = Duration.seconds(0) } = props;
     const tries = this.triesToOutlast(props.outlast ?? Duration.hours(6));
 
-    this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', {
-      ...encryption(props.encryptionKey),
-      enforceSSL: true,
-      retentionPeriod: this.deadLetterRetention,
-      removalPolicy: props.removalPolicy,
+    const { encryptionKey, removalPolicy } = props;
+    const kept = { encryptionKey, removalPolicy };
+    this.deadLetterQueue = new MessageQueue(this, 'DeadLetterQueue', {
+      ...kept,
+      retention: this.deadLetterRetention,
     });
-    this.queue = new Queue(this, 'Queue', {
-      ...encryption(props.encryptionKey),
-      enforceSSL: true,
-      retentionPeriod: this.retention,
+    this.queue = new MessageQueue(this, 'Queue', {
+      ...kept,
+      retention: this.retention,
       visibilityTimeout: Duration.seconds(
         leastVisibility(props.timeout.toSeconds(), batchWindow.toSeconds()),
       ),
-      removalPolicy: props.removalPolicy,
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: tries },
     });
     this.subscribe(props);
@@ -191,14 +188,7 @@ export class Consumer extends Construct {
 
   /** Not SqsSubscription: with an encrypted topic it would make key and topic depend on each other. */
   private subscribe({ topic, filterPolicy }: ConsumerProps): void {
-    this.queue.addToResourcePolicy(
-      new PolicyStatement({
-        principals: [new ServicePrincipal('sns.amazonaws.com')],
-        actions: ['sqs:SendMessage'],
-        resources: [this.queue.queueArn],
-        conditions: { ArnEquals: { 'aws:SourceArn': topic.topicArn } },
-      }),
-    );
+    this.queue.letSend(topic);
     const subscription = new Subscription(this, 'Subscription', {
       topic,
       protocol: SubscriptionProtocol.SQS,
@@ -228,10 +218,4 @@ export class Consumer extends Construct {
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     key?.grant(this.function, 'kms:Decrypt', 'kms:GenerateDataKey');
   }
-}
-
-function encryption(key: IKey | undefined) {
-  return key
-    ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key }
-    : { encryption: QueueEncryption.SQS_MANAGED };
 }

@@ -7,7 +7,7 @@ import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { ORDER_PLACED } from '../contract/event-types.ts';
 import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
-import { consumerOutputs, publisherParameters, STACK_OUTPUTS } from '../contract/stack-outputs.ts';
+import { consumerOutputs, publisherParameters, STACK_OUTPUTS, UNROUTED } from '../contract/stack-outputs.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { guardRails } from './checks/guard-rails.ts';
 import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
@@ -27,8 +27,9 @@ import { MessagingKey } from './messaging-key.ts';
 import { OnDemandTable } from './on-demand-table.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
 import { Operations } from './operations/operations.ts';
-import { OperatorPolicy } from './operations/operator-policy.ts';
+import { OperatorPolicy, type OperatorPolicyProps } from './operations/operator-policy.ts';
 import { TopicAlarms } from './operations/topic-alarms.ts';
+import { UnroutedMessages } from './unrouted-messages.ts';
 
 const HANDLERS = join(import.meta.dirname, '..', 'lambda');
 
@@ -56,6 +57,8 @@ export class OrderFanOutStack extends Stack {
   /** For publishers in the same CDK app: `orders.grantPublish(role)`. */
   readonly orders: FanOutTopic;
   private readonly stage: Stage;
+  private readonly encryption: { readonly encryptionKey?: MessagingKey };
+  private readonly tables: { partitionKey: string; table: OnDemandTable }[] = [];
 
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
     const stage = props.settings ?? stages[props.stage];
@@ -64,71 +67,67 @@ export class OrderFanOutStack extends Stack {
     guardRails(this);
     checkWholeNumbers(`stages.${props.stage} in lib/config.ts`, stage);
     this.tag(props.stage);
+    const everybody = Object.entries<ConsumerSettings>(props.consumers ?? consumers);
 
     const key = stage.customerManagedKey
       ? new MessagingKey(this, 'Key', { removalPolicy: this.keptWhereUsed })
       : undefined;
-    const encryption = key && { encryptionKey: key };
-    const operations = new Operations(this, 'Operations', { ...encryption, ...stage.operations });
-    const { tracing, deliveryLogging, publisherAccounts } = stage;
-    this.orders = new FanOutTopic(this, 'Orders', {
-      ...encryption,
-      tracing,
-      deliveryLogging,
-      publisherAccounts,
-    });
+    this.encryption = { ...(key && { encryptionKey: key }) };
+    const operations = new Operations(this, 'Operations', { ...this.encryption, ...stage.operations });
+    this.orders = new FanOutTopic(this, 'Orders', { ...this.encryption, ...stage });
     const { topic } = this.orders;
-    new TopicAlarms(this, 'OrdersAlarms', { topic, name: 'orders', operations, ...stage.topicAlarms });
     this.tellPublishers(topic.topicArn, key?.keyArn);
-    const operationsLog = new LogGroup(this, 'OperationsLog', {
-      retention: stage.operationsLogRetentionDays,
-      ...encryption,
+    const unrouted = new UnroutedMessages(this, pascalCase(UNROUTED), {
+      ...this.encryption,
+      topic,
+      attribute: 'eventType',
+      known: eventTypes(everybody.map(([, settings]) => settings)),
       removalPolicy: this.keptWhereUsed,
     });
-    new CfnOutput(this, STACK_OUTPUTS.pagesTopicArn, { value: operations.pages.topicArn });
-    new CfnOutput(this, STACK_OUTPUTS.noticesTopicArn, { value: operations.notices.topicArn });
-    new CfnOutput(this, STACK_OUTPUTS.operationsLogGroupName, { value: operationsLog.logGroupName });
+    const ofTopic = { topic, name: 'orders', unrouted, operations, ...stage.topicAlarms };
+    new TopicAlarms(this, 'OrdersAlarms', ofTopic);
+    const operationsLog = new LogGroup(this, 'OperationsLog', {
+      retention: stage.operationsLogRetentionDays,
+      ...this.encryption,
+      removalPolicy: this.keptWhereUsed,
+    });
+    this.output(STACK_OUTPUTS.unroutedQueueUrl, unrouted.queue.queueUrl);
+    this.output(STACK_OUTPUTS.pagesTopicArn, operations.pages.topicArn);
+    this.output(STACK_OUTPUTS.noticesTopicArn, operations.notices.topicArn);
+    this.output(STACK_OUTPUTS.operationsLogGroupName, operationsLog.logGroupName);
 
     const releases = stage.gradualReleases ? new LambdaApplication(this, 'Releases') : undefined;
     const consumersByName = new Map<string, Consumer>();
-    const tables: { partitionKey: string; table: OnDemandTable }[] = [];
-    for (const [name, settings] of Object.entries<ConsumerSettings>(props.consumers ?? consumers)) {
-      checkName(name);
-      const consumer = new Consumer(this, pascalCase(name), {
-        ...this.consumerProps(name, settings),
-        ...encryption,
-        topic,
-        handlerEntry: join(props.handlers ?? HANDLERS, name, 'handler.ts'),
-      });
-      Tags.of(consumer).add('consumer', name);
-      tables.push(...this.addTables(consumer, name, settings));
+    for (const [name, settings] of everybody) {
+      const consumer = this.addConsumer(name, settings, join(props.handlers ?? HANDLERS, name, 'handler.ts'));
       const alarms = this.addAlarms(consumer, name, settings.alarms[props.stage], operations);
       if (releases) {
-        const { alias } = consumer;
-        new GradualRelease(this, `${pascalCase(name)}Release`, {
-          application: releases,
-          alias,
-          alarms: alarms.release,
-        });
+        const release = { application: releases, alias: consumer.alias, alarms: alarms.release };
+        new GradualRelease(this, `${pascalCase(name)}Release`, release);
       }
-      this.addOutputs(consumer, name);
       consumersByName.set(name, consumer);
     }
-    new FanOutDashboard(this, 'Overview', { topic, consumers: consumersByName });
+    const shown = { topic, unroutedQueue: unrouted.queue, consumers: consumersByName };
+    new FanOutDashboard(this, 'Overview', shown);
     if (stage.operations.policy) {
-      const withKey = (key: string) =>
-        tables.filter(({ partitionKey }) => partitionKey === key).map(({ table }) => table);
-      const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
-        ...encryption,
-        topic,
-        consumers: [...consumersByName.values()],
-        recordTables: withKey('orderId'),
-        stockTables: withKey('sku'),
-        operationsLog,
-      });
-      new CfnOutput(this, STACK_OUTPUTS.operatorPolicyArn, { value: managedPolicyArn });
+      const consumers = [...consumersByName.values()];
+      this.addOperatorPolicy({ topic, consumers, unroutedQueue: unrouted.queue, operationsLog });
     }
     acknowledgeFindings(this);
+  }
+
+  private addConsumer(name: string, settings: ConsumerSettings, handlerEntry: string): Consumer {
+    checkName(name);
+    const consumer = new Consumer(this, pascalCase(name), {
+      ...this.consumerProps(name, settings),
+      ...this.encryption,
+      topic: this.orders.topic,
+      handlerEntry,
+    });
+    Tags.of(consumer).add('consumer', name);
+    this.addTables(consumer, name, settings);
+    this.addOutputs(consumer, name);
+    return consumer;
   }
 
   /**
@@ -147,12 +146,11 @@ export class OrderFanOutStack extends Stack {
   /** Props of the construct from the settings in lib/config.ts. */
   private consumerProps(name: string, settings: ConsumerSettings) {
     checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
-    const filter = { eventType: [ORDER_PLACED], ...settings.filter };
     const { outlastMinutes, reservedConcurrency } = settings;
     return {
       name,
       filterPolicy: Object.fromEntries(
-        Object.entries(filter).map(([attribute, allowlist]) => [
+        Object.entries(filterOf(settings)).map(([attribute, allowlist]) => [
           attribute,
           SubscriptionFilter.stringFilter({ allowlist: [...allowlist] }),
         ]),
@@ -172,7 +170,7 @@ export class OrderFanOutStack extends Stack {
 
   /** Physical names, which publishers can know beforehand; a parameter is replaced by nothing but another name. */
   private tellPublishers(topicArn: string, keyArn: string | undefined): void {
-    new CfnOutput(this, STACK_OUTPUTS.ordersTopicArn, { value: topicArn });
+    this.output(STACK_OUTPUTS.ordersTopicArn, topicArn);
     const names = publisherParameters(this.stackName);
     const tell = (id: string, parameterName: string, stringValue: string) =>
       new StringParameter(this, id, { parameterName, stringValue });
@@ -180,15 +178,19 @@ export class OrderFanOutStack extends Stack {
     if (keyArn) tell('OrdersKeyParameter', names.keyArn, keyArn);
   }
 
-  private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings) {
+  private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings): void {
     const { keepData } = this.stage;
-    return Object.entries(tables).map(([name, { partitionKey, actions }]) => {
+    for (const [name, { partitionKey, actions }] of Object.entries(tables)) {
       checkName(name);
       const table = new OnDemandTable(consumer, `${pascalCase(name)}Table`, { partitionKey, keepData });
       consumer.useTable(table, { variable: `${upperSnakeCase(name)}_TABLE`, actions });
-      new CfnOutput(this, consumerOutputs(owner).tableName(name), { value: table.tableName });
-      return { partitionKey, table };
-    });
+      this.output(consumerOutputs(owner).tableName(name), table.tableName);
+      this.tables.push({ partitionKey, table });
+    }
+  }
+
+  private tablesBy(partitionKey: string): OnDemandTable[] {
+    return this.tables.filter((each) => each.partitionKey === partitionKey).map(({ table }) => table);
   }
 
   private addAlarms(
@@ -208,19 +210,47 @@ export class OrderFanOutStack extends Stack {
     });
   }
 
+  private addOperatorPolicy(
+    props: Pick<OperatorPolicyProps, 'topic' | 'consumers' | 'unroutedQueue' | 'operationsLog'>,
+  ): void {
+    const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
+      ...this.encryption,
+      ...props,
+      recordTables: this.tablesBy('orderId'),
+      stockTables: this.tablesBy('sku'),
+    });
+    this.output(STACK_OUTPUTS.operatorPolicyArn, managedPolicyArn);
+  }
+
   private addOutputs(consumer: Consumer, name: string): void {
     const { queue, deadLetterQueue, function: lambdaFunction, mapping } = consumer;
     const outputs = consumerOutputs(name);
-    new CfnOutput(this, outputs.queueUrl, { value: queue.queueUrl });
-    new CfnOutput(this, outputs.deadLetterQueueUrl, { value: deadLetterQueue.queueUrl });
-    new CfnOutput(this, outputs.functionName, { value: lambdaFunction.functionName });
-    new CfnOutput(this, outputs.eventSourceMappingId, { value: mapping.eventSourceMappingId });
-    new CfnOutput(this, outputs.logGroupName, { value: lambdaFunction.logGroup.logGroupName });
+    this.output(outputs.queueUrl, queue.queueUrl);
+    this.output(outputs.deadLetterQueueUrl, deadLetterQueue.queueUrl);
+    this.output(outputs.functionName, lambdaFunction.functionName);
+    this.output(outputs.eventSourceMappingId, mapping.eventSourceMappingId);
+    this.output(outputs.logGroupName, lambdaFunction.logGroup.logGroupName);
+  }
+
+  private output(name: string, value: string): void {
+    new CfnOutput(this, name, { value });
   }
 }
 
-/** @throws ConfigError for a name that no ID can be made of */
+/** Message attribute → the values of it that the consumer takes. */
+function filterOf({ filter }: ConsumerSettings) {
+  return { eventType: [ORDER_PLACED], ...filter };
+}
+
+/** The event types that some consumer takes. */
+function eventTypes(settings: readonly ConsumerSettings[]): string[] {
+  return [...new Set(settings.flatMap((each) => filterOf(each).eventType))];
+}
+
+/** @throws ConfigError for a name that no ID can be made of, or that is taken */
 function checkName(name: string): void {
+  if (name === UNROUTED)
+    throw new ConfigError(`"${name}" is the queue of messages that nobody takes: choose another name`);
   if (isKebabCase(name)) return;
   throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`);
 }

@@ -21,6 +21,8 @@ export interface Health {
   readonly at: Date;
   /** In the order of the stack. */
   readonly consumers: readonly ConsumerHealth[];
+  /** Messages that no consumer's subscription asks for, also those that somebody looks at. */
+  readonly unrouted: number;
   /** Alarms that are on and belong to no consumer: the topic's. */
   readonly alarms: readonly AlarmOn[];
 }
@@ -65,9 +67,10 @@ const LATELY = 5;
 /** Takes one look. @throws whatever the SDK throws */
 export async function lookAtHealth(clients: HealthClients, stack: StackHandles): Promise<Health> {
   const at = new Date();
-  const [figures, enabled, lately, alarms] = await Promise.all([
+  const [figures, enabled, unrouted, lately, alarms] = await Promise.all([
     Promise.all(stack.consumers.map((consumer) => queueFigures(clients.sqs, consumer))),
     Promise.all(stack.consumers.map((consumer) => isEnabled(clients.lambda, consumer))),
+    stack.unroutedQueueUrl === undefined ? 0 : messagesIn(clients.sqs, stack.unroutedQueueUrl),
     readMetrics(clients.cloudWatch, stack, at),
     readAlarms(clients.cloudWatch, stack),
   ]);
@@ -88,23 +91,29 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
       alarms: alarms(name),
     };
   });
-  return { at, consumers, alarms: alarms(undefined) };
+  return { at, consumers, unrouted, alarms: alarms(undefined) };
 }
 
 /** Whether somebody has to do something. */
-export function isWell({ consumers, alarms }: Health): boolean {
+export function isWell({ consumers, unrouted, alarms }: Health): boolean {
   return (
     alarms.length === 0 &&
+    unrouted === 0 &&
     consumers.every((each) => each.enabled !== false && each.deadLetters === 0 && each.alarms.length === 0)
   );
 }
 
 async function queueFigures(sqs: SQSClient, { queueUrl, deadLetterQueueUrl }: ConsumerHandles) {
-  const [queue, letters] = await Promise.all([
+  const [queue, deadLetters] = await Promise.all([
     queueDepth(sqs, queueUrl),
-    queueDepth(sqs, deadLetterQueueUrl),
+    messagesIn(sqs, deadLetterQueueUrl),
   ]);
-  return { ...queue, deadLetters: letters.waiting + letters.inFlight };
+  return { ...queue, deadLetters };
+}
+
+async function messagesIn(sqs: SQSClient, queueUrl: string): Promise<number> {
+  const { waiting, inFlight } = await queueDepth(sqs, queueUrl);
+  return waiting + inFlight;
 }
 
 type Series = (number | undefined)[];

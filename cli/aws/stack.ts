@@ -19,6 +19,8 @@ export interface StackHandles {
   /** Where alarms are announced that have to wake somebody, and where the others; absent where the stack has one topic for both. */
   readonly pagesTopicArn?: string;
   readonly noticesTopicArn?: string;
+  /** Where messages lie that no consumer's subscription asks for; absent where the stack was deployed before it had that queue. */
+  readonly unroutedQueueUrl?: string;
   /** Where it is kept what operators did; absent where the stack has no such log group. */
   readonly operationsLogGroup?: string;
 }
@@ -92,6 +94,7 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
       `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
     );
   }
+  const unroutedQueueUrl = outputs.get(STACK_OUTPUTS.unroutedQueueUrl);
   const operationsLogGroup = outputs.get(STACK_OUTPUTS.operationsLogGroupName);
   const pagesTopicArn = outputs.get(STACK_OUTPUTS.pagesTopicArn);
   const noticesTopicArn = outputs.get(STACK_OUTPUTS.noticesTopicArn);
@@ -107,6 +110,7 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     consumers: readConsumers(outputs, missing),
     ...(pagesTopicArn && { pagesTopicArn }),
     ...(noticesTopicArn && { noticesTopicArn }),
+    ...(unroutedQueueUrl && { unroutedQueueUrl }),
     ...(operationsLogGroup && { operationsLogGroup }),
   };
 }

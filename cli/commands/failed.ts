@@ -1,9 +1,10 @@
 /** `orders failed`: the dead letters of one consumer or all, by reason, and all of them left where they are. */
-import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import { UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { connect, consumerOf } from '../aws/stack.ts';
-import { type Letter, readLetter } from '../dead-letters/letter.ts';
+import { connect } from '../aws/stack.ts';
+import type { Letter } from '../dead-letters/letter.ts';
 import { exported, LetterFile } from '../dead-letters/letter-file.ts';
+import { type LetterQueue, letterQueueOf, letterQueues } from '../dead-letters/letter-queue.ts';
 import { type LookResult, lookAtDeadLetters } from '../dead-letters/look.ts';
 import {
   describeFilter,
@@ -21,9 +22,9 @@ import type { FailedOptions } from '../usage/failed.ts';
 import { typed, typedFilter } from '../usage/options/letter-filter.ts';
 import { commandFor } from '../usage/options/stack-options.ts';
 
-/** One consumer's letters, of those asked for. */
+/** A queue's letters, of those asked for. */
 interface Found {
-  readonly consumer: ConsumerHandles;
+  readonly queue: LetterQueue;
   readonly reasons: Reasons;
   readonly result: LookResult;
   /** How many hold a valid order, so that they may succeed as they are. */
@@ -36,11 +37,11 @@ interface Found {
 export async function failed(name: string | undefined, options: FailedOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
-  const consumers = name === undefined ? stack.consumers : [consumerOf(stack, name)];
+  const queues = name === undefined ? letterQueues(stack) : [letterQueueOf(stack, name)];
   const file = options.export === undefined ? undefined : new LetterFile(options.export);
   let found: Found[];
   try {
-    found = await look(consumers, clients, options, file, signal, io);
+    found = await look(queues, clients, options, file, signal, io);
   } catch (error) {
     file?.discard();
     throw error;
@@ -49,9 +50,9 @@ export async function failed(name: string | undefined, options: FailedOptions, i
   else file?.finish();
 
   if (options.json) printJson(stack.name, found, signal.aborted, io);
-  else printText(found, options, io);
-  for (const { consumer, result } of found) {
-    const unseen = signal.aborted ? undefined : unseenLine(consumer.name, result.unseen);
+  else printText(found, name, options, io);
+  for (const { queue, result } of found) {
+    const unseen = signal.aborted ? undefined : unseenLine(queue.name, result.unseen);
     if (unseen) io.say(unseen);
   }
   if (signal.aborted) {
@@ -71,7 +72,7 @@ export async function failed(name: string | undefined, options: FailedOptions, i
 }
 
 /** What to type next: the same letters, sent back; where none of them can succeed as it is, corrected. */
-function nextStep({ consumer: { name }, valid }: Found, options: FailedOptions): string {
+function nextStep({ queue: { name }, valid }: Found, options: FailedOptions): string {
   if (valid > 0) {
     const redrive = commandFor(options, 'redrive', name, ...typedFilter(options), '--canary');
     return `Next, once the cause is gone:\n  ${redrive}`;
@@ -87,7 +88,7 @@ function nextStep({ consumer: { name }, valid }: Found, options: FailedOptions):
 }
 
 async function look(
-  consumers: readonly ConsumerHandles[],
+  queues: readonly LetterQueue[],
   { sqs }: Clients,
   options: FailedOptions,
   file: LetterFile | undefined,
@@ -95,11 +96,12 @@ async function look(
   io: Io,
 ): Promise<Found[]> {
   const isWanted = letterFilter(options);
-  const step = io.progress({ silent: !io.stderr.isTTY }).step('Looking at dead letters');
-  const progress = consumers.map(() => ({ seen: 0, expected: 0 }));
+  const noun = queues.length === 1 && queues[0] ? queues[0].noun : 'dead letter';
+  const step = io.progress({ silent: !io.stderr.isTTY }).step(`Looking at ${noun}s`);
+  const progress = queues.map(() => ({ seen: 0, expected: 0 }));
   try {
     return await Promise.all(
-      consumers.map(async (consumer, index) => {
+      queues.map(async (queue, index) => {
         const reasons = new Reasons();
         const letters: Found['letters'] = [];
         let valid = 0;
@@ -107,34 +109,29 @@ async function look(
           if (!isWanted(letter)) return;
           reasons.add(letter);
           if (digestOf(letter.body) !== undefined) valid++;
-          file?.append(consumer.name, [letter]);
+          file?.append(queue.name, [letter]);
           if (!options.show) return;
-          if (options.json) letters.push(exported(consumer.name, letter));
-          else io.print(shown(consumer.name, letter));
+          if (options.json) letters.push(exported(queue.name, letter));
+          else io.print(shown(queue.name, letter));
         };
-        const result = await lookAtDeadLetters(
-          sqs,
-          consumer.deadLetterQueueUrl,
-          (message) => visit(readLetter(message)),
-          {
-            signal,
-            onProgress(now) {
-              progress[index] = now;
-              step.bar(
-                sum(progress, (each) => each.seen),
-                sum(progress, (each) => each.expected),
-              );
-            },
+        const result = await lookAtDeadLetters(sqs, queue.url, (message) => visit(queue.read(message)), {
+          signal,
+          onProgress(now) {
+            progress[index] = now;
+            step.bar(
+              sum(progress, (each) => each.seen),
+              sum(progress, (each) => each.expected),
+            );
           },
-        );
-        return { consumer, reasons, result, valid, letters };
+        });
+        return { queue, reasons, result, valid, letters };
       }),
     );
   } finally {
     step.done(
       `Looked at ${count(
         sum(progress, (each) => each.seen),
-        'dead letter',
+        noun,
       )}`,
     );
   }
@@ -148,25 +145,29 @@ function shown(consumer: string, letter: Letter): string {
   ].join('\n');
 }
 
-function printText(found: Found[], options: FailedOptions, io: Io): void {
+/** Of the unrouted messages nothing is said where there are none, and nobody asked for them. */
+function printText(found: Found[], name: string | undefined, options: FailedOptions, io: Io): void {
   const which = describeFilter(options);
-  for (const { consumer, reasons } of found) {
-    io.print(`${headline(consumer.name, reasons.total)}${which && ` (${which})`}`);
+  for (const { queue, reasons } of found) {
+    if (queue.name === UNROUTED && name === undefined && reasons.total === 0) continue;
+    io.print(`${headline(queue, reasons.total)}${which && ` (${which})`}`);
     if (reasons.total > 0) io.print(reasons.describe());
   }
 }
 
 function printJson(stack: string, found: Found[], interrupted: boolean, io: Io): void {
-  const consumers = found.map(({ consumer, reasons, result, letters }) => [
-    consumer.name,
-    {
-      deadLetters: reasons.total,
+  const consumers: Record<string, object> = {};
+  let unrouted: object | undefined;
+  for (const { queue, reasons, result, letters } of found) {
+    const listed = {
       unseen: result.unseen,
       reasons: reasons.list(),
       ...(letters.length > 0 && { letters }),
-    },
-  ]);
-  io.printJson({ stack, interrupted, consumers: Object.fromEntries(consumers) });
+    };
+    if (queue.name === UNROUTED) unrouted = { messages: reasons.total, ...listed };
+    else consumers[queue.name] = { deadLetters: reasons.total, ...listed };
+  }
+  io.printJson({ stack, interrupted, consumers, ...(unrouted && { unrouted }) });
 }
 
 function sum<T>(values: readonly T[], of: (value: T) => number): number {

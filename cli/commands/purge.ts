@@ -1,11 +1,10 @@
 /** `orders purge`: deletes dead letters, saved to a file first, once somebody has said so. */
 import { createInterface } from 'node:readline/promises';
-import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { connect, consumerOf } from '../aws/stack.ts';
+import { connect } from '../aws/stack.ts';
 import { usageError } from '../command-error.ts';
-import { readLetter } from '../dead-letters/letter.ts';
 import { LetterFile } from '../dead-letters/letter-file.ts';
+import { type LetterQueue, letterQueueOf } from '../dead-letters/letter-queue.ts';
 import { forEachBatch } from '../dead-letters/look.ts';
 import { type Plan, planRedrive } from '../dead-letters/plan.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
@@ -28,11 +27,11 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
   }
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
-  const consumer = consumerOf(stack, name);
+  const queue = letterQueueOf(stack, name);
   const progress = io.progress({ silent: options.json === true });
 
-  const plan = await look(clients, consumer, options, progress, signal);
-  if (!signal.aborted) announce(name, options, plan, io);
+  const plan = await look(clients, queue, options, progress, signal);
+  if (!signal.aborted) announce(queue, options, plan, io);
   const letters = plan.wanted.size;
   // A file that cannot be written is said before anybody is asked.
   const path = letters > 0 && options.export !== false ? (options.export ?? newFile(name)) : undefined;
@@ -43,7 +42,7 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
     return signal.aborted ? INTERRUPTED : 1;
   }
   const result: Deletion =
-    letters > 0 ? await deleteAll(clients, consumer, plan, file, progress, signal) : { deleted: 0 };
+    letters > 0 ? await deleteAll(clients, queue, plan, file, progress, signal) : { deleted: 0 };
   const { deleted } = result;
   if (options.json) {
     const reasons = plan.reasons.list();
@@ -55,8 +54,7 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
       reasons,
       export: file?.path ?? null,
     });
-  } else if (letters > 0)
-    io.print(`Deleted ${format(deleted)} of ${count(letters, 'dead letter')} of ${name}`);
+  } else if (letters > 0) io.print(`Deleted ${format(deleted)} of ${count(letters, queue.noun)} of ${name}`);
   if (file) io.say(`Saved ${count(file.written, 'letter')} in ${file.path}`);
   if ('error' in result) throw result.error;
   if (signal.aborted) return INTERRUPTED;
@@ -71,30 +69,35 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
 
 async function look(
   { sqs }: Clients,
-  consumer: ConsumerHandles,
+  queue: LetterQueue,
   filter: LetterFilter,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const step = progress.step('Looking at dead letters');
+  const step = progress.step(`Looking at ${queue.noun}s`);
   const onProgress = ({ seen, expected }: { seen: number; expected: number }) => step.bar(seen, expected);
   try {
-    const plan = await planRedrive({ sqs }, consumer, { filter }, { signal, onProgress });
-    step.done(`Looked at ${count(plan.present.size, 'dead letter')}`);
+    const plan = await planRedrive({ sqs }, queue, { filter }, { signal, onProgress });
+    step.done(`Looked at ${count(plan.present.size, queue.noun)}`);
     return plan;
   } catch (error) {
-    step.fail('Could not look at the dead letters');
+    step.fail(`Could not look at the ${queue.noun}s`);
     throw error;
   }
 }
 
 /** With --json on standard error: whoever is asked has to know about what. */
-function announce(name: string, options: PurgeOptions, { wanted, reasons, unseen }: Plan, io: Io): void {
+function announce(
+  queue: LetterQueue,
+  options: PurgeOptions,
+  { wanted, reasons, unseen }: Plan,
+  io: Io,
+): void {
   const which = describeFilter(options);
   const print = (line: string) => (options.json ? io.say(line) : io.print(line));
-  print(`${headline(name, wanted.size)}${which && ` (${which})`}`);
+  print(`${headline(queue, wanted.size)}${which && ` (${which})`}`);
   if (wanted.size > 0) print(reasons.describe());
-  const rest = unseenLine(name, unseen);
+  const rest = unseenLine(queue.name, unseen);
   if (rest) io.say(rest);
 }
 
@@ -125,7 +128,7 @@ type Deletion = { readonly deleted: number } | { readonly deleted: number; reado
 /** Saves and deletes the letters of the plan; each is whole on the disk before it is deleted. */
 async function deleteAll(
   { sqs }: Clients,
-  { name, deadLetterQueueUrl }: ConsumerHandles,
+  { name, url, read }: LetterQueue,
   { wanted }: Plan,
   file: LetterFile | undefined,
   progress: Progress,
@@ -138,16 +141,16 @@ async function deleteAll(
   const handle: Parameters<typeof forEachBatch>[2] = async (messages) => {
     const letters = messages.filter(({ MessageId = '' }) => left.delete(MessageId));
     if (letters.length === 0) return [];
-    file?.append(name, letters.map(readLetter));
+    file?.append(name, letters.map(read));
     file?.sync();
-    const gone = await deleteLetters(sqs, deadLetterQueueUrl, letters);
+    const gone = await deleteLetters(sqs, url, letters);
     deleted += gone.length;
     step.bar(deleted, wanted.size);
     if (left.size === 0) done.abort();
     return gone;
   };
   try {
-    await forEachBatch(sqs, deadLetterQueueUrl, handle, { signal: AbortSignal.any([signal, done.signal]) });
+    await forEachBatch(sqs, url, handle, { signal: AbortSignal.any([signal, done.signal]) });
     file?.close();
     step.done(`Deleted ${format(deleted)}`);
     return { deleted };

@@ -1,14 +1,17 @@
 /** `orders redrive`: what is to be sent back is looked at, sent, recorded and reported. */
-
+import { UNROUTED } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
-import { connect, consumerOf } from '../aws/stack.ts';
+import { connect, consumerOf, type StackHandles } from '../aws/stack.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import { type Edit, readEdits } from '../dead-letters/edits.ts';
+import { letterQueueOf } from '../dead-letters/letter-queue.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import { type Plan, planRedrive, problemsOfEdits } from '../dead-letters/plan.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
 import { type Redrive, type RedriveResult, redrive as sendAll } from '../dead-letters/redrive.ts';
+import { backToConsumer, onFromUnrouted, type Route } from '../dead-letters/route.ts';
 import { SentEdits } from '../dead-letters/sent-edits.ts';
 import { isSwitch, type Operation, OperationsLog } from '../operations/record.ts';
 import { type FileProblem, listProblems } from '../orders/order-file.ts';
@@ -33,13 +36,13 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
   const edits = edit === undefined ? undefined : await readEdits(edit, io.stdin);
   if (edits && edits.problems.length > 0) return refuse(options, edits.problems, io);
   const { clients, stack } = await connect(options, io);
-  const consumer = consumerOf(stack, name);
+  const route = await routeOf(clients, stack, name, options);
   // What came through a pipe has no file to be gone on with.
-  const sentEdits = edit === undefined || edit === '-' ? undefined : new SentEdits(edit, consumer.queueUrl);
+  const sentEdits = edit === undefined || edit === '-' ? undefined : new SentEdits(edit, route.to.address);
   const context: Context = {
     clients,
     stack,
-    consumer,
+    route,
     options,
     io,
     ...(edits && { edits }),
@@ -49,7 +52,7 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
     signal,
   };
   // SQS needs no look to move them all, and they may be more than can be looked at.
-  const hasPlan = context.isSelection || options.canary || options.dryRun;
+  const hasPlan = context.isSelection || options.canary || options.dryRun || route.moveTo === undefined;
   const plan = hasPlan ? await makePlan(context) : undefined;
   const letters = plan ? plan.wanted.size : await countAll(context);
   if (signal.aborted) {
@@ -59,7 +62,7 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
 
   const wasSent = (each: Edit) => sentEdits?.has(each) === true;
   const before = edits?.edits.filter((each) => !plan?.used.has(each) && wasSent(each)).length ?? 0;
-  const problems = edits && plan ? await problemsOfEdits(edits, plan, clients, stack, consumer, wasSent) : [];
+  const problems = edits && plan ? await problemsOfEdits(edits, plan, clients, stack, route, wasSent) : [];
   if (problems.length > 0) return refuse(options, problems, io);
   if (before > 0) {
     const all = count(edits?.edits.length ?? 0, 'correction');
@@ -74,22 +77,38 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
   return await recorded(context, plan, letters);
 }
 
-async function makePlan({ clients, consumer, options, edits, io, progress, signal }: Context): Promise<Plan> {
-  const step = progress.step('Looking at dead letters');
+/** @throws CommandError for names that there are not, and, wrong usage, for another way than the one back to a consumer */
+async function routeOf(
+  clients: Clients,
+  stack: StackHandles,
+  name: string,
+  { to }: RedriveOptions,
+): Promise<Route> {
+  if (name === UNROUTED) return await onFromUnrouted(clients, stack, letterQueueOf(stack, name), to);
+  const consumer = consumerOf(stack, name);
+  if (to === undefined) return backToConsumer(clients, consumer);
+  throw usageError(`--to ${to} is for \`redrive ${UNROUTED}\`: dead letters of ${name} go back to ${name}`);
+}
+
+async function makePlan({ clients, route, options, edits, io, progress, signal }: Context): Promise<Plan> {
+  const { from, correct, refusal } = route;
+  const step = progress.step(`Looking at ${from.noun}s`);
   const selection = {
     filter: options,
+    correct,
+    ...(refusal && { refusal }),
     ...(options.limit !== undefined && { limit: options.limit }),
     ...(edits && { edits }),
   };
   const onProgress = (at: { seen: number; expected: number }) => step.bar(at.seen, at.expected);
   try {
-    const plan = await planRedrive(clients, consumer, selection, { signal, onProgress });
-    step.done(`Looked at ${count(plan.present.size, 'dead letter')}`);
-    const unseen = signal.aborted ? undefined : unseenLine(consumer.name, plan.unseen);
+    const plan = await planRedrive(clients, from, selection, { signal, onProgress });
+    step.done(`Looked at ${count(plan.present.size, from.noun)}`);
+    const unseen = signal.aborted ? undefined : unseenLine(from.name, plan.unseen);
     if (unseen) io.say(unseen);
     return plan;
   } catch (error) {
-    step.fail('Could not look at the dead letters');
+    step.fail(`Could not look at the ${from.noun}s`);
     throw error;
   }
 }
@@ -97,11 +116,13 @@ async function makePlan({ clients, consumer, options, edits, io, progress, signa
 /** As SQS counts; where it counts none, as a look tells, since its count lags behind. */
 async function countAll({
   clients: { sqs },
-  consumer: { deadLetterQueueUrl },
+  route: {
+    from: { url },
+  },
   signal,
 }: Context): Promise<number> {
-  const { waiting } = await queueDepth(sqs, deadLetterQueueUrl);
-  return waiting || (await lookAtDeadLetters(sqs, deadLetterQueueUrl, () => {}, { signal })).seen;
+  const { waiting } = await queueDepth(sqs, url);
+  return waiting || (await lookAtDeadLetters(sqs, url, () => {}, { signal })).seen;
 }
 
 function refuse({ edit = '', json }: RedriveOptions, problems: FileProblem[], io: Io): number {
@@ -112,26 +133,30 @@ function refuse({ edit = '', json }: RedriveOptions, problems: FileProblem[], io
 }
 
 /** Says what would be sent back, or that there is nothing. */
-function announce({ stack, consumer, options, io }: Context, plan: Plan | undefined): number {
+function announce({ stack, route: { from, refusal }, options, io }: Context, plan: Plan | undefined): number {
   const letters = plan?.wanted.size ?? 0;
   const invalid = plan?.invalid ?? 0;
   const which = describeFilter(options);
   if (options.json) {
     const { dryRun = false } = options;
     const reasons = plan?.reasons.list() ?? [];
-    const { name } = consumer;
+    const { name } = from;
     io.printJson({ stack: stack.name, consumer: name, dryRun, letters, invalid, sent: 0, reasons });
   } else {
-    io.print(`${headline(consumer.name, letters)}${which && ` (${which})`}`);
+    io.print(`${headline(from, letters)}${which && ` (${which})`}`);
     if (plan && letters > 0) io.print(plan.reasons.describe());
   }
   io.say('Nothing was sent back.');
   if (invalid > 0) {
-    io.say(`${format(invalid)} of them would come back: no valid order. Correct them with --edit.`);
+    const why = refusal ? 'no consumer takes them' : 'no valid order';
+    io.say(`${format(invalid)} of them would come back: ${why}. Correct them with --edit.`);
   }
   if (letters > 0) {
-    const how = invalid < letters ? selectionOf(options) : ['--edit', `${consumer.name}.jsonl`];
-    const next = commandFor(options, 'redrive', consumer.name, ...how, '--canary');
+    const how =
+      invalid < letters
+        ? selectionOf(options)
+        : ['--edit', `${from.name}.jsonl`, ...typed('--to', options.to)];
+    const next = commandFor(options, 'redrive', from.name, ...how, '--canary');
     io.say(`\nNext:\n  ${next}`);
   }
   return 0;
@@ -139,9 +164,9 @@ function announce({ stack, consumer, options, io }: Context, plan: Plan | undefi
 
 /** Sends back what the plan wants, or all there is without one, and has it on record. */
 async function recorded(context: Context, plan: Plan | undefined, letters: number): Promise<number> {
-  const { clients, stack, consumer, options, io, signal } = context;
+  const { clients, stack, route, options, io, signal } = context;
   const log = new OperationsLog(clients, stack, options, io);
-  const end = await log.begin(consumer.name, { operation: 'redrive', what: inWords(options), letters });
+  const end = await log.begin(route.from.name, { operation: 'redrive', what: inWords(options), letters });
   const start = performance.now();
   let sent = 0;
   let result: RedriveResult;
@@ -171,7 +196,7 @@ async function recorded(context: Context, plan: Plan | undefined, letters: numbe
 }
 
 function report(
-  { stack, consumer: { name }, options, io }: Context,
+  { stack, route: { from, words }, options, io }: Context,
   result: RedriveResult,
   outcome: string,
   seconds: number,
@@ -182,42 +207,50 @@ function report(
     notes.push(`The stack has no log group for it, so it is on record in ${OperationsLog.file}.`);
   }
   if (options.json) {
-    const of = { stack: stack.name, consumer: name, letters: wanted, sent, cameBack: cameBack.list() };
+    const of = { stack: stack.name, consumer: from.name, letters: wanted, sent, cameBack: cameBack.list() };
     io.printJson({ ...of, outcome, notes, seconds });
   } else {
-    io.print(
-      `Sent ${format(sent)} of ${count(wanted, 'dead letter')} back to ${name} in ${seconds.toFixed(1)} s`,
-    );
+    io.print(`Sent ${format(sent)} of ${count(wanted, from.noun)} ${words} in ${seconds.toFixed(1)} s`);
     if (cameBack.total > 0) {
       io.print(`${format(cameBack.total)} came back, or were dead-lettered since:\n${cameBack.describe()}`);
     }
   }
   for (const note of notes) io.say(note);
   if (outcome !== 'done') io.say(`${printable(outcome.charAt(0).toUpperCase() + outcome.slice(1))}.`);
-  const next = result.next ?? (outcome === 'done' ? ['status'] : ['failed', name]);
+  const next = result.next ?? (outcome === 'done' ? ['status'] : ['failed', from.name]);
   io.say(`\nNext:\n  ${commandFor(options, ...next)}`);
 }
 
 /** The selection as it is typed. */
 function selectionOf(options: RedriveOptions): string[] {
-  return [...typedFilter(options), ...typed('--limit', options.limit), ...typed('--edit', options.edit)];
+  const { limit, edit, to } = options;
+  return [
+    ...typedFilter(options),
+    ...typed('--limit', limit),
+    ...typed('--edit', edit),
+    ...typed('--to', to),
+  ];
 }
 
 /** What is sent back, for the record. */
 function inWords(options: RedriveOptions): string {
-  const { limit, edit, canary } = options;
+  const { limit, edit, to, canary } = options;
   const parts = [
     ...(describeFilter(options) ? [describeFilter(options)] : []),
     ...(edit === undefined ? [] : [`corrected by ${edit}`]),
     ...(limit === undefined ? [] : [`at most ${limit}`]),
   ];
-  return [...(parts.length > 0 ? parts : ['all']), ...(canary ? ['a canary first'] : [])].join(', ');
+  return [
+    ...(parts.length > 0 ? parts : ['all']),
+    ...(to === undefined ? [] : [`to ${to}`]),
+    ...(canary ? ['a canary first'] : []),
+  ].join(', ');
 }
 
 /** `--history`: the redrives on record, and the stops and starts between them. @returns the exit code */
 export async function history(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
-  const consumer = name === undefined ? undefined : consumerOf(stack, name).name;
+  const consumer = name === undefined ? undefined : letterQueueOf(stack, name).name;
   const log = new OperationsLog(clients, stack, options, io);
   const onRecord = (await log.read()).filter((each) => consumer === undefined || each.consumer === consumer);
   if (options.json) {

@@ -1,8 +1,9 @@
 /** `orders status`: how each consumer is, and what to type next if something is wrong. */
+import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../aws/health.ts';
 import { connect, type StackHandles } from '../aws/stack.ts';
 import type { Io } from '../terminal/io.ts';
-import { duration, format, hang, printable, table, time } from '../terminal/text.ts';
+import { count, duration, format, hang, printable, table, time } from '../terminal/text.ts';
 import { commandFor, type StackOptions } from '../usage/options/stack-options.ts';
 import type { StatusOptions } from '../usage/status.ts';
 
@@ -20,7 +21,7 @@ export async function status(options: StatusOptions, io: Io): Promise<number> {
 
 /** The same for programs. */
 export function healthObject(health: Health, stack: StackHandles, options: StackOptions): object {
-  const { at, consumers, alarms } = health;
+  const { at, consumers, unrouted, alarms } = health;
   return {
     stack: stack.name,
     region: stack.region,
@@ -32,6 +33,7 @@ export function healthObject(health: Health, stack: StackHandles, options: Stack
       ...rest,
       oldestSeconds,
     })),
+    unrouted,
     alarms,
     next: nextStep(health, options) ?? null,
   };
@@ -52,6 +54,7 @@ function statusText(health: Health, stack: StackHandles, options: StackOptions, 
     `${title(stack)}, ${time(health.at)}`,
     table([heads, ...rows]),
     ...unknownLines(health),
+    ...unroutedLines(health, io),
     ...alarmLines(health, io),
     '',
     nextLine(health, options, io),
@@ -74,6 +77,13 @@ function unknownLines({ consumers }: Health): string[] {
   const why =
     'the stack was deployed before it said so, or these credentials lack lambda:GetEventSourceMapping';
   return ['', hang('', `Unknown whether stopped: ${names.join(', ')} (${why})`, 0)];
+}
+
+/** A line where messages lie that nobody takes. */
+export function unroutedLines({ unrouted }: Health, io: Io): string[] {
+  if (unrouted === 0) return [];
+  const what = io.colour('red', count(unrouted, 'message'));
+  return [`${UNROUTED}: ${what} that no consumer's subscription asks for`];
 }
 
 /** A line, or more, for each alarm that is on. */
@@ -107,10 +117,11 @@ export function alarms({ alarms: on }: ConsumerHealth, io: Io): string {
 
 /** What to type, or to read, where a stack is not well. */
 export function nextStep(health: Health, options: StackOptions): string | undefined {
-  const { consumers, alarms } = health;
+  const { consumers, unrouted, alarms } = health;
   const mostLetters = consumers.toSorted((a, b) => b.deadLetters - a.deadLetters)[0];
   if (mostLetters && mostLetters.deadLetters > 0) return commandFor(options, 'failed', mostLetters.name);
   const stopped = consumers.find(({ enabled }) => enabled === false);
+  if (unrouted > 0) return commandFor(options, 'failed', UNROUTED);
   // The alarms of a stopped consumer follow from that.
   const running = consumers.filter(({ enabled }) => enabled !== false);
   for (const { name, alarms: on } of running) {

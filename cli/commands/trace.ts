@@ -1,8 +1,10 @@
 /** `orders trace`: where one order is, consumer by consumer. */
 import { setTimeout } from 'node:timers/promises';
 import { ORDER_CONFLICT } from '../../contract/dead-letter.ts';
+import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { connect, type StackHandles } from '../aws/stack.ts';
 import type { Letter } from '../dead-letters/letter.ts';
+import { reasonOf } from '../dead-letters/reasons.ts';
 import { type ConsumerState, type ConsumerView, OrderTrace } from '../orders/locate.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
@@ -13,6 +15,8 @@ import type { TraceOptions } from '../usage/trace.ts';
 interface Traced {
   readonly orderId: string;
   readonly views: readonly ConsumerView[];
+  /** Messages of it that no consumer's subscription asks for. */
+  readonly unrouted: readonly Letter[];
   /** Whether anybody has ever seen the order. */
   readonly isKnown: boolean;
 }
@@ -41,7 +45,7 @@ export async function trace(id: string, options: TraceOptions, io: Io): Promise<
     io.say('Stopped in the middle of the first look. Dead letters are back in their queues.');
     return INTERRUPTED;
   }
-  const traced = { orderId: id, views, isKnown: order.isKnown() };
+  const traced = { orderId: id, views, unrouted: order.unrouted, isKnown: order.isKnown() };
   if (options.json) io.printJson(tracedObject(traced, stack, options));
   else io.print(tracedText(traced, stack, options, io));
   if (signal.aborted) return INTERRUPTED;
@@ -93,12 +97,13 @@ async function follow(
   }
 }
 
-const isDone = ({ views, isKnown }: Traced) => isKnown && views.every(({ state }) => WELL.includes(state));
+const isDone = ({ views, unrouted, isKnown }: Traced) =>
+  isKnown && unrouted.length === 0 && views.every(({ state }) => WELL.includes(state));
 
 function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, io: Io): string {
-  const { orderId: id, views, isKnown } = traced;
+  const { orderId: id, views, unrouted, isKnown } = traced;
   const placedAt = placedAtOf(views);
-  const names = longest(views.map(({ name }) => name)) + 2;
+  const names = longest([...views.map(({ name }) => name), ...(unrouted.length > 0 ? [UNROUTED] : [])]) + 2;
   const states = longest(Object.values(WORDS)) + 2;
   const lines = views.flatMap((view) =>
     describe(view).map((text, at) => {
@@ -111,6 +116,9 @@ function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, 
   return [
     `${id}${placedAt ? `, placed ${time(placedAt)}` : ''}`,
     ...lines,
+    ...unrouted.map((letter) =>
+      hang(UNROUTED.padEnd(names), `${reasonOf(letter)}, which no consumer takes, ${time(letter.at)}`, names),
+    ),
     ...(isKnown ? [] : ['', `No consumer of ${stack.name} has a record or a dead letter of it.`]),
     ...(next === undefined ? [] : ['', next]),
   ].join('\n');
@@ -159,7 +167,10 @@ function describeLetter({ reason, at, context }: Letter): string[] {
 }
 
 /** What to type next, with a word on when. */
-function nextStep({ orderId: id, views, isKnown }: Traced, options: StackOptions): string | undefined {
+function nextStep(
+  { orderId: id, views, unrouted, isKnown }: Traced,
+  options: StackOptions,
+): string | undefined {
   const first = (...states: ConsumerState[]) => views.find(({ state }) => states.includes(state));
   const dead = first('dead-lettered');
   if (dead) {
@@ -171,6 +182,9 @@ function nextStep({ orderId: id, views, isKnown }: Traced, options: StackOptions
     }
     return `Next, once the cause is gone:\n  ${commandFor(options, 'redrive', dead.name, '--order', id)}`;
   }
+  if (unrouted.length > 0) {
+    return `Next, once it is right:\n  ${commandFor(options, 'redrive', UNROUTED, '--order', id)}`;
+  }
   if (first('open')) return `Next: ${commandFor(options, 'trace', id, '--follow')}`;
   if (!isKnown) return `Next: ${commandFor(options, 'status')}`;
   const lost = first('missing', 'conflict');
@@ -178,7 +192,7 @@ function nextStep({ orderId: id, views, isKnown }: Traced, options: StackOptions
 }
 
 function tracedObject(traced: Traced, stack: StackHandles, options: StackOptions): object {
-  const { orderId: id, views, isKnown } = traced;
+  const { orderId: id, views, unrouted, isKnown } = traced;
   return {
     stack: stack.name,
     region: stack.region,
@@ -189,15 +203,20 @@ function tracedObject(traced: Traced, stack: StackHandles, options: StackOptions
     consumers: views.map(({ letters, record, ...rest }) => ({
       ...rest,
       ...(record && { record }),
-      letters: letters.map(({ messageId, reason = null, at, context }) => ({
-        messageId,
-        reason,
-        at: Number.isNaN(at.getTime()) ? null : at,
-        attempts: context.attempts ?? null,
-        requestId: context.requestId ?? null,
-      })),
+      letters: letters.map(letterObject),
     })),
+    unrouted: unrouted.map(letterObject),
     next: nextStep(traced, options) ?? null,
+  };
+}
+
+function letterObject({ messageId, reason, at, context }: Letter): object {
+  return {
+    messageId,
+    reason: reason ?? null,
+    at: Number.isNaN(at.getTime()) ? null : at,
+    attempts: context.attempts ?? null,
+    requestId: context.requestId ?? null,
   };
 }
 

@@ -7,7 +7,17 @@ import type { Io } from '../terminal/io.ts';
 import { format, table, time, widthOf } from '../terminal/text.ts';
 import type { StackOptions } from '../usage/options/stack-options.ts';
 import type { WatchOptions } from '../usage/watch.ts';
-import { alarmLines, alarms, deadLetters, healthObject, nameOf, nextLine, oldest, title } from './status.ts';
+import {
+  alarmLines,
+  alarms,
+  deadLetters,
+  healthObject,
+  nameOf,
+  nextLine,
+  oldest,
+  title,
+  unroutedLines,
+} from './status.ts';
 
 /** Consumer → messages waiting and in flight at the last looks, oldest first. */
 type Backlog = Map<string, number[]>;
@@ -73,13 +83,14 @@ function jsonDisplay(stack: StackHandles, options: StackOptions, io: Io): Displa
 function plainDisplay(stack: StackHandles, io: Io): Display {
   io.say(`${title(stack)}: waiting/in flight/dead letters`);
   return {
-    show({ at, consumers, alarms: others }) {
+    show({ at, consumers, unrouted, alarms: others }) {
       const figures = consumers.map(
         ({ name, enabled, waiting, inFlight, deadLetters: letters }) =>
           `${name} ${waiting}/${inFlight}/${letters}${enabled === false ? ' stopped' : ''}`,
       );
       const on = consumers.reduce((sum, consumer) => sum + consumer.alarms.length, others.length);
-      io.print([time(at), ...figures, ...(on > 0 ? [`alarms ${on}`] : [])].join('  '));
+      const more = [...(unrouted > 0 ? [`unrouted ${unrouted}`] : []), ...(on > 0 ? [`alarms ${on}`] : [])];
+      io.print([time(at), ...figures, ...more].join('  '));
     },
     trouble: (reason) => io.say(reason),
     end() {},
@@ -104,7 +115,10 @@ function liveDisplay(stack: StackHandles, options: WatchOptions, io: Io): Displa
   return {
     show(health, backlog) {
       const { columns = DEFAULT.columns, rows = DEFAULT.rows } = screen;
-      const consumers = healthTable(health, backlog, columns, io).split('\n');
+      const consumers = [
+        ...healthTable(health, backlog, columns, io).split('\n'),
+        ...unroutedLines(health, io),
+      ];
       const on = alarmLines(health, io).flatMap((text) => text.split('\n'));
       // What has scrolled off cannot be drawn over: of many alarms the first are shown, and `status` shows all.
       const room = Math.max(0, rows - consumers.length - 4);

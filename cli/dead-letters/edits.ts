@@ -12,13 +12,17 @@ export interface Edits {
   readonly edits: readonly Edit[];
 }
 
-export interface Edit {
+/** What is sent in place of a letter: another body, and the attributes that the contract derives from its order. */
+export interface Correction {
+  readonly body: string;
+  readonly order: Order;
+}
+
+export interface Edit extends Correction {
   /** From 1. */
   readonly line: number;
   /** The message ID or orderId of the letter. */
   readonly replaces: string;
-  readonly body: string;
-  readonly order: Order;
 }
 
 /**

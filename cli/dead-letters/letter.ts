@@ -1,7 +1,10 @@
 /** What a dead letter says of itself: whose order, why, since when. */
-import type { Message } from '@aws-sdk/client-sqs';
-import type { DeadLetterContext } from '../../contract/dead-letter.ts';
+import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
+import type { SQSMessageAttribute } from 'aws-lambda';
+import { type DeadLetterContext, originalAttributes, toRequest } from '../../contract/dead-letter.ts';
+import { messageAttributes } from '../../contract/order.ts';
 import { printable } from '../terminal/text.ts';
+import type { Correction } from './edits.ts';
 
 export interface Letter {
   readonly messageId: string;
@@ -40,6 +43,25 @@ export function readLetter(message: Message): Letter {
   };
 }
 
+/** Reads a message that no consumer's subscription asked for, what SQS handed out with all attributes. Its eventType is the reason. */
+export function readUnrouted(message: Message): Letter {
+  const eventType = message.MessageAttributes?.eventType?.StringValue;
+  return {
+    ...readLetter(message),
+    reason: { error: eventType === undefined ? 'no eventType' : `eventType "${eventType}"`, message: '' },
+    at: sentAt(message),
+    context: {},
+  };
+}
+
+/** The attributes with which a letter is sent: those it had before it died, and what a correction makes of them. */
+export function sentAttributes(
+  { message }: Letter,
+  correction: Correction | undefined,
+): Record<string, MessageAttributeValue> {
+  return { ...attributesBefore(message), ...(correction && messageAttributes(correction.order)) };
+}
+
 /**
  * Whether the reason is of a death before this one: the letter was redriven with its attributes, and then crashed its consumer
  * until SQS moved it. Such a move, and nothing else, leaves DeadLetterQueueSourceArn.
@@ -47,6 +69,22 @@ export function readLetter(message: Message): Letter {
  */
 function isOfEarlierDeath({ Attributes }: Message): boolean {
   return Attributes?.DeadLetterQueueSourceArn !== undefined;
+}
+
+/** The attributes that the message had before it died. */
+function attributesBefore({ MessageAttributes = {} }: Message): Record<string, MessageAttributeValue> {
+  const asFunctionsGetThem = Object.entries(MessageAttributes).map(
+    ([name, { DataType = '', StringValue, BinaryValue }]): [string, SQSMessageAttribute] => [
+      name,
+      {
+        dataType: DataType as SQSMessageAttribute['dataType'],
+        ...(BinaryValue
+          ? { binaryValue: Buffer.from(BinaryValue).toString('base64') }
+          : { stringValue: StringValue ?? '' }),
+      },
+    ],
+  );
+  return toRequest(originalAttributes(Object.fromEntries(asFunctionsGetThem)));
 }
 
 /** When SQS got the message, by its own clock. A move to a dead-letter queue by SQS leaves it as it was. */

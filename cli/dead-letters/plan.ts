@@ -1,6 +1,5 @@
 /** Which dead letters are to be sent back, as a look at all of them tells. */
 import { messageAttributes } from '../../contract/order.ts';
-import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { digestOf } from '../orders/follow.ts';
@@ -9,9 +8,11 @@ import { readSubscriptions } from '../orders/subscriptions.ts';
 import { printable } from '../terminal/text.ts';
 import type { LetterFilter } from '../usage/options/letter-filter.ts';
 import type { Edit, Edits } from './edits.ts';
-import { type Letter, readLetter } from './letter.ts';
+import type { Letter } from './letter.ts';
+import type { LetterQueue } from './letter-queue.ts';
 import { type LookOptions, lookAtDeadLetters } from './look.ts';
 import { letterFilter, Reasons } from './reasons.ts';
+import type { Route } from './route.ts';
 
 export interface Plan {
   /** IDs of the letters to send back. */
@@ -19,9 +20,9 @@ export interface Plan {
   /** IDs of all letters that are there. */
   readonly present: ReadonlySet<string>;
   readonly reasons: Reasons;
-  /** One that the consumer can process, as far as the contract says. */
+  /** One that can be processed, as far as the contract says. */
   readonly canary?: Letter;
-  /** How many hold no valid order, as they would be sent: they would come back. */
+  /** How many would come back, as they would be sent. */
   readonly invalid: number;
   /** About how many could not be looked at. */
   readonly unseen: number;
@@ -34,13 +35,17 @@ export interface Selection {
   readonly filter: LetterFilter;
   readonly limit?: number;
   readonly edits?: Edits;
+  /** What stands in for a letter that there is no correction for. */
+  readonly correct?: Route['correct'];
+  /** Why a letter would come straight back. @default it holds no valid order */
+  readonly refusal?: Route['refusal'];
 }
 
-/** Looks at all letters of a consumer and leaves them there. */
+/** Looks at all letters of a queue and leaves them there. */
 export async function planRedrive(
   { sqs }: Pick<Clients, 'sqs'>,
-  { deadLetterQueueUrl }: ConsumerHandles,
-  { filter, limit, edits }: Selection,
+  from: LetterQueue,
+  { filter, limit, edits, correct, refusal }: Selection,
   options: LookOptions,
 ): Promise<Plan> {
   const isWanted = letterFilter(filter);
@@ -57,37 +62,37 @@ export async function planRedrive(
     wanted.add(letter.messageId);
     reasons.add(letter);
     if (edit) used.add(edit);
-    if (digestOf(edit?.body ?? letter.body) === undefined) invalid++;
-    else canary ??= letter;
+    const isOrder = digestOf(edit?.body ?? letter.body) !== undefined;
+    const comesBack = refusal ? refusal(letter, edit ?? correct?.(letter)) !== undefined : !isOrder;
+    if (comesBack) invalid++;
+    else if (isOrder) canary ??= letter;
   };
-  const { unseen } = await lookAtDeadLetters(
-    sqs,
-    deadLetterQueueUrl,
-    (message) => visit(readLetter(message)),
-    options,
-  );
+  const { unseen } = await lookAtDeadLetters(sqs, from.url, (message) => visit(from.read(message)), options);
   return { wanted, present, used, reasons, invalid, unseen, ...(canary && { canary }) };
 }
 
 /**
- * What is wrong with corrections that are valid orders: they have no letter, and were not sent back by an earlier redrive, or the
- * consumer does not get such orders.
+ * What is wrong with corrections that are valid orders: they have no letter, and were not sent back by an earlier redrive, or
+ * nobody gets such orders.
  */
 export async function problemsOfEdits(
   { edits }: Edits,
   { used }: Plan,
   { sns }: Pick<Clients, 'sns'>,
   stack: StackHandles,
-  consumer: ConsumerHandles,
+  { from, consumers, ...route }: Route,
   wasSent: (edit: Edit) => boolean,
 ): Promise<FileProblem[]> {
-  const takes = await readSubscriptions(sns, { ...stack, consumers: [consumer] });
+  const takes = route.takes ?? (await readSubscriptions(sns, { ...stack, consumers }));
+  const [one, ...others] = consumers;
+  const nobody = one && others.length === 0 ? `${one.name} does not get` : 'no consumer gets';
   return edits.flatMap((edit) => {
     const { line, order } = edit;
     const field = printable(edit.replaces, 100);
     if (!used.has(edit) && wasSent(edit)) return [];
-    if (!used.has(edit)) return [{ line, field, message: `is no dead letter of ${consumer.name}` }];
-    if (takes(consumer.name, { attributes: messageAttributes(order) })) return [];
-    return [{ line, field, message: `becomes an order that ${consumer.name} does not get` }];
+    if (!used.has(edit)) return [{ line, field, message: `is no ${from.noun} of ${from.name}` }];
+    const attributes = messageAttributes(order);
+    if (consumers.some(({ name }) => takes(name, { attributes }))) return [];
+    return [{ line, field, message: `becomes an order that ${nobody}` }];
   });
 }

@@ -2,6 +2,7 @@
 import { count, format, hang, printable, time } from '../terminal/text.ts';
 import type { LetterFilter } from '../usage/options/letter-filter.ts';
 import type { Letter } from './letter.ts';
+import type { LetterQueue } from './letter-queue.ts';
 
 /** Letters of one reason. */
 interface ReasonGroup {
@@ -80,8 +81,8 @@ export class Reasons {
 }
 
 /** `billing: 12 dead letters`. */
-export function headline(consumer: string, letters: number): string {
-  return `${consumer}: ${letters === 0 ? 'no dead letters' : count(letters, 'dead letter')}`;
+export function headline({ name, noun }: Pick<LetterQueue, 'name' | 'noun'>, letters: number): string {
+  return `${name}: ${letters === 0 ? `no ${noun}s` : count(letters, noun)}`;
 }
 
 /** What to say of letters that SQS counts but did not hand out; undefined if there are none. */

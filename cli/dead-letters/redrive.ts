@@ -1,4 +1,4 @@
-/** A redrive: dead letters go back to the queue of the consumer that gave them up, and what comes back of them is counted. */
+/** A redrive: letters go back to the consumer that gave them up, or on from the unrouted ones; what comes back is counted. */
 
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
@@ -6,19 +6,20 @@ import type { StackHandles } from '../aws/stack.ts';
 import { followMessages } from '../orders/follow.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format, printable } from '../terminal/text.ts';
-import type { Edits } from './edits.ts';
-import { type Letter, readLetter, sentAt } from './letter.ts';
+import type { Correction, Edits } from './edits.ts';
+import { type Letter, sentAt, sentAttributes } from './letter.ts';
 import { lookAtDeadLetters } from './look.ts';
 import { moveAll } from './move-task.ts';
 import type { Plan } from './plan.ts';
 import { NO_REASON, Reasons } from './reasons.ts';
+import type { Route } from './route.ts';
 import { sendBack } from './send-back.ts';
 import type { SentEdits } from './sent-edits.ts';
 
 export interface Redrive {
   readonly clients: Clients;
   readonly stack: StackHandles;
-  readonly consumer: ConsumerHandles;
+  readonly route: Route;
   readonly edits?: Edits;
   /** Where it is noted which corrections were sent. */
   readonly sentEdits?: SentEdits;
@@ -87,8 +88,10 @@ async function sendRest(
   sentBodies: Set<string>,
   earlier: number,
 ): Promise<RedriveResult> {
-  if (plan && task.isSelection) return await sendSelection(task, plan, wanted, sentBodies, earlier);
-  return await move(task, earlier);
+  const { moveTo } = task.route;
+  if (moveTo !== undefined && !(plan && task.isSelection)) return await move(task, moveTo, earlier);
+  if (!plan) throw new Error('what SQS cannot move is sent by a plan');
+  return await sendSelection(task, plan, wanted, sentBodies, earlier);
 }
 
 async function sendCanary(
@@ -97,8 +100,10 @@ async function sendCanary(
   canary: Letter,
   sentBodies: Set<string>,
 ): Promise<RedriveResult & { isProcessed: boolean }> {
-  const { clients, stack, consumer, edits, canarySeconds = 0, progress, signal } = task;
-  const edit = edits?.for(canary);
+  const { clients, stack, canarySeconds = 0, progress, signal } = task;
+  const edit = correctionOf(task, canary);
+  const consumers = receivers(task.route, sentAttributes(canary, edit));
+  const earlierLetters = await lettersBefore(task, plan, consumers);
   const orderId = edit?.order.orderId ?? canary.orderId ?? '';
   const silently = { ...task, progress: createProgress({ silent: true }) };
   // Whether it came back is for the wait to tell.
@@ -111,18 +116,19 @@ async function sendCanary(
   const step = progress.step(`Waiting for the end of order ${orderId}`);
   const outcomes = await followMessages({
     clients,
-    stack: { ...stack, consumers: [consumer] },
+    stack: { ...stack, consumers },
     messages: [{ body: edit?.body ?? canary.body, attributes: {}, orderId }],
     takes: () => true,
-    earlierLetters: plan.present,
+    earlierLetters,
     timeoutMs: canarySeconds * 1000,
     signal,
   }).catch((error) => {
     step.fail(`Could not follow order ${orderId}`);
     throw error;
   });
-  const { processed = 0, refused = [] } = outcomes.get(consumer.name) ?? {};
-  if (processed > 0) {
+  const ends = Array.from(outcomes.values());
+  const refused = ends.flatMap((each) => each.refused);
+  if (ends.every(({ processed }) => processed > 0)) {
     step.done(`The canary, order ${orderId}, was processed`);
     return { ...sent, isProcessed: true };
   }
@@ -140,21 +146,44 @@ async function sendCanary(
   return { ...sent, isProcessed: false, stopped, ...(orderId && { next: ['trace', orderId] }) };
 }
 
+/** What is sent in place of a letter, if not the letter as it was. */
+function correctionOf({ edits, route }: Redrive, letter: Letter): Correction | undefined {
+  return edits?.for(letter) ?? route.correct(letter);
+}
+
+function receivers({ consumers, takes }: Route, attributes: ReturnType<typeof sentAttributes>) {
+  return consumers.filter(({ name }) => takes?.(name, { attributes }) ?? true);
+}
+
+/** IDs of the dead letters that consumers have before the canary is sent. */
+async function lettersBefore(
+  { clients: { sqs }, route, signal }: Redrive,
+  { present }: Plan,
+  consumers: readonly ConsumerHandles[],
+): Promise<ReadonlySet<string>> {
+  const ids = new Set(present);
+  for (const { deadLetterQueueUrl } of consumers) {
+    if (deadLetterQueueUrl === route.from.url) continue;
+    await lookAtDeadLetters(sqs, deadLetterQueueUrl, ({ MessageId = '' }) => ids.add(MessageId), { signal });
+  }
+  return ids;
+}
+
 async function sendSelection(
-  { clients, consumer, edits, sentEdits, rate, progress, signal, onSent }: Redrive,
+  task: Redrive,
   { present }: Plan,
   wanted: ReadonlySet<string>,
   sentBodies: Set<string>,
   earlier: number,
 ): Promise<RedriveResult> {
-  const step = progress.step('Sending back');
+  const { clients, route, edits, sentEdits, rate, progress, signal, onSent } = task;
+  const step = progress.step(route.moveTo === undefined ? 'Sending on' : 'Sending back');
   const sentBack = await sendBack(wanted, {
     sqs: clients.sqs,
-    from: consumer.deadLetterQueueUrl,
-    to: consumer.queueUrl,
+    route,
     present,
     sentBodies,
-    edit: (letter) => edits?.for(letter),
+    edit: (letter) => correctionOf(task, letter),
     onSent: (letters) =>
       sentEdits?.add(letters.map((letter) => edits?.for(letter)).filter((edit) => edit !== undefined)),
     ...(rate !== undefined && { rate }),
@@ -164,22 +193,21 @@ async function sendSelection(
       step.bar(done, wanted.size);
     },
   }).catch((error) => {
-    step.fail('The letters could not be sent back');
+    step.fail('The letters could not be sent');
     throw error;
   });
   const { sent, refused, notDeleted, tooRecent, stopped } = sentBack;
-  step.done(`Sent ${format(sent)} back`);
+  step.done(`Sent ${format(sent)} ${route.moveTo === undefined ? 'on' : 'back'}`);
   const cameBack = new Reasons();
   for (const letter of sentBack.cameBack) cameBack.add(letter);
 
   const notes = refused
     .slice(0, MAX_LISTED)
-    .map(({ letter, reason }) =>
-      printable(`SQS does not take ${letter.orderId ?? letter.messageId}: ${reason}`),
-    );
-  if (refused.length > MAX_LISTED) notes.push(`… nor ${format(refused.length - MAX_LISTED)} more`);
+    .map(({ letter, reason }) => printable(`${letter.orderId ?? letter.messageId} stays: ${reason}`));
+  if (refused.length > MAX_LISTED) notes.push(`… and ${format(refused.length - MAX_LISTED)} more`);
   if (notDeleted > 0) {
-    notes.push(`${count(notDeleted, 'letter')} sent, but still in the dead-letter queue as well.`);
+    const queue = route.moveTo === undefined ? `the queue ${route.from.name}` : 'the dead-letter queue';
+    notes.push(`${count(notDeleted, 'letter')} sent, but still in ${queue} as well.`);
   }
   if (tooRecent > 0) {
     notes.push(`${count(tooRecent, 'letter')} under 6 minutes old: SQS would drop them as duplicates. Wait.`);
@@ -192,15 +220,16 @@ async function sendSelection(
 }
 
 async function move(
-  { clients: { sqs }, consumer, rate, progress, signal, onSent }: Redrive,
+  { clients: { sqs }, route: { from }, rate, progress, signal, onSent }: Redrive,
+  to: string,
   earlier: number,
 ): Promise<RedriveResult> {
   const step = progress.step('Moving');
   signal.addEventListener('abort', () => step.update('Cancelling'), { once: true });
   const moved = await moveAll({
     sqs,
-    from: consumer.deadLetterQueueUrl,
-    to: consumer.queueUrl,
+    from: from.url,
+    to,
     ...(rate !== undefined && { rate }),
     signal,
     onProgress(now) {
@@ -215,9 +244,9 @@ async function move(
   if (!signal.aborted) {
     await lookAtDeadLetters(
       sqs,
-      consumer.deadLetterQueueUrl,
+      from.url,
       (letter) => {
-        if (sentAt(letter) >= moved.startedAt) cameBack.add(readLetter(letter));
+        if (sentAt(letter) >= moved.startedAt) cameBack.add(from.read(letter));
       },
       { signal },
     );

@@ -1,33 +1,22 @@
-/** Sends single dead letters back to their consumer's queue, each of them before it is deleted. */
+/** Sends single letters back to their consumer, or on from the unrouted ones, each of them before it is deleted. */
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import {
-  DeleteMessageBatchCommand,
-  type Message,
-  type MessageAttributeValue,
-  SendMessageCommand,
-  type SQSClient,
-} from '@aws-sdk/client-sqs';
-import type { SQSMessageAttribute } from 'aws-lambda';
-import { originalAttributes, toRequest } from '../../contract/dead-letter.ts';
-import { messageAttributes } from '../../contract/order.ts';
+import { DeleteMessageBatchCommand, type Message, type SQSClient } from '@aws-sdk/client-sqs';
 import { explain } from '../aws/errors.ts';
-import type { Edit } from './edits.ts';
-import { type Letter, readLetter, sentAt } from './letter.ts';
+import type { Correction } from './edits.ts';
+import { type Letter, sentAt, sentAttributes } from './letter.ts';
 import { forEachBatch } from './look.ts';
+import type { Route } from './route.ts';
 
 export interface SendBackOptions {
   readonly sqs: SQSClient;
-  /** URL of the dead-letter queue. */
-  readonly from: string;
-  /** URL of the consumer's queue. */
-  readonly to: string;
+  readonly route: Pick<Route, 'from' | 'to' | 'refusal'>;
   /** IDs of all letters that lay there before; what comes later is never sent back. */
   readonly present: ReadonlySet<string>;
   /** Hashes of the bodies that were sent back; grows. */
   readonly sentBodies: Set<string>;
   /** What takes the place of a letter's body and contract attributes. */
-  readonly edit: (letter: Letter) => Edit | undefined;
+  readonly edit: (letter: Letter) => Correction | undefined;
   /** Letters per second, at most. */
   readonly rate?: number;
   readonly signal: AbortSignal;
@@ -41,7 +30,7 @@ export interface SentBack {
   sent: number;
   /** Letters whose body had been sent back, and that are here again. */
   readonly cameBack: Letter[];
-  /** Letters that SQS did not take; they stay where they are. */
+  /** Letters that were not taken, or would come straight back; they stay where they are. */
   readonly refused: { letter: Letter; reason: string }[];
   /** Letters that were sent, but are still here as well. To send them once more does no harm. */
   notDeleted: number;
@@ -59,7 +48,7 @@ export interface SentBack {
 const DEDUPLICATION_MS = 6 * 60_000;
 /** Errors that are about one message, so that the next one may do better. */
 const ABOUT_THE_MESSAGE =
-  /^(InvalidMessageContents|InvalidParameterValue|InvalidAttributeValue|InvalidParameterCombination)$/;
+  /^(InvalidMessageContents|InvalidParameter|InvalidParameterValue|InvalidAttributeValue|InvalidParameterCombination)(Exception)?$/;
 
 /**
  * Sends the letters with the IDs `wanted` back, as they were before they died, and deletes each after it was sent: wherever
@@ -87,14 +76,14 @@ class SendBack {
     this.options = options;
     this.wanted = wanted.size;
     this.left = new Set(wanted);
-    this.isFifo = options.to.endsWith('.fifo');
+    this.isFifo = options.route.to.address.endsWith('.fifo');
     this.ends = AbortSignal.any([options.signal, this.stop.signal]);
   }
 
   async run(): Promise<SentBack> {
-    const { sqs, from, rate } = this.options;
+    const { sqs, route, rate } = this.options;
     try {
-      await forEachBatch(sqs, from, (messages) => this.handle(messages), {
+      await forEachBatch(sqs, route.from.url, (messages) => this.handle(messages), {
         signal: this.ends,
         handlingSeconds: rate === undefined ? 0 : this.wanted / rate,
         pollers: this.isFifo ? 1 : undefined,
@@ -107,15 +96,16 @@ class SendBack {
     return this.result;
   }
 
-  /** Sends those of the messages that are wanted. @returns those that are gone from the dead-letter queue */
+  /** Sends those of the messages that are wanted. @returns those that are gone from their queue */
   private async handle(messages: Message[]): Promise<Message[]> {
-    const { present, sentBodies, onProgress } = this.options;
+    const { route, present, sentBodies, onProgress } = this.options;
+    const { read } = route.from;
     for (const message of messages) {
       if (present.has(message.MessageId ?? '') || !sentBodies.has(hash(message.Body))) continue;
-      this.result.cameBack.push(readLetter(message));
+      this.result.cameBack.push(read(message));
       this.stop.abort();
     }
-    const letters = messages.filter(({ MessageId = '' }) => this.left.delete(MessageId)).map(readLetter);
+    const letters = messages.filter(({ MessageId = '' }) => this.left.delete(MessageId)).map(read);
     const sent: Letter[] = [];
     const send = async (letter: Letter) => {
       if (await this.send(letter)) sent.push(letter);
@@ -134,9 +124,9 @@ class SendBack {
     return deleted;
   }
 
-  /** @returns whether SQS has it now */
+  /** @returns whether it has been taken */
   private async send(letter: Letter): Promise<boolean> {
-    const { sqs, to, edit, sentBodies, now = Date.now } = this.options;
+    const { route, edit, sentBodies, now = Date.now } = this.options;
     await this.turn();
     if (this.ends.aborted) return false;
     const { MessageGroupId, MessageDeduplicationId } = letter.message.Attributes ?? {};
@@ -149,25 +139,24 @@ class SendBack {
       return false;
     }
     const edited = edit(letter);
+    const refusal = route.refusal?.(letter, edited);
+    if (refusal !== undefined) {
+      this.result.refused.push({ letter, reason: refusal });
+      return false;
+    }
     const body = edited?.body ?? letter.body;
     // Before it is sent: it may be back before the answer is here.
     sentBodies.add(hash(body));
     try {
-      await sqs.send(
-        new SendMessageCommand({
-          QueueUrl: to,
-          MessageBody: body,
-          MessageAttributes: {
-            ...attributesBefore(letter.message),
-            ...(edited && messageAttributes(edited.order)),
-          },
-          ...(MessageGroupId && { MessageGroupId }),
-          ...(this.isFifo && MessageDeduplicationId && { MessageDeduplicationId }),
-        }),
-      );
+      await route.to.send({
+        body,
+        attributes: sentAttributes(letter, edited),
+        groupId: MessageGroupId,
+        deduplicationId: this.isFifo ? MessageDeduplicationId : undefined,
+      });
       return true;
     } catch (error) {
-      const reason = explain(error, 'sqs:SendMessage') ?? String(error);
+      const reason = explain(error, route.to.action) ?? String(error);
       if (error instanceof Error && ABOUT_THE_MESSAGE.test(error.name)) {
         this.result.refused.push({ letter, reason });
       } else this.end(reason);
@@ -179,7 +168,7 @@ class SendBack {
     if (letters.length === 0) return [];
     const messages = letters.map(({ message }) => message);
     try {
-      return await deleteLetters(this.options.sqs, this.options.from, messages);
+      return await deleteLetters(this.options.sqs, this.options.route.from.url, messages);
     } catch (error) {
       this.end(explain(error, 'sqs:DeleteMessage') ?? String(error));
       return [];
@@ -215,22 +204,6 @@ export async function deleteLetters(
   );
   const deleted = new Set(Successful.map(({ Id }) => Id));
   return letters.filter((_, index) => deleted.has(String(index)));
-}
-
-/** The attributes that the message had before it died. */
-function attributesBefore({ MessageAttributes = {} }: Message): Record<string, MessageAttributeValue> {
-  const asFunctionsGetThem = Object.entries(MessageAttributes).map(
-    ([name, { DataType = '', StringValue, BinaryValue }]): [string, SQSMessageAttribute] => [
-      name,
-      {
-        dataType: DataType as SQSMessageAttribute['dataType'],
-        ...(BinaryValue
-          ? { binaryValue: Buffer.from(BinaryValue).toString('base64') }
-          : { stringValue: StringValue ?? '' }),
-      },
-    ],
-  );
-  return toRequest(originalAttributes(Object.fromEntries(asFunctionsGetThem)));
 }
 
 function hash(body = ''): string {

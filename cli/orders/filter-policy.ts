@@ -26,8 +26,10 @@ export function parseFilterPolicy(policy: string | undefined): (attributes: Attr
     if (name === '$or' || !Array.isArray(conditions)) throw unknown(name, conditions);
     return { name, tests: conditions.map((condition) => conditionTest(name, condition)) };
   });
-  // All keys have to match, and of each key one condition.
+  // All keys have to match, and of each key one condition. A message without any attribute passes no policy:
+  // https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html
   return (attributes) =>
+    (keys.length === 0 || Object.keys(attributes).length > 0) &&
     keys.every(({ name, tests }) => {
       const values = valuesOf(Object.hasOwn(attributes, name) ? attributes[name] : undefined);
       return tests.some((test) => values.some(test));

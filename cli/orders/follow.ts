@@ -8,7 +8,7 @@ import {
   type DynamoDBClient,
   type KeysAndAttributes,
 } from '@aws-sdk/client-dynamodb';
-import { checkOrder, orderDigest } from '../../contract/order.ts';
+import { checkOrder, type Order, orderDigest } from '../../contract/order.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Patience } from '../aws/patience.ts';
@@ -242,9 +242,15 @@ async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: str
 
 /** The digest of the order in a body; undefined where it holds no valid one. */
 export function digestOf(body: string): string | undefined {
+  const order = orderIn(body);
+  return order && orderDigest(order);
+}
+
+/** The order in a body; undefined where it holds no valid one. */
+export function orderIn(body: string): Order | undefined {
   try {
     const result = checkOrder(JSON.parse(body));
-    return 'order' in result ? orderDigest(result.order) : undefined;
+    return 'order' in result ? result.order : undefined;
   } catch {
     return undefined;
   }

@@ -3,11 +3,12 @@
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { ORDER_PLACED, SCHEMA_VERSION } from '../../contract/event-types.ts';
-import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import { type ConsumerHandles, UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
 import type { StackHandles } from '../aws/stack.ts';
-import { type Letter, readLetter } from '../dead-letters/letter.ts';
+import type { Letter } from '../dead-letters/letter.ts';
+import { deadLettersOf, type LetterQueue, letterQueues } from '../dead-letters/letter-queue.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import { parseFilterPolicy } from './filter-policy.ts';
 import { recordTable } from './follow.ts';
@@ -93,10 +94,11 @@ export class OrderTrace {
         // Before the record: what has left the queue by now has its record, or its letter.
         const figures = await queueDepth(clients.sqs, consumer.queueUrl);
         await this.lookForRecord(consumer);
-        await this.lookForLetters(consumer, figures.waiting + figures.inFlight === 0, signal);
+        await this.lookForLetters(deadLettersOf(consumer), figures.waiting + figures.inFlight === 0, signal);
         return figures;
       }),
     );
+    await this.lookForUnrouted(signal);
     const isOpen = ({ name }: ConsumerHandles) =>
       !this.records.has(name) && this.lettersOf(name).length === 0;
     if (stack.consumers.some(isOpen)) this.policies ??= await readFilterPolicies(clients.sns, stack);
@@ -120,9 +122,14 @@ export class OrderTrace {
     });
   }
 
-  /** Whether anybody has ever seen the order. */
+  /** Messages of the order that no consumer's subscription asks for. */
+  get unrouted(): readonly Letter[] {
+    return this.lettersOf(UNROUTED);
+  }
+
+  /** Whether the order was ever seen. */
   isKnown(): boolean {
-    return this.records.size > 0 || this.stack.consumers.some(({ name }) => this.lettersOf(name).length > 0);
+    return this.records.size > 0 || Array.from(this.letters.values()).some(({ found }) => found.length > 0);
   }
 
   private lettersOf(consumer: string): Letter[] {
@@ -152,11 +159,7 @@ export class OrderTrace {
     if (record) this.records.set(consumer.name, { table: id, ...record });
   }
 
-  private async lookForLetters(
-    { name, deadLetterQueueUrl }: ConsumerHandles,
-    isIdle: boolean,
-    signal: AbortSignal,
-  ) {
+  private async lookForLetters({ name, url, read }: LetterQueue, isIdle: boolean, signal: AbortSignal) {
     const last = this.letters.get(name);
     const isFresh = last !== undefined && performance.now() - last.at < LETTERS_AGE_MS;
     // A consumer that has just come to rest may have left the order there.
@@ -165,14 +168,19 @@ export class OrderTrace {
     const found: Letter[] = [];
     await lookAtDeadLetters(
       this.clients.sqs,
-      deadLetterQueueUrl,
+      url,
       (message) => {
-        const letter = readLetter(message);
+        const letter = read(message);
         if (letter.orderId === this.orderId || mentions(letter, this.orderId)) found.push(letter);
       },
       { signal },
     );
     this.letters.set(name, { at: performance.now(), wasIdle: isIdle, found });
+  }
+
+  private async lookForUnrouted(signal: AbortSignal): Promise<void> {
+    const queue = letterQueues(this.stack).find(({ name }) => name === UNROUTED);
+    if (queue) await this.lookForLetters(queue, false, signal);
   }
 
   /** The message attributes that the order was published with, as far as records and letters tell. */
@@ -183,12 +191,13 @@ export class OrderTrace {
       known.schemaVersion = string(String(SCHEMA_VERSION));
       if (requiresShipping !== undefined) known.requiresShipping = string(String(requiresShipping));
     }
-    for (const { name } of this.stack.consumers) {
-      for (const { message } of this.lettersOf(name)) {
-        for (const [key, { DataType = '', StringValue }] of Object.entries(message.MessageAttributes ?? {})) {
-          if (!key.startsWith('DeadLetter') && StringValue !== undefined)
-            known[key] = { DataType, StringValue };
-        }
+    const letters = this.stack.consumers.flatMap(({ name }) => this.lettersOf(name));
+    // What nobody took tells of an order that nobody has; others may have got it with other attributes.
+    const told = letters.length > 0 || this.records.size > 0 ? letters : this.unrouted;
+    for (const { message } of told) {
+      for (const [key, { DataType = '', StringValue }] of Object.entries(message.MessageAttributes ?? {})) {
+        if (!key.startsWith('DeadLetter') && StringValue !== undefined)
+          known[key] = { DataType, StringValue };
       }
     }
     return known;

@@ -15,7 +15,11 @@ Examples:
   npm run orders -- failed --local
   npm run orders -- failed billing --since 2h --reason SchemaViolation
   npm run orders -- failed shipping --order 4711 --show
+  npm run orders -- failed unrouted --show
   npm run orders -- failed --export dead-letters.jsonl --stack OrderFanOut-prod
+
+\`unrouted\` are the messages that no consumer's subscription asks for, by their
+eventType.
 
 Letters are hidden from others while they are listed, and back afterwards.
 Bodies hold personal data, so they are printed with --show only; an exported
@@ -27,7 +31,7 @@ usage and with 130 after Ctrl-C.`;
 export function defineFailed(program: Command, { io, load, exitWith }: Invocation): void {
   const command = program
     .command('failed')
-    .argument('[consumer]', 'whose dead letters (default: those of all consumers)')
+    .argument('[consumer]', 'whose dead letters, or `unrouted` (default: all of them)')
     .summary('list dead letters by reason')
     .description('Lists dead letters by consumer and reason, and leaves all of them where they are.');
   addLetterFilter(command)

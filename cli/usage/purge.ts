@@ -17,6 +17,7 @@ Examples:
   npm run orders -- purge billing --dead-letters
   npm run orders -- purge billing --dead-letters --reason NotJson --local
   npm run orders -- purge billing --dead-letters --yes --export gone.jsonl
+  npm run orders -- purge unrouted --dead-letters --reason order.shipped
 
 Only letters that were counted and, unless there is --no-export, saved are
 deleted. Those that come meanwhile stay. A saved letter can be corrected and
@@ -28,7 +29,7 @@ and with 130 after Ctrl-C.`;
 export function definePurge(program: Command, { io, load, exitWith }: Invocation): void {
   const command = program
     .command('purge')
-    .argument('<consumer>', 'whose dead letters')
+    .argument('<consumer>', 'whose dead letters, or `unrouted`')
     .summary('delete dead letters')
     .description('Deletes dead letters of a consumer: shows them by reason, asks, saves them, deletes them.')
     .option('--dead-letters', 'what to purge; there is nothing else');

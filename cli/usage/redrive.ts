@@ -1,4 +1,4 @@
-/** `orders redrive`: sends dead letters back to the queue of the consumer that gave them up, and to no other. */
+/** `orders redrive`: sends dead letters back to the consumer that gave them up, and to no other; unrouted messages to the topic. */
 import { type Command, Option } from 'commander';
 import type { Invocation } from '../main.ts';
 import { addLetterFilter, type LetterFilter } from './options/letter-filter.ts';
@@ -14,6 +14,8 @@ export interface RedriveOptions extends StackOptions, LetterFilter {
   readonly limit?: number;
   readonly rate?: number;
   readonly edit?: string;
+  /** The consumer that alone gets unrouted messages. */
+  readonly to?: string;
   readonly canary?: boolean;
   readonly timeout: number;
   readonly dryRun?: boolean;
@@ -28,6 +30,8 @@ Examples:
   npm run orders -- redrive billing --reason Throttling --dry-run
   npm run orders -- redrive billing --order 4711 --local
   npm run orders -- redrive shipping --edit corrected.jsonl --canary
+  npm run orders -- redrive unrouted --canary
+  npm run orders -- redrive unrouted --reason order.shipped --to billing
   npm run orders -- redrive --history
 
 Without a selection SQS itself moves all letters; with one they are sent one by
@@ -36,15 +40,21 @@ object with the messageId or orderId of a letter and the corrected order as its
 body: a line that \`failed --export\` wrote, with its body put right. A corrected
 order alone will do as well. All of them are checked before anything is sent.
 
+Unrouted messages go to the topic, or with --to to one consumer. One that holds
+a valid order gets the attributes of that order; what still no consumer takes
+stays where it is.
+
 Exits with 0 if all were sent back and none came back, with 1 if not, with 2 for
 wrong usage and with 130 after Ctrl-C.`;
 
 export function defineRedrive(program: Command, { io, load, exitWith }: Invocation): void {
   const command = program
     .command('redrive')
-    .argument('[consumer]', 'whose dead letters')
+    .argument('[consumer]', 'whose dead letters, or `unrouted`')
     .summary('send dead letters back to their consumer')
-    .description('Sends dead letters back to the queue of the consumer that gave them up, and to no other.');
+    .description(
+      'Sends dead letters back to the queue of the consumer that gave them up, and to no other; and unrouted messages to the topic.',
+    );
   addLetterFilter(command)
     .option('--limit <n>', 'at most so many', wholeNumber(1, MAX_LIMIT))
     .option('--rate <n>', 'letters per second, at most', wholeNumber(1, MAX_RATE))
@@ -56,6 +66,7 @@ export function defineRedrive(program: Command, { io, load, exitWith }: Invocati
         'limit',
       ]),
     )
+    .option('--to <consumer>', 'send unrouted messages to this consumer alone')
     .option('--canary', 'send one, and the others only if it was processed')
     .option(
       '--timeout <seconds>',
@@ -66,7 +77,7 @@ export function defineRedrive(program: Command, { io, load, exitWith }: Invocati
     .option('--dry-run', 'say what would be sent back, and send nothing')
     .addOption(
       new Option('--history', 'list the redrives on record, and the stops and starts between them').conflicts(
-        ['reason', 'order', 'since', 'limit', 'rate', 'edit', 'canary', 'dryRun'],
+        ['reason', 'order', 'since', 'limit', 'rate', 'edit', 'to', 'canary', 'dryRun'],
       ),
     );
   addStackOptions(command)

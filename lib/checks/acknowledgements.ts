@@ -8,6 +8,7 @@ import { FanOutTopic } from '../fan-out-topic.ts';
 import { GradualRelease } from '../gradual-release.ts';
 import { OperationsTopic } from '../operations/operations-topic.ts';
 import { OperatorPolicy } from '../operations/operator-policy.ts';
+import { UnroutedMessages } from '../unrouted-messages.ts';
 
 const OWN_POLICY =
   'The policy is for this role alone and goes with it; a managed one could be attached to others.';
@@ -22,6 +23,7 @@ export function acknowledgeFindings(scope: IConstruct): void {
     else if (construct instanceof ConsumerAlarms) acknowledgeInConsumerAlarms(construct);
     else if (construct instanceof FanOutTopic) acknowledgeInFanOutTopic(construct);
     else if (construct instanceof GradualRelease) acknowledgeInGradualRelease(construct);
+    else if (construct instanceof UnroutedMessages) acknowledgeInUnroutedMessages(construct);
     else if (construct instanceof OperationsTopic) acknowledgeInOperationsTopic(construct);
     else if (construct instanceof OperatorPolicy) acknowledgeInOperatorPolicy(construct);
   }
@@ -96,6 +98,20 @@ function acknowledgeInGradualRelease({ role }: GradualRelease): void {
   acknowledge(role, {
     'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]':
       'CDK attaches it to the role of every deployment group, and AWS keeps it in step with what CodeDeploy does.',
+  });
+}
+
+function acknowledgeInUnroutedMessages({ queue, subscription }: UnroutedMessages): void {
+  const nobodyReceives =
+    'Nothing but an operator takes messages out of it, and each only after it was sent on: none can fail here. An alarm watches it.';
+  acknowledge(queue, {
+    'AwsSolutions-SQS3': nobodyReceives,
+    'Serverless-SQSRedrivePolicy': nobodyReceives,
+  });
+  acknowledge(subscription, {
+    'Serverless-SNSRedrivePolicy':
+      'It is the last resort itself. SNS tries a fault of SQS again for 23 days; that the queue refuses takes a policy or a key ' +
+      'changed by hand, which the alarm on failed deliveries announces.',
   });
 }
 

@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Dashboard, GraphWidget, type IMetric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Consumer } from '../consumer.ts';
 
@@ -11,24 +12,26 @@ const SUM = { period: Duration.minutes(1), statistic: Stats.SUM };
 
 export interface FanOutDashboardProps {
   readonly topic: ITopic;
+  /** Queue of the messages that no consumer's subscription asks for. */
+  readonly unroutedQueue: IQueue;
   /** Consumers by the name they are shown under, from top to bottom. */
   readonly consumers: ReadonlyMap<string, Consumer>;
 }
 
 /** The whole fan-out at a glance: the topic's row, then two rows for each consumer. */
 export class FanOutDashboard extends Construct {
-  constructor(scope: Construct, id: string, { topic, consumers }: FanOutDashboardProps) {
+  constructor(scope: Construct, id: string, { topic, unroutedQueue, consumers }: FanOutDashboardProps) {
     super(scope, id);
     const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.hours(3) });
 
-    dashboard.addWidgets(...topicRow(topic));
+    dashboard.addWidgets(...topicRow(topic, unroutedQueue));
     for (const [name, consumer] of consumers) {
       for (const widgets of consumerRows(name, consumer)) dashboard.addWidgets(...widgets);
     }
   }
 }
 
-function topicRow(topic: ITopic): GraphWidget[] {
+function topicRow(topic: ITopic, unroutedQueue: IQueue): GraphWidget[] {
   return row([
     ['Topic: published', topic.metricNumberOfMessagesPublished(SUM)],
     ['Topic: delivered', topic.metricNumberOfNotificationsDelivered(SUM)],
@@ -39,6 +42,7 @@ function topicRow(topic: ITopic): GraphWidget[] {
       topic.metricNumberOfNotificationsFilteredOutInvalidAttributes(SUM),
       topic.metricNumberOfNotificationsFilteredOutNoMessageAttributes(SUM),
     ],
+    ['Topic: unrouted', unroutedQueue.metricApproximateNumberOfMessagesVisible(MAXIMUM)],
   ]);
 }
 

@@ -4,6 +4,7 @@ import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { Consumer } from '../consumer.ts';
 
@@ -11,6 +12,8 @@ export interface OperatorPolicyProps {
   /** Topic that orders are published to. */
   readonly topic: ITopic;
   readonly consumers: readonly Consumer[];
+  /** Queue of the messages that no consumer's subscription asks for. */
+  readonly unroutedQueue: IQueue;
   /** Tables with a record an order. */
   readonly recordTables: readonly TableV2[];
   /** Tables of what is in stock. */
@@ -39,13 +42,14 @@ export class OperatorPolicy extends ManagedPolicy {
     });
     const queues = props.consumers.map(({ queue }) => queue.queueArn);
     const deadLetterQueues = props.consumers.map(({ deadLetterQueue }) => deadLetterQueue.queueArn);
+    const letterQueues = [...deadLetterQueues, props.unroutedQueue.queueArn];
     const tables = [...props.recordTables, ...props.stockTables].map(({ tableArn }) => tableArn);
 
     // Every verb finds the stack by its name.
     this.allow(['cloudformation:DescribeStacks'], [this.stacks]);
-    // publish
+    // publish, redrive unrouted
     this.allow(['sns:Publish'], [props.topic.topicArn]);
-    // publish --wait, trace
+    // publish --wait, trace; and redrive unrouted, which refuses what would come straight back
     this.allow(['sns:ListSubscriptionsByTopic'], [props.topic.topicArn]);
     this.allow(['sns:GetSubscriptionAttributes'], ['*']);
     this.allow(['dynamodb:DescribeTable'], tables);
@@ -54,10 +58,10 @@ export class OperatorPolicy extends ManagedPolicy {
       props.recordTables.map(({ tableArn }) => tableArn),
     );
     // status, watch, trace; redrive, which asks for ARNs; stop, which asks how long a queue keeps a message
-    this.allow(['sqs:GetQueueAttributes'], [...queues, ...deadLetterQueues]);
+    this.allow(['sqs:GetQueueAttributes'], [...queues, ...letterQueues]);
     this.allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], ['*']);
-    // failed, trace: reading a dead-letter queue, after which all messages are visible again; redrive and purge, which delete them
-    this.allow(['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'], deadLetterQueues);
+    // failed, trace: reading such a queue, after which all messages are visible again; redrive and purge, which delete them
+    this.allow(['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'], letterQueues);
     // stop, start; status and watch, which tell who is stopped
     this.allow(
       ['lambda:GetEventSourceMapping', 'lambda:UpdateEventSourceMapping'],

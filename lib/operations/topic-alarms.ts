@@ -3,16 +3,22 @@ import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { atLeast } from '../../contract/alarm-text.ts';
-import { topicPage } from './console-links.ts';
+import type { UnroutedMessages } from '../unrouted-messages.ts';
+import { queuePage, topicPage } from './console-links.ts';
 import type { Operations } from './operations.ts';
 import { OperationsAlarm } from './operations-alarm.ts';
+import { messagesIn, oldestIn } from './queue-metrics.ts';
 
+/** Before an unrouted message is deleted. */
+const DAYS_LEFT = 4;
 const FIVE_MINUTES = { period: Duration.minutes(5), statistic: Stats.SUM };
 
 export interface TopicAlarmsProps {
   readonly topic: ITopic;
   /** The topic's name in the alarms' descriptions. */
   readonly name: string;
+  /** Where messages are kept that no consumer's subscription asks for. */
+  readonly unrouted: UnroutedMessages;
   readonly operations: Operations;
   /** Failed deliveries within 5 minutes. */
   readonly failedDeliveries: number;
@@ -20,11 +26,14 @@ export interface TopicAlarmsProps {
   readonly unreadableAttributes: number;
 }
 
-/** The alarms of the topic: failed deliveries, and messages that no filter can read. What is lost pages, the rest is a notice. */
+/**
+ * The alarms of the topic: failed deliveries, messages that nobody takes, and messages that no filter can read. What is lost, or
+ * about to be, pages; the rest is a notice.
+ */
 export class TopicAlarms extends Construct {
   constructor(scope: Construct, id: string, props: TopicAlarmsProps) {
     super(scope, id);
-    const { topic, name, operations } = props;
+    const { topic, name, operations, unrouted } = props;
     const common = { operations, links: { Topic: topicPage(topic) } };
 
     new OperationsAlarm(this, 'FailedDeliveries', {
@@ -45,6 +54,26 @@ export class TopicAlarms extends Construct {
         `${name} topic: messages were lost within 5 minutes: neither the consumer's queue nor its dead-letter queue took ` +
         'them.',
       article: 'failed-deliveries',
+      announce: 'pages',
+    });
+    const kept = { operations, article: 'unrouted', links: { Queue: queuePage(unrouted.queue) } };
+    new OperationsAlarm(this, 'Unrouted', {
+      ...kept,
+      metric: messagesIn(unrouted.queue),
+      threshold: 1,
+      meaning:
+        `${name} topic: messages that no consumer's subscription asks for lie in the unrouted queue; ` +
+        'nobody processes them.',
+      announce: 'notices',
+    });
+    const old = unrouted.retention.minus(Duration.days(DAYS_LEFT));
+    new OperationsAlarm(this, 'OldestUnrouted', {
+      ...kept,
+      metric: oldestIn(unrouted.queue),
+      threshold: old.toSeconds(),
+      meaning:
+        `${name} topic: the oldest message in the unrouted queue has lain there for ${old.toDays()} days; after ` +
+        `${unrouted.retention.toDays()} it is deleted.`,
       announce: 'pages',
     });
     // Such messages reach neither queue nor dead-letter queue: without an alarm nobody would know.

@@ -6,8 +6,9 @@ import path from 'node:path';
 import { buildApp } from 'fauxqs';
 import type { Json } from '../json.ts';
 import type { HttpAnswer } from '../protocol/http-answer.ts';
+import { matchesFilterPolicy } from './filter-policy.ts';
 import {
-  filter,
+  type MessageAttributes,
   ObjectStore,
   type PersistenceManager,
   publish,
@@ -53,10 +54,6 @@ type Interceptor = (request: MessagingRequest) => Interception | undefined;
 
 /** SNS and SQS. There is one in a thread, since its hooks are in fauxqs's classes. */
 export class Fauxqs {
-  /** Whether a message's attributes match a filter policy. */
-  readonly matchesFilterPolicy = filter.matchesFilterPolicy;
-  /** Whether a message's body does. */
-  readonly matchesFilterPolicyOnBody = filter.matchesFilterPolicyOnBody;
   private readonly queues = new QueueStore();
   private readonly topics = new TopicStore();
   private readonly app: ReturnType<typeof buildApp>;
@@ -215,9 +212,11 @@ export class Fauxqs {
     const getSubscription = this.topics.getSubscription.bind(this.topics);
     let current: SnsSubscription | undefined;
     let isPublishing = false;
+    let published: { body: string; attributes: MessageAttributes } = { body: '', attributes: {} };
     this.observe({
-      onPublished() {
+      onPublished(_topicArn, body, attributes) {
         isPublishing = true;
+        published = { body, attributes };
         queueMicrotask(() => {
           isPublishing = false;
         });
@@ -232,7 +231,9 @@ export class Fauxqs {
       if (!this.route || !isPublishing || current?.endpoint !== arn) return this.getQueueByArn(arn);
       const subscription = current;
       current = undefined;
-      return this.route(subscription);
+      return matchesFilterPolicy(subscription.attributes, published.body, published.attributes)
+        ? this.route(subscription)
+        : undefined;
     };
   }
 

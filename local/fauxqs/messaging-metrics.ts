@@ -1,5 +1,6 @@
 // Counts and gauges of the queues and topics of fauxqs, as SQS and SNS give them to CloudWatch.
 import type { Fauxqs } from './fauxqs.ts';
+import { isJson, isMalformed, matchesFilterPolicy } from './filter-policy.ts';
 import type { MessageAttributes, SqsMessage, SqsQueue } from './internals.ts';
 import type { DeliveryOutcome } from './sns-delivery.ts';
 
@@ -155,22 +156,14 @@ export class MessagingMetrics {
     body: string,
     attributes: MessageAttributes,
   ): string[] {
-    if (!settings.FilterPolicy) return [];
-    const policy = JSON.parse(settings.FilterPolicy);
-    const { fauxqs } = this;
+    if (matchesFilterPolicy(settings, body, attributes)) return [];
     if (settings.FilterPolicyScope === 'MessageBody') {
-      if (fauxqs.matchesFilterPolicyOnBody(policy, body)) return [];
       return [FILTERED_OUT, `${FILTERED_OUT}-${isJson(body) ? 'MessageBody' : 'InvalidMessageBody'}`];
     }
-    if (fauxqs.matchesFilterPolicy(policy, attributes)) return [];
     const given = Object.values(attributes);
     if (given.length === 0) return [FILTERED_OUT, `${FILTERED_OUT}-NoMessageAttributes`];
-    const isMalformed = given.some(
-      ({ DataType, StringValue = '' }) =>
-        (DataType === 'String.Array' && !isJson(StringValue)) ||
-        (DataType === 'Number' && !Number.isFinite(Number(StringValue || Number.NaN))),
-    );
-    return [FILTERED_OUT, `${FILTERED_OUT}-${isMalformed ? 'InvalidAttributes' : 'MessageAttributes'}`];
+    const reason = given.some(isMalformed) ? 'InvalidAttributes' : 'MessageAttributes';
+    return [FILTERED_OUT, `${FILTERED_OUT}-${reason}`];
   }
 
   private countsOf(queue: string): QueueCounts {
@@ -180,14 +173,5 @@ export class MessagingMetrics {
       this.queues.set(queue, counts);
     }
     return counts;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -107,6 +107,18 @@ const drivers: Record<string, Driver> = {
     raise: (stack) => stack.publishRefused([...stack.queues, ...stack.deadLetterQueues]),
     settle: purge,
   },
+  Unrouted: {
+    raise: (stack) => stack.publish(attributes({ eventType: 'order.shipped' })),
+    settle: purge,
+  },
+  OldestUnrouted: {
+    async raise(stack) {
+      await stack.publish(attributes({ eventType: 'order.shipped' }));
+      await stack.minutes(1);
+      await stack.run.cloudWatch.skipMinutes(10 * DAY);
+    },
+    settle: purge,
+  },
   InvalidAttributes: {
     raise: (stack) => stack.publish(attributes({ eventType: '["order.placed"' }, 'String.Array')),
     settle: nothing,

@@ -5,8 +5,13 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { PublishCommand } from '@aws-sdk/client-sns';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createClients, destroyClients } from '../../cli/aws/clients.ts';
+import { localStack } from '../../cli/aws/local-stack.ts';
+import { findStack } from '../../cli/aws/stack.ts';
 import { RunningCommand } from '../fixtures/command.ts';
+import { anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { killRuns, Run } from '../fixtures/run.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
@@ -174,33 +179,50 @@ async function optionsOf(verb: string): Promise<string[]> {
   return options;
 }
 
-test.each(commands)('$file: $command', async ({ command, code }) => {
-  const options = (command.match(/ --[a-z-]+/g) ?? [])
-    .map((option) => option.trim())
-    .filter((option) => option !== '--silent');
-  if (ORDERS.test(command)) {
-    const args = argumentsOf(command);
-    const verb = args[0] === 'stock' ? args.slice(0, 2).join(' ') : (args[0] ?? '');
-    expect(await optionsOf(verb)).toEqual(expect.arrayContaining(options));
-    // These two go on until Ctrl-C.
-    if (verb === 'watch' || args.includes('--follow')) return;
-    expect(await type(onThisMachine(command))).toMatchObject({ code });
-  } else if (/^npm (start|run chaos)\b/.test(command)) {
-    const script = command.startsWith('npm start') ? 'bin/local.ts' : 'bin/chaos.ts';
-    expect(await optionsOf(script)).toEqual(expect.arrayContaining(options));
-  } else if (command.startsWith('npx cdk ')) {
-    // What a synth makes of these is tested with the app.
-    expect(command).toMatch(
-      /^npx cdk (synth|deploy|destroy|diff|bootstrap)( OrderFanOut-prod(?= -c stage=prod))?( -c (stage=prod|gradualReleases=false|account=\d{12}|region=[a-z0-9-]+))*( --(custom-permissions-boundary|cloudformation-execution-policies) <\w+>)?$/,
-    );
-  } else if (command.startsWith('node ')) {
-    expect(fs.existsSync(path.join(PROJECT, command.split(' ')[1] ?? ''))).toBe(true);
-  } else {
-    for (const each of command.split(' && ')) {
-      const script = each.replace(/^npm (run )?/, '').split(' ')[0] ?? '';
-      expect(['ci', ...Object.keys(scripts)]).toContain(script);
-    }
+/** What the runbook's article on such messages is about: one that can be sent on, and one that nobody takes as it is. */
+async function publishUnrouted(): Promise<void> {
+  const { name, ...settings } = localStack();
+  const clients = createClients(settings);
+  const { topicArn } = await findStack(clients.cloudFormation, name);
+  for (const Message of [JSON.stringify(anOrder()), 'gibberish']) {
+    const MessageAttributes = { eventType: { DataType: 'String', StringValue: 'order.shipped' } };
+    await clients.sns.send(new PublishCommand({ TopicArn: topicArn, Message, MessageAttributes }));
   }
+  destroyClients(clients);
+}
+
+describe('what the docs show no output of', () => {
+  // The stories above begin without them.
+  beforeAll(publishUnrouted);
+
+  test.each(commands)('$file: $command', async ({ command, code }) => {
+    const options = (command.match(/ --[a-z-]+/g) ?? [])
+      .map((option) => option.trim())
+      .filter((option) => option !== '--silent');
+    if (ORDERS.test(command)) {
+      const args = argumentsOf(command);
+      const verb = args[0] === 'stock' ? args.slice(0, 2).join(' ') : (args[0] ?? '');
+      expect(await optionsOf(verb)).toEqual(expect.arrayContaining(options));
+      // These two go on until Ctrl-C.
+      if (verb === 'watch' || args.includes('--follow')) return;
+      expect(await type(onThisMachine(command))).toMatchObject({ code });
+    } else if (/^npm (start|run chaos)\b/.test(command)) {
+      const script = command.startsWith('npm start') ? 'bin/local.ts' : 'bin/chaos.ts';
+      expect(await optionsOf(script)).toEqual(expect.arrayContaining(options));
+    } else if (command.startsWith('npx cdk ')) {
+      // What a synth makes of these is tested with the app.
+      expect(command).toMatch(
+        /^npx cdk (synth|deploy|destroy|diff|bootstrap)( OrderFanOut-prod(?= -c stage=prod))?( -c (stage=prod|gradualReleases=false|account=\d{12}|region=[a-z0-9-]+))*( --(custom-permissions-boundary|cloudformation-execution-policies) <\w+>)?$/,
+      );
+    } else if (command.startsWith('node ')) {
+      expect(fs.existsSync(path.join(PROJECT, command.split(' ')[1] ?? ''))).toBe(true);
+    } else {
+      for (const each of command.split(' && ')) {
+        const script = each.replace(/^npm (run )?/, '').split(' ')[0] ?? '';
+        expect(['ci', ...Object.keys(scripts)]).toContain(script);
+      }
+    }
+  });
 });
 
 /** The same command for the kept stack, with names in place of the placeholders, and without a question. */

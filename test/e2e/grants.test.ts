@@ -125,7 +125,7 @@ function isDenialOf(grant: Grant, line: string): boolean {
   return denial.test(line) && line.includes(`${STACK}-${consumerOf(grant)}`);
 }
 
-/** What was denied in a run that makes every call there is: an order, poison, a failing try, a delivery without a queue. */
+/** What was denied in a run that makes every call there is: an order, poison, what nobody takes, a failing try, a delivery without a queue. */
 async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> {
   let run: LocalRun;
   try {
@@ -141,13 +141,13 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     Object.keys(outputs)
       .filter((key) => ending.test(key))
       .map((key) => outputs[key] as string);
-  const queues = named(/(?<!DeadLetter)QueueUrl$/);
-  const publish = (Message: string) =>
+  const queues = named(/(?<!DeadLetter|Unrouted)QueueUrl$/);
+  const publish = (Message: string, attributes = {}) =>
     sns.send(
       new PublishCommand({
         TopicArn: outputs.OrdersTopicArn,
         Message,
-        MessageAttributes: messageAttributes(anOrder()),
+        MessageAttributes: { ...messageAttributes(anOrder()), ...attributes },
       }),
     );
   const isOver = async (holds: () => Promise<boolean>) => {
@@ -170,6 +170,7 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     run.consume();
     await publish(JSON.stringify(anOrder()));
     await publish('{');
+    await publish('{', { eventType: { DataType: 'String', StringValue: 'order.shipped' } });
     if (await isOver(isEmpty)) return denials();
 
     for (const TableName of named(/TableName$/)) await dynamodb.send(new DeleteTableCommand({ TableName }));

@@ -4,12 +4,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CreateTableCommand, DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import { PublishCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Clients, createClients } from '../../cli/aws/clients.ts';
 import { findStack } from '../../cli/aws/stack.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { drained } from '../../scenarios/drained.ts';
+import { anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { type Ended, killRuns, Run } from '../fixtures/run.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
@@ -17,6 +19,8 @@ import { temporaryFolder } from '../fixtures/temporary.ts';
 const folder = temporaryFolder('operate-');
 let run: LocalRun;
 let clients: Clients;
+const order = anOrder({ orderId: 'unrouted-1' });
+let topicArn: string;
 let invoices: string;
 let queueUrls: string[];
 
@@ -32,6 +36,7 @@ beforeAll(async () => {
   fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
   clients = createClients(run.client);
   const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
+  topicArn = stack.topicArn;
   invoices = stack.consumers.find(({ name }) => name === 'billing')?.tables.invoices ?? '';
   queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
   run.consume();
@@ -121,6 +126,65 @@ test('from the alarm to the cause to the cure', async () => {
   await run.cloudWatch.endMinute();
   const clean = await orders('status');
   expect(clean).toMatchObject({ code: 0, stdout: expect.not.stringContaining('ALARM') });
+});
+
+test('what no consumer asks for is kept, raises an alarm, and is processed once it was put right', async () => {
+  const broken = JSON.stringify({ ...order, total: order.total + 1 });
+  const publish = (Message: string, attributes: Record<string, string>) =>
+    clients.sns.send(
+      new PublishCommand({
+        TopicArn: topicArn,
+        Message,
+        MessageAttributes: Object.fromEntries(
+          Object.entries(attributes).map(([name, StringValue]) => [
+            name,
+            { DataType: 'String', StringValue },
+          ]),
+        ),
+      }),
+    );
+  await publish(broken, { eventType: 'order.plcaed', requiresShipping: 'true' });
+  await publish('{"orderId":"4711"}', { traceId: '1' });
+  await publish('{"orderId":"4712"}', {});
+  await run.cloudWatch.endMinute();
+
+  const alarmed = await orders('status');
+  expect(alarmed.code).toBe(1);
+  expect(alarmed.stdout).toContain("unrouted: 2 messages that no consumer's subscription asks for");
+  expect(alarmed.stdout).toContain('docs/runbook.md#unrouted');
+  // Of a message without any attribute SNS tells no more than that it was there.
+  expect(alarmed.stdout).toContain('docs/runbook.md#unreadable-attributes');
+  expect(alarmed.stdout).toContain('Next: npm run orders -- failed unrouted --local');
+
+  const failed = await orders('failed', 'unrouted', '--json');
+  expect(JSON.parse(failed.stdout).unrouted).toMatchObject({
+    messages: 2,
+    reasons: expect.arrayContaining([
+      expect.objectContaining({ reason: 'eventType "order.plcaed"', count: 1 }),
+      expect.objectContaining({ reason: 'no eventType', count: 1 }),
+    ]),
+  });
+  const traced = await orders('trace', order.orderId);
+  expect(traced.stdout).toMatch(/^unrouted +eventType "order\.plcaed"/m);
+
+  const file = path.join(folder, 'corrected.jsonl');
+  fs.writeFileSync(file, JSON.stringify(order));
+  const redriven = await orders('redrive', 'unrouted', '--edit', file, '--canary');
+  expect(redriven).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Sent 1 of 1 message to the topic'),
+  });
+  const done = await orders('trace', order.orderId);
+  expect(done.code).toBe(0);
+  for (const consumer of ['billing', 'inventory', 'shipping']) {
+    expect(done.stdout).toMatch(new RegExp(`^${consumer} +done`, 'm'));
+  }
+
+  const purged = await orders('purge', 'unrouted', '--dead-letters', '--yes', '--no-export');
+  expect(purged).toMatchObject({ code: 0 });
+  // The alarm about attributes looks at periods of five minutes.
+  for (let minute = 0; minute < 15; minute += 1) await run.cloudWatch.endMinute();
+  expect(await orders('status')).toMatchObject({ code: 0, stdout: expect.not.stringContaining('ALARM') });
 });
 
 /** Enough of everything, as CSV. */

@@ -369,61 +369,28 @@ test('the operator may list dead letters, send them back and take them away', as
     'logs:CreateLogStream': () => ({ json: {} }),
     'logs:PutLogEvents': () => ({ json: {} }),
   });
-  const recorded = { AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: aws.endpoint };
-  const remotely = (...args: string[]) => orders([...args, '--stack', STACK], undefined, recorded);
-
-  const listed = await remotely('failed', '--json');
-  const moved = await remotely('redrive', 'billing');
-  const sent = await remotely('redrive', 'inventory', '--order', 'poison');
-  await drained();
-  const purged = await remotely('purge', 'billing', '--dead-letters', '--yes', '--no-export');
-  const records = aws.calls
-    .filter(({ action }) => action === 'logs:PutLogEvents')
-    .map(({ input }) => JSON.parse(input.logEvents[0].message));
-  await aws.close();
-
-  expect(JSON.parse(listed.stdout).consumers).toMatchObject({ billing: { deadLetters: 1 } });
-  // It still breaks the contract, so that it comes back.
-  for (const { code, stdout, stderr } of [moved, sent]) {
-    expect(stderr).not.toContain('Access denied');
-    expect(stdout + stderr).toMatch(/came back/);
-    expect(code).toBe(1);
+  const remotely = (...args: string[]) =>
+    orders([...args, '--stack', STACK], undefined, { AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: aws.endpoint });
+  const cancelled = { eventType: { DataType: 'String', StringValue: 'order.cancelled' } };
+  const order = anOrder({ orderId: 'unrouted' });
+  for (const Message of [JSON.stringify(order), 'gibberish']) {
+    const TopicArn = output('OrdersTopicArn');
+    await sns.send(new PublishCommand({ TopicArn, Message, MessageAttributes: cancelled }));
   }
-  expect(records).toMatchObject([
-    { event: 'started', consumer: 'billing', what: 'all', letters: 1 },
-    { event: 'ended', sent: 1, cameBack: 1 },
-    { event: 'started', consumer: 'inventory', what: 'order poison', letters: 1 },
-    { event: 'ended', sent: 1, cameBack: 1 },
-  ]);
-  expect(purged).toMatchObject({ code: 0, stdout: expect.stringContaining('Deleted 1 of 1 dead letter') });
-});
 
-test('a stopped consumer leaves its orders in the queue until it is started', async () => {
-  // Its record goes to CloudWatch Logs, which the local run does not have.
-  const aws = await scriptedAws({
-    'logs:CreateLogStream': () => ({ json: {} }),
-    'logs:PutLogEvents': () => ({ json: {} }),
-  });
-  const recorded = { AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: aws.endpoint };
-  const remotely = (...args: string[]) => orders([...args, '--stack', STACK], undefined, recorded);
-  const waiting = anOrder({ orderId: 'waiting' });
-
-  const stopped = await remotely('stop', 'billing', '--reason', 'a try');
-  await publish(waiting);
-  const during = await remotely('trace', 'waiting');
-  const status = JSON.parse((await remotely('status', '--json')).stdout);
-  const started = await remotely('start', 'billing');
-  await drained();
+  const listed = await remotely('failed', 'unrouted');
+  const sent = await remotely('redrive', 'unrouted', '--order', 'unrouted', '--canary');
+  const traced = await remotely('trace', 'unrouted');
+  const purged = await remotely('purge', 'unrouted', '--dead-letters', '--yes', '--no-export');
   await aws.close();
 
-  expect(stopped).toMatchObject({ code: 0, stdout: expect.stringContaining('each for up to 4 days') });
-  expect(during.stdout).not.toMatch(/billing +done/);
-  expect(status).toMatchObject({
-    ok: false,
-    consumers: [{ name: 'billing', enabled: false, waiting: 1 }, {}, {}],
+  expect(listed.stdout).toMatch(/^unrouted: 2 messages\n {2}2 {2}eventType "order\.cancelled"\n/);
+  expect(sent).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Sent 1 of 1 message to the topic'),
   });
-  expect(started).toMatchObject({ code: 0, stdout: expect.stringContaining('billing is started\n') });
-  expect((await remotely('trace', 'waiting')).stdout).toMatch(/billing +done/);
+  expect(traced).toMatchObject({ code: 0, stdout: expect.stringMatching(/billing +done/) });
+  expect(purged).toMatchObject({ code: 0, stdout: expect.stringContaining('Deleted 1 of 1 message') });
 });
 
 test('who has other permissions is told which action is lacking', async () => {

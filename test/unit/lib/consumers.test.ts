@@ -269,7 +269,7 @@ describe.each(stageNames)('in %s', (stage) => {
       template.hasOutput(`${id}FunctionName`, ref('AWS::Lambda::Function', 'Function'));
       template.hasOutput(
         `${id}EventSourceMappingId`,
-        ref('AWS::Lambda::EventSourceMapping', 'FunctionMessages'),
+        ref('AWS::Lambda::EventSourceMapping', 'FunctionAliasliveMessages'),
       );
       template.hasOutput(`${id}LogGroupName`, ref('AWS::Logs::LogGroup', 'Logs'));
       for (const table of Object.keys(consumer.tables).map((table) => `${capitalized(table)}Table`)) {

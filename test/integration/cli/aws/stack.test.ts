@@ -40,6 +40,7 @@ describe('a stack is found by its outputs', () => {
       name: 'Any',
       region: 'us-east-1',
       topicArn: 'arn:orders',
+      pagesTopicArn: 'arn:pages',
       consumers: [
         {
           name: 'billing',

@@ -5,6 +5,7 @@ import { createClients } from '../../../../cli/aws/clients.ts';
 import { sentAt } from '../../../../cli/dead-letters/letter.ts';
 import { planRedrive } from '../../../../cli/dead-letters/plan.ts';
 import { type Redrive, redrive } from '../../../../cli/dead-letters/redrive.ts';
+import { backToConsumer } from '../../../../cli/dead-letters/route.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import { createProgress } from '../../../../cli/terminal/progress.ts';
 import type { ConsumerHandles } from '../../../../contract/stack-outputs.ts';
@@ -36,12 +37,13 @@ async function redriveAll(
   for (const body of those) await stack.refuse('billing', body, { error: 'Throttling', message: 'slow' });
   const clients = createClients(aws.client);
   const consumer = stack.handles.consumers[0] as ConsumerHandles;
-  const plan = await planRedrive(clients, consumer, { filter: {} }, {});
+  const route = backToConsumer(clients, consumer);
+  const plan = await planRedrive(clients, route.from, { filter: {} }, {});
   await meanwhile();
   const task: Redrive = {
     clients,
     stack: stack.handles,
-    consumer,
+    route,
     isSelection: true,
     progress: createProgress({ stream: stderr }),
     signal: new AbortController().signal,
@@ -168,7 +170,7 @@ describe('a selection', () => {
     expect(stderr.text).toMatch(/^Sending back\n(Sending back: .*\n)*Sent 3 back\n$/);
   });
 
-  test('says which letters SQS does not take, up to five of them', async () => {
+  test('says which letters SQS does not take, and why, up to five of them', async () => {
     const many = generateOrders({ count: 7, seed: 5 }).map(({ body }) => body);
     const meanwhile = async () => {
       aws.script['sqs:SendMessage'] = () => refusal('InvalidMessageContents', 'no');
@@ -178,8 +180,8 @@ describe('a selection', () => {
 
     expect(sent).toBe(0);
     expect(notes).toHaveLength(6);
-    expect(notes[0]).toMatch(/^SQS does not take \S+-o\d+: .*no$/);
-    expect(notes[5]).toBe('… nor 2 more');
+    expect(notes[0]).toMatch(/^\S+-o\d+ stays: .*no$/);
+    expect(notes[5]).toBe('… and 2 more');
   });
 
   test('says how many letters are in both queues', async () => {

@@ -8,6 +8,7 @@ import {
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
+import { backToConsumer } from '../../../../cli/dead-letters/route.ts';
 import { type SendBackOptions, sendBack } from '../../../../cli/dead-letters/send-back.ts';
 import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
@@ -18,6 +19,14 @@ beforeEach(async () => {
   sqs = createClients(aws.client).sqs;
 });
 afterEach(() => aws.close());
+
+const consumer = (deadLetterQueueUrl: string, queueUrl: string) => ({
+  name: 'billing',
+  queueUrl,
+  deadLetterQueueUrl,
+  functionName: 'billing',
+  tables: {},
+});
 
 async function queues(suffix = '', ...bodies: string[]) {
   const create = async (name: string) => {
@@ -48,8 +57,7 @@ async function queues(suffix = '', ...bodies: string[]) {
   const send = (options: Partial<SendBackOptions> = {}) =>
     sendBack(ids, {
       sqs,
-      from,
-      to,
+      route: backToConsumer({ sqs }, consumer(from, to)),
       present: ids,
       sentBodies: new Set(),
       edit: () => undefined,

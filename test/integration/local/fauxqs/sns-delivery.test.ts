@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   CreateTopicCommand,
   GetSubscriptionAttributesCommand,
+  type MessageAttributeValue,
   PublishCommand,
   SNSClient,
   SubscribeCommand,
@@ -76,14 +77,11 @@ const subscribe = (attributes: Record<string, string> = {}) =>
       },
     }),
   );
-const publish = (Message: string, kind = 'order') =>
-  sns.send(
-    new PublishCommand({
-      TopicArn,
-      Message,
-      MessageAttributes: { kind: { DataType: 'String', StringValue: kind } },
-    }),
-  );
+const text = (StringValue: string) => ({ DataType: 'String', StringValue });
+const publish = (
+  Message: string,
+  MessageAttributes: Record<string, MessageAttributeValue> = { kind: text('order') },
+) => sns.send(new PublishCommand({ TopicArn, Message, MessageAttributes }));
 /** SNS delivers here before it answers the publisher, so that nobody has to wait for a message. */
 const messagesIn = async (QueueUrl: string) =>
   (await sqs.send(new ReceiveMessageCommand({ QueueUrl, MessageAttributeNames: ['All'] }))).Messages ?? [];
@@ -171,11 +169,33 @@ test('what the filter keeps back reaches neither queue', async () => {
   await letIn(letters);
   await subscribe({ FilterPolicy: JSON.stringify({ kind: ['order'] }) });
 
-  await publish('kept back', 'other');
+  await publish('kept back', { kind: text('other') });
   await publish('a');
 
   expect(await bodiesIn(letters)).toEqual(['a']);
 });
+
+test.each([
+  ['another value', { kind: text('other') }, true],
+  ['an empty value', { kind: text('') }, true],
+  ['other attributes only', { id: text('1') }, true],
+  ['a known value', { kind: text('order') }, false],
+  ['no attribute at all', {}, false],
+  ['a malformed value', { kind: { DataType: 'String.Array', StringValue: '["other"' } }, false],
+  ['a number that is none', { kind: { DataType: 'Number', StringValue: 'other' } }, false],
+])(
+  '"anything but what is known, or nothing" passes a message with %s: %j, %s',
+  async (_, attributes, passes) => {
+    await letIn(queue);
+    await subscribe({
+      FilterPolicy: JSON.stringify({ kind: [{ exists: false }, { 'anything-but': ['order'] }] }),
+    });
+
+    await publish('a', attributes);
+
+    expect(await bodiesIn(queue)).toEqual(passes ? ['a'] : []);
+  },
+);
 
 test('a policy that is put right lets the next message in', async () => {
   await letIn(queue, OTHER_TOPIC);

@@ -35,7 +35,12 @@ describe('the table', () => {
     })),
     ...overrides,
   });
-  const health = (...consumers: ConsumerHealth[]): Health => ({ at: new Date(), consumers, alarms: [] });
+  const health = (...consumers: ConsumerHealth[]): Health => ({
+    at: new Date(),
+    consumers,
+    unrouted: 0,
+    alarms: [],
+  });
   const backlog = new Map([['inventory', Array.from({ length: 30 }, (_, look) => look)]]);
   const lines = (columns: number, ...consumers: ConsumerHealth[]) =>
     healthTable(health(...consumers), backlog, columns, captureIo().io)

@@ -57,11 +57,18 @@ describe('one condition', () => {
     [[{ numeric: ['>', 0] }], text('5'), false],
     [['x', { prefix: 'a' }], text('ab'), true],
   ])('%j on %j: %s', (conditions, attribute, expected) => {
-    expect(passes({ key: conditions }, attribute === undefined ? {} : { key: attribute })).toBe(expected);
+    const attributes = { other: text('a'), ...(attribute && { key: attribute }) };
+
+    expect(passes({ key: conditions }, attributes)).toBe(expected);
   });
 
   test('an attribute that every object inherits counts as absent', () => {
-    expect(passes({ toString: [{ exists: false }] }, {})).toBe(true);
+    expect(passes({ toString: [{ exists: false }] }, { other: text('a') })).toBe(true);
+  });
+
+  test('a message without any attribute passes no policy, as the documentation says of "exists"', () => {
+    expect(passes({ key: [{ exists: false }] }, {})).toBe(false);
+    expect(passes({}, {})).toBe(true);
   });
 });
 

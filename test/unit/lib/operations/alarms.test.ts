@@ -15,7 +15,8 @@ const settings: Record<string, ConsumerSettings> = consumers;
 const SUMMARIZED = ['OldestMessage', 'DeadLetters', 'DeadLettered', 'FunctionErrors', 'Retrying'];
 const PAGES = ['RetentionAtRisk', 'OldestDeadLetter'];
 const NOTICES = ['QueueDepth', 'DeadLettersGrowing', 'FunctionThrottles', 'PromiseBroken', 'NotPolled'];
-const TOPIC_PAGES = ['LostDeliveries', 'InvalidAttributes', 'NoAttributes'];
+const TOPIC_PAGES = ['LostDeliveries', 'OldestUnrouted', 'InvalidAttributes', 'NoAttributes'];
+const TOPIC_NOTICES = ['FailedDeliveries', 'Unrouted'];
 
 describe.each(stageNames)('in %s', (stage) => {
   let template: Template;
@@ -234,6 +235,32 @@ describe.each(stageNames)('in %s', (stage) => {
     });
   });
 
+  test('a message that nobody takes raises an alarm, whether somebody looks at it or not', () => {
+    const { Properties } = alarm('OrdersAlarmsUnrouted');
+    const QueueName = {
+      'Fn::GetAtt': [resource(template, 'AWS::SQS::Queue', 'UnroutedQueue').ref, 'QueueName'],
+    };
+    const figure = (MetricName: string) =>
+      expect.objectContaining({
+        MetricStat: {
+          Metric: {
+            Namespace: 'AWS/SQS',
+            MetricName,
+            Dimensions: [{ Name: 'QueueName', Value: QueueName }],
+          },
+          Period: 60,
+          Stat: 'Maximum',
+        },
+      });
+
+    expect(Properties).toMatchObject({ Threshold: 1, EvaluationPeriods: 1 });
+    expect(Properties.Metrics).toEqual([
+      expect.objectContaining({ Expression: 'visible + inFlight' }),
+      figure('ApproximateNumberOfMessagesVisible'),
+      figure('ApproximateNumberOfMessagesNotVisible'),
+    ]);
+  });
+
   test('one cause wakes once: what tells that a consumer does not work is announced by its composite alarm alone', () => {
     const announced = (type: string) =>
       Object.entries(template.findResources(type)).map(([logicalId, { Properties }]) => {
@@ -296,7 +323,10 @@ describe.each(stageNames)('in %s', (stage) => {
   test('there are no alarms beside these', () => {
     const each = [...SUMMARIZED, ...PAGES, ...NOTICES].length;
 
-    template.resourceCountIs('AWS::CloudWatch::Alarm', consumerNames.length * each + TOPIC_PAGES.length + 1);
+    template.resourceCountIs(
+      'AWS::CloudWatch::Alarm',
+      consumerNames.length * each + TOPIC_PAGES.length + TOPIC_NOTICES.length,
+    );
     template.resourceCountIs('AWS::CloudWatch::CompositeAlarm', consumerNames.length);
   });
 });

@@ -13,7 +13,13 @@ test('the dashboard has the row of the topic, then two rows for each consumer', 
   const rows = Map.groupBy(widgets(synthesize('prod')), ({ y }) => y);
 
   expect([...rows.values()].map((row) => row.map(({ properties }) => properties.title))).toEqual([
-    ['Topic: published', 'Topic: delivered', 'Topic: failed deliveries', 'Topic: filtered out'],
+    [
+      'Topic: published',
+      'Topic: delivered',
+      'Topic: failed deliveries',
+      'Topic: filtered out',
+      'Topic: unrouted',
+    ],
     ...consumerNames.flatMap(({ name }) =>
       [
         ['depth', 'age of the oldest', 'throughput', 'dead letters'],

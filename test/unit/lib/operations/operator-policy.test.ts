@@ -42,23 +42,21 @@ describe.each(stageNames)('in %s', (stage) => {
     template.hasOutput('OperatorPolicyArn', { Value: { Ref: ref } });
   });
 
-  test('messages are received and deleted in dead-letter queues only, and sent to the queues of consumers only', () => {
+  test('messages are received and deleted in dead-letter queues and unrouted only, and sent to the queues of consumers only', () => {
     const deadLetterQueues = ids('AWS::SQS::Queue', 'DeadLetterQueue');
 
-    for (const action of [
-      'ReceiveMessage',
-      'DeleteMessage',
-      'ChangeMessageVisibility',
-      'StartMessageMoveTask',
-    ]) {
-      expect(allowedOn(`sqs:${action}`)).toEqual(deadLetterQueues);
+    const unrouted = resource(template, 'AWS::SQS::Queue', 'UnroutedQueue').ref;
+
+    for (const action of ['ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility']) {
+      expect(allowedOn(`sqs:${action}`)).toEqual([...deadLetterQueues, unrouted]);
     }
+    expect(allowedOn('sqs:StartMessageMoveTask')).toEqual(deadLetterQueues);
     expect(allowedOn('sqs:SendMessage')).toEqual(ids('AWS::SQS::Queue', 'Queue'));
     expect(allowedOn('sqs:PurgeQueue')).toEqual([]);
   });
 
   test("consumers' mappings alone can be looked at, and turned on and off", () => {
-    const mappings = ids('AWS::Lambda::EventSourceMapping', 'FunctionMessages');
+    const mappings = ids('AWS::Lambda::EventSourceMapping', 'FunctionAliasliveMessages');
     const named = (action: string) =>
       allowedOn(action).map((arn) => /event-source-mapping:","([^"]+)"/.exec(refs(arn))?.[1]);
 

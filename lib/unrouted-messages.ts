@@ -1,0 +1,53 @@
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { type ITopic, Subscription, SubscriptionFilter, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { MessageQueue } from './message-queue.ts';
+
+export interface UnroutedMessagesProps {
+  /** Topic whose messages nobody may be subscribed to. */
+  readonly topic: ITopic;
+  /** Message attribute that tells who takes a message. */
+  readonly attribute: string;
+  /** Its values that some consumer's subscription asks for. */
+  readonly known: readonly string[];
+  /**
+   * Key that encrypts the queue. Its policy must let SNS use it.
+   * @default - a key that SQS owns
+   */
+  readonly encryptionKey?: IKey;
+  /** What becomes of the queue when the stack is deleted. */
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/**
+ * Keeps, for 14 days, the messages of a topic that no consumer's subscription asks for: those with another value of the
+ * attribute, and those without it. SNS hands a message that has no attributes at all to no subscription that filters by them:
+ * https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html. Nor can it tell what all consumers leave out by
+ * another attribute.
+ */
+export class UnroutedMessages extends Construct {
+  readonly queue: MessageQueue;
+  /** How long a message is kept. */
+  readonly retention = Duration.days(14);
+  readonly subscription: Subscription;
+
+  constructor(scope: Construct, id: string, props: UnroutedMessagesProps) {
+    super(scope, id);
+    const { topic, attribute, known, encryptionKey, removalPolicy } = props;
+
+    this.queue = new MessageQueue(this, 'Queue', { encryptionKey, retention: this.retention, removalPolicy });
+    this.queue.letSend(topic);
+    this.subscription = new Subscription(this, 'Subscription', {
+      topic,
+      protocol: SubscriptionProtocol.SQS,
+      endpoint: this.queue.queueArn,
+      rawMessageDelivery: true,
+      filterPolicy: {
+        [attribute]: new SubscriptionFilter([{ exists: false }, { 'anything-but': [...known] }]),
+      },
+    });
+    // The queue with its policy first: SNS does not try again what a queue refuses.
+    this.subscription.node.addDependency(this.queue);
+  }
+}
