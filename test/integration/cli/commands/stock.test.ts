@@ -88,6 +88,13 @@ test('a file says what is added, for programs too', async () => {
   expect(code).toBe(0);
 });
 
+test('of many articles it is told how far it is', async () => {
+  const { code, stderr } = await add(...Array.from({ length: 24 }, (_, index) => `SKU-${index}=+1`));
+
+  expect(stderr).toMatch(/^Adding to the stock\n(.*\n)*Added to 24 articles\n$/);
+  expect(code).toBe(0);
+});
+
 test('nothing is written where one article has fewer than are taken away', async () => {
   const { code, stdout, stderr } = await add('A=+1', 'B=-3', 'NEW=-1');
 

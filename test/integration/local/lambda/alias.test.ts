@@ -4,10 +4,17 @@ import path from 'node:path';
 import { LambdaClient, ListEventSourceMappingsCommand } from '@aws-sdk/client-lambda';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { expect, test } from '@jest/globals';
-import { Stack, Tags } from 'aws-cdk-lib';
+import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
 import { LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { AttributeType, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { CfnEventSourceMapping, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import {
+  CfnAlias,
+  CfnEventSourceMapping,
+  CfnVersion,
+  Code,
+  Function as LambdaFunction,
+  Runtime,
+} from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
@@ -124,6 +131,44 @@ test.each([
   await run.stop();
 
   expect(counted).toEqual(sums);
+});
+
+test('each version of a function has a number of its own', async () => {
+  const run = await start((stack, press, queue) => {
+    const first = new CfnVersion(stack, 'First', { functionName: press.functionName });
+    const second = new CfnVersion(stack, 'Second', { functionName: press.functionArn });
+    second.node.addDependency(first);
+    new CfnAlias(stack, 'Latest', {
+      name: 'latest',
+      functionName: press.functionName,
+      functionVersion: '$LATEST',
+    });
+    const mapping = new CfnEventSourceMapping(stack, 'Messages', {
+      eventSourceArn: queue.queueArn,
+      functionName: second.ref,
+    });
+    mapping.node.addDependency(press.role ?? press);
+    const value = `${first.attrVersion} ${second.attrVersion} ${second.attrFunctionArn}`;
+    new CfnOutput(stack, 'Numbers', { value });
+  });
+
+  await invokeOnce(run);
+  const count = await run.cloudWatch.metricSum('AWS/Lambda', 'Invocations', {
+    FunctionName: 'press',
+    Resource: 'press:2',
+  });
+  await run.stop();
+
+  expect(run.stack.description.outputs).toMatchObject([{ value: `1 2 ${FUNCTION}:2` }]);
+  expect(count).toBe(1);
+});
+
+test('an alias of a version that is not there stops the start', async () => {
+  const starting = start((stack, press) => {
+    new CfnAlias(stack, 'Old', { name: 'old', functionName: press.functionName, functionVersion: '7' });
+  });
+
+  await expect(starting).rejects.toThrow('Old: no version 7 of press in this stack');
 });
 
 test.each([

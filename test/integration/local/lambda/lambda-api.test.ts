@@ -170,7 +170,9 @@ test('mappings are listed by queue and by function, version or alias, page by pa
   expect(await names({ FunctionName: 'ess:1' })).toEqual([]);
   const page = new ListEventSourceMappingsCommand({ FunctionName: 'press:live', MaxItems: 1 });
   const { EventSourceMappings, NextMarker } = await lambda.send(page);
-  expect(EventSourceMappings).toMatchObject([{ UUID: 'one', State: 'Enabled', BatchSize: 10 }]);
+  expect(EventSourceMappings).toMatchObject([
+    { UUID: 'one', State: 'Enabled', StateTransitionReason: 'USER_INITIATED', BatchSize: 10 },
+  ]);
   expect(EventSourceMappings?.[0]?.LastModified?.getTime()).toBeGreaterThan(Date.now() - 60_000);
   expect(await names({ FunctionName: 'press:live', MaxItems: 1, Marker: NextMarker })).toEqual(['two']);
 });
@@ -194,9 +196,17 @@ test.each<[string, () => Promise<unknown>, object]>([
     'another change',
     async () => {
       await map('unchanged');
-      return update('unchanged', { BatchSize: 5 });
+      return update('unchanged', { BatchSize: 5, Enabled: false });
     },
     { name: 'InvalidParameterValueException', message: expect.stringContaining('a change of BatchSize') },
+  ],
+  [
+    'an update that changes nothing',
+    async () => {
+      await map('same');
+      return update('same', {});
+    },
+    { name: 'InvalidParameterValueException', message: expect.stringContaining('Enabled undefined') },
   ],
   [
     'another operation',
