@@ -8,7 +8,12 @@ import { commandFor, type StackOptions } from '../usage/options/stack-options.ts
 import type { StatusOptions } from '../usage/status.ts';
 
 /** Article of an alarm whose cause stands in the log → from which level on. */
-const LOG_LEVELS: Record<string, string> = { 'function-errors': 'ERROR', 'not-draining': 'WARN' };
+const LOG_LEVELS: Record<string, string> = {
+  'function-errors': 'ERROR',
+  retrying: 'WARN',
+  'oldest-message': 'WARN',
+  'retention-at-risk': 'WARN',
+};
 
 /** @returns the exit code */
 export async function status(options: StatusOptions, io: Io): Promise<number> {
@@ -40,7 +45,7 @@ export function healthObject(health: Health, stack: StackHandles, options: Stack
 }
 
 function statusText(health: Health, stack: StackHandles, options: StackOptions, io: Io): string {
-  const heads = ['', 'waiting', 'in flight', 'dead letters', 'oldest', 'done in 5 min', 'alarms'];
+  const heads = ['', 'waiting', 'in flight', 'dead letters', 'oldest', 'done in 5 min', 'in ALARM'];
   const rows = health.consumers.map((consumer) => [
     nameOf(consumer, io),
     format(consumer.waiting),
@@ -86,10 +91,16 @@ export function unroutedLines({ unrouted }: Health, io: Io): string[] {
   return [`${UNROUTED}: ${what} that no consumer's subscription asks for`];
 }
 
-/** A line, or more, for each alarm that is on. */
+/** What each alarm means that is in ALARM. */
 export function alarmLines({ consumers, alarms: others }: Health, io: Io): string[] {
-  const on = [...consumers.flatMap((consumer) => consumer.alarms), ...others];
+  const on = [...consumers.map((consumer) => consumer.alarms), others].flatMap(oncePerArticle);
   return on.length === 0 ? [] : ['', ...on.map((alarm) => alarmLine(alarm, io))];
+}
+
+/** Of alarms that one article is about, the last by name: that dead letters are there, not that some came. */
+function oncePerArticle(alarms: readonly AlarmOn[]): AlarmOn[] {
+  const byArticle = Map.groupBy(alarms, ({ article, name }) => article ?? name);
+  return [...byArticle.values()].flatMap((same) => same.at(-1) ?? []);
 }
 
 function alarmLine({ name, description, since, article }: AlarmOn, io: Io): string {
@@ -112,7 +123,7 @@ export function oldest({ oldestSeconds }: ConsumerHealth): string {
 }
 
 export function alarms({ alarms: on }: ConsumerHealth, io: Io): string {
-  return on.length === 0 ? '-' : io.colour('red', `${on.length} on`);
+  return on.length === 0 ? '-' : io.colour('red', String(on.length));
 }
 
 /** What to type, or to read, where a stack is not well. */

@@ -1,7 +1,11 @@
 // A cloud assembly: the template of its stack, and where its assets are.
 import fs from 'node:fs';
 import path from 'node:path';
+import { ACCOUNT, REGION } from '../account.ts';
 import type { Json } from '../json.ts';
+
+/** `aws://<account>/<region>`, of a stack that was synthesized for one account and region. */
+const ENVIRONMENT = /^aws:\/\/(\d{12})\/([a-z0-9-]+)$/;
 
 /** A resource of a template. */
 export interface Resource {
@@ -56,7 +60,19 @@ export function readAssembly(directory: string): SynthesizedStack {
   }
   return {
     name: artifact.properties.stackName ?? id,
-    template: JSON.parse(fs.readFileSync(path.join(directory, artifact.properties.templateFile), 'utf8')),
+    template: JSON.parse(
+      onThisMachine(
+        fs.readFileSync(path.join(directory, artifact.properties.templateFile), 'utf8'),
+        artifact.environment,
+      ),
+    ),
     assets,
   };
+}
+
+/** A template with the account and region of the local run in place of those that it was synthesized for. */
+function onThisMachine(template: string, environment = ''): string {
+  const [, account, region] = ENVIRONMENT.exec(environment) ?? [];
+  if (!account || !region) return template;
+  return template.replaceAll(account, ACCOUNT).replaceAll(region, REGION);
 }

@@ -20,10 +20,11 @@ import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
+import { passMinute } from '../fixtures/passing-time.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
-const ORDERS = 20;
+const ORDERS = 40;
 const MINUTE = 60;
 /** What lib/config.ts has consumers outlast. */
 const OUTLAST = 6 * 60 * MINUTE;
@@ -85,7 +86,6 @@ class Outage {
     const messages = generateOrders({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 });
     await publishAll({ sns, topicArn: this.stack.topicArn, messages });
     const deaths: number[] = [];
-    await this.idle();
     while (this.now < seconds && (await this.hasMessages())) {
       await this.passMinute();
       const dead = await this.deadLetters();
@@ -107,23 +107,12 @@ class Outage {
   /** A minute, and the work of whatever becomes visible in it. */
   private async passMinute(): Promise<void> {
     this.now += MINUTE;
-    await this.run.passTime(MINUTE);
-    await this.idle();
+    await passMinute(this.run, this.clients.sqs, this.queueUrls);
     await this.run.cloudWatch.endMinute();
     if (this.now % LOOK !== 0) return;
     for (const [name, state] of Object.entries(await this.run.cloudWatch.alarmStates())) {
       const [, kind] = /BillingAlarms(\w+)[0-9A-F]{8}$/.exec(name) ?? [];
       if (kind && state === 'ALARM' && !this.alarmAt.has(kind)) this.alarmAt.set(kind, this.now);
-    }
-  }
-
-  /** Waits until no message is visible, and no function at work. */
-  private async idle(): Promise<void> {
-    const urls = this.stack.consumers.map(({ queueUrl }) => queueUrl);
-    for (;;) {
-      const depths = await Promise.all(urls.map((url) => queueDepth(this.clients.sqs, url)));
-      if (depths.every(({ waiting }) => waiting === 0) && !this.run.isBusy) return;
-      await pause(5);
     }
   }
 
@@ -173,6 +162,10 @@ class Outage {
     );
     const describe = new DescribeTableCommand({ TableName: this.table });
     while ((await dynamodb.send(describe)).Table?.TableStatus !== 'ACTIVE') await pause(5);
+  }
+
+  private get queueUrls(): string[] {
+    return this.stack.consumers.map(({ queueUrl }) => queueUrl);
   }
 
   private get billing() {
