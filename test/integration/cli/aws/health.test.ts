@@ -89,7 +89,7 @@ describe('alarms', () => {
     [
       [
         ['Any-OrdersAlarmsA', 'failed-deliveries'],
-        ['Any-ShippingAlarmsA', 'not-draining'],
+        ['Any-ShippingAlarmsA', 'oldest-message'],
       ],
       'npm run orders -- tail shipping --level WARN --since 15m --stack Any',
     ],
@@ -129,10 +129,10 @@ describe('a stopped consumer', () => {
   test.each([
     [[], 'npm run orders -- start billing --stack Any'],
     [[['Any-BillingAlarmsA', 'queue-depth']], 'npm run orders -- start billing --stack Any'],
-    [[['Any-BillingAlarmsA', 'not-draining']], 'npm run orders -- start billing --stack Any'],
+    [[['Any-BillingAlarmsA', 'oldest-message']], 'npm run orders -- start billing --stack Any'],
     [
       [
-        ['Any-BillingAlarmsA', 'not-draining'],
+        ['Any-BillingAlarmsA', 'oldest-message'],
         ['Any-OrdersAlarmsA', 'failed-deliveries'],
       ],
       'read docs/runbook.md#failed-deliveries',
