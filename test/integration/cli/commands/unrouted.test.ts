@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type DeadLetterStack, startDeadLetterStack } from '../../../fixtures/dead-letter-stack.ts';
-import { anItem, anOrder } from '../../../fixtures/order-fixtures.ts';
 import { CANCELLED, first, second, WITHOUT_TYPE } from '../../../fixtures/unrouted-messages.ts';
 
 let stack: DeadLetterStack;
@@ -12,19 +11,11 @@ beforeEach(async () => {
 });
 afterEach(() => stack.stop());
 
-const _digitalOrder = anOrder({ orderId: 'digital', items: [anItem({ requiresShipping: false })] });
-
 const file = (name: string) => path.join(stack.directory, name);
 const held = async (queue: string) => {
   const { visible, hidden } = await stack.depth(queue);
   return visible + hidden;
 };
-const _redrives = () =>
-  fs
-    .readFileSync(file('operations.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
 
 describe('failed', () => {
   test('groups them by the eventType that nobody takes', async () => {
