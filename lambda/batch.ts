@@ -107,7 +107,7 @@ class Consumer<T> {
 
   private async deliver(record: SQSRecord, requestId: string, signal: AbortSignal): Promise<void> {
     const { parse, handle, identify } = this.handler;
-    const { logger, maxReceiveCount, metrics } = this.queue;
+    const { logger, maxReceiveCount } = this.queue;
     const attempt = Number(record.attributes.ApproximateReceiveCount);
     const about: About = { messageId: record.messageId, attempt, requestId };
     try {
@@ -121,7 +121,6 @@ class Consumer<T> {
       if (signal.aborted) throw error;
       if (!(error instanceof PermanentError) && attempt < maxReceiveCount) {
         logger.warn('failed, will be tried again', { ...about, error: loggable(error) });
-        metrics.addMetric('Retried', MetricUnit.Count, 1);
         await this.retryLater(record, about);
         throw error;
       }
@@ -149,7 +148,8 @@ class Consumer<T> {
   }
 
   private async retryLater(record: SQSRecord, about: About): Promise<void> {
-    const { sqs, url, logger } = this.queue;
+    const { sqs, url, logger, metrics } = this.queue;
+    metrics.addMetric('Retried', MetricUnit.Count, 1);
     try {
       await sqs.send(
         new ChangeMessageVisibilityCommand({

@@ -286,6 +286,7 @@ describe('an error that may pass', () => {
 
     expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
     expect(await queue.deadLetters()).toEqual([]);
+    expect(output.metrics()).toEqual([expect.objectContaining({ Retried: 1, service: 'telemetry' })]);
     const [call] = calls('ChangeMessageVisibility');
     expect(call?.input).toMatchObject({
       QueueUrl: queue.url,
@@ -350,7 +351,8 @@ describe('a dead letter that cannot be sent', () => {
 
     expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
     expect(calls('ChangeMessageVisibility')).toHaveLength(1);
-    expect(output.metrics()).toEqual([]);
+    expect(output.metrics()).toEqual([expect.objectContaining({ Retried: 1 })]);
+    expect(output.metrics()[0]).not.toHaveProperty('DeadLettered');
   });
 });
 
