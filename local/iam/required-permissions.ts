@@ -105,6 +105,11 @@ const onMapping: Reader = ({ UUID }, region, operation) => [
   { action: `lambda:${operation}`, resource: arn('lambda', region, `event-source-mapping:${UUID}`) },
 ];
 
+const onKey: Reader = ({ KeyId }, region, operation) => {
+  const resource = String(KeyId).startsWith('arn:') ? String(KeyId) : arn('kms', region, `key/${KeyId}`);
+  return [{ action: `kms:${operation}`, resource }];
+};
+
 const stack: Reader = ({ StackName }, region, operation) => {
   const name = String(StackName ?? '');
   const resource = name.startsWith('arn:') ? name : arn('cloudformation', region, `stack/${name}/*`);
@@ -154,7 +159,8 @@ const SERVICES: Record<string, Record<string, Reader>> = {
     ...each('GetEventSourceMapping UpdateEventSourceMapping', onMapping),
     ...each('ListEventSourceMappings GetAccountSettings', onAnything('lambda')),
   },
-  cloudformation: { DescribeStacks: stack },
+  cloudformation: each('DescribeStacks DetectStackDrift', stack),
+  kms: { DescribeKey: onKey },
   // CloudWatch, by the name that its requests are signed for.
   monitoring: {
     // Where composite alarms are among the answer, the two that describe take `*`.

@@ -11,6 +11,7 @@ export interface HttpAnswer {
 /** The names that services of the JSON protocol have in the types of their errors. */
 const NAMESPACES = new Map([
   ['dynamodb', 'com.amazonaws.dynamodb.v20120810'],
+  ['kms', 'com.amazonaws.kms'],
   ['monitoring', 'com.amazonaws.cloudwatch'],
   ['sqs', 'com.amazonaws.sqs'],
 ]);

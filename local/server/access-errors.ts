@@ -11,7 +11,8 @@ import { ServiceError } from '../protocol/service-error.ts';
 export function accessError(error: unknown, service: string): ServiceError {
   const { message } = error as Error;
   const status = service === 'dynamodb' ? 400 : 403;
-  if (error instanceof AccessDenied && error.permission.action.startsWith('kms:')) {
+  // The other services say it otherwise than KMS itself.
+  if (service !== 'kms' && error instanceof AccessDenied && error.permission.action.startsWith('kms:')) {
     const queryCode = service === 'sns' ? 'KMSAccessDenied' : 'KMS.AccessDeniedException';
     return new ServiceError('KmsAccessDenied', message, { queryCode });
   }

@@ -1,5 +1,5 @@
-// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, DynamoDB, CloudWatch, Lambda and
-// CloudFormation.
+// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, DynamoDB, CloudWatch, Lambda,
+// CloudFormation and KMS.
 import '../loopback-only.ts';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -20,6 +20,7 @@ import { LambdaApi, lambdaOperation } from '../lambda/lambda-api.ts';
 import { onRefused } from '../loopback-only.ts';
 import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
 import { createFront, denialOf, type Service } from './http-front.ts';
+import { answerKms } from './kms.ts';
 import type {
   EmulatorMessage,
   EmulatorOptions,
@@ -65,6 +66,7 @@ const cloudWatch = new CloudWatch({
   lateMetrics: options.lateMetrics,
 });
 let stacks: StackDescription[] = [];
+let keys: string[] = [];
 
 const services = new Map<string, Service>([
   [
@@ -91,6 +93,7 @@ const services = new Map<string, Service>([
     'cloudformation',
     { protocol: 'query', answer: (operation, input) => answerCloudFormation(operation, input, stacks) },
   ],
+  ['kms', { protocol: 'json', answer: (operation, input) => answerKms(operation, input, keys) }],
 ]);
 const server = createFront(services, access, (request, response) => fauxqs.handle(request, response));
 server.on('error', (error: NodeJS.ErrnoException) =>
@@ -152,7 +155,10 @@ const answers: Answers = {
   describe: (request) => {
     stacks = request.stacks;
   },
-  permit: ({ policies }) => access.permit(policies),
+  permit({ policies }) {
+    access.permit(policies);
+    keys = Object.keys(policies.keyPolicies);
+  },
   denial: ({ caller, permissions }) => access.denial(caller, permissions)?.message,
   accesses: () => access.accesses(),
   sample: () => messaging.sample(),
