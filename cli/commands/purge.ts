@@ -1,5 +1,4 @@
 /** `orders purge`: deletes dead letters, saved to a file first, once somebody has said so. */
-import { createInterface } from 'node:readline/promises';
 import type { Clients } from '../aws/clients.ts';
 import { connect } from '../aws/stack.ts';
 import { usageError } from '../command-error.ts';
@@ -9,6 +8,7 @@ import { forEachBatch } from '../dead-letters/look.ts';
 import { type Plan, planRedrive } from '../dead-letters/plan.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
 import { deleteLetters } from '../dead-letters/send-back.ts';
+import { ask, canAsk } from '../terminal/ask.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Progress } from '../terminal/progress.ts';
@@ -22,7 +22,7 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
   if (!options.deadLetters) {
     throw usageError('Say what to purge: --dead-letters. A queue of waiting orders is never purged');
   }
-  if (!options.yes && !(io.stdin.isTTY && io.stderr.isTTY)) {
+  if (!options.yes && !canAsk(io)) {
     throw usageError('There is no terminal to ask on: add --yes to delete without being asked');
   }
   const signal = io.untilInterrupted();
@@ -102,24 +102,7 @@ function announce(
 }
 
 async function isConfirmed(name: string, letters: number, signal: AbortSignal, io: Io): Promise<boolean> {
-  const terminal = createInterface({ input: io.stdin, output: io.stderr });
-  // A terminal in raw mode sends Ctrl-C as a key and not as a signal.
-  terminal.on('SIGINT', () => process.emit('SIGINT'));
-  // Ctrl-D answers nothing, and a question whose input has ended would never be settled.
-  const closed = new AbortController();
-  terminal.on('close', () => closed.abort());
-  const over = AbortSignal.any([signal, closed.signal]);
-  try {
-    const answer = await terminal.question(`Type ${name} to delete ${count(letters, 'letter')} for good: `, {
-      signal: over,
-    });
-    return answer.trim() === name;
-  } catch (error) {
-    if (over.aborted) return false;
-    throw error;
-  } finally {
-    terminal.close();
-  }
+  return (await ask(`Type ${name} to delete ${count(letters, 'letter')} for good: `, signal, io)) === name;
 }
 
 /** How many letters were deleted, and what kept the others from it. */

@@ -7,7 +7,7 @@ import {
   PutLogEventsCommand,
   paginateFilterLogEvents,
 } from '@aws-sdk/client-cloudwatch-logs';
-import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { callerOf } from '../aws/caller.ts';
 import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import { localDirectory } from '../aws/local-stack.ts';
@@ -111,7 +111,8 @@ export class OperationsLog {
   async begin(consumer: string, start: RedriveStart | SwitchStart) {
     const id = randomUUID();
     const { name: stack } = this.stack;
-    await this.write({ event: 'started', id, at: now(), who: await this.who(), stack, consumer, ...start });
+    const who = await callerOf(this.clients.sts, this.isLocal);
+    await this.write({ event: 'started', id, at: now(), who, stack, consumer, ...start });
     return async (end: RedriveEnd | End) => {
       await this.write({ event: 'ended', id, at: now(), ...end }).catch((error) => {
         this.io.say(`The end of the ${start.operation} could not be recorded: ${explain(error) ?? error}`);
@@ -137,12 +138,6 @@ export class OperationsLog {
       }
     }
     return Array.from(operations.values());
-  }
-
-  private async who(): Promise<string> {
-    if (this.isLocal) return 'local';
-    const { Arn = 'unknown' } = await this.clients.sts.send(new GetCallerIdentityCommand());
-    return Arn;
   }
 
   private async write(entry: Entry): Promise<void> {
