@@ -111,7 +111,7 @@ export class OrderFanOutStack extends Stack {
     new FanOutDashboard(this, 'Overview', shown);
     if (stage.operations.policy) {
       const consumers = [...consumersByName.values()];
-      this.addOperatorPolicy({ topic, consumers, unroutedQueue: unrouted.queue, operationsLog });
+      this.addOperatorPolicy({ topic, operations, consumers, unroutedQueue: unrouted.queue, operationsLog });
     }
     acknowledgeFindings(this);
   }
@@ -211,7 +211,10 @@ export class OrderFanOutStack extends Stack {
   }
 
   private addOperatorPolicy(
-    props: Pick<OperatorPolicyProps, 'topic' | 'consumers' | 'unroutedQueue' | 'operationsLog'>,
+    props: Pick<
+      OperatorPolicyProps,
+      'topic' | 'operations' | 'consumers' | 'unroutedQueue' | 'operationsLog'
+    >,
   ): void {
     const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
       ...this.encryption,

@@ -126,10 +126,12 @@ function acknowledgeInOperationsTopic({ emailSubscription }: OperationsTopic): v
 function acknowledgeInOperatorPolicy(policy: OperatorPolicy): void {
   acknowledge(policy, {
     'AwsSolutions-IAM5[Resource::*]':
-      'Subscriptions, alarms and metrics cannot be named: GetSubscriptionAttributes and GetMetricData know no ' +
-      'resources, and DescribeAlarms takes all or none.',
+      'Subscriptions, alarms, metrics and the account cannot be named: GetSubscriptionAttributes, GetMetricData and ' +
+      'GetAccountSettings know no resources; of composite alarms, DescribeAlarms and DescribeAlarmHistory take all or none.',
     [`AwsSolutions-IAM5[Resource::${inFinding(Stack.of(policy).resolve(policy.stacks))}]`]:
       'Whoever asks for a stack by its name does not know the rest of its ARN.',
+    [`AwsSolutions-IAM5[Resource::${inFinding(Stack.of(policy).resolve(policy.alarms))}]`]:
+      "CloudFormation names the stack's alarms, beginning with the stack's name.",
   });
 }
 

@@ -64,6 +64,17 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(named('lambda:UpdateEventSourceMapping').sort()).toEqual(mappings);
   });
 
+  test("the stack's alarms alone can be set, and all topics be asked who is subscribed", () => {
+    const [alarms] = allowedOn('cloudwatch:SetAlarmState');
+    const topics = ['OperationsNoticesTopic', 'OperationsPagesTopic', 'OrdersTopic'].map(
+      (id) => resource(template, 'AWS::SNS::Topic', id).ref,
+    );
+
+    expect(refs(alarms)).toMatch(new RegExp(`,":alarm:OrderFanOut-${stage}-\\*"\\]\\]\\}$`));
+    expect(allowedOn('sns:ListSubscriptionsByTopic')).toEqual(topics);
+    expect(allowedOn('sns:GetTopicAttributes')).toEqual(topics);
+  });
+
   test('only the stock can be written, and only it can be read as a whole', () => {
     const stock = resource(template, 'AWS::DynamoDB::GlobalTable', 'InventoryStockTable').ref;
 
@@ -87,18 +98,21 @@ describe.each(stageNames)('in %s', (stage) => {
     const onAll = statements.filter(({ Resource }) => [Resource].flat().includes('*'));
 
     expect(onAll.flatMap(({ Action }) => Action).sort()).toEqual([
+      'cloudwatch:DescribeAlarmHistory',
       'cloudwatch:DescribeAlarms',
       'cloudwatch:GetMetricData',
+      'lambda:GetAccountSettings',
       'sns:GetSubscriptionAttributes',
     ]);
     expect(JSON.stringify(statements.map(({ Action }) => Action))).not.toContain('*');
   });
 
-  test('the key is used where there is one', () => {
+  test('the key is used and looked at where there is one', () => {
     const keys = stage === 'prod' ? [resource(template, 'AWS::KMS::Key', 'Key').ref] : [];
 
     expect(allowedOn('kms:Decrypt')).toEqual(keys);
     expect(allowedOn('kms:GenerateDataKey')).toEqual(keys);
+    expect(allowedOn('kms:DescribeKey')).toEqual(keys);
   });
 
   test('it fits what IAM takes', () => {
