@@ -4,6 +4,7 @@ import { explain } from './aws/errors.ts';
 import { CommandError } from './command-error.ts';
 import type { Io } from './terminal/io.ts';
 import { printable } from './terminal/text.ts';
+import { defineCheck } from './usage/check.ts';
 import { defineFailed } from './usage/failed.ts';
 import { definePublish } from './usage/publish.ts';
 import { definePurge } from './usage/purge.ts';
@@ -16,6 +17,7 @@ import { defineTrace } from './usage/trace.ts';
 import { defineWatch } from './usage/watch.ts';
 
 const COMMANDS = {
+  check: () => import('./commands/check.ts'),
   failed: () => import('./commands/failed.ts'),
   publish: () => import('./commands/publish.ts'),
   purge: () => import('./commands/purge.ts'),
@@ -44,6 +46,7 @@ const DEFINITIONS = [
   defineRedrive,
   definePurge,
   defineStop,
+  defineCheck,
   defineStatus,
   defineWatch,
   defineTrace,

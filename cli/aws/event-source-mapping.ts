@@ -10,6 +10,12 @@ import { isDenied } from './errors.ts';
 /** `Enabled`, `Disabled`, or on the way: https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html */
 export type MappingState = string;
 
+interface Mapping {
+  readonly state: MappingState;
+  /** The most invocations at a time; undefined where Lambda decides. */
+  readonly maxConcurrency: number | undefined;
+}
+
 /** Whether a consumer takes messages from its queue; undefined where the stack does not say, or the caller may not know. */
 export async function isEnabled(
   lambda: LambdaClient,
@@ -27,8 +33,14 @@ export async function isEnabled(
 
 /** Undefined for a mapping that is not there. @throws whatever else the SDK throws */
 export async function mappingState(lambda: LambdaClient, UUID: string): Promise<MappingState | undefined> {
+  return (await readMapping(lambda, UUID))?.state;
+}
+
+/** Undefined for a mapping that is not there. @throws whatever else the SDK throws */
+export async function readMapping(lambda: LambdaClient, UUID: string): Promise<Mapping | undefined> {
   try {
-    return (await lambda.send(new GetEventSourceMappingCommand({ UUID }))).State ?? '';
+    const { State = '', ScalingConfig } = await lambda.send(new GetEventSourceMappingCommand({ UUID }));
+    return { state: State, maxConcurrency: ScalingConfig?.MaximumConcurrency };
   } catch (error) {
     if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
     throw error;

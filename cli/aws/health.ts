@@ -16,6 +16,7 @@ import type { Clients } from './clients.ts';
 import { isEnabled } from './event-source-mapping.ts';
 import { queueDepth } from './queue-depth.ts';
 import type { StackHandles } from './stack.ts';
+import { logicalIdOf } from './stack-alarms.ts';
 
 export interface Health {
   readonly at: Date;
@@ -182,8 +183,7 @@ async function readAlarms(
   const request = { AlarmNamePrefix: prefix, StateValue: 'ALARM' as const, AlarmTypes };
   for await (const { MetricAlarms = [] } of paginateDescribeAlarms({ client: cloudWatch }, request)) {
     for (const alarm of MetricAlarms) {
-      // CloudFormation names it <stack>-<logical ID>-<suffix>. With more hyphens it is of another stack, whose name goes on.
-      const id = /^([A-Za-z0-9]+)(?:-[A-Za-z0-9]+)?$/.exec(alarm.AlarmName?.slice(prefix.length) ?? '')?.[1];
+      const id = logicalIdOf(alarm.AlarmName ?? '', stackName);
       if (id === undefined) continue;
       const owner = consumers.find(({ name }) => id.startsWith(alarmsId(name)))?.name;
       on.push({ owner, alarm: alarmOn(alarm) });

@@ -1,0 +1,74 @@
+/** Whether every alarm can tell somebody, and whether one has lately. */
+
+import { deployCommand } from '../aws/stack.ts';
+import { readStackAlarms, type StackAlarm } from '../aws/stack-alarms.ts';
+import { count, time } from '../terminal/text.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
+import { type Action, actionsOn } from './alarm-history.ts';
+import { type CheckContext, type OperationsTopic, operationsTopics } from './context.ts';
+import { attempt, type Finding, problem, well, wellUnless } from './finding.ts';
+
+const SUBJECT = 'alarms';
+
+export async function checkAlarms(context: CheckContext): Promise<Finding[]> {
+  const { clients, stack } = context;
+  const alarms = await readStackAlarms(clients.cloudWatch, stack.name);
+  if (alarms.length === 0) {
+    const toDo = `make them again with \`${deployCommand(stack.name)} --revert-drift\``;
+    return [problem(SUBJECT, 'there are none: nobody would know of anything', toDo)];
+  }
+  const told = await Promise.all(
+    operationsTopics(stack).map((topic) =>
+      attempt(`${topic.severity} history`, () => checkHistory(topic, alarms, context)),
+    ),
+  );
+  return [...checkAnnounced(alarms, stack.name), ...told.flat()];
+}
+
+/** An alarm is announced by itself, or by a composite one. */
+function checkAnnounced(alarms: readonly StackAlarm[], stackName: string): Finding[] {
+  const announcing = alarms.filter(({ alarmActions }) => alarmActions.length > 0);
+  const summedUp = new Set(announcing.flatMap(({ children }) => children));
+  const problems = [
+    ...announcing
+      .filter(({ actionsEnabled }) => !actionsEnabled)
+      .map(({ name }) =>
+        problem(
+          SUBJECT,
+          `the actions of ${name} are disabled: it tells nobody`,
+          `\`aws cloudwatch enable-alarm-actions --alarm-names ${name}\``,
+        ),
+      ),
+    ...alarms
+      .filter(({ name, alarmActions }) => alarmActions.length === 0 && !summedUp.has(name))
+      .map(({ name }) =>
+        problem(
+          SUBJECT,
+          `${name} has no action, and no composite alarm sums it up: it tells nobody`,
+          `set its actions again with \`${deployCommand(stackName)} --revert-drift\``,
+        ),
+      ),
+  ];
+  return wellUnless(problems, SUBJECT, `${count(alarms.length, 'alarm')} announced`);
+}
+
+/** Whether the last notification of any alarm was taken by the topic. What becomes of it then, SNS alone knows. */
+async function checkHistory(
+  topic: OperationsTopic,
+  alarms: readonly StackAlarm[],
+  { clients, options }: CheckContext,
+): Promise<Finding[]> {
+  const subject = `${topic.severity} history`;
+  const fire = `try it with \`${commandFor(options, 'check', '--fire')}\``;
+  const announcing = alarms.filter((each) => [...each.alarmActions, ...each.okActions].includes(topic.arn));
+  const actions = await actionsOn(topic.arn, announcing, clients.cloudWatch);
+  const last = actions.toSorted((one, other) => other.at.getTime() - one.at.getTime())[0];
+  if (last === undefined) return [problem(subject, 'no alarm has ever told this topic anything', fire)];
+  if (last.error === undefined) return [well(subject, `${last.alarm} told the topic at ${time(last.at)}`)];
+  return [problem(subject, refusal(last), `mend that, and ${fire}`)];
+}
+
+/** What kept an alarm from telling its topic. */
+export function refusal({ alarm, at, error }: Action): string {
+  return `the topic did not take what ${alarm} told it at ${time(at)}: ${error}`;
+}

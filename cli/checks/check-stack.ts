@@ -1,0 +1,26 @@
+import { checkAlarms } from './alarms.ts';
+import { checkConcurrency } from './concurrency.ts';
+import type { CheckContext } from './context.ts';
+import { checkDrift } from './drift.ts';
+import { attempt, type Finding } from './finding.ts';
+import { checkKeys } from './keys.ts';
+import { checkMappings, checkQueues } from './mappings.ts';
+import { checkOperationsTopics, checkOrdersTopic } from './subscriptions.ts';
+
+/** Makes all checks, side by side. Nothing is changed by that. @throws what is no error of AWS's or the network's */
+export async function checkStack(
+  context: CheckContext,
+  { drift }: { readonly drift: boolean },
+): Promise<Finding[]> {
+  const findings = [
+    attempt('orders topic', () => checkOrdersTopic(context)),
+    attempt('mappings', () => checkMappings(context)),
+    attempt('queues', () => checkQueues(context)),
+    attempt('concurrency', () => checkConcurrency(context)),
+    attempt('keys', () => checkKeys(context)),
+    attempt('operations topics', () => checkOperationsTopics(context)),
+    attempt('alarms', () => checkAlarms(context)),
+    ...(drift ? [attempt('drift', () => checkDrift(context), 'leave it out with --no-drift')] : []),
+  ];
+  return (await Promise.all(findings)).flat();
+}

@@ -1,0 +1,46 @@
+/** Whether each consumer takes messages from its queue, and what it fails on goes to a dead-letter queue. */
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { readMapping } from '../aws/event-source-mapping.ts';
+import { deployCommand } from '../aws/stack.ts';
+import { count } from '../terminal/text.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
+import type { CheckContext } from './context.ts';
+import { type Finding, problem, wellUnless } from './finding.ts';
+
+export async function checkMappings({ clients, stack, options }: CheckContext): Promise<Finding[]> {
+  const subject = 'mappings';
+  const findings = stack.consumers.map(async ({ name, eventSourceMappingId }) => {
+    if (eventSourceMappingId === undefined) {
+      const toDo = `deploy its current version with \`${deployCommand(stack.name)}\``;
+      return problem(subject, `the stack does not say which that of ${name} is`, toDo);
+    }
+    const mapping = await readMapping(clients.lambda, eventSourceMappingId);
+    if (mapping === undefined) {
+      const toDo = `make it again with \`${deployCommand(stack.name)} --revert-drift\``;
+      return problem(subject, `that of ${name} is gone: nobody takes its messages`, toDo);
+    }
+    if (mapping.state === 'Enabled') return undefined;
+    const toDo = `\`${commandFor(options, 'start', name)}\`, once nothing speaks against it`;
+    return problem(subject, `that of ${name} is ${mapping.state}: its messages wait in the queue`, toDo);
+  });
+  const problems = (await Promise.all(findings)).filter((each) => each !== undefined);
+  return wellUnless(problems, subject, `${count(stack.consumers.length, 'consumer')} on`);
+}
+
+export async function checkQueues({ clients, stack }: CheckContext): Promise<Finding[]> {
+  const subject = 'queues';
+  const findings = stack.consumers.map(async ({ name, queueUrl, deadLetterQueueUrl }) => {
+    const { Attributes = {} } = await clients.sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['RedrivePolicy'] }),
+    );
+    const target = /"deadLetterTargetArn" *: *"([^"]*)"/.exec(Attributes.RedrivePolicy ?? '')?.[1];
+    if (target?.split(':').at(-1) === deadLetterQueueUrl.split('/').at(-1)) return undefined;
+    return problem(
+      subject,
+      `that of ${name} has no redrive policy to its dead-letter queue: a message that crashes the function is tried until it is deleted`,
+      `set it again with \`${deployCommand(stack.name)} --revert-drift\``,
+    );
+  });
+  const problems = (await Promise.all(findings)).filter((each) => each !== undefined);
+  return wellUnless(problems, subject, `${count(stack.consumers.length, 'queue')} with a dead-letter queue`);
+}
