@@ -65,6 +65,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['cli/dead-letters/sent-edits.ts', 'integration/cli/commands/redrive'],
   ['cli/orders/publisher.ts', 'integration/cli/orders/publisher'],
   ['cli/orders/stock', 'unit/cli/orders/stock-file', 'integration/cli/commands/stock'],
+  ['cli/checks/', 'integration/cli/commands/check', 'unit/cli/checks'],
   ['cli/commands/stock.ts', 'integration/cli/commands/stock'],
   ['cli/commands/stop.ts', 'integration/cli/commands/stop'],
   ['cli/aws/event-source-mapping.ts', 'integration/cli/aws/health', 'integration/cli/commands/stop'],

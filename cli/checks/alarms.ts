@@ -64,7 +64,7 @@ async function checkHistory(
   const actions = await actionsOn(topic.arn, announcing, clients.cloudWatch);
   const last = actions.toSorted((one, other) => other.at.getTime() - one.at.getTime())[0];
   if (last === undefined) return [problem(subject, 'no alarm has ever told this topic anything', fire)];
-  if (last.error === undefined) return [well(subject, `${last.alarm} told the topic at ${time(last.at)}`)];
+  if (last.error === undefined) return [well(subject, `the topic was last told at ${time(last.at)}`)];
   return [problem(subject, refusal(last), `mend that, and ${fire}`)];
 }
 

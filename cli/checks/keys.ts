@@ -34,10 +34,10 @@ export async function checkKeys(context: CheckContext): Promise<Finding[]> {
 
 /** Each key once, as topics and queues name it. */
 async function keysOf({ clients, stack }: CheckContext): Promise<string[]> {
-  const queues = stack.consumers.flatMap(({ queueUrl, deadLetterQueueUrl }) => [
-    queueUrl,
-    deadLetterQueueUrl,
-  ]);
+  const queues = [
+    ...stack.consumers.flatMap(({ queueUrl, deadLetterQueueUrl }) => [queueUrl, deadLetterQueueUrl]),
+    ...(stack.unroutedQueueUrl ? [stack.unroutedQueueUrl] : []),
+  ];
   const topics = [stack.topicArn, ...operationsTopics(stack).map(({ arn }) => arn)];
   const keys = await Promise.all([
     ...queues.map(async (QueueUrl) => {

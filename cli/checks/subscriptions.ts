@@ -1,5 +1,6 @@
 /** Who is subscribed to the topics of a stack: the queues to that of the orders, and people to those of the alarms. */
 import { paginateListSubscriptionsByTopic, type SNSClient, type Subscription } from '@aws-sdk/client-sns';
+import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { deployCommand } from '../aws/stack.ts';
 import { count } from '../terminal/text.ts';
 import { type CheckContext, type OperationsTopic, operationsTopics } from './context.ts';
@@ -14,16 +15,19 @@ export async function checkOrdersTopic({ clients, stack }: CheckContext): Promis
   const queues = subscriptions
     .filter((each) => each.Protocol === 'sqs' && isConfirmed(each))
     .map(({ Endpoint }) => lastPart(Endpoint));
-  const missing = stack.consumers
+  const wanted = stack.consumers.map(({ name, queueUrl }) => ({ name, queueUrl, what: 'order' }));
+  const { unroutedQueueUrl: unrouted } = stack;
+  if (unrouted) wanted.push({ name: UNROUTED, queueUrl: unrouted, what: 'message that nobody asks for' });
+  const missing = wanted
     .filter(({ queueUrl }) => !queues.includes(queueUrl.split('/').at(-1) ?? ''))
-    .map(({ name }) =>
+    .map(({ name, what }) =>
       problem(
         subject,
-        `the queue of ${name} is not subscribed: no order reaches it`,
+        `the queue of ${name} is not subscribed: no ${what} reaches it`,
         `subscribe it again with \`${deployCommand(stack.name)} --revert-drift\``,
       ),
     );
-  return wellUnless(missing, subject, `${count(stack.consumers.length, 'queue')} subscribed`);
+  return wellUnless(missing, subject, `${count(wanted.length, 'queue')} subscribed`);
 }
 
 /** Whether somebody is told by the alarms, and who has yet to confirm. */

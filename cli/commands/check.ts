@@ -9,7 +9,7 @@ import { usageError } from '../command-error.ts';
 import { ask, canAsk } from '../terminal/ask.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
-import { count, hang, printable } from '../terminal/text.ts';
+import { hang, printable } from '../terminal/text.ts';
 import type { CheckOptions } from '../usage/check.ts';
 import { title } from './status.ts';
 
@@ -68,7 +68,7 @@ function checkText(findings: readonly Finding[], stack: StackHandles, io: Io): s
   const end =
     wrong === 0
       ? io.colour('green', 'All is well.')
-      : io.colour('red', `${count(wrong, 'finding')} of ${findings.length} not well.`);
+      : io.colour('red', `Not well: ${wrong} of ${findings.length}.`);
   return [title(stack), ...findings.map((each) => findingLine(each, io)), '', end].join('\n');
 }
 

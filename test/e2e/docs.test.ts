@@ -231,7 +231,7 @@ function onThisMachine(command: string): string {
     .replace(/ --stack \S+/, ' --local')
     .replace('<consumer>', 'billing')
     .replace('<orderId>', 'test-1-o000001')
-    .replace(/ purge .*/, (purge) => (purge.includes('--yes') ? purge : `${purge} --yes`));
+    .replace(/ (purge|check --fire) .*/, (asks) => (asks.includes('--yes') ? asks : `${asks} --yes`));
   return /--local|--dry-run|--help/.test(named) ? named : named.replace(/(?= >|$)/, ' --local');
 }
 

@@ -30,7 +30,9 @@ let sqs: SQSClient;
 
 beforeAll(async () => {
   const assembly = path.join(folder, 'cdk.out');
-  await synthesize(PROJECT, assembly, { stage: 'prod', operatorPolicy: 'true' });
+  // In the account of the local run, not in the one that the stage is pinned to.
+  const here = { account: '000000000000', region: 'us-east-1' };
+  await synthesize(PROJECT, assembly, { stage: 'prod', operatorPolicy: 'true', ...here });
   run = await LocalRun.start({ assembly, port: 0, logDirectory: logs });
   sns = new SNSClient(run.client);
   sqs = new SQSClient(run.client);
@@ -343,6 +345,7 @@ test.concurrent.each([
 });
 
 test.concurrent.each([
+  'check',
   'status',
   'watch',
   'trace',
@@ -457,6 +460,30 @@ test('the operator may look at messages that nobody takes, send them on and take
   expect(purged).toMatchObject({ code: 0, stdout: expect.stringContaining('Deleted 1 of 1 message') });
 });
 
+test('the operator may check all but the drift, and set alarms for a test', async () => {
+  const { code, stdout } = await remote('check', '--fire', '--yes', '--json');
+  const { findings } = JSON.parse(stdout) as {
+    findings: { subject: string; ok: boolean; says: string; toDo: string }[];
+  };
+  const wrong = findings.filter(({ ok }) => !ok);
+
+  expect(wrong.map(({ subject, says }) => [subject, says])).toEqual([
+    ['pages topic', 'nobody is subscribed: no alarm of this kind reaches anybody'],
+    ['notices topic', 'nobody is subscribed: no alarm of this kind reaches anybody'],
+    [
+      'drift',
+      expect.stringMatching(
+        /^could not be checked: .* lack the IAM action cloudformation:DetectStackDrift on arn:\S+$/,
+      ),
+    ],
+  ]);
+  expect(wrong.at(-1)?.toDo).toMatch(/, or leave it out with --no-drift$/);
+  expect(findings.map(({ subject }) => subject)).toEqual(
+    expect.arrayContaining(['keys', 'pages history', 'pages test', 'notices test']),
+  );
+  expect(code).toBe(1);
+});
+
 test('who has other permissions is told which action is lacking', async () => {
   const { code, stdout, stderr } = await orders(
     ['status', '--stack', STACK],
@@ -470,7 +497,7 @@ test('who has other permissions is told which action is lacking', async () => {
   expect(code).toBe(1);
 });
 
-test('the policy allows what the verbs ask for, and beside that only logs and the cancelling of a move', async () => {
+test('the policy allows what the verbs ask for, and beside that only logs and what is asked for when something goes wrong', async () => {
   const arn = output('OperatorPolicyArn');
   const asked = (await run.accesses())
     .filter(({ caller }) => caller.endsWith(`:user/${arn.split('/').at(-1)}`))
@@ -482,9 +509,10 @@ test('the policy allows what the verbs ask for, and beside that only logs and th
   const policy = Object.values(Resources).find(({ Type }) => Type === 'AWS::IAM::ManagedPolicy');
   const granted = new Set(policy?.Properties.PolicyDocument.Statement.flatMap(({ Action }) => Action));
 
-  expect(asked.filter((action) => !granted.has(action))).toEqual([]);
-  // Asked for only where letters come back while the move goes on.
-  asked.push('sqs:CancelMessageMoveTask');
+  // The one that `check` says to lack.
+  expect(asked.filter((action) => !granted.has(action))).toEqual(['cloudformation:DetectStackDrift']);
+  // Asked for only where letters come back while the move goes on, and where concurrency is short.
+  asked.push('sqs:CancelMessageMoveTask', 'lambda:GetFunctionConcurrency');
   expect([...granted].filter((action) => !asked.includes(action)).sort()).toEqual([
     'logs:CreateLogStream',
     'logs:FilterLogEvents',
