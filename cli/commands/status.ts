@@ -45,7 +45,7 @@ export function healthObject(health: Health, stack: StackHandles, options: Stack
 }
 
 function statusText(health: Health, stack: StackHandles, options: StackOptions, io: Io): string {
-  const heads = ['', 'waiting', 'in flight', 'dead letters', 'oldest', 'done in 5 min', 'in ALARM'];
+  const heads = ['', 'waiting', 'in flight', 'dead letters', 'oldest', 'done in 5 min', 'alarms'];
   const rows = health.consumers.map((consumer) => [
     nameOf(consumer, io),
     format(consumer.waiting),
