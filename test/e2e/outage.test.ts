@@ -1,6 +1,7 @@
 // A table that is away: for almost as long as a consumer outlasts, for longer, and with five tries. An hour takes as long as the
 // functions work on what becomes visible within it.
 
+import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -20,7 +21,7 @@ import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
-import { passMinute } from '../fixtures/passing-time.ts';
+import { passMinutes } from '../fixtures/passing-time.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
@@ -29,6 +30,8 @@ const MINUTE = 60;
 /** What lib/config.ts has consumers outlast. */
 const OUTLAST = 6 * 60 * MINUTE;
 const ALMOST = OUTLAST - 5 * MINUTE;
+/** So long time passes minute by minute: by then the delays are longer than that. */
+const SHORT_STEPS = 20 * MINUTE;
 /** So often the alarms are looked at. */
 const LOOK = 5 * MINUTE;
 
@@ -43,6 +46,15 @@ interface Course {
   /** Once the table was back, and nothing left to do. */
   readonly billed: number;
   readonly reasons: readonly string[];
+}
+
+const folder = temporaryFolder('outage-');
+
+/** Synthesized once for each context. */
+async function assemblyOf(context: Record<string, string>): Promise<string> {
+  const assembly = path.join(folder, ['cdk.out', ...Object.values(context)].join('-'));
+  if (!fs.existsSync(assembly)) await synthesize(PROJECT, assembly, context);
+  return assembly;
 }
 
 class Outage {
@@ -63,10 +75,8 @@ class Outage {
    * @param context of the synth
    */
   static async of(seconds: number, context: Record<string, string> = {}): Promise<Course> {
-    const folder = temporaryFolder('outage-');
-    const assembly = path.join(folder, 'cdk.out');
-    await synthesize(PROJECT, assembly, context);
-    const run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(folder, 'logs') });
+    const assembly = await assemblyOf(context);
+    const run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(assembly, 'logs') });
     const clients = createClients(run.client);
     try {
       const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
@@ -87,13 +97,13 @@ class Outage {
     await publishAll({ sns, topicArn: this.stack.topicArn, messages });
     const deaths: number[] = [];
     while (this.now < seconds && (await this.hasMessages())) {
-      await this.passMinute();
+      await this.pass();
       const dead = await this.deadLetters();
       while (deaths.length < dead) deaths.push(this.now);
     }
     const during = { dead: deaths.length, reserved: await this.records('reservations') };
     await this.createTable();
-    while (await this.hasMessages()) await this.passMinute();
+    while (await this.hasMessages()) await this.pass();
     const [first, last] = [deaths[0], deaths.at(-1)];
     return {
       during,
@@ -104,11 +114,12 @@ class Outage {
     };
   }
 
-  /** A minute, and the work of whatever becomes visible in it. */
-  private async passMinute(): Promise<void> {
-    this.now += MINUTE;
-    await passMinute(this.run, this.clients.sqs, this.queueUrls);
-    await this.run.cloudWatch.endMinute();
+  /** Some time, which is longer once delays are, and the work of whatever becomes visible in it. */
+  private async pass(): Promise<void> {
+    const minutes = this.now < SHORT_STEPS ? 1 : 5;
+    this.now += minutes * MINUTE;
+    await passMinutes(minutes, this.run, this.clients.sqs, [this.billing.queueUrl]);
+    for (let minute = 0; minute < minutes; minute += 1) await this.run.cloudWatch.endMinute();
     if (this.now % LOOK !== 0) return;
     for (const [name, state] of Object.entries(await this.run.cloudWatch.alarmStates())) {
       const [, kind] = /BillingAlarms(\w+)[0-9A-F]{8}$/.exec(name) ?? [];
@@ -162,10 +173,6 @@ class Outage {
     );
     const describe = new DescribeTableCommand({ TableName: this.table });
     while ((await dynamodb.send(describe)).Table?.TableStatus !== 'ACTIVE') await pause(5);
-  }
-
-  private get queueUrls(): string[] {
-    return this.stack.consumers.map(({ queueUrl }) => queueUrl);
   }
 
   private get billing() {
