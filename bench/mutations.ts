@@ -25,6 +25,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['contract/iso-codes.ts', 'unit/contract/order'],
   ['contract/ids.ts', 'unit/contract/order', 'unit/cli/orders/stock-file'],
   ['contract/event-types.ts', 'unit/contract/order', 'integration/lambda/handlers'],
+  ['contract/retries.ts', 'unit/contract/retries'],
   ['contract/alarm-text.ts', 'unit/lib/operations', 'integration/cli/aws/health'],
   [
     'contract/',
@@ -34,6 +35,11 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'unit/lib/stack',
     'unit/lib/snapshot',
   ],
+  ['lib/consumer-alarms.ts', 'unit/lib/operations/alarms'],
+  ['lib/operations/', 'unit/lib/operations'],
+  ['lib/checks/guard-rails.ts', 'unit/lib/checks', 'unit/lib/consumer'],
+  ['lib/choices.ts', 'unit/lib/choices'],
+  ['local/cloudwatch/', 'unit/local/cloudwatch'],
   ['lambda/batch.ts', 'integration/lambda/batch'],
   ['lambda/backoff.ts', 'unit/lambda/backoff'],
   ['lambda/dead-letter.ts', 'unit/lambda/dead-letter', 'integration/lambda/batch'],
@@ -55,8 +61,16 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'integration/cli/dead-letters/redrive',
     'integration/cli/commands/redrive.test',
   ],
-  ['cli/dead-letters/letter-queue.ts', 'unit/cli/dead-letters', 'integration/cli/commands/unrouted'],
-  ['cli/dead-letters/route.ts', 'integration/cli/dead-letters/redrive', 'integration/cli/commands/unrouted'],
+  [
+    'cli/dead-letters/letter-queue.ts',
+    'unit/cli/dead-letters',
+    'integration/cli/commands/(redrive-)?unrouted',
+  ],
+  [
+    'cli/dead-letters/route.ts',
+    'integration/cli/dead-letters/redrive',
+    'integration/cli/commands/(redrive-)?unrouted',
+  ],
   [
     'cli/dead-letters/send-back.ts',
     'integration/cli/dead-letters/send-back',

@@ -87,14 +87,18 @@ export class ConsumerAlarms extends Construct {
   }
 
   private deadLetters(): OperationsAlarm {
-    return this.alarm('DeadLetters', {
-      // Not the number sent, which leaves out what SQS itself moves there. In flight included, or else
-      // reading the queue would return the alarm to OK for as long as the messages are not visible.
-      metric: messagesIn(this.props.consumer.deadLetterQueue),
-      threshold: 1,
-      meaning: 'messages lie in the dead-letter queue; they will not be tried again by themselves.',
-      article: 'dead-letters',
-    });
+    return this.alarm(
+      'DeadLetters',
+      {
+        // Not the number sent, which leaves out what SQS itself moves there. In flight included, or else
+        // reading the queue would return the alarm to OK for as long as the messages are not visible.
+        metric: messagesIn(this.props.consumer.deadLetterQueue),
+        threshold: 1,
+        meaning: 'messages lie in the dead-letter queue; they will not be tried again by themselves.',
+        article: 'dead-letters',
+      },
+      'deadLetterQueue',
+    );
   }
 
   /**
@@ -102,14 +106,18 @@ export class ConsumerAlarms extends Construct {
    * It stays in ALARM until those have come, so that the composite alarm pages once.
    */
   private deadLettered(): OperationsAlarm {
-    return this.alarm('DeadLettered', {
-      metric: this.props.consumer.metric('DeadLettered', { period: MINUTE, statistic: Stats.SUM }),
-      threshold: 1,
-      evaluationPeriods: LATENESS_MINUTES,
-      datapointsToAlarm: 1,
-      meaning: `messages were dead-lettered within the last ${LATENESS_MINUTES} minutes.`,
-      article: 'dead-letters',
-    });
+    return this.alarm(
+      'DeadLettered',
+      {
+        metric: this.props.consumer.metric('DeadLettered', { period: MINUTE, statistic: Stats.SUM }),
+        threshold: 1,
+        evaluationPeriods: LATENESS_MINUTES,
+        datapointsToAlarm: 1,
+        meaning: `messages were dead-lettered within the last ${LATENESS_MINUTES} minutes.`,
+        article: 'dead-letters',
+      },
+      'deadLetterQueue',
+    );
   }
 
   private functionErrors(): OperationsAlarm {
@@ -170,13 +178,17 @@ export class ConsumerAlarms extends Construct {
     const [days, kept] = [deadLetterRetention.minus(retention), deadLetterRetention].map((time) =>
       time.toDays({ integral: false }),
     );
-    return this.alarm('OldestDeadLetter', {
-      metric: oldestIn(deadLetterQueue),
-      threshold: deadLetterRetention.minus(retention).toSeconds(),
-      meaning: `the oldest dead letter has lain there for ${days} days; after ${kept} days at most it is deleted.`,
-      article: 'oldest-dead-letter',
-      announce: 'pages',
-    });
+    return this.alarm(
+      'OldestDeadLetter',
+      {
+        metric: oldestIn(deadLetterQueue),
+        threshold: deadLetterRetention.minus(retention).toSeconds(),
+        meaning: `the oldest dead letter has lain there for ${days} days; after ${kept} days at most it is deleted.`,
+        article: 'oldest-dead-letter',
+        announce: 'pages',
+      },
+      'deadLetterQueue',
+    );
   }
 
   private queueDepth(): OperationsAlarm {
@@ -193,18 +205,22 @@ export class ConsumerAlarms extends Construct {
 
   /** While dead letters are there, DeadLetters is in ALARM already and new ones change nothing. This one sees them. */
   private deadLettersGrowing(): OperationsAlarm {
-    return this.alarm('DeadLettersGrowing', {
-      metric: new MathExpression({
-        expression: 'DIFF(letters)',
-        usingMetrics: { letters: messagesIn(this.props.consumer.deadLetterQueue) },
-        period: MINUTE,
-        label: 'New dead letters',
-      }),
-      threshold: 1,
-      meaning: 'new messages have joined those in the dead-letter queue.',
-      article: 'dead-letters-growing',
-      announce: 'notices',
-    });
+    return this.alarm(
+      'DeadLettersGrowing',
+      {
+        metric: new MathExpression({
+          expression: 'DIFF(letters)',
+          usingMetrics: { letters: messagesIn(this.props.consumer.deadLetterQueue) },
+          period: MINUTE,
+          label: 'New dead letters',
+        }),
+        threshold: 1,
+        meaning: 'new messages have joined those in the dead-letter queue.',
+        article: 'dead-letters-growing',
+        announce: 'notices',
+      },
+      'deadLetterQueue',
+    );
   }
 
   private functionThrottles(): OperationsAlarm {
@@ -251,7 +267,7 @@ export class ConsumerAlarms extends Construct {
   }
 
   private summarize(): void {
-    const { name, operations } = this.props;
+    const { name, operations, consumer } = this.props;
     const unhealthy = new CompositeAlarm(this, 'Unhealthy', {
       alarmRule: AlarmRule.anyOf(
         ...this.summarized.map((alarm) => AlarmRule.fromAlarm(alarm, AlarmState.ALARM)),
@@ -259,28 +275,24 @@ export class ConsumerAlarms extends Construct {
       alarmDescription: alarmText(
         `${name}: the consumer is not doing its work; at least one of its alarms is in ALARM.`,
         `${operations.runbook}#unhealthy`,
-        this.links,
+        { Queue: queuePage(consumer.queue), Function: functionPage(consumer.function) },
       ),
     });
     notify(unhealthy, operations.pages);
   }
 
-  private alarm(id: string, props: Omit<OperationsAlarmProps, 'operations' | 'links'>): OperationsAlarm {
-    const { name, operations } = this.props;
+  /** @param props without links: to the queue, unless `about` is the dead-letter queue, and to the function */
+  private alarm(
+    id: string,
+    props: Omit<OperationsAlarmProps, 'operations' | 'links'>,
+    about: 'queue' | 'deadLetterQueue' = 'queue',
+  ): OperationsAlarm {
+    const { name, operations, consumer } = this.props;
     return new OperationsAlarm(this, id, {
       ...props,
       meaning: `${name}: ${props.meaning}`,
-      links: this.links,
+      links: { Queue: queuePage(consumer[about]), Function: functionPage(consumer.function) },
       operations,
     });
-  }
-
-  private get links(): Record<string, string> {
-    const { queue, deadLetterQueue, function: lambdaFunction } = this.props.consumer;
-    return {
-      Queue: queuePage(queue),
-      'Dead-letter queue': queuePage(deadLetterQueue),
-      Function: functionPage(lambdaFunction),
-    };
   }
 }

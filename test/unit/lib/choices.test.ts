@@ -77,8 +77,11 @@ test.each<[string, unknown[], string]>([
   }
 });
 
-test('a region alone chooses nothing where the stage names no account', () => {
+test('a region or an account alone chooses nothing where the stage names neither', () => {
   expect(() => chosen({ region: 'eu-central-1' })).toThrow(
     new ConfigError('-c region=eu-central-1: give -c account as well, or neither'),
+  );
+  expect(() => chosen({ account: '999988887777' })).toThrow(
+    new ConfigError('-c account=999988887777: give -c region as well, or neither'),
   );
 });
