@@ -24,3 +24,6 @@ export function upperSnakeCase(name: string): string {
 export function alarmsId(consumer: string): string {
   return `${pascalCase(consumer)}Alarms`;
 }
+
+/** ID, within those, of the alarm that tells CodeDeploy alone. */
+export const RELEASE_ALARM = 'ReleaseRetrying';

@@ -1,25 +1,19 @@
 import { Duration } from 'aws-cdk-lib';
-import { AlarmRule, AlarmState, CompositeAlarm, MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { alarmText, atLeast } from '../contract/alarm-text.ts';
+import { atLeast } from '../contract/alarm-text.ts';
+import { RELEASE_ALARM } from '../contract/names.ts';
 import { checkWithin } from './checks/settings.ts';
-import type { Consumer } from './consumer.ts';
-import { functionPage, queuePage } from './operations/console-links.ts';
-import type { Operations } from './operations/operations.ts';
-import { notify, OperationsAlarm, type OperationsAlarmProps } from './operations/operations-alarm.ts';
-import { messagesIn, oldestIn, pollingOf, waitingIn } from './operations/queue-metrics.ts';
+import { deadLetterAlarms } from './dead-letter-alarms.ts';
+import { type AlarmedConsumer, consumerAlarm } from './operations/consumer-alarm.ts';
+import type { OperationsAlarm } from './operations/operations-alarm.ts';
+import { oldestIn, pollingOf, waitingIn } from './operations/queue-metrics.ts';
+import { SummaryAlarm } from './operations/summary-alarm.ts';
 
-const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 const SUM_OF_FIVE_MINUTES = { period: FIVE_MINUTES, statistic: Stats.SUM };
-/** Metrics of a queue that wakes from inactivity come so late: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/monitoring-using-cloudwatch.html */
-const LATENESS_MINUTES = 15;
 
-export interface ConsumerAlarmsProps {
-  readonly consumer: Consumer;
-  /** The consumer's name in the alarms' descriptions. */
-  readonly name: string;
-  readonly operations: Operations;
+export interface ConsumerAlarmsProps extends AlarmedConsumer {
   /** Messages waiting, for 5 minutes on end. */
   readonly queueDepth: number;
   /** Age of the oldest waiting message, in whole seconds, for 10 of 15 minutes. */
@@ -35,35 +29,50 @@ export interface ConsumerAlarmsProps {
 }
 
 /**
- * The alarms of one consumer. Those that tell that it is not working are announced together, by a composite alarm that pages
- * once; what is about to be lost pages by itself; the others are notices.
+ * The alarms of one consumer. Those that tell that it does not work are announced together, by a composite alarm that pages once,
+ * and so are those on its dead letters; what is about to be lost pages by itself; the others are notices.
  */
 export class ConsumerAlarms extends Construct {
-  /** Those that the composite alarm announces. */
-  readonly summarized: readonly OperationsAlarm[];
-  /** Those that a bad release sets off within minutes. */
-  readonly release: readonly OperationsAlarm[];
+  /** Told to nobody but CodeDeploy; there where releases are gradual. */
+  releaseRetrying?: OperationsAlarm;
+  private readonly setOffByRelease: readonly OperationsAlarm[];
   private readonly props: ConsumerAlarmsProps;
 
   constructor(scope: Construct, id: string, props: ConsumerAlarmsProps) {
     super(scope, id);
     this.props = props;
 
-    const deadLettered = this.deadLettered();
     const functionErrors = this.functionErrors();
-    const retrying = this.retrying();
-    this.release = [deadLettered, functionErrors, retrying];
-    this.summarized = [this.oldestMessage(), this.deadLetters(), deadLettered, functionErrors, retrying];
-    this.summarize();
-
+    new SummaryAlarm(this, 'Unhealthy', {
+      of: props,
+      alarms: [this.oldestMessage(), functionErrors, this.retrying()],
+      meaning: 'the consumer does not do its work.',
+      article: 'unhealthy',
+      about: 'queue',
+    });
+    const [deadLettered] = deadLetterAlarms(this, props);
+    this.setOffByRelease = [deadLettered, functionErrors];
     this.retentionAtRisk();
-    this.oldestDeadLetter();
 
     this.queueDepth();
-    this.deadLettersGrowing();
     this.functionThrottles();
     this.promiseBroken();
     this.notPolled();
+  }
+
+  /**
+   * What takes a release back: that the consumer dead-letters, that it crashes, and that it fails for now. For the last there is an
+   * alarm of its own, since `Retrying` takes longer than a release.
+   */
+  takingReleasesBack(): readonly OperationsAlarm[] {
+    const { consumer, retries: threshold } = this.props;
+    this.releaseRetrying ??= consumerAlarm(this, RELEASE_ALARM, this.props, {
+      metric: consumer.metric('Retried', SUM_OF_FIVE_MINUTES),
+      threshold,
+      meaning: `${atLeast(threshold, 'try', 'tries')} failed within 5 minutes: CodeDeploy takes a release back.`,
+      article: 'retrying',
+    });
+    return [...this.setOffByRelease, this.releaseRetrying];
   }
 
   /** Age for most of a quarter of an hour: bench/alarm-rules.ts shows what shorter and longer ones miss or cry out about. */
@@ -76,7 +85,7 @@ export class ConsumerAlarms extends Construct {
       max: 1_209_600,
       unit: 'seconds',
     });
-    return this.alarm('OldestMessage', {
+    return consumerAlarm(this, 'OldestMessage', this.props, {
       metric: oldestIn(consumer.queue),
       threshold: seconds,
       evaluationPeriods: 15,
@@ -86,43 +95,9 @@ export class ConsumerAlarms extends Construct {
     });
   }
 
-  private deadLetters(): OperationsAlarm {
-    return this.alarm(
-      'DeadLetters',
-      {
-        // Not the number sent, which leaves out what SQS itself moves there. In flight included, or else
-        // reading the queue would return the alarm to OK for as long as the messages are not visible.
-        metric: messagesIn(this.props.consumer.deadLetterQueue),
-        threshold: 1,
-        meaning: 'messages lie in the dead-letter queue; they will not be tried again by themselves.',
-        article: 'dead-letters',
-      },
-      'deadLetterQueue',
-    );
-  }
-
-  /**
-   * The consumer's own count is there within a minute, where the metrics of a dead-letter queue that was empty may be late.
-   * It stays in ALARM until those have come, so that the composite alarm pages once.
-   */
-  private deadLettered(): OperationsAlarm {
-    return this.alarm(
-      'DeadLettered',
-      {
-        metric: this.props.consumer.metric('DeadLettered', { period: MINUTE, statistic: Stats.SUM }),
-        threshold: 1,
-        evaluationPeriods: LATENESS_MINUTES,
-        datapointsToAlarm: 1,
-        meaning: `messages were dead-lettered within the last ${LATENESS_MINUTES} minutes.`,
-        article: 'dead-letters',
-      },
-      'deadLetterQueue',
-    );
-  }
-
   private functionErrors(): OperationsAlarm {
     const { consumer, functionErrors: threshold } = this.props;
-    return this.alarm('FunctionErrors', {
+    return consumerAlarm(this, 'FunctionErrors', this.props, {
       metric: consumer.function.metricErrors(SUM_OF_FIVE_MINUTES),
       threshold,
       meaning:
@@ -135,7 +110,7 @@ export class ConsumerAlarms extends Construct {
   /** Nothing is dead-lettered yet: the queue's tries last for as long as the consumer's `outlast`. */
   private retrying(): OperationsAlarm {
     const { consumer, retries: threshold } = this.props;
-    return this.alarm('Retrying', {
+    return consumerAlarm(this, 'Retrying', this.props, {
       // Without a value for each period, CloudWatch looks further back where there is none, and the alarm would flap.
       metric: new MathExpression({
         expression: 'FILL(retried, 0)',
@@ -155,7 +130,7 @@ export class ConsumerAlarms extends Construct {
   private retentionAtRisk(): OperationsAlarm {
     const { queue, retention } = this.props.consumer;
     const hours = retention.toHours({ integral: false }) / 4;
-    return this.alarm('RetentionAtRisk', {
+    return consumerAlarm(this, 'RetentionAtRisk', this.props, {
       metric: oldestIn(queue),
       threshold: hours * 3_600,
       evaluationPeriods: 5,
@@ -168,32 +143,9 @@ export class ConsumerAlarms extends Construct {
     });
   }
 
-  /**
-   * Of a letter that SQS moved, the age counts from the move, while SQS keeps it from when it was first sent: up to the
-   * retention of the source queue before.
-   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
-   */
-  private oldestDeadLetter(): OperationsAlarm {
-    const { deadLetterQueue, retention, deadLetterRetention } = this.props.consumer;
-    const [days, kept] = [deadLetterRetention.minus(retention), deadLetterRetention].map((time) =>
-      time.toDays({ integral: false }),
-    );
-    return this.alarm(
-      'OldestDeadLetter',
-      {
-        metric: oldestIn(deadLetterQueue),
-        threshold: deadLetterRetention.minus(retention).toSeconds(),
-        meaning: `the oldest dead letter has lain there for ${days} days; after ${kept} days at most it is deleted.`,
-        article: 'oldest-dead-letter',
-        announce: 'pages',
-      },
-      'deadLetterQueue',
-    );
-  }
-
   private queueDepth(): OperationsAlarm {
     const { consumer, queueDepth: threshold } = this.props;
-    return this.alarm('QueueDepth', {
+    return consumerAlarm(this, 'QueueDepth', this.props, {
       metric: waitingIn(consumer.queue),
       threshold,
       evaluationPeriods: 5,
@@ -203,29 +155,9 @@ export class ConsumerAlarms extends Construct {
     });
   }
 
-  /** While dead letters are there, DeadLetters is in ALARM already and new ones change nothing. This one sees them. */
-  private deadLettersGrowing(): OperationsAlarm {
-    return this.alarm(
-      'DeadLettersGrowing',
-      {
-        metric: new MathExpression({
-          expression: 'DIFF(letters)',
-          usingMetrics: { letters: messagesIn(this.props.consumer.deadLetterQueue) },
-          period: MINUTE,
-          label: 'New dead letters',
-        }),
-        threshold: 1,
-        meaning: 'new messages have joined those in the dead-letter queue.',
-        article: 'dead-letters-growing',
-        announce: 'notices',
-      },
-      'deadLetterQueue',
-    );
-  }
-
   private functionThrottles(): OperationsAlarm {
     const { consumer, functionThrottles: threshold } = this.props;
-    return this.alarm('FunctionThrottles', {
+    return consumerAlarm(this, 'FunctionThrottles', this.props, {
       metric: consumer.function.metricThrottles(SUM_OF_FIVE_MINUTES),
       threshold,
       meaning: `Lambda refused ${atLeast(threshold, 'invocation')} within 5 minutes for want of concurrency.`,
@@ -238,7 +170,7 @@ export class ConsumerAlarms extends Construct {
   private promiseBroken(): OperationsAlarm {
     const { consumer, promised } = this.props;
     const seconds = promised.toSeconds();
-    return this.alarm('PromiseBroken', {
+    return consumerAlarm(this, 'PromiseBroken', this.props, {
       metric: consumer.metric('SecondsToDone', { period: FIVE_MINUTES, statistic: Stats.percentile(99) }),
       threshold: seconds,
       evaluationPeriods: 3,
@@ -254,7 +186,7 @@ export class ConsumerAlarms extends Construct {
    * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
    */
   private notPolled(): OperationsAlarm {
-    return this.alarm('NotPolled', {
+    return consumerAlarm(this, 'NotPolled', this.props, {
       metric: pollingOf(this.props.consumer.queue),
       threshold: 1,
       below: true,
@@ -263,36 +195,6 @@ export class ConsumerAlarms extends Construct {
         'nobody has asked the queue for messages for 15 minutes: the event source mapping is off, or may not poll.',
       article: 'not-polled',
       announce: 'notices',
-    });
-  }
-
-  private summarize(): void {
-    const { name, operations, consumer } = this.props;
-    const unhealthy = new CompositeAlarm(this, 'Unhealthy', {
-      alarmRule: AlarmRule.anyOf(
-        ...this.summarized.map((alarm) => AlarmRule.fromAlarm(alarm, AlarmState.ALARM)),
-      ),
-      alarmDescription: alarmText(
-        `${name}: the consumer is not doing its work; at least one of its alarms is in ALARM.`,
-        `${operations.runbook}#unhealthy`,
-        { Queue: queuePage(consumer.queue), Function: functionPage(consumer.function) },
-      ),
-    });
-    notify(unhealthy, operations.pages);
-  }
-
-  /** @param props without links: to the queue, unless `about` is the dead-letter queue, and to the function */
-  private alarm(
-    id: string,
-    props: Omit<OperationsAlarmProps, 'operations' | 'links'>,
-    about: 'queue' | 'deadLetterQueue' = 'queue',
-  ): OperationsAlarm {
-    const { name, operations, consumer } = this.props;
-    return new OperationsAlarm(this, id, {
-      ...props,
-      meaning: `${name}: ${props.meaning}`,
-      links: { Queue: queuePage(consumer[about]), Function: functionPage(consumer.function) },
-      operations,
     });
   }
 }

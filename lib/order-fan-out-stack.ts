@@ -102,7 +102,7 @@ export class OrderFanOutStack extends Stack {
       const consumer = this.addConsumer(name, settings, join(props.handlers ?? HANDLERS, name, 'handler.ts'));
       const alarms = this.addAlarms(consumer, name, settings.alarms[props.stage], operations);
       if (releases) {
-        const release = { application: releases, alias: consumer.alias, alarms: alarms.release };
+        const release = { application: releases, alias: consumer.alias, alarms: alarms.takingReleasesBack() };
         new GradualRelease(this, `${pascalCase(name)}Release`, release);
       }
       consumersByName.set(name, consumer);

@@ -1,7 +1,8 @@
 /** Whether every alarm can tell somebody, and whether one has lately. */
 
+import { RELEASE_ALARM } from '../../contract/names.ts';
 import { deployCommand } from '../aws/stack.ts';
-import { readStackAlarms, type StackAlarm } from '../aws/stack-alarms.ts';
+import { logicalIdOf, readStackAlarms, type StackAlarm } from '../aws/stack-alarms.ts';
 import { count, time } from '../terminal/text.ts';
 import { commandFor } from '../usage/options/stack-options.ts';
 import { type Action, actionsOn } from './alarm-history.ts';
@@ -25,7 +26,7 @@ export async function checkAlarms(context: CheckContext): Promise<Finding[]> {
   return [...checkAnnounced(alarms, stack.name), ...told.flat()];
 }
 
-/** An alarm is announced by itself, or by a composite one. */
+/** An alarm is announced by itself, or by a composite one, or takes a release back. */
 function checkAnnounced(alarms: readonly StackAlarm[], stackName: string): Finding[] {
   const announcing = alarms.filter(({ alarmActions }) => alarmActions.length > 0);
   const summedUp = new Set(announcing.flatMap(({ children }) => children));
@@ -40,7 +41,8 @@ function checkAnnounced(alarms: readonly StackAlarm[], stackName: string): Findi
         ),
       ),
     ...alarms
-      .filter(({ name, alarmActions }) => alarmActions.length === 0 && !summedUp.has(name))
+      .filter(({ alarmActions }) => alarmActions.length === 0)
+      .filter(({ name }) => !summedUp.has(name) && !tellsCodeDeploy(name, stackName))
       .map(({ name }) =>
         problem(
           SUBJECT,
@@ -50,6 +52,10 @@ function checkAnnounced(alarms: readonly StackAlarm[], stackName: string): Findi
       ),
   ];
   return wellUnless(problems, SUBJECT, `${count(alarms.length, 'alarm')} announced`);
+}
+
+function tellsCodeDeploy(alarm: string, stackName: string): boolean {
+  return logicalIdOf(alarm, stackName)?.includes(RELEASE_ALARM) ?? false;
 }
 
 /** Whether the last notification of any alarm was taken by the topic. What becomes of it then, SNS alone knows. */

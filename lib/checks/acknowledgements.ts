@@ -8,6 +8,7 @@ import { FanOutTopic } from '../fan-out-topic.ts';
 import { GradualRelease } from '../gradual-release.ts';
 import { OperationsTopic } from '../operations/operations-topic.ts';
 import { OperatorPolicy } from '../operations/operator-policy.ts';
+import { SummaryAlarm } from '../operations/summary-alarm.ts';
 import { UnroutedMessages } from '../unrouted-messages.ts';
 
 const OWN_POLICY =
@@ -21,6 +22,7 @@ export function acknowledgeFindings(scope: IConstruct): void {
   for (const construct of scope.node.findAll()) {
     if (construct instanceof Consumer) acknowledgeInConsumer(construct);
     else if (construct instanceof ConsumerAlarms) acknowledgeInConsumerAlarms(construct);
+    else if (construct instanceof SummaryAlarm) acknowledgeInSummaryAlarm(construct);
     else if (construct instanceof FanOutTopic) acknowledgeInFanOutTopic(construct);
     else if (construct instanceof GradualRelease) acknowledgeInGradualRelease(construct);
     else if (construct instanceof UnroutedMessages) acknowledgeInUnroutedMessages(construct);
@@ -75,8 +77,8 @@ function acknowledgeSettings(lambdaFunction: Consumer['function']): void {
   }
 }
 
-function acknowledgeInConsumerAlarms({ summarized }: ConsumerAlarms): void {
-  for (const alarm of summarized) {
+function acknowledgeInSummaryAlarm({ alarms }: SummaryAlarm): void {
+  for (const alarm of alarms) {
     acknowledge(alarm, {
       'NIST.800.53.R5-CloudWatchAlarmAction':
         'A composite alarm announces it, once for all that has one cause.',
@@ -91,6 +93,13 @@ function acknowledgeInFanOutTopic({ deliveryLogging }: FanOutTopic): void {
     'NIST.800.53.R5-IAMNoInlinePolicy': OWN_POLICY,
     [`AwsSolutions-IAM5[Resource::${inFinding(Stack.of(role).resolve(streams))}]`]:
       'SNS names the streams of the one log group that it may write.',
+  });
+}
+
+function acknowledgeInConsumerAlarms({ releaseRetrying }: ConsumerAlarms): void {
+  if (!releaseRetrying) return;
+  acknowledge(releaseRetrying, {
+    'NIST.800.53.R5-CloudWatchAlarmAction': 'CodeDeploy acts on it. People are told by the alarm on retries.',
   });
 }
 

@@ -1,6 +1,7 @@
 /** What neither CloudFormation nor CDK checks of the resources: refused at synth, whoever made the resource. */
 import { CfnResource } from 'aws-cdk-lib';
 import { CfnAlarm, CfnCompositeAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { CfnGlobalTable } from 'aws-cdk-lib/aws-dynamodb';
 import { CfnAlias, CfnEventSourceMapping, CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnLogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -256,12 +257,12 @@ function checkRecovery(table: CfnGlobalTable): void {
   }
 }
 
-/** By itself, or through a composite alarm that is. */
+/** By itself, through a composite alarm that is, or to CodeDeploy, which takes a release back. */
 function checkAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): void {
   if (resolve(alarm, alarm.actionsEnabled) === false) {
     refuse(ownerOf(alarm), 'its actions are disabled, so that nobody would learn of it: enable them');
   }
-  if (isAnnounced(alarm, all)) return;
+  if (isAnnounced(alarm, all) || takesReleasesBack(alarm, all)) return;
   refuse(
     ownerOf(alarm),
     'neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: add one (addAlarmAction)',
@@ -273,6 +274,12 @@ function isAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): b
   return all
     .filter((each) => each instanceof CfnCompositeAlarm)
     .some((each) => each !== alarm && refersTo(each, each.alarmRule, alarm) && isAnnounced(each, all));
+}
+
+function takesReleasesBack(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): boolean {
+  return all
+    .filter((each) => each instanceof CfnDeploymentGroup)
+    .some((each) => refersTo(each, each.alarmConfiguration, alarm));
 }
 
 /** A function, by its name or ARN or those of an alias. */

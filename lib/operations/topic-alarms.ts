@@ -69,6 +69,7 @@ export class TopicAlarms extends Construct {
     const old = unrouted.retention.minus(Duration.days(DAYS_LEFT));
     new OperationsAlarm(this, 'OldestUnrouted', {
       ...kept,
+      article: 'oldest-unrouted',
       metric: oldestIn(unrouted.queue),
       threshold: old.toSeconds(),
       meaning:

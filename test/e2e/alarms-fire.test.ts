@@ -2,6 +2,7 @@
 // metrics that come at once, and with metrics as late and incomplete as those of SQS may be.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { stages } from '../../lib/config.ts';
 import { stageNames, synthesize } from '../fixtures/synthesized.ts';
 import { attributes, kindOf, type StackTemplate, WatchedStack } from '../fixtures/watched-stack.ts';
 
@@ -98,7 +99,9 @@ const drivers: Record<string, Driver> = {
       stack.isPolled = true;
     },
   },
-  Unhealthy: deadLetters,
+  Unhealthy: reported('Retried', 'Retrying'),
+  HasDeadLetters: deadLetters,
+  ReleaseRetrying: reported('Retried', 'Retrying'),
   FailedDeliveries: {
     raise: (stack) => stack.publishRefused(stack.queues.slice(0, 1)),
     settle: purge,
@@ -135,11 +138,13 @@ describe.each([
   let composites: string[];
 
   beforeAll(async () => {
+    // With the alarms that there are only where releases are gradual.
+    const settings = { ...stages[stage], gradualReleases: true };
     stack = await WatchedStack.start(
-      structuredClone(synthesize(stage).toJSON()) as StackTemplate,
+      structuredClone(synthesize(stage, { settings }).toJSON()) as StackTemplate,
       lateMetrics,
     );
-    composites = stack.alarms('Unhealthy');
+    composites = [...stack.alarms('Unhealthy'), ...stack.alarms('HasDeadLetters')];
   });
 
   afterAll(() => stack.stop());
@@ -167,9 +172,7 @@ describe.each([
     '%s goes off, is announced where it should be and once, and is over',
     async (kind, driver) => {
       const alarms = stack.alarms(kind);
-      const announced = alarms.filter((name) => stack.propertiesOf(name).AlarmActions);
-      // What a composite alarm announces is told by that alone.
-      const telling = announced.length > 0 ? announced : composites;
+      const telling = alarms.flatMap((name) => stack.announcersOf(name));
       await stack.purge();
       const notOk = await stack.neverIn('OK', [...alarms, ...composites]);
       await stack.news();
@@ -195,7 +198,9 @@ describe.each([
         ]);
         expect(description).toBeDefined();
       }
-      for (const alarm of alarms.filter((each) => !announced.includes(each))) {
+      // What a composite alarm announces is told by that alone, and what takes a release back by nobody.
+      expect(telling).toHaveLength(kind === 'ReleaseRetrying' ? 0 : alarms.length);
+      for (const alarm of alarms.filter((each) => !telling.includes(each))) {
         expect([...told(wentOff, alarm), ...told(wereOver, alarm)]).toEqual([]);
       }
     },
@@ -204,7 +209,7 @@ describe.each([
   test('growing dead letters are announced anew for each minute that brings one, while the older ones lie there', async () => {
     const [queue = ''] = stack.queues;
     const [alarm = ''] = stack.alarms('DeadLettersGrowing');
-    const [unhealthy = ''] = composites;
+    const [hasDeadLetters = ''] = stack.alarms('HasDeadLetters');
     await stack.purge();
     await stack.deadLetter(queue);
     await stack.minutes(20);
@@ -219,7 +224,7 @@ describe.each([
 
     const statesOf = (name: string) => news.filter((each) => each.alarm === name).map(({ state }) => state);
     expect(statesOf(alarm)).toEqual(['ALARM', 'OK', 'ALARM', 'OK', 'ALARM', 'OK']);
-    expect(statesOf(unhealthy)).toEqual([]);
+    expect(statesOf(hasDeadLetters)).toEqual([]);
   });
 
   test('one cause wakes once: a consumer that says it dead-lettered, and a queue whose metrics tell of it later', async () => {
@@ -234,7 +239,24 @@ describe.each([
     await stack.minutes(40);
     const pages = (await stack.news()).filter(({ severity }) => severity === 'pages');
 
-    expect(pages.filter(({ alarm }) => alarm === composites[0]).map(({ state }) => state)).toEqual(['ALARM']);
+    const ofBilling = pages.filter(({ alarm }) => alarm.includes('BillingAlarms'));
+    expect(ofBilling.map(({ alarm, state }) => [alarm, state])).toEqual([
+      [stack.alarms('HasDeadLetters')[0], 'ALARM'],
+    ]);
+  });
+
+  test('a dead letter that lies there hides no outage: that pages, too', async () => {
+    const [queue = ''] = stack.deadLetterQueues;
+    await stack.send(queue);
+    await stack.minutes(30);
+    await stack.news();
+
+    await drivers.Retrying?.raise(stack);
+    await stack.minutes(5);
+    const pages = (await stack.news()).filter(({ severity }) => severity === 'pages');
+
+    const [unhealthy] = stack.alarms('Unhealthy');
+    expect(pages.filter(({ alarm }) => alarm === unhealthy).map(({ state }) => state)[0]).toBe('ALARM');
   });
 
   test('a queue that drains one message a minute, all of them old, does not look well', async () => {

@@ -1,5 +1,5 @@
-// A release that refuses every good order: it sets off an alarm that CodeDeploy takes it back for, within a minute. A good one
-// does not.
+// Bad releases of a consumer, and the alarms by which CodeDeploy takes them back: each sets off one within the five minutes that
+// a release is tried for. A good one sets off none.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,28 +9,32 @@ import { findStack } from '../../cli/aws/stack.ts';
 import { generateOrders } from '../../cli/orders/test-orders.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { drained } from '../../scenarios/drained.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
 import { bundleHolding } from '../fixtures/changed-assembly.ts';
+import { passMinutes } from '../fixtures/passing-time.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import type { Resource } from '../fixtures/synthesized.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
-const ORDERS = 20;
+const ORDERS = 60;
+/** So long CodeDeploy tries a release. */
+const MINUTES = 5;
 const folder = temporaryFolder('release-');
 const good = path.join(folder, 'good');
-const bad = path.join(folder, 'bad');
+
+/** What is wrong with a release → its bundle. */
+const BAD: Record<string, (code: string) => string> = {
+  // A contract that no publisher has gone over to yet.
+  'that dead-letters every good order': (code) => code.replaceAll('"order.placed"', '"order.accepted"'),
+  'that fails at every order for now': (code) => code.replaceAll('INVOICES_TABLE', 'QUEUE_URL'),
+  'that crashes at its start': (code) => `throw new Error('broken');\n${code}`,
+};
 /** Names of the alarms that take a release of billing back. */
 let takingBack: string[];
 
 beforeAll(async () => {
   await synthesize(PROJECT, good, { gradualReleases: 'true' });
-  fs.cpSync(good, bad, { recursive: true });
-  const bundle = bundleHolding(bad, 'INVOICES_TABLE');
-  const code = fs.readFileSync(bundle, 'utf8');
-  // A contract that no publisher has gone over to yet.
-  fs.writeFileSync(bundle, code.replaceAll('"order.placed"', '"order.accepted"'));
   const { Resources }: { Resources: Record<string, Resource> } = JSON.parse(
     fs.readFileSync(path.join(good, 'OrderFanOut-dev.template.json'), 'utf8'),
   );
@@ -41,10 +45,13 @@ beforeAll(async () => {
   takingBack = (configuration?.Alarms ?? []).map(({ Name }) => `OrderFanOut-dev-${Name.Ref}`);
 });
 
-/** Which of those alarms are in ALARM within a minute of the first orders. */
-async function setOffBy(assembly: string): Promise<{ alarms: string[]; deadLettered: number }> {
-  const logDirectory = path.join(assembly, 'logs');
-  const run = await LocalRun.start({ assembly, port: 0, logDirectory });
+/** Which of those alarms are in ALARM once the orders have been given to the release, within its five minutes. */
+async function setOffBy(release: (code: string) => string): Promise<string[]> {
+  const assembly = fs.mkdtempSync(path.join(folder, 'release-'));
+  fs.cpSync(good, assembly, { recursive: true });
+  const bundle = bundleHolding(assembly, 'INVOICES_TABLE');
+  fs.writeFileSync(bundle, release(fs.readFileSync(bundle, 'utf8')));
+  const run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(assembly, 'logs') });
   const clients = createClients(run.client);
   try {
     const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
@@ -54,25 +61,32 @@ async function setOffBy(assembly: string): Promise<{ alarms: string[]; deadLette
     const messages = generateOrders({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 });
     await publishAll({ sns: clients.sns, topicArn: stack.topicArn, messages });
     const urls = stack.consumers.map(({ queueUrl }) => queueUrl);
-    await drained(clients.sqs, urls, { patienceMs: 30_000 });
-    await run.cloudWatch.endMinute();
+    for (let minute = 0; minute < MINUTES; minute += 1) {
+      await passMinutes(1, run, clients.sqs, urls);
+      await run.cloudWatch.endMinute();
+    }
     const states = await run.cloudWatch.alarmStates();
-    const billing = stack.consumers.find(({ name }) => name === 'billing');
-    const letters = await run.bodiesIn(billing?.deadLetterQueueUrl ?? '');
-    return { alarms: takingBack.filter((name) => states[name] === 'ALARM'), deadLettered: letters.length };
+    return takingBack.filter((name) => states[name] === 'ALARM').map((name) => kindOf(name));
   } finally {
     destroyClients(clients);
     await run.stop();
   }
 }
 
-test('a release that dead-letters every good order sets off an alarm that takes it back, within a minute', async () => {
-  const { alarms, deadLettered } = await setOffBy(bad);
+const kindOf = (alarm: string) => /BillingAlarms(\w+)[0-9A-F]{8}$/.exec(alarm)?.[1] ?? alarm;
 
-  expect(deadLettered).toBe(ORDERS);
-  expect(alarms).toEqual([expect.stringContaining('BillingAlarmsDeadLettered')]);
+test('a release is taken back by three alarms', () => {
+  expect(takingBack.map(kindOf)).toEqual(['DeadLettered', 'FunctionErrors', 'ReleaseRetrying']);
+});
+
+test.each([
+  ['that dead-letters every good order', 'DeadLettered'],
+  ['that fails at every order for now', 'ReleaseRetrying'],
+  ['that crashes at its start', 'FunctionErrors'],
+])('a release %s sets off %s', async (what, alarm) => {
+  expect(await setOffBy(BAD[what] ?? String)).toEqual([alarm]);
 });
 
 test('a good release sets off none of them', async () => {
-  expect(await setOffBy(good)).toEqual({ alarms: [], deadLettered: 0 });
+  expect(await setOffBy(String)).toEqual([]);
 });

@@ -55,8 +55,8 @@ test('a fourth consumer has what each of the first three has, under its own name
       'AWS::Lambda::EventSourceMapping': 1,
       'AWS::CodeDeploy::DeploymentGroup': 1,
       'AWS::DynamoDB::GlobalTable': 1,
-      'AWS::CloudWatch::Alarm': 12,
-      'AWS::CloudWatch::CompositeAlarm': 1,
+      'AWS::CloudWatch::Alarm': 13,
+      'AWS::CloudWatch::CompositeAlarm': 2,
     }).sort(),
   );
 });

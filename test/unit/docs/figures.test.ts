@@ -25,14 +25,14 @@ function rowsUnder(heading: string, text: string): string[][] {
     );
 }
 
-describe('docs/deploy.md, what stays when a stack goes', () => {
+describe('docs/deploy.md, what remains after destroy', () => {
   const kinds: Record<string, RegExp> = {
     'queues, with the messages in them': /^AWS::SQS::Queue$/,
     tables: /^AWS::DynamoDB::GlobalTable$/,
     logs: /^AWS::Logs::LogGroup$/,
     key: /^AWS::KMS::Key$/,
   };
-  const rows = rowsUnder('What stays when it goes', read('docs', 'deploy.md'));
+  const rows = rowsUnder('What remains after `destroy`', read('docs', 'deploy.md'));
   const known = Object.values(kinds);
 
   test('lists all that the stages treat each in its way', () => {
@@ -73,8 +73,18 @@ test('docs/cost.md counts the alarms and the metrics that they look at', () => {
     );
 
     expect(read('docs', 'cost.md')).toContain(
-      `| CloudWatch alarms | ${metrics.length} metrics in ${alarms.length} alarms |`,
+      stage === 'dev'
+        ? `| CloudWatch alarms | ${metrics.length} metrics in ${alarms.length} alarms;`
+        : `; \`prod\` ${metrics.length} in ${alarms.length} |`,
     );
+  }
+});
+
+test('docs/cost.md counts the composite alarms', () => {
+  for (const stage of stageNames) {
+    const { length } = resourcesOf(stage).filter(({ Type }) => Type === 'AWS::CloudWatch::CompositeAlarm');
+
+    expect(read('docs', 'cost.md')).toContain(`| composite alarms | ${length} |`);
   }
 });
 
@@ -84,6 +94,7 @@ test('README counts the alarms of a consumer and of the topic', () => {
     .map(([id]) => id);
   const count = (owner: string) => ids.filter((id) => id.startsWith(`${owner}Alarms`)).length;
 
-  expect([count('Billing'), count('Orders')]).toEqual([12, 6]);
+  // One more tells CodeDeploy alone.
+  expect([count('Billing'), count('Orders')]).toEqual([13, 6]);
   expect(read('README.md')).toContain('Twelve alarms for each consumer and six for the topic');
 });

@@ -1,6 +1,7 @@
 /** What the guard rails refuse, with its value and what is allowed. */
 import { expect, test } from '@jest/globals';
 import { Duration, type Stack } from 'aws-cdk-lib';
+import { LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { CfnSubscription, Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Parcels, type Parts, problemsOf, sqsKey, synth } from './parcels.ts';
@@ -9,6 +10,18 @@ const values = (count: number) => Array.from({ length: count }, (_, index) => `v
 
 test('what is on the edge of all limits passes', () => {
   expect(() => synth((stack) => new Parcels(stack))).not.toThrow();
+});
+
+test('an alarm may tell CodeDeploy alone, which takes a release back', () => {
+  expect(() =>
+    synth((stack) => {
+      const { alarm, function: released } = new Parcels(stack, {
+        alarm: { silent: true },
+        composite: { of: 'another' },
+      });
+      new LambdaDeploymentGroup(stack, 'Release', { alias: released.addAlias('live'), alarms: [alarm] });
+    }),
+  ).not.toThrow();
 });
 
 test('an alarm may be announced by a composite alarm alone', () => {

@@ -39,6 +39,7 @@ export interface Parts {
 export class Parcels extends Construct {
   readonly queue: Queue;
   readonly function: LambdaFunction;
+  readonly alarm: Alarm;
 
   constructor(scope: Construct, parts: Parts = {}) {
     super(scope, 'Parcels');
@@ -75,13 +76,14 @@ export class Parcels extends Construct {
       ...parts.mapping,
     });
 
-    const alarm = new Alarm(this, 'Alarm', {
+    this.alarm = new Alarm(this, 'Alarm', {
       metric: this.queue.metricApproximateNumberOfMessagesVisible(),
       threshold: 1,
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,
       actionsEnabled: !parts.alarm?.disabled,
     });
+    const { alarm } = this;
     if (!parts.alarm?.silent) alarm.addAlarmAction(new SnsAction(topic));
     const { silent, of, ...props } = parts.composite ?? {};
     const alarmRule = of ? AlarmRule.fromBoolean(false) : AlarmRule.anyOf(alarm);

@@ -12,7 +12,12 @@ import {
 
 const settings: Record<string, ConsumerSettings> = consumers;
 /** Those that a composite alarm announces, those that page by themselves, and the rest. */
-const SUMMARIZED = ['OldestMessage', 'DeadLetters', 'DeadLettered', 'FunctionErrors', 'Retrying'];
+const SUMMARIZED = {
+  Unhealthy: ['OldestMessage', 'FunctionErrors', 'Retrying'],
+  HasDeadLetters: ['DeadLettered', 'DeadLetters'],
+};
+/** Told to nobody by themselves. */
+const SILENT = [...Object.values(SUMMARIZED).flat(), 'ReleaseRetrying'];
 const PAGES = ['RetentionAtRisk', 'OldestDeadLetter'];
 const NOTICES = ['QueueDepth', 'DeadLettersGrowing', 'FunctionThrottles', 'PromiseBroken', 'NotPolled'];
 const TOPIC_PAGES = ['LostDeliveries', 'OldestUnrouted', 'InvalidAttributes', 'NoAttributes'];
@@ -196,18 +201,21 @@ describe.each(stageNames)('in %s', (stage) => {
       });
     });
 
-    test('has one alarm that is in ALARM while any of those is that tell that it does not work', () => {
-      const rule = resource(template, 'AWS::CloudWatch::CompositeAlarm', `${id}AlarmsUnhealthy`).Properties
-        .AlarmRule;
-      const arns = SUMMARIZED.map((kind) => ({ 'Fn::GetAtt': [alarm(`${id}Alarms${kind}`).ref, 'Arn'] }));
+    test.each(Object.entries(SUMMARIZED))(
+      'has the alarm %s, in ALARM while any of those is that it sums up',
+      (summary, kinds) => {
+        const rule = resource(template, 'AWS::CloudWatch::CompositeAlarm', `${id}Alarms${summary}`).Properties
+          .AlarmRule;
+        const arns = kinds.map((kind) => ({ 'Fn::GetAtt': [alarm(`${id}Alarms${kind}`).ref, 'Arn'] }));
 
-      expect(rule).toEqual({
-        'Fn::Join': [
-          '',
-          ['(ALARM("', ...arns.flatMap((arn, index) => (index ? ['") OR ALARM("', arn] : [arn])), '"))'],
-        ],
-      });
-    });
+        expect(rule).toEqual({
+          'Fn::Join': [
+            '',
+            ['(ALARM("', ...arns.flatMap((arn, index) => (index ? ['") OR ALARM("', arn] : [arn])), '"))'],
+          ],
+        });
+      },
+    );
   });
 
   test.each([
@@ -261,7 +269,7 @@ describe.each(stageNames)('in %s', (stage) => {
     ]);
   });
 
-  test('one cause wakes once: what tells that a consumer does not work is announced by its composite alarm alone', () => {
+  test('one cause wakes once: what a composite alarm sums up is announced by that alone', () => {
     const announced = (type: string) =>
       Object.entries(template.findResources(type)).map(([logicalId, { Properties }]) => {
         const [, kind = ''] = /^\w+?Alarms(\w+)[0-9A-F]{8}$/.exec(logicalId) ?? [];
@@ -271,7 +279,7 @@ describe.each(stageNames)('in %s', (stage) => {
     const actions = (severity: 'Pages' | 'Notices') => [{ Ref: operationsTopic(template, severity) }];
 
     for (const [kind, found] of announced('AWS::CloudWatch::Alarm')) {
-      if (SUMMARIZED.includes(kind)) expect([kind, found]).toEqual([kind, undefined]);
+      if (SILENT.includes(kind)) expect([kind, found]).toEqual([kind, undefined]);
       else if ([...PAGES, ...TOPIC_PAGES].includes(kind))
         expect([kind, found]).toEqual([kind, actions('Pages')]);
       else expect([kind, found]).toEqual([kind, actions('Notices')]);
@@ -304,7 +312,7 @@ describe.each(stageNames)('in %s', (stage) => {
         'AWS::CodeDeploy::DeploymentGroup',
         `${id}ReleaseDeploymentGroup`,
       );
-      const kinds = ['DeadLettered', 'FunctionErrors', 'Retrying'];
+      const kinds = ['DeadLettered', 'FunctionErrors', 'ReleaseRetrying'];
 
       expect(Properties).toMatchObject({
         DeploymentConfigName: 'CodeDeployDefault.LambdaCanary10Percent5Minutes',
@@ -320,13 +328,28 @@ describe.each(stageNames)('in %s', (stage) => {
     }
   });
 
+  test('tries that fail take a release back within its five minutes', () => {
+    for (const { id, name } of stage === 'prod' ? consumerNames : []) {
+      expect(alarm(`${id}AlarmsReleaseRetrying`).Properties).toMatchObject({
+        Namespace: 'OrderFanOut-prod',
+        MetricName: 'Retried',
+        Dimensions: [{ Name: 'service', Value: name }],
+        Statistic: 'Sum',
+        Period: 300,
+        EvaluationPeriods: 1,
+        Threshold: (settings[name] as ConsumerSettings).alarms.prod.retries,
+      });
+    }
+  });
+
   test('there are no alarms beside these', () => {
-    const each = [...SUMMARIZED, ...PAGES, ...NOTICES].length;
+    const silent = stage === 'prod' ? SILENT : Object.values(SUMMARIZED).flat();
+    const each = [...silent, ...PAGES, ...NOTICES].length;
 
     template.resourceCountIs(
       'AWS::CloudWatch::Alarm',
       consumerNames.length * each + TOPIC_PAGES.length + TOPIC_NOTICES.length,
     );
-    template.resourceCountIs('AWS::CloudWatch::CompositeAlarm', consumerNames.length);
+    template.resourceCountIs('AWS::CloudWatch::CompositeAlarm', 2 * consumerNames.length);
   });
 });

@@ -38,11 +38,16 @@ const ABOUT: Record<string, [text: RegExp, article: string]> = {
   FunctionThrottles: [/^\w+: Lambda refused at least 10 invocations/, 'function-throttles'],
   PromiseBroken: [/^\w+: for 15 minutes, one order in 100 was done \d+ seconds or more/, 'promise-broken'],
   NotPolled: [/^\w+: nobody has asked the queue for messages for 15 minutes/, 'not-polled'],
-  Unhealthy: [/^\w+: the consumer is not doing its work/, 'unhealthy'],
+  Unhealthy: [/^\w+: the consumer does not do its work/, 'unhealthy'],
+  HasDeadLetters: [/^\w+: messages were dead-lettered, and will not/, 'dead-letters'],
+  ReleaseRetrying: [/^\w+: at least 10 tries failed within 5 minutes: CodeDeploy/, 'retrying'],
   FailedDeliveries: [/^orders topic: at least one delivery failed within 5 minutes/, 'failed-deliveries'],
   LostDeliveries: [/^orders topic: messages were lost within 5 minutes/, 'failed-deliveries'],
   Unrouted: [/^orders topic: messages that no consumer's subscription asks for/, 'unrouted'],
-  OldestUnrouted: [/^orders topic: the oldest message .* 10 days; after 14 it is deleted/s, 'unrouted'],
+  OldestUnrouted: [
+    /^orders topic: the oldest message .* 10 days; after 14 it is deleted/s,
+    'oldest-unrouted',
+  ],
   InvalidAttributes: [
     /^orders topic: at least one message .* malformed attributes/s,
     'unreadable-attributes',
