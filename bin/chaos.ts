@@ -20,24 +20,27 @@ Exit codes: 0 everything is proved, 1 something is not or did not start, 2 wrong
 
 Examples:
   npm run chaos -- --orders 2000 --seed 1
+  npm run chaos -- --orders 1000 --cancellations 10%
   npm run chaos --silent -- --json | jq .faults`,
 ).option('--assembly <directory>', 'a cloud assembly to run instead of synthesizing the stack');
 
 await runProgram(command, async (options: Options, progress, signal) => {
-  const { orders, seed, json } = options;
+  const { orders, cancellations, seed, json } = options;
   const workspace = new Workspace();
   const { directory } = workspace;
   let result: ChaosResult | undefined;
   try {
     const assembly = path.resolve(options.assembly ?? path.join(directory, 'cdk.out'));
     if (!options.assembly) await synthesizeProject(assembly, progress, signal, CONTEXT);
-    result = await runChaos({ assembly, workspace: directory, orders, seed, progress, signal });
+    const choices = { orders, cancellations, seed };
+    result = await runChaos({ assembly, workspace: directory, ...choices, progress, signal });
     console.log(json ? toJson(result.summary) : result.report);
   } finally {
     const isWell = result?.proved || signal.aborted;
     if (!isWell) {
       const same = options.assembly ? ` --assembly ${options.assembly}` : '';
-      console.error(`To repeat it: npm run chaos -- --orders ${orders} --seed ${seed}${same}`);
+      const cancelled = cancellations > 0 ? ` --cancellations ${100 * cancellations}%` : '';
+      console.error(`To repeat it: npm run chaos -- --orders ${orders}${cancelled} --seed ${seed}${same}`);
     }
     workspace.end(isWell);
   }

@@ -32,6 +32,7 @@ Exit codes: 0 every order is accounted for, 1 something is missing or did not st
 
 Examples:
   npm start -- --orders 200 --seed 7
+  npm start -- --cancellations 10%
   npm start -- --keep --port 4566
   npm start --silent -- --json | jq .consumers`,
 )
@@ -54,7 +55,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
     const isChosen = command.getOptionValueSource('seed') === 'cli';
     const seed = stateDirectory ? chooseSeed(stateDirectory, options.seed, isChosen) : options.seed;
     await synthesizeProject(assembly, progress, signal);
-    const messages = localOrders(options.orders, seed);
+    const messages = localOrders(options.orders, seed, options.cancellations);
     run = await startStack(progress, {
       assembly,
       port: options.port,

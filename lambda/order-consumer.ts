@@ -2,36 +2,59 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSMessageAttributes } from 'aws-lambda';
-import { ORDER_PLACED, SCHEMA_VERSION } from '../contract/event-types.ts';
+import {
+  checkEvent,
+  type EventOf,
+  type EventType,
+  messageAttributes,
+  type OrderEvent,
+  timeOf,
+  versionsOf,
+} from '../contract/events.ts';
 import { ID } from '../contract/ids.ts';
-import { checkOrder, type Order, requiresShipping } from '../contract/order.ts';
 import { batchHandler } from './batch.ts';
 import { sqs } from './clients.ts';
 import { environment, environmentCount } from './environment.ts';
 import { PermanentError } from './permanent-error.ts';
 
-/** What became of an order: recorded, recorded as waiting for stock, or known already. */
-export type Outcome = 'created' | 'backordered' | 'duplicate';
+/**
+ * What became of an event: an order recorded, recorded as waiting for stock, recorded as cancelled or cancelled since; a
+ * cancellation that came too late to have its effect; or an event that is known already.
+ */
+type Outcome = 'created' | 'backordered' | 'cancelled' | 'too late' | 'duplicate';
 
-/** A Lambda handler that gives each order of a batch to `handle`, with the time it is handled at and a signal that ends it. */
-export function orderConsumer(handle: (order: Order, at: Date, signal: AbortSignal) => Promise<Outcome>) {
+/** What a consumer does with each type of event that it takes, given the time it is handled at and a signal that ends it. */
+type Handlers<T extends EventType> = {
+  readonly [U in T]: Handle<EventOf<U>>;
+};
+type Handle<E extends OrderEvent> = (event: E, at: Date, signal: AbortSignal) => Promise<Outcome>;
+
+/** A Lambda handler that gives each event of a batch to the handler of its type. */
+export function orderConsumer<T extends EventType>(handlers: Handlers<T>) {
   const logger = new Logger();
   const metrics = new Metrics();
+  const types = Object.keys(handlers) as T[];
+  const handlerOf = (type: EventType) => handlers[type as T] as Handle<OrderEvent>;
 
-  async function handleOrder(order: Order, signal: AbortSignal): Promise<string> {
-    const outcome = await handle(order, new Date(), signal);
+  async function handleEvent(event: OrderEvent, signal: AbortSignal): Promise<string> {
+    const outcome = await handlerOf(event.eventType)(event, new Date(), signal);
     if (outcome === 'duplicate') {
       metrics.addMetric('Duplicates', MetricUnit.Count, 1);
       return outcome;
     }
     metrics.addMetric('Processed', MetricUnit.Count, 1);
-    metrics.addMetric('SecondsToDone', MetricUnit.Seconds, secondsSince(order.placedAt));
+    metrics.addMetric('SecondsToDone', MetricUnit.Seconds, secondsSince(timeOf(event)));
     if (outcome === 'backordered') metrics.addMetric('Backordered', MetricUnit.Count, 1);
+    if (outcome === 'too late') metrics.addMetric('TooLate', MetricUnit.Count, 1);
     return outcome;
   }
 
   return batchHandler(
-    { parse: parseOrder, handle: handleOrder, identify: identifyOrder },
+    {
+      parse: (value, attributes) => parseEvent(value, attributes, types),
+      handle: handleEvent,
+      identify: identifyOrder,
+    },
     {
       sqs,
       logger,
@@ -44,18 +67,22 @@ export function orderConsumer(handle: (order: Order, at: Date, signal: AbortSign
   );
 }
 
-/** The order that `value` is. Throws PermanentError, naming fields but no values, where it is none. */
-function parseOrder(value: unknown, attributes: SQSMessageAttributes): Order {
-  const result = checkOrder(value);
-  if ('order' in result) {
-    checkShippingToldOf(result.order, attributes);
-    return result.order;
+/** The event that `value` is. Throws PermanentError, naming fields but no values, where it is none of those that are taken. */
+function parseEvent(
+  value: unknown,
+  attributes: SQSMessageAttributes,
+  types: readonly EventType[],
+): OrderEvent {
+  const result = checkEvent(value, types);
+  if ('event' in result) {
+    checkAttributes(result.event, attributes);
+    return result.event;
   }
-  if (isOfOtherVersion(value)) {
-    throw new PermanentError(
-      'UnknownVersion',
-      `schemaVersion must be ${SCHEMA_VERSION}, the only one known here`,
-    );
+  const { eventType, schemaVersion } = (value ?? {}) as { eventType?: unknown; schemaVersion?: unknown };
+  const known = types.some((type) => type === eventType) ? versionsOf(eventType) : [];
+  if (known.length > 0 && Number.isInteger(schemaVersion) && !known.includes(Number(schemaVersion))) {
+    const only = known.length === 1 ? `${known}, the only one` : `${known.join(' or ')}, the only ones`;
+    throw new PermanentError('UnknownVersion', `schemaVersion must be ${only} known here`);
   }
   throw new PermanentError(
     'SchemaViolation',
@@ -64,18 +91,22 @@ function parseOrder(value: unknown, attributes: SQSMessageAttributes): Order {
 }
 
 /**
- * Throws PermanentError for an order that ships although its attribute kept it from shipping, which would be billed and
- * never sent. Only a message with the attribute `eventType` has been through the filters.
+ * Throws PermanentError for an event whose attributes kept it from shipping although it has to hear of it: an order that
+ * ships would be billed and never sent, a cancelled one be sent all the same. Only a message with the attribute `eventType`
+ * has been through the filters.
  */
-function checkShippingToldOf(
-  order: Order,
-  { eventType, requiresShipping: told }: SQSMessageAttributes,
-): void {
-  if (eventType && requiresShipping(order) && told?.stringValue !== 'true') {
+function checkAttributes(event: OrderEvent, told: SQSMessageAttributes): void {
+  if (!told.eventType) return;
+  const { eventType, requiresShipping } = messageAttributes(event);
+  if (requiresShipping.StringValue === 'true' && told.requiresShipping?.stringValue !== 'true') {
+    const what = event.eventType === 'order.placed' ? 'an item requires' : 'an item may require';
     throw new PermanentError(
       'AttributeMismatch',
-      'an item requires shipping, yet the message attribute requiresShipping was not "true"',
+      `${what} shipping, yet the message attribute requiresShipping was not "true"`,
     );
+  }
+  if (told.eventType.stringValue !== eventType.StringValue) {
+    throw new PermanentError('AttributeMismatch', 'the message attribute eventType is not that of the body');
   }
 }
 
@@ -83,11 +114,6 @@ function checkShippingToldOf(
 function identifyOrder(value: unknown): Record<string, string> {
   const orderId = (value as { orderId?: unknown } | null)?.orderId;
   return typeof orderId === 'string' && ID.pattern.test(orderId) ? { orderId } : {};
-}
-
-function isOfOtherVersion(value: unknown): boolean {
-  const { eventType, schemaVersion } = (value ?? {}) as { eventType?: unknown; schemaVersion?: unknown };
-  return eventType === ORDER_PLACED && Number.isInteger(schemaVersion) && schemaVersion !== SCHEMA_VERSION;
 }
 
 /** Never negative: a publisher's clock may run ahead of ours. */

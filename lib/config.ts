@@ -1,3 +1,5 @@
+import type { EventType } from '../contract/events.ts';
+
 /** The only settings: who consumes what, and how the stages differ. */
 export type StageName = 'dev' | 'prod';
 
@@ -84,9 +86,11 @@ interface TableSettings {
 
 /** A consumer's name, in kebab-case, is also its folder in `lambda/`, whose `handler.ts` exports `handler`. */
 export interface ConsumerSettings {
+  /** Events that it takes; its handler has to know each. All others that nobody takes are kept in `unrouted`. */
+  readonly eventTypes: readonly EventType[];
   /**
    * Values that a message attribute must have one of, on top of the event type.
-   * @default - every order
+   * @default - every event of these types
    */
   readonly filter?: Readonly<Record<string, readonly string[]>>;
   /** Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE. */
@@ -147,7 +151,11 @@ export const stages: Readonly<Record<StageName, Stage>> = {
 
 export const consumers = {
   billing: {
-    tables: { invoices: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
+    eventTypes: ['order.placed', 'order.cancelled'],
+    tables: {
+      invoices: { partitionKey: 'orderId', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'] },
+      'credit-notes': { partitionKey: 'creditNoteId', actions: ['dynamodb:PutItem'] },
+    },
     memoryMiB: 512,
     timeoutSeconds: 30,
     batchSize: 10,
@@ -173,8 +181,11 @@ export const consumers = {
     },
   },
   shipping: {
+    eventTypes: ['order.placed', 'order.cancelled'],
     filter: { requiresShipping: ['true'] },
-    tables: { shipments: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
+    tables: {
+      shipments: { partitionKey: 'orderId', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'] },
+    },
     memoryMiB: 512,
     timeoutSeconds: 30,
     batchSize: 10,
@@ -200,8 +211,9 @@ export const consumers = {
     },
   },
   inventory: {
+    eventTypes: ['order.placed', 'order.cancelled'],
     tables: {
-      reservations: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] },
+      reservations: { partitionKey: 'orderId', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'] },
       stock: { partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
     },
     memoryMiB: 512,

@@ -5,7 +5,6 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
-import { ORDER_PLACED } from '../contract/event-types.ts';
 import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, publisherParameters, STACK_OUTPUTS, UNROUTED } from '../contract/stack-outputs.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
@@ -241,13 +240,13 @@ export class OrderFanOutStack extends Stack {
 }
 
 /** Message attribute → the values of it that the consumer takes. */
-function filterOf({ filter }: ConsumerSettings) {
-  return { eventType: [ORDER_PLACED], ...filter };
+function filterOf({ eventTypes, filter }: ConsumerSettings): Record<string, readonly string[]> {
+  return { eventType: eventTypes, ...filter };
 }
 
 /** The event types that some consumer takes. */
 function eventTypes(settings: readonly ConsumerSettings[]): string[] {
-  return [...new Set(settings.flatMap((each) => filterOf(each).eventType))];
+  return [...new Set(settings.flatMap((each) => each.eventTypes))];
 }
 
 /** @throws ConfigError for a name that no ID can be made of, or that is taken */

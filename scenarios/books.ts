@@ -4,6 +4,7 @@ import type { Takes } from '../cli/orders/subscriptions.ts';
 import { idsInConflict, type PoisonKind, type TestMessage } from '../cli/orders/test-orders.ts';
 import { plural } from '../cli/terminal/text.ts';
 import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
+import { balanceCancellations, balanceCreditNotes, cancellationsIn } from './cancellations.ts';
 import type { Ledger, Look } from './look.ts';
 
 /** Messages of one consumer: what came, and what became of it. */
@@ -61,7 +62,8 @@ export function refusals(
   messages: readonly TestMessage[],
 ): (message: TestMessage, recorded: string | undefined) => string | undefined {
   const inConflict = idsInConflict(messages);
-  return ({ poison, orderId, body }, recorded) => {
+  return ({ kind, poison, orderId, body }, recorded) => {
+    if (kind === 'cancellation') return undefined;
     if (poison !== undefined && poison !== 'conflict') return POISON_ERRORS[poison];
     const isRefused = inConflict.has(orderId) && recorded !== undefined && recorded !== digestOf(body);
     return isRefused ? ORDER_CONFLICT : undefined;
@@ -87,8 +89,12 @@ export function balance(run: RunRecord): Balance {
     };
     balanceRecords(found, digests, differences);
     balanceLetters(found, digests, refusal, differences);
-    balanceCounts(found, books, differences);
+    const cancellations = (ledger: Ledger) => ledger.cancelled.get(consumer)?.size ?? 0;
+    balanceCounts(found, cancellations(after.ledger) - cancellations(before), books, differences);
+    const wanted = cancellationsIn([...found.waiting, ...taken.map(({ body }) => body)]);
+    balanceCancellations(consumer, wanted, before, after.ledger, differences);
   }
+  balanceCreditNotes(after.ledger, differences);
   differences.unexpected.push(...stockDifferences(before, after.ledger));
   return differences;
 }
@@ -172,9 +178,13 @@ function balanceLetters(
   }
 }
 
-/** Holds what was counted on the way against what came and what is there. */
+/**
+ * Holds what was counted on the way against what came and what is there.
+ * @param cancelled how many orders were cancelled in the run
+ */
 function balanceCounts(
   { consumer, taken, earlier, records, letters }: AtConsumer,
+  cancelled: number,
   { delivered, processed, duplicates }: ConsumerBooks,
   { missing, unexpected }: Balance,
 ): void {
@@ -185,7 +195,7 @@ function balanceCounts(
   if (delivered < taken.length) missing.push(problem(delivered, 'delivered', `${taken.length}`));
   if (delivered > taken.length) unexpected.push(problem(delivered, 'delivered', `${taken.length}`));
   // A record whose answer was lost on the way is found as a duplicate at the next try.
-  const made = records.size - earlier.size;
+  const made = records.size - earlier.size + cancelled;
   if (processed > made) unexpected.push(problem(processed, 'processed', `at most ${made}`));
   const valid = taken.length - taken.filter(({ body }) => letters.has(body)).length;
   const done = processed + duplicates;

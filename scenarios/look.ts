@@ -12,6 +12,10 @@ export interface Ledger {
   records: Map<string, Map<string, string>>;
   /** Consumer → orderId → the whole record, to be compared with a later look at it. */
   contents: Map<string, Map<string, string>>;
+  /** Consumer → orderId → the status of the record of a cancelled order, or TOO_LATE. Orders that have not come yet are among them. */
+  cancelled: Map<string, Map<string, string>>;
+  /** orderIds of the invoices that a credit note voids. */
+  creditNotes: Set<string>;
   /** SKU → pieces that can still be reserved. */
   stock: Map<string, number>;
   /** SKU → pieces reserved by all orders. */
@@ -31,36 +35,56 @@ export interface Look {
 }
 
 /**
- * Reads every table of the stack. A table keyed by orderId holds its consumer's records, one keyed by sku the stock.
+ * Reads every table of the stack. A table keyed by orderId holds its consumer's records, one keyed by sku the stock, one keyed
+ * by creditNoteId credit notes.
  */
 export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles): Promise<Ledger> {
-  const ledger: Ledger = { records: new Map(), contents: new Map(), stock: new Map(), reserved: new Map() };
+  const ledger = emptyLedger(stack.consumers.map(({ name }) => name));
   for (const { name, tables } of stack.consumers) {
-    const records = new Map<string, string>();
-    const contents = new Map<string, string>();
     for (const TableName of Object.values(tables)) {
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
       const key = Table?.KeySchema?.[0]?.AttributeName;
-      for await (const { Items = [] } of paginateScan(
-        { client: dynamodb },
-        { TableName, ConsistentRead: true },
-      )) {
+      const pages = paginateScan({ client: dynamodb }, { TableName, ConsistentRead: true });
+      for await (const { Items = [] } of pages) {
         for (const item of Items.map((each) => unmarshall(each))) {
           if (key === 'sku') ledger.stock.set(item.sku, item.available);
-          if (key !== 'orderId') continue;
-          records.set(item.orderId, item.orderDigest);
-          contents.set(item.orderId, JSON.stringify(item));
-          if (item.status !== 'RESERVED') continue;
-          for (const { sku, quantity } of item.lines) {
-            ledger.reserved.set(sku, (ledger.reserved.get(sku) ?? 0) + quantity);
-          }
+          if (key === 'creditNoteId') ledger.creditNotes.add(item.orderId);
+          if (key === 'orderId') enter(ledger, name, item);
         }
       }
     }
-    ledger.records.set(name, records);
-    ledger.contents.set(name, contents);
   }
   return ledger;
+}
+
+/** The ledger of a stack whose tables are empty. */
+export function emptyLedger(consumers: readonly string[]): Ledger {
+  const byConsumer = () => new Map(consumers.map((name) => [name, new Map<string, string>()]));
+  return {
+    records: byConsumer(),
+    contents: byConsumer(),
+    cancelled: byConsumer(),
+    creditNotes: new Set(),
+    stock: new Map(),
+    reserved: new Map(),
+  };
+}
+
+function enter(
+  { records, contents, cancelled, reserved }: Ledger,
+  consumer: string,
+  item: Record<string, unknown>,
+): void {
+  const { orderId, orderDigest, cancelledAt, cancellationOutcome, status } = item;
+  const id = String(orderId);
+  // Without it the cancellation of an order is all there is.
+  if (orderDigest !== undefined) records.get(consumer)?.set(id, String(orderDigest));
+  if (cancelledAt !== undefined) cancelled.get(consumer)?.set(id, String(cancellationOutcome ?? status));
+  contents.get(consumer)?.set(id, JSON.stringify(item));
+  if (status !== 'RESERVED') return;
+  for (const { sku, quantity } of item.lines as { sku: string; quantity: number }[]) {
+    reserved.set(sku, (reserved.get(sku) ?? 0) + quantity);
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
 import { printable } from '../cli/terminal/text.ts';
-import { wholeNumber } from '../cli/usage/options/values.ts';
+import { share, wholeNumber } from '../cli/usage/options/values.ts';
 import { synthesize } from '../local/synthesize.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
@@ -12,6 +12,8 @@ const PROJECT = path.join(import.meta.dirname, '..');
 /** The options that both have. */
 export interface ProgramOptions {
   orders: number;
+  /** Which share of the orders is cancelled, from 0 to 1. */
+  cancellations: number;
   /** A whole number from 0 to 2^32 − 1. */
   seed: number;
   json: boolean;
@@ -38,6 +40,7 @@ export function program(
         wholeNumber(orders.least, 100_000),
         orders.standard,
       )
+      .option('--cancellations <share>', 'how many of them are cancelled, a share like 10%', share, 0)
       // `--seed` and `--orders` make the same run again.
       .option('--seed <number>', 'makes the same choices again', wholeNumber(0, 2 ** 32 - 1), 1)
       .option('--json', 'print one JSON object on standard output, and no progress', false)

@@ -14,7 +14,7 @@ import {
   reasonOf,
   unseenLine,
 } from '../dead-letters/reasons.ts';
-import { digestOf } from '../orders/follow.ts';
+import { eventIn } from '../orders/follow.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, printable, time } from '../terminal/text.ts';
@@ -108,7 +108,7 @@ async function look(
         const visit = (letter: Letter) => {
           if (!isWanted(letter)) return;
           reasons.add(letter);
-          if (digestOf(letter.body) !== undefined) valid++;
+          if (eventIn(letter.body) !== undefined) valid++;
           file?.append(queue.name, [letter]);
           if (!options.show) return;
           if (options.json) letters.push(exported(queue.name, letter));

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { type Clients, createClients, destroyClients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import { clientOptions, connect, type StackHandles } from '../aws/stack.ts';
+import { usageError } from '../command-error.ts';
 import { type FollowedMessage, followMessages, type Outcome } from '../orders/follow.ts';
 import { listProblems, readOrderFile } from '../orders/order-file.ts';
 import { type PublishResult, publishMessages } from '../orders/publisher.ts';
@@ -19,6 +20,7 @@ interface Selection {
   /** Distinct valid orders among them. */
   readonly orders: number;
   readonly duplicates: number;
+  readonly cancellations: number;
   readonly poison: number;
   readonly seed?: number;
   /** Whether it is no bad news if a consumer refuses the message. */
@@ -74,8 +76,13 @@ export async function publish(options: PublishOptions, io: Io): Promise<number> 
 
 function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: PublishOptions): Selection {
   const duplicates = extras.duplicates?.(count) ?? 0;
+  const cancellations = extras.cancellations?.(count) ?? 0;
+  if (cancellations > count) {
+    throw usageError(`--cancellations is ${cancellations}, but there are only ${count} orders to cancel`);
+  }
   const poison = extras.poison?.(count) ?? 0;
-  const messages = generateOrders({ count, seed, duplicates, poison, now: placedAt ?? new Date() });
+  const on = { duplicates, cancellations, poison };
+  const messages = generateOrders({ count, seed, ...on, now: placedAt ?? new Date() });
   const poisoned = new Set(messages.filter(({ kind }) => kind === 'poison'));
   // Of two orders in conflict either may come first, so either may be the one that is refused.
   const contested = idsInConflict(messages);
@@ -83,23 +90,22 @@ function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
   return {
     messages,
     orders: count,
-    duplicates,
-    poison,
+    ...on,
     seed,
     mayBeRefused: ({ body, orderId }) => bodies.has(body) || contested.has(orderId),
   };
 }
 
 async function fileOrders(file: string, { json }: PublishOptions, io: Io): Promise<Selection | undefined> {
-  const { messages, duplicates, problems } = await readOrderFile(file, io.stdin);
+  const { messages, duplicates, cancellations, problems } = await readOrderFile(file, io.stdin);
   if (problems.length > 0) {
     if (json) io.printJson({ published: 0, problems });
     listProblems(file, problems, io);
     io.say('Nothing was published.');
     return undefined;
   }
-  const orders = messages.length - duplicates;
-  return { messages, orders, duplicates, poison: 0, mayBeRefused: () => false };
+  const orders = messages.length - duplicates - cancellations;
+  return { messages, orders, duplicates, cancellations, poison: 0, mayBeRefused: () => false };
 }
 
 function dryRun(
@@ -233,7 +239,7 @@ function printJson(
   }: Report & { interrupted: boolean; followError: unknown },
   io: Io,
 ): void {
-  const { orders, duplicates, poison, seed, mayBeRefused } = selection;
+  const { orders, duplicates, cancellations, poison, seed, mayBeRefused } = selection;
   const consumers = Array.from(outcomes ?? [], ([name, { processed, refused, missing }]) => [
     name,
     {
@@ -251,6 +257,7 @@ function printJson(
     seed,
     orders,
     duplicates,
+    cancellations,
     poison,
     published: result.published,
     failed: result.failed,
@@ -282,12 +289,14 @@ function outcomeTable(outcomes: Map<string, Outcome>): string {
 function describe({
   orders,
   duplicates,
+  cancellations,
   poison,
   seed,
-}: Pick<Selection, 'orders' | 'duplicates' | 'poison' | 'seed'>) {
+}: Pick<Selection, 'orders' | 'duplicates' | 'cancellations' | 'poison' | 'seed'>) {
   const parts = [
     count(orders, 'order'),
     ...(duplicates > 0 ? [count(duplicates, 'duplicate')] : []),
+    ...(cancellations > 0 ? [count(cancellations, 'cancellation')] : []),
     ...(poison > 0 ? [count(poison, 'poison message')] : []),
   ];
   return `${parts.join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;

@@ -102,7 +102,6 @@ const isDone = ({ views, unrouted, isKnown }: Traced) =>
 
 function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, io: Io): string {
   const { orderId: id, views, unrouted, isKnown } = traced;
-  const placedAt = placedAtOf(views);
   const names = longest([...views.map(({ name }) => name), ...(unrouted.length > 0 ? [UNROUTED] : [])]) + 2;
   const states = longest(Object.values(WORDS)) + 2;
   const lines = views.flatMap((view) =>
@@ -114,7 +113,7 @@ function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, 
   );
   const next = nextStep(traced, options);
   return [
-    `${id}${placedAt ? `, placed ${time(placedAt)}` : ''}`,
+    [id, ...eventsOf(views).map(inWords)].join(', '),
     ...lines,
     ...unrouted.map((letter) =>
       hang(UNROUTED.padEnd(names), `${reasonOf(letter)}, which no consumer takes, ${time(letter.at)}`, names),
@@ -132,6 +131,7 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
       `in ${printable(record.table)}`,
       record.at && `since ${time(record.at)}`,
       record.status && `as ${printable(record.status)}`,
+      record.digest === undefined && 'before the order has come',
     ]
       .filter(Boolean)
       .join(' ');
@@ -197,7 +197,8 @@ function tracedObject(traced: Traced, stack: StackHandles, options: StackOptions
     stack: stack.name,
     region: stack.region,
     orderId: id,
-    placedAt: placedAtOf(views) ?? null,
+    placedAt: eventsOf(views).find(({ event }) => event === 'placed')?.at ?? null,
+    events: eventsOf(views),
     known: isKnown,
     ok: isDone(traced),
     consumers: views.map(({ letters, record, ...rest }) => ({
@@ -220,8 +221,28 @@ function letterObject({ messageId, reason, at, context }: Letter): object {
   };
 }
 
-function placedAtOf(views: readonly ConsumerView[]): Date | undefined {
-  return views.map(({ record }) => record?.placedAt).find((each) => each !== undefined);
+/** What happened to the order. */
+interface OrderEvent {
+  readonly event: 'placed' | 'cancelled';
+  readonly at: Date;
+  /** Of a cancellation. */
+  readonly reason?: string;
+}
+
+/** As the records tell, in the order in which it happened. */
+function eventsOf(views: readonly ConsumerView[]): OrderEvent[] {
+  const records = views.flatMap(({ record }) => record ?? []);
+  const placedAt = records.find((record) => record.placedAt)?.placedAt;
+  const cancellation = records.find((record) => record.cancellation)?.cancellation;
+  const events: OrderEvent[] = [
+    ...(placedAt ? [{ event: 'placed', at: placedAt } as const] : []),
+    ...(cancellation ? [{ event: 'cancelled', ...cancellation } as const] : []),
+  ];
+  return events.sort((one, other) => one.at.getTime() - other.at.getTime());
+}
+
+function inWords({ event, at, reason }: OrderEvent): string {
+  return `${event} ${time(at)}${reason === undefined ? '' : ` (${printable(reason)})`}`;
 }
 
 function coloured(state: ConsumerState, word: string, io: Io): string {

@@ -1,5 +1,5 @@
 /** Corrections of dead letters, from a file with one JSON object a line. */
-import { checkOrder, type Order } from '../../contract/order.ts';
+import { checkEvent, type OrderEvent } from '../../contract/events.ts';
 import { type FileProblem, notJson } from '../orders/order-file.ts';
 import { readText } from '../terminal/read-text.ts';
 import { printable } from '../terminal/text.ts';
@@ -12,10 +12,10 @@ export interface Edits {
   readonly edits: readonly Edit[];
 }
 
-/** What is sent in place of a letter: another body, and the attributes that the contract derives from its order. */
+/** What is sent in place of a letter: another body, and the attributes that the contract derives from its event. */
 export interface Correction {
   readonly body: string;
-  readonly order: Order;
+  readonly event: OrderEvent;
 }
 
 export interface Edit extends Correction {
@@ -27,7 +27,7 @@ export interface Edit extends Correction {
 
 /**
  * Reads corrections. A line is an object with `messageId` or `orderId`, where there are both the first one counts, and the
- * corrected `body`, an order or its JSON text: an exported line with its body put right. A line that is an order replaces the
+ * corrected `body`, an event or its JSON text: an exported line with its body put right. A line that is an event replaces the
  * letter with its orderId.
  * @throws CommandError for a file that cannot be read
  */
@@ -68,7 +68,7 @@ function readEdit(text: string, line: number, problems: FileProblem[]): Edit | u
     return undefined;
   };
   let value: Record<string, unknown>;
-  let order: unknown;
+  let event: unknown;
   let body: string;
   try {
     value = JSON.parse(text);
@@ -84,13 +84,13 @@ function readEdit(text: string, line: number, problems: FileProblem[]): Edit | u
   }
   const corrected = value.body ?? value;
   try {
-    order = typeof corrected === 'string' ? JSON.parse(corrected) : corrected;
+    event = typeof corrected === 'string' ? JSON.parse(corrected) : corrected;
     body = typeof corrected === 'string' ? corrected : JSON.stringify(corrected);
   } catch (error) {
     return refuse('body', notJson(error));
   }
-  const result = checkOrder(order);
-  if ('order' in result) return { line, replaces, body, order: result.order };
+  const result = checkEvent(event);
+  if ('event' in result) return { line, replaces, body, event: result.event };
   problems.push(...result.problems.map((problem) => ({ line, ...problem })));
   return undefined;
 }

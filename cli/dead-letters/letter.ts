@@ -2,7 +2,7 @@
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute } from 'aws-lambda';
 import { type DeadLetterContext, originalAttributes, toRequest } from '../../contract/dead-letter.ts';
-import { messageAttributes } from '../../contract/order.ts';
+import { messageAttributes } from '../../contract/events.ts';
 import { printable } from '../terminal/text.ts';
 import type { Correction } from './edits.ts';
 
@@ -59,7 +59,7 @@ export function sentAttributes(
   { message }: Letter,
   correction: Correction | undefined,
 ): Record<string, MessageAttributeValue> {
-  return { ...attributesBefore(message), ...(correction && messageAttributes(correction.order)) };
+  return { ...attributesBefore(message), ...(correction && messageAttributes(correction.event)) };
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Which dead letters are to be sent back, as a look at all of them tells. */
-import { messageAttributes } from '../../contract/order.ts';
+import { messageAttributes } from '../../contract/events.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
-import { digestOf } from '../orders/follow.ts';
+import { eventIn } from '../orders/follow.ts';
 import type { FileProblem } from '../orders/order-file.ts';
 import { readSubscriptions } from '../orders/subscriptions.ts';
 import { printable } from '../terminal/text.ts';
@@ -37,7 +37,7 @@ export interface Selection {
   readonly edits?: Edits;
   /** What stands in for a letter that there is no correction for. */
   readonly correct?: Route['correct'];
-  /** Why a letter would come straight back. @default it holds no valid order */
+  /** Why a letter would come straight back. @default it holds no valid event */
   readonly refusal?: Route['refusal'];
 }
 
@@ -62,17 +62,17 @@ export async function planRedrive(
     wanted.add(letter.messageId);
     reasons.add(letter);
     if (edit) used.add(edit);
-    const isOrder = digestOf(edit?.body ?? letter.body) !== undefined;
-    const comesBack = refusal ? refusal(letter, edit ?? correct?.(letter)) !== undefined : !isOrder;
+    const isEvent = eventIn(edit?.body ?? letter.body) !== undefined;
+    const comesBack = refusal ? refusal(letter, edit ?? correct?.(letter)) !== undefined : !isEvent;
     if (comesBack) invalid++;
-    else if (isOrder) canary ??= letter;
+    else if (isEvent) canary ??= letter;
   };
   const { unseen } = await lookAtDeadLetters(sqs, from.url, (message) => visit(from.read(message)), options);
   return { wanted, present, used, reasons, invalid, unseen, ...(canary && { canary }) };
 }
 
 /**
- * What is wrong with corrections that are valid orders: they have no letter, and were not sent back by an earlier redrive, or
+ * What is wrong with corrections that are valid events: they have no letter, and were not sent back by an earlier redrive, or
  * nobody gets such orders.
  */
 export async function problemsOfEdits(
@@ -87,11 +87,11 @@ export async function problemsOfEdits(
   const [one, ...others] = consumers;
   const nobody = one && others.length === 0 ? `${one.name} does not get` : 'no consumer gets';
   return edits.flatMap((edit) => {
-    const { line, order } = edit;
+    const { line, event } = edit;
     const field = printable(edit.replaces, 100);
     if (!used.has(edit) && wasSent(edit)) return [];
     if (!used.has(edit)) return [{ line, field, message: `is no ${from.noun} of ${from.name}` }];
-    const attributes = messageAttributes(order);
+    const attributes = messageAttributes(event);
     if (consumers.some(({ name }) => takes(name, { attributes }))) return [];
     return [{ line, field, message: `becomes an order that ${nobody}` }];
   });

@@ -104,7 +104,7 @@ async function sendCanary(
   const edit = correctionOf(task, canary);
   const consumers = receivers(task.route, sentAttributes(canary, edit));
   const earlierLetters = await lettersBefore(task, plan, consumers);
-  const orderId = edit?.order.orderId ?? canary.orderId ?? '';
+  const orderId = edit?.event.orderId ?? canary.orderId ?? '';
   const silently = { ...task, progress: createProgress({ silent: true }) };
   // Whether it came back is for the wait to tell.
   const sent = {

@@ -5,7 +5,7 @@ import { MAX_ATTRIBUTES } from '../../contract/dead-letter.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { consumerOf, type StackHandles } from '../aws/stack.ts';
-import { orderIn } from '../orders/follow.ts';
+import { eventIn } from '../orders/follow.ts';
 import { readSubscriptions, type Takes } from '../orders/subscriptions.ts';
 import type { Correction } from './edits.ts';
 import { type Letter, sentAttributes } from './letter.ts';
@@ -57,7 +57,7 @@ export function backToConsumer({ sqs }: Pick<Clients, 'sqs'>, consumer: Consumer
 }
 
 /**
- * Unrouted messages, to the topic or to the queue of one consumer. A valid order gets the attributes that the contract derives
+ * Unrouted messages, to the topic or to the queue of one consumer. A valid event gets the attributes that the contract derives
  * from it.
  * @param to the consumer's name
  * @throws CommandError for a consumer that is not there or not subscribed; whatever the SDK throws
@@ -91,8 +91,8 @@ export async function onFromUnrouted(
     consumers,
     takes,
     correct({ body }) {
-      const order = orderIn(body);
-      return order && { body, order };
+      const event = eventIn(body);
+      return event && { body, event };
     },
     refusal(letter, correction) {
       const attributes = sentAttributes(letter, correction);

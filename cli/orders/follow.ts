@@ -8,7 +8,8 @@ import {
   type DynamoDBClient,
   type KeysAndAttributes,
 } from '@aws-sdk/client-dynamodb';
-import { checkOrder, type Order, orderDigest } from '../../contract/order.ts';
+import { checkEvent, type OrderEvent } from '../../contract/events.ts';
+import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Patience } from '../aws/patience.ts';
@@ -25,7 +26,7 @@ export interface FollowedMessage extends OutgoingMessage {
 
 /** What became of the messages at one consumer. All of those that its filter lets through are in one of the three. */
 export interface Outcome {
-  /** How many orders it has a record of. */
+  /** How many orders and cancellations it has on record. */
   readonly processed: number;
   /** In its dead-letter queue. */
   readonly refused: RefusedMessage[];
@@ -66,8 +67,14 @@ const LONGEST_PAUSE_MS = 5000;
 
 interface Open {
   readonly message: FollowedMessage;
-  /** Absent where the message is no valid order: then it can only be refused. */
+  /** Absent where the message is no valid event: then it can only be refused. */
+  readonly event: OrderEvent | undefined;
+}
+
+/** What a record says of its order. */
+interface Recorded {
   readonly digest: string | undefined;
+  readonly isCancelled: boolean;
 }
 
 /**
@@ -85,7 +92,7 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   const takes = options.takes ?? (await patience.insist(() => readSubscriptions(clients.sns, stack)));
   const distinct = new Map<string, Open>();
   for (const message of messages) {
-    if (!distinct.has(message.body)) distinct.set(message.body, { message, digest: digestOf(message.body) });
+    if (!distinct.has(message.body)) distinct.set(message.body, { message, event: eventIn(message.body) });
   }
   const followed = await Promise.all(
     stack.consumers.map(async (consumer) => {
@@ -154,11 +161,11 @@ class FollowedConsumer {
 
   private async lookForRecords(): Promise<void> {
     const ids = new Set<string>();
-    for (const { message, digest } of this.open.values()) if (digest) ids.add(message.orderId);
-    const digests = await readDigests(this.clients.dynamodb, this.table, Array.from(ids));
-    for (const [body, { message, digest }] of this.open) {
-      // Another digest: a different order has the orderId, and this message will be refused.
-      if (!digest || digests.get(message.orderId) !== digest) continue;
+    for (const { message, event } of this.open.values()) if (event) ids.add(message.orderId);
+    const records = await readRecords(this.clients.dynamodb, this.table, Array.from(ids));
+    for (const [body, { message, event }] of this.open) {
+      const record = records.get(message.orderId);
+      if (!event || !record || !tellsOf(record, event)) continue;
       this.open.delete(body);
       this.processed++;
     }
@@ -198,31 +205,38 @@ export async function recordTable(
   throw new CommandError(`Cannot follow orders to ${name}: it has no table with the key orderId`);
 }
 
-/** orderId → digest of the order that is recorded. */
-async function readDigests(
+/** Whether what is recorded is, or includes, the event. */
+function tellsOf({ digest, isCancelled }: Recorded, event: OrderEvent): boolean {
+  // Another digest: a different order has the orderId, and this message will be refused.
+  return event.eventType === ORDER_PLACED ? digest === orderDigest(event) : isCancelled;
+}
+
+/** By orderId. */
+async function readRecords(
   dynamodb: DynamoDBClient,
   table: string,
   orderIds: string[],
-): Promise<Map<string, string>> {
-  const digests = new Map<string, string>();
+): Promise<Map<string, Recorded>> {
+  const records = new Map<string, Recorded>();
   const chunks = Array.from({ length: Math.ceil(orderIds.length / MAX_KEYS) }, (_, index) =>
     orderIds.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
   );
   const reader = async () => {
     for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
-      for await (const { orderId, orderDigest: digest } of readItems(dynamodb, table, chunk)) {
-        if (orderId?.S && digest?.S) digests.set(orderId.S, digest.S);
+      for await (const item of readItems(dynamodb, table, chunk)) {
+        const isCancelled = item.cancelledAt !== undefined;
+        if (item.orderId?.S) records.set(item.orderId.S, { digest: item.orderDigest?.S, isCancelled });
       }
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
-  return digests;
+  return records;
 }
 
 async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: string[]) {
   const all: KeysAndAttributes = {
     Keys: orderIds.map((orderId) => ({ orderId: { S: orderId } })),
-    ProjectionExpression: 'orderId, orderDigest',
+    ProjectionExpression: 'orderId, orderDigest, cancelledAt',
   };
   // Under load or over 16 MB DynamoDB answers in part, and asks for patience with the rest.
   for (let left: KeysAndAttributes | undefined = all, tries = 0; left; tries++) {
@@ -242,15 +256,15 @@ async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: str
 
 /** The digest of the order in a body; undefined where it holds no valid one. */
 export function digestOf(body: string): string | undefined {
-  const order = orderIn(body);
-  return order && orderDigest(order);
+  const event = eventIn(body);
+  return event?.eventType === ORDER_PLACED ? orderDigest(event) : undefined;
 }
 
-/** The order in a body; undefined where it holds no valid one. */
-export function orderIn(body: string): Order | undefined {
+/** The event in a body; undefined where it holds no valid one. */
+export function eventIn(body: string): OrderEvent | undefined {
   try {
-    const result = checkOrder(JSON.parse(body));
-    return 'order' in result ? result.order : undefined;
+    const result = checkEvent(JSON.parse(body));
+    return 'event' in result ? result.event : undefined;
   } catch {
     return undefined;
   }

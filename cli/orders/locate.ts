@@ -2,7 +2,8 @@
 
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { ORDER_PLACED, SCHEMA_VERSION } from '../../contract/event-types.ts';
+import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
+import { ORDER_PLACED } from '../../contract/order.ts';
 import { type ConsumerHandles, UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
@@ -49,10 +50,13 @@ export type ConsumerState =
 interface OrderRecord {
   /** ID of the table: `invoices`. */
   readonly table: string;
-  readonly digest: string;
+  /** Absent where the order was cancelled before it came, and has not come yet. */
+  readonly digest?: string;
   /** When the consumer made it. */
   readonly at?: Date;
   readonly placedAt?: Date;
+  /** When and why the order was cancelled, if it was. */
+  readonly cancellation?: { readonly at: Date; readonly reason: string };
   /** `RESERVED`, say. */
   readonly status?: string;
   /** Absent where the record does not tell. */
@@ -99,8 +103,10 @@ export class OrderTrace {
       }),
     );
     await this.lookForUnrouted(signal);
-    const isOpen = ({ name }: ConsumerHandles) =>
-      !this.records.has(name) && this.lettersOf(name).length === 0;
+    const isOpen = ({ name }: ConsumerHandles) => {
+      const record = this.records.get(name);
+      return !(record && this.isWhole(record)) && this.lettersOf(name).length === 0;
+    };
     if (stack.consumers.some(isOpen)) this.policies ??= await readFilterPolicies(clients.sns, stack);
     const known = this.attributes();
     return stack.consumers.map((consumer, index): ConsumerView => {
@@ -110,7 +116,9 @@ export class OrderTrace {
       const { waiting = 0, inFlight = 0 } = depths[index] ?? {};
       const common = { name, letters, waiting, inFlight, ...(record && { record }) };
       if (letters.length > 0) return { ...common, state: 'dead-lettered' };
-      if (record) return { ...common, state: this.conflicts(record) ? 'conflict' : 'done' };
+      if (record && this.isWhole(record)) {
+        return { ...common, state: this.conflicts(record) ? 'conflict' : 'done' };
+      }
       const filter = explainFilter(this.policies?.get(name), known);
       if (filter.decision === 'refuses') return { ...common, state: 'filtered-out', filter: filter.why };
       if (waiting + inFlight > 0)
@@ -138,12 +146,21 @@ export class OrderTrace {
 
   /** Whether another consumer's record is of another order. Which of the two is right cannot be told. */
   private conflicts({ digest }: OrderRecord): boolean {
-    return Array.from(this.records.values()).some((other) => other.digest !== digest);
+    return this.digests().some((other) => other !== digest);
+  }
+
+  /** Whether no more is to come: the order is there, or its cancellation is all that anybody has. */
+  private isWhole({ digest }: OrderRecord): boolean {
+    return digest !== undefined || this.digests().length === 0;
+  }
+
+  private digests(): string[] {
+    return Array.from(this.records.values(), ({ digest }) => digest ?? []).flat();
   }
 
   private async lookForRecord(consumer: ConsumerHandles): Promise<void> {
     const { dynamodb } = this.clients;
-    if (this.records.has(consumer.name)) return;
+    if (this.records.get(consumer.name)?.digest !== undefined) return;
     let table: string;
     let record: Awaited<ReturnType<typeof readRecord>>;
     try {
@@ -186,12 +203,15 @@ export class OrderTrace {
   /** The message attributes that the order was published with, as far as records and letters tell. */
   private attributes(): Attributes {
     const known: Attributes = {};
-    for (const { requiresShipping } of this.records.values()) {
+    for (const { digest, requiresShipping } of this.records.values()) {
+      if (digest === undefined) continue;
       known.eventType = string(ORDER_PLACED);
-      known.schemaVersion = string(String(SCHEMA_VERSION));
+      known.schemaVersion = string('1');
       if (requiresShipping !== undefined) known.requiresShipping = string(String(requiresShipping));
     }
-    const letters = this.stack.consumers.flatMap(({ name }) => this.lettersOf(name));
+    const letters = this.stack.consumers
+      .flatMap(({ name }) => this.lettersOf(name))
+      .filter(({ message }) => message.MessageAttributes?.eventType?.StringValue !== ORDER_CANCELLED);
     // What nobody took tells of an order that nobody has; others may have got it with other attributes.
     const told = letters.length > 0 || this.records.size > 0 ? letters : this.unrouted;
     for (const { message } of told) {
@@ -220,16 +240,20 @@ async function readRecord(
   if (!Item) return undefined;
   const item = unmarshall(Item);
   const times = Object.entries(item).filter(([, value]) => typeof value === 'string' && TIME.test(value));
-  // A consumer's record has one time of its own beside the order's: issuedAt, createdAt, reservedAt.
-  const own = times.find(([field]) => field !== 'placedAt')?.[1];
+  // A consumer's record has one time of its own beside those of the events: issuedAt, createdAt, reservedAt.
+  const own = times.find(([field]) => field !== 'placedAt' && field !== 'cancelledAt')?.[1];
+  const cancelledAt = times.find(([field]) => field === 'cancelledAt')?.[1];
   const lines: unknown[] = Array.isArray(item.lines) ? item.lines : [];
   const ships = lines.map((line) => (line as { requiresShipping?: unknown } | null)?.requiresShipping);
   const tells = ships.length > 0 && ships.every((each) => typeof each === 'boolean');
   return {
-    digest: String(item.orderDigest),
+    ...(item.orderDigest !== undefined && { digest: String(item.orderDigest) }),
     ...(own && { at: new Date(own) }),
     ...(typeof item.placedAt === 'string' &&
       TIME.test(item.placedAt) && { placedAt: new Date(item.placedAt) }),
+    ...(cancelledAt && {
+      cancellation: { at: new Date(cancelledAt), reason: String(item.cancellationReason) },
+    }),
     ...(typeof item.status === 'string' && { status: item.status }),
     ...(tells && { requiresShipping: ships.includes(true) }),
   };

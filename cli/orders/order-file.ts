@@ -1,5 +1,6 @@
-/** Reads orders from a file or standard input: JSON Lines, a JSON array, or a single order. */
-import { checkOrder, messageAttributes, type Order, orderDigest } from '../../contract/order.ts';
+/** Reads orders, and cancellations of orders, from a file or standard input: JSON Lines, a JSON array, or a single order. */
+import { checkEvent, messageAttributes, type OrderEvent } from '../../contract/events.ts';
+import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
 import { format, printable } from '../terminal/text.ts';
@@ -19,6 +20,8 @@ export interface OrderFile {
   readonly messages: FollowedMessage[];
   /** How many of `messages` repeat an earlier one. */
   readonly duplicates: number;
+  /** How many of the others cancel an order. */
+  readonly cancellations: number;
   /** By line. Nothing may be published while there is one. */
   readonly problems: FileProblem[];
 }
@@ -53,40 +56,44 @@ export function parseOrders(text: string): OrderFile {
   const messages: FollowedMessage[] = [];
   const known = new Map<string, { line: number; digest: string }>();
   let duplicates = 0;
+  let cancellations = 0;
   for (const { line, value } of findValues(text, problems)) {
-    const result = checkOrder(value);
+    const result = checkEvent(value);
     if ('problems' in result) {
       problems.push(...result.problems.map((problem) => ({ line, ...problem })));
       continue;
     }
-    const { order } = result;
-    const message = toMessage(order, value);
+    const { event } = result;
+    const message = toMessage(event, value);
     const size = messageSize(message);
     if (size > MAX_BATCH_BYTES) {
       problems.push({ line, field: 'order', message: `has ${size} bytes, but SNS takes ${MAX_BATCH_BYTES}` });
     }
-    const digest = orderDigest(order);
-    const earlier = known.get(order.orderId);
+    const key = `${event.eventType} ${event.orderId}`;
+    // Of several cancellations of an order, whatever they say, all but one are copies.
+    const digest = event.eventType === ORDER_PLACED ? orderDigest(event) : '';
+    const earlier = known.get(key);
     if (earlier && earlier.digest !== digest) {
       problems.push({
         line,
         field: 'orderId',
-        message: `${order.orderId} is also on line ${earlier.line}, with another content`,
+        message: `${event.orderId} is also on line ${earlier.line}, with another content`,
       });
     }
     if (earlier) duplicates++;
-    else known.set(order.orderId, { line, digest });
+    else known.set(key, { line, digest });
+    if (event.eventType !== ORDER_PLACED && !earlier) cancellations++;
     messages.push(message);
   }
   if (messages.length === 0 && problems.length === 0) {
     problems.push({ line: 1, field: 'order', message: 'is missing: there is none in the file' });
   }
-  return { messages, duplicates, problems: problems.sort((a, b) => a.line - b.line) };
+  return { messages, duplicates, cancellations, problems: problems.sort((a, b) => a.line - b.line) };
 }
 
 /** The body keeps fields that the contract does not know: another consumer may. */
-function toMessage(order: Order, value: unknown): FollowedMessage {
-  return { body: JSON.stringify(value), attributes: messageAttributes(order), orderId: order.orderId };
+function toMessage(event: OrderEvent, value: unknown): FollowedMessage {
+  return { body: JSON.stringify(value), attributes: messageAttributes(event), orderId: event.orderId };
 }
 
 function findValues(text: string, problems: FileProblem[]): Found[] {

@@ -1,11 +1,10 @@
 /** Test orders: made up, realistic, and the same every time for one seed. */
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
-import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { skipN } from 'pure-rand/utils/skipN';
-import { ORDER_PLACED, SCHEMA_VERSION } from '../../contract/event-types.ts';
-import { messageAttributes, type Order } from '../../contract/order.ts';
+import { type Cancellation, ORDER_CANCELLED } from '../../contract/cancellation.ts';
+import { messageAttributes, type OrderEvent } from '../../contract/events.ts';
+import { ORDER_PLACED, type Order, requiresShipping } from '../../contract/order.ts';
 import { type Article, catalogue } from './catalogue.ts';
+import { at, pick, type Random, randomOf, shuffled, weighted } from './random.ts';
 
 /** What is wrong with a poison message. A `conflict` is a valid order under the orderId of another valid order. */
 export const POISON_KINDS = [
@@ -22,9 +21,9 @@ export type PoisonKind = (typeof POISON_KINDS)[number];
 export interface TestMessage {
   readonly body: string;
   readonly attributes: Record<string, MessageAttributeValue>;
-  readonly kind: 'order' | 'duplicate' | 'poison';
+  readonly kind: 'order' | 'duplicate' | 'cancellation' | 'poison';
   /**
-   * Of a duplicate and of a conflict: the orderId of the order it belongs to. Which order of a conflicting pair is
+   * Of a duplicate, a cancellation and a conflict: the orderId of the order it belongs to. Which order of a conflicting pair is
    * recorded, and which is refused, is decided by arrival, at each consumer anew.
    */
   readonly orderId: string;
@@ -41,8 +40,15 @@ export interface GenerateOptions {
   readonly duplicates?: number;
   /** How many messages that have to be refused come on top. @default 0 */
   readonly poison?: number;
+  /** How many orders are cancelled, each by one message on top, some of which come before their order. @default 0 */
+  readonly cancellations?: number;
   /** When the orders are placed. @default the current time */
   readonly now?: Date;
+}
+
+/** The orderIds of the orders that are cancelled. */
+export function cancelledIds(messages: readonly TestMessage[]): Set<string> {
+  return new Set(messages.filter(({ kind }) => kind === 'cancellation').map(({ orderId }) => orderId));
 }
 
 /** The orderIds under which two different orders come: each consumer records the first one, and has to refuse the other. */
@@ -50,10 +56,11 @@ export function idsInConflict(messages: readonly TestMessage[]): Set<string> {
   return new Set(messages.filter(({ poison }) => poison === 'conflict').map(({ orderId }) => orderId));
 }
 
-type Random = () => number;
-
-/** A duplicate or a conflict comes at most this many orders after its order. */
+/** A duplicate, a cancellation or a conflict comes at most this many orders after its order. */
 const MAX_LAG = 200;
+/** How many cancellations of ten overtake their order. */
+const OVERTAKING = 3;
+const REASONS = ['changed my mind', 'ordered twice', 'found it cheaper', 'payment failed'] as const;
 
 const customers = [
   { name: 'Ada Nowak', line1: 'ul. Piotrkowska 12', city: 'Łódź', postalCode: '90-001', country: 'PL' },
@@ -98,14 +105,21 @@ const currencies = [
 const lineCounts = [9, 5, 3, 2, 1];
 const DIGITAL_SHARE = 0.3;
 
+/** A message, and where it comes: the order with this index, or between two. */
+interface Placed {
+  readonly at: number;
+  readonly message: TestMessage;
+}
+
 /**
- * Makes `count` orders, `duplicates` copies of some and `poison` messages that no consumer can process, about in the
- * order they would come. The same options give the same bytes; more duplicates or poison leave the orders as they are.
+ * Makes `count` orders, `duplicates` copies of some, `cancellations` of some and `poison` messages that no consumer can process,
+ * about in the order they would come. The same options give the same bytes; more of what comes on top leaves the orders as they
+ * are.
  * @throws RangeError for an option out of range
  */
 export function generateOrders(options: GenerateOptions): TestMessage[] {
-  const { count, seed, duplicates = 0, poison = 0, now = new Date() } = options;
-  for (const [name, value] of Object.entries({ count, duplicates, poison })) {
+  const { count, seed, duplicates = 0, poison = 0, cancellations = 0, now = new Date() } = options;
+  for (const [name, value] of Object.entries({ count, duplicates, poison, cancellations })) {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new RangeError(`${name} is ${value}, but must be a whole number from 0`);
     }
@@ -114,12 +128,15 @@ export function generateOrders(options: GenerateOptions): TestMessage[] {
     throw new RangeError(`seed is ${seed}, but must be a whole number from 0 to ${2 ** 32 - 1}`);
   }
   if (duplicates > 0 && count === 0) throw new RangeError('duplicates need at least one order to repeat');
+  if (cancellations > count) {
+    throw new RangeError(`cancellations is ${cancellations}, but there are ${count} orders to cancel`);
+  }
 
   const placedAt = now.toISOString();
   const orders = Array.from({ length: count }, (_, index) =>
     newOrder(orderIdOf(seed, 'o', index), placedAt, randomOf(seed, 'order', index)),
   );
-  const queue: { at: number; message: TestMessage }[] = orders.map((order, index) => ({
+  const queue: Placed[] = orders.map((order, index) => ({
     at: index,
     message: { ...toMessage(order), kind: 'order' },
   }));
@@ -134,26 +151,62 @@ export function generateOrders(options: GenerateOptions): TestMessage[] {
       message: { ...toMessage(at(orders, original)), kind: 'duplicate' },
     });
   }
+  const single = Array.from(orders.keys()).filter((index) => !repeated.has(index));
+  queue.push(...poisonMessages({ seed, poison, orders, single, placedAt }));
+  queue.push(...cancellationMessages({ seed, cancellations, orders, now }));
+  return queue.sort((a, b) => a.at - b.at).map(({ message }) => message);
+}
 
+/** @param single indexes of the orders without copies */
+function poisonMessages(of: {
+  seed: number;
+  poison: number;
+  orders: readonly Order[];
+  single: readonly number[];
+  placedAt: string;
+}): Placed[] {
+  const { seed, poison, orders, single, placedAt } = of;
   // An order has at most one rival, and no copies besides: then each consumer refuses exactly one of the two.
-  const rivals = shuffled(
-    Array.from(orders.keys()).filter((index) => !repeated.has(index)),
-    randomOf(seed, 'rivals', 0),
-  );
-  for (let index = 0; index < poison; index++) {
+  const rivals = shuffled(single, randomOf(seed, 'rivals', 0));
+  return Array.from({ length: poison }, (_, index) => {
     const random = randomOf(seed, 'poison', index);
     const kind = at(POISON_KINDS, (seed + index) % POISON_KINDS.length);
     const rival = kind === 'conflict' ? rivals.pop() : undefined;
     if (rival !== undefined) {
-      queue.push({ at: rival + random() * MAX_LAG, message: conflictWith(at(orders, rival)) });
-      continue;
+      return { at: rival + random() * MAX_LAG, message: conflictWith(at(orders, rival)) };
     }
     const order = newOrder(orderIdOf(seed, 'p', index), placedAt, random);
     // Where no order is left to conflict with, another poison takes its place.
     const message = poisonMessage(order, kind === 'conflict' ? 'wrong-total' : kind, random);
-    queue.push({ at: random() * count, message });
-  }
-  return queue.sort((a, b) => a.at - b.at).map(({ message }) => message);
+    return { at: random() * orders.length, message };
+  });
+}
+
+function cancellationMessages(of: {
+  seed: number;
+  cancellations: number;
+  orders: readonly Order[];
+  now: Date;
+}): Placed[] {
+  const { seed, cancellations, orders, now } = of;
+  const chosen = shuffled(orders.keys(), randomOf(seed, 'cancelled', 0)).slice(0, cancellations);
+  return chosen.map((original, index) => {
+    const random = randomOf(seed, 'cancellation', index);
+    const order = at(orders, original);
+    const cancellation: Cancellation = {
+      eventType: ORDER_CANCELLED,
+      schemaVersion: 1,
+      orderId: order.orderId,
+      customerId: order.customerId,
+      cancelledAt: new Date(now.getTime() + Math.floor(random() * 1000)).toISOString(),
+      reason: pick(REASONS, random),
+      // Now and then whoever cancels does not know.
+      ...(index % 5 !== 0 && { requiresShipping: requiresShipping(order) }),
+    };
+    const lag = (0.01 + random()) * MAX_LAG;
+    const message = { ...toMessage(cancellation), kind: 'cancellation' as const };
+    return { at: index % 10 < OVERTAKING ? original - lag : original + lag, message };
+  });
 }
 
 function newOrder(orderId: string, placedAt: string, random: Random): Order {
@@ -181,7 +234,7 @@ function newOrder(orderId: string, placedAt: string, random: Random): Order {
   }));
   return {
     eventType: ORDER_PLACED,
-    schemaVersion: SCHEMA_VERSION,
+    schemaVersion: 1,
     orderId,
     placedAt,
     customerId: `customer-${customer}`,
@@ -207,7 +260,7 @@ function poisonMessage(order: Order, poison: Exclude<PoisonKind, 'conflict'>, ra
   const bodies = {
     'not-json': () => JSON.stringify(order).slice(0, -1 - Math.floor(random() * 40)),
     'wrong-total': () => JSON.stringify({ ...order, total: order.total + 1 }),
-    'unknown-version': () => JSON.stringify({ ...order, schemaVersion: SCHEMA_VERSION + 1 }),
+    'unknown-version': () => JSON.stringify({ ...order, schemaVersion: 2 }),
     'missing-field': () => JSON.stringify(withoutCustomer),
     'zero-quantity': () => JSON.stringify({ ...order, items: withoutFirst, total: sum(withoutFirst) }),
   };
@@ -215,8 +268,8 @@ function poisonMessage(order: Order, poison: Exclude<PoisonKind, 'conflict'>, ra
   return { ...toMessage(order), body: bodies[poison](), kind: 'poison', poison };
 }
 
-function toMessage(order: Order) {
-  return { body: JSON.stringify(order), attributes: messageAttributes(order), orderId: order.orderId };
+function toMessage(event: OrderEvent) {
+  return { body: JSON.stringify(event), attributes: messageAttributes(event), orderId: event.orderId };
 }
 
 function sum(items: Order['items']): number {
@@ -228,45 +281,9 @@ function orderIdOf(seed: number, letter: 'o' | 'p', index: number): string {
   return `test-${seed.toString(36)}-${letter}${String(index + 1).padStart(6, '0')}`;
 }
 
-/** A source of its own for each thing made, so that none depends on how many others there are. */
-function randomOf(seed: number, purpose: string, index: number): Random {
-  let state = seed;
-  for (const char of `${purpose} ${index}`) state = Math.imul(state ^ char.charCodeAt(0), 0x01000193);
-  const generator = xoroshiro128plus(state);
-  // The first numbers of neighbouring states are alike.
-  skipN(generator, 16);
-  return () => uniformFloat32(generator);
-}
-
-function pick<T>(items: readonly T[], random: Random): T {
-  return at(items, Math.floor(random() * items.length));
-}
-
 function weightedItem(articles: readonly Article[], random: Random): Article {
   return at(
     articles,
     weighted(articles, (article) => article.popularity, random),
   );
-}
-
-/** An index into `items`, each as likely as its weight. */
-function weighted<T>(items: readonly T[], weight: (item: T) => number, random: Random): number {
-  let left = random() * items.reduce((all, item) => all + weight(item), 0);
-  const index = items.findIndex((item) => {
-    left -= weight(item);
-    return left < 0;
-  });
-  return index === -1 ? items.length - 1 : index;
-}
-
-function shuffled<T>(items: Iterable<T>, random: Random): T[] {
-  return Array.from(items, (item) => ({ item, rank: random() }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ item }) => item);
-}
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index];
-  if (item === undefined) throw new RangeError(`no element ${index} among ${items.length}`);
-  return item;
 }

@@ -15,6 +15,7 @@ export interface PublishOptions extends StackOptions {
   readonly seed?: number;
   readonly placedAt?: Date;
   readonly duplicates?: Extra;
+  readonly cancellations?: Extra;
   readonly poison?: Extra;
   readonly file?: string;
   readonly topicArn?: string;
@@ -48,12 +49,17 @@ export function definePublish(program: Command, { io, load, exitWith }: Invocati
     )
     .option('--placed-at <time>', 'with --seed: the very same bytes (default: now)', time)
     .option('--duplicates <n>', 'exact copies on top, a number or a share like 5%', extra)
+    .option(
+      '--cancellations <n>',
+      'orders that are cancelled, some of them before they come, a number or a share',
+      extra,
+    )
     .option('--poison <n>', 'bad messages on top, a number or a share like 5%', extra)
     .addOption(
       new Option(
         '--file <path>',
-        'publish the orders in a JSON Lines or JSON file of up to 64 MiB, - for standard input',
-      ).conflicts(['count', 'seed', 'placedAt', 'duplicates', 'poison']),
+        'publish the orders and cancellations in a JSON Lines or JSON file of up to 64 MiB, - for standard input',
+      ).conflicts(['count', 'seed', 'placedAt', 'duplicates', 'cancellations', 'poison']),
     )
     .option('--rate <n>', 'messages per second, at most', positive)
     .option('--wait', 'follow the orders until each consumer has processed or refused them')

@@ -1,8 +1,14 @@
 import { environment } from '../environment.ts';
 import { orderConsumer } from '../order-consumer.ts';
-import { recordTable } from '../record-table.ts';
-import { bill, type Invoice } from './invoice.ts';
+import { bill } from './invoice.ts';
+import { invoiceTable } from './invoices.ts';
 
-const invoices = recordTable<Invoice>(environment('INVOICES_TABLE'));
+const invoices = invoiceTable({
+  invoices: environment('INVOICES_TABLE'),
+  creditNotes: environment('CREDIT_NOTES_TABLE'),
+});
 
-export const handler = orderConsumer((order, at, signal) => invoices.putOnce(bill(order, at), signal));
+export const handler = orderConsumer({
+  'order.placed': (order, at, signal) => invoices.issue(bill(order, at), at, signal),
+  'order.cancelled': (cancellation, at, signal) => invoices.void(cancellation, at, signal),
+});

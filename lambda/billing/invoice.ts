@@ -1,9 +1,11 @@
 import { type Order, orderDigest } from '../../contract/order.ts';
+import type { Cancelled } from '../record-table.ts';
 
 /** What a customer owes for one order. Amounts in minor units of the currency, times in ISO 8601. */
 export type Invoice = {
   readonly orderId: string;
   readonly orderDigest: string;
+  readonly status: 'ISSUED' | 'VOIDED';
   readonly customerId: string;
   readonly currency: string;
   readonly lines: readonly {
@@ -24,6 +26,7 @@ export function bill(order: Order, at: Date): Invoice {
   return {
     orderId: order.orderId,
     orderDigest: orderDigest(order),
+    status: 'ISSUED',
     customerId: order.customerId,
     currency: order.currency,
     lines: order.items.map(({ sku, quantity, unitPrice, requiresShipping }) => ({
@@ -35,6 +38,24 @@ export function bill(order: Order, at: Date): Invoice {
     })),
     total: order.total,
     placedAt: order.placedAt,
+    issuedAt: at.toISOString(),
+  };
+}
+
+/** What voids an invoice, for its whole total. */
+export type CreditNote = Pick<Invoice, 'orderId' | 'customerId' | 'currency' | 'total'> &
+  Cancelled & { readonly creditNoteId: string; readonly issuedAt: string };
+
+/** The credit note for `invoice`, issued `at`. An order is cancelled once, so there is one at most. */
+export function credit(invoice: Invoice, cancelled: Cancelled, at: Date): CreditNote {
+  const { orderId, customerId, currency, total } = invoice;
+  return {
+    creditNoteId: `CN-${orderId}`,
+    orderId,
+    customerId,
+    currency,
+    total,
+    ...cancelled,
     issuedAt: at.toISOString(),
   };
 }

@@ -8,4 +8,7 @@ const stock = stockTable({
   reservations: environment('RESERVATIONS_TABLE'),
 });
 
-export const handler = orderConsumer((order, at, signal) => stock.take(reserve(order, at), signal));
+export const handler = orderConsumer({
+  'order.placed': (order, at, signal) => stock.take(reserve(order, at), signal),
+  'order.cancelled': (cancellation, _at, signal) => stock.giveBack(cancellation, signal),
+});

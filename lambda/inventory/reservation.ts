@@ -1,10 +1,10 @@
 import { type Order, orderDigest } from '../../contract/order.ts';
 
-/** The stock one order takes: all of its lines, or, as BACKORDERED, none of them. Times in ISO 8601. */
+/** The stock one order takes: all of its lines, or, as BACKORDERED or CANCELLED, none of them. Times in ISO 8601. */
 export type Reservation = {
   readonly orderId: string;
   readonly orderDigest: string;
-  readonly status: 'RESERVED' | 'BACKORDERED';
+  readonly status: 'RESERVED' | 'BACKORDERED' | 'CANCELLED';
   readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
   readonly reservedAt: string;
 };

@@ -1,17 +1,9 @@
 /** The stock and the reservations, kept in step by one transaction. */
-import { setTimeout } from 'node:timers/promises';
-import { TransactionCanceledException, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
-import { fullJitter } from '../backoff.ts';
-import { dynamodb } from '../clients.ts';
-import { putOnce, recordTable, sameOrder } from '../record-table.ts';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import type { Cancellation } from '../../contract/cancellation.ts';
+import { cancel, type Item, isCancelled, markerOf, putNew, recordTable, sameOrder } from '../record-table.ts';
+import { CONDITION_FAILED, transact } from '../transaction.ts';
 import type { Reservation } from './reservation.ts';
-
-/** Waits of 2.6 s in all at most, 1.3 s on average: enough for a hot SKU, and far from the function's 30 s. */
-const MAX_TRIES = 10;
-const RETRY_BASE_MS = 20;
-const RETRY_CAP_MS = 500;
-
-const CONDITION_FAILED = 'ConditionalCheckFailed';
 
 /** The stock, and the reservations taken from it. `tables` are table names. */
 export function stockTable(tables: { readonly stock: string; readonly reservations: string }) {
@@ -20,32 +12,46 @@ export function stockTable(tables: { readonly stock: string; readonly reservatio
   return {
     /**
      * Takes every line of `reservation` from the stock and records it; with too little stock for one of them takes nothing
-     * and records it as BACKORDERED. Throws PermanentError where a different order is recorded under the orderId.
+     * and records it as BACKORDERED. Of an order that is cancelled already it takes nothing either. Throws PermanentError where
+     * a different order is recorded under the orderId.
      */
-    async take(
-      reservation: Reservation,
-      signal: AbortSignal,
-    ): Promise<'created' | 'duplicate' | 'backordered'> {
-      for (let tries = 1; ; tries++) {
-        try {
-          await dynamodb.send(transaction(reservation), { abortSignal: signal });
-          return 'created';
-        } catch (error) {
-          if (!(error instanceof TransactionCanceledException)) throw error;
-          // One reason an item, in the order of the items. Several may have failed, each for its own reason.
-          const [reservationReason, ...stockReasons] = error.CancellationReasons ?? [];
-          if (reservationReason?.Item) return sameOrder(reservationReason.Item, reservation);
-          if (stockReasons.some(({ Code }) => Code === CONDITION_FAILED))
-            return backorder(reservation, signal);
-          if (!isConflict(error) || tries === MAX_TRIES) throw error;
-        }
-        await setTimeout(fullJitter(tries, RETRY_BASE_MS, RETRY_CAP_MS), undefined, { signal });
-      }
+    async take(reservation: Reservation, signal: AbortSignal) {
+      const { lines } = reservation;
+      const refused = await transact(
+        [{ Put: putNew(tables.reservations, reservation) }, ...lines.map(takeLine)],
+        signal,
+      );
+      if (!refused) return 'created';
+      const [ofReservation, ...ofLines] = refused.CancellationReasons ?? [];
+      if (ofReservation?.Item) return meet(ofReservation.Item, reservation, signal);
+      if (ofLines.some(({ Code }) => Code === CONDITION_FAILED)) return backorder(reservation, signal);
+      throw refused;
+    },
+
+    /** Gives back what the order has taken, once; marks an order that has not come yet, so that it will take nothing. */
+    async giveBack(cancellation: Cancellation, signal: AbortSignal) {
+      const existing = await reservations.mark(cancellation, signal);
+      if (!existing) return 'cancelled';
+      if (isCancelled(existing)) return 'duplicate';
+      const { status, lines } = unmarshall(existing) as Reservation;
+      const refused = await transact(
+        [
+          {
+            Update: cancel(tables.reservations, cancellation, { from: status, set: { status: 'CANCELLED' } }),
+          },
+          ...(status === 'RESERVED' ? lines.map(returnLine) : []),
+        ],
+        signal,
+      );
+      if (!refused) return 'cancelled';
+      const item = refused.CancellationReasons?.[0]?.Item;
+      if (item && isCancelled(item)) return 'duplicate';
+      throw refused;
     },
   };
 
-  function transaction(reservation: Reservation): TransactWriteItemsCommand {
-    const takeLine = ({ sku, quantity }: Reservation['lines'][number]) => ({
+  function takeLine({ sku, quantity }: Reservation['lines'][number]) {
+    return {
       Update: {
         TableName: tables.stock,
         Key: { sku: { S: sku } },
@@ -54,27 +60,30 @@ export function stockTable(tables: { readonly stock: string; readonly reservatio
         ConditionExpression: 'available >= :quantity',
         ExpressionAttributeValues: { ':quantity': { N: String(quantity) } },
       },
-    });
-    return new TransactWriteItemsCommand({
-      TransactItems: [{ Put: putOnce(tables.reservations, reservation) }, ...reservation.lines.map(takeLine)],
-    });
+    };
   }
 
-  /** Another delivery of the same order may have reserved since. The put's condition then makes this one the duplicate. */
-  async function backorder(
-    reservation: Reservation,
-    signal: AbortSignal,
-  ): Promise<'backordered' | 'duplicate'> {
-    const put = await reservations.putOnce({ ...reservation, status: 'BACKORDERED' }, signal);
-    return put === 'created' ? 'backordered' : put;
+  function returnLine({ sku, quantity }: Reservation['lines'][number]) {
+    return {
+      Update: {
+        TableName: tables.stock,
+        Key: { sku: { S: sku } },
+        // Makes the item where the article was taken out of the table since.
+        UpdateExpression: 'ADD available :quantity',
+        ExpressionAttributeValues: { ':quantity': { N: String(quantity) } },
+      },
+    };
   }
-}
 
-/**
- * Whether nothing but other transactions stood in the way, which the SDK does not retry. Anything else, throttling say, is
- * left to the queue's longer backoff.
- * @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
- */
-function isConflict({ CancellationReasons: reasons = [] }: TransactionCanceledException): boolean {
-  return reasons.length > 0 && reasons.every(({ Code }) => Code === 'None' || Code === 'TransactionConflict');
+  /** Another delivery of the same order may have reserved since, or a cancellation come. The put's condition tells. */
+  async function backorder(reservation: Reservation, signal: AbortSignal) {
+    const existing = await reservations.put({ ...reservation, status: 'BACKORDERED' }, signal);
+    return existing ? meet(existing, reservation, signal) : 'backordered';
+  }
+
+  async function meet(existing: Item, reservation: Reservation, signal: AbortSignal) {
+    const cancelled = markerOf(existing);
+    if (!cancelled) return sameOrder(existing, reservation);
+    return reservations.putOverMarker({ ...reservation, ...cancelled, status: 'CANCELLED' }, signal);
+  }
 }

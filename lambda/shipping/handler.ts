@@ -1,8 +1,11 @@
 import { environment } from '../environment.ts';
 import { orderConsumer } from '../order-consumer.ts';
-import { recordTable } from '../record-table.ts';
-import { type Shipment, ship } from './shipment.ts';
+import { ship } from './shipment.ts';
+import { shipmentTable } from './shipments.ts';
 
-const shipments = recordTable<Shipment>(environment('SHIPMENTS_TABLE'));
+const shipments = shipmentTable(environment('SHIPMENTS_TABLE'));
 
-export const handler = orderConsumer((order, at, signal) => shipments.putOnce(ship(order, at), signal));
+export const handler = orderConsumer({
+  'order.placed': (order, at, signal) => shipments.prepare(ship(order, at), signal),
+  'order.cancelled': (cancellation, _at, signal) => shipments.stop(cancellation, signal),
+});

@@ -5,7 +5,8 @@ import { PermanentError } from '../permanent-error.ts';
 export type Shipment = {
   readonly orderId: string;
   readonly orderDigest: string;
-  readonly status: 'READY';
+  /** A warehouse gives it further ones once it has left. */
+  readonly status: 'READY' | 'CANCELLED';
   readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
   readonly address: NonNullable<Order['shippingAddress']>;
   readonly createdAt: string;

@@ -4,14 +4,15 @@ import { digestOf } from '../../cli/orders/follow.ts';
 import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { type Difference, refusals } from '../books.ts';
-import type { Ledger, Letters } from '../look.ts';
+import { balanceCancellations, balanceCreditNotes, cancellationsIn } from '../cancellations.ts';
+import type { Ledger, Letters, Look } from '../look.ts';
 
 /** Distinct messages of one consumer: copies of a message count once. */
 export interface Tally {
   published: number;
   /** The subscription's filter keeps them from the consumer. */
   filtered: number;
-  /** It has the record. */
+  /** It has the record, or the cancellation in it. */
   processed: number;
   /** It has no record, and the dead-letter queue has them. */
   deadLettered: number;
@@ -43,7 +44,11 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
       const { orderId } = message;
       if (digest) allowed.add(`${orderId} ${digest}`);
       const isLettered = left.delete(message.body);
-      if (digest !== undefined && records.get(orderId) === digest) {
+      const isRecorded =
+        message.kind === 'cancellation'
+          ? ledger.cancelled.get(consumer)?.has(orderId)
+          : digest !== undefined && records.get(orderId) === digest;
+      if (isRecorded) {
         tally.processed += 1;
         if (isLettered) tally.both += 1;
       } else if (isLettered) tally.deadLettered += 1;
@@ -67,26 +72,29 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
 
 /**
  * What is not as it has to be once everything was redriven without faults: each valid order recorded and in no dead-letter
- * queue, each poison in the dead-letter queue with the reason that its kind has.
+ * queue, cancelled where it was to be, each poison in the dead-letter queue with the reason that its kind has.
  */
 export function unsettled(
   messages: TestMessage[],
   takes: Takes,
-  ledger: Ledger,
-  letters: Letters,
+  before: Ledger,
+  { ledger, letters }: Look,
 ): Pick<Tallies, 'missing' | 'unexpected'> {
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
   const refusal = refusals(messages);
   const published = distinct(messages);
+  balanceCreditNotes(ledger, { missing, unexpected });
   for (const [consumer, records] of ledger.records) {
-    for (const message of published) {
-      if (!takes(consumer, message)) continue;
+    const taken = published.filter((message) => takes(consumer, message));
+    const wanted = cancellationsIn(taken.map(({ body }) => body));
+    balanceCancellations(consumer, wanted, before, ledger, { missing, unexpected });
+    for (const message of taken) {
       const { orderId, body } = message;
       const recorded = records.get(orderId);
       const error = refusal(message, recorded);
       const reasons = letters.get(consumer)?.get(body) ?? [];
-      if (error === undefined && recorded === undefined) {
+      if (error === undefined && recorded === undefined && message.kind !== 'cancellation') {
         missing.push({ consumer, orderId, problem: 'no record after the redrive' });
       }
       if (error !== undefined && reasons.length === 0) {
@@ -102,11 +110,17 @@ export function unsettled(
   return { missing, unexpected };
 }
 
-/** Records that are not what they were at an earlier look: a duplicate has changed something. */
+/**
+ * Records that are not what they were at an earlier look, although neither the order nor its cancellation has come since: a
+ * duplicate has changed something.
+ */
 export function rewritten(before: Ledger, after: Ledger): Difference[] {
   const differences: Difference[] = [];
   for (const [consumer, contents] of before.contents) {
+    const hasCome = (orderId: string, map: 'records' | 'cancelled') =>
+      after[map].get(consumer)?.has(orderId) && !before[map].get(consumer)?.has(orderId);
     for (const [orderId, content] of contents) {
+      if (hasCome(orderId, 'records') || hasCome(orderId, 'cancelled')) continue;
       if (after.contents.get(consumer)?.get(orderId) === content) continue;
       differences.push({ consumer, orderId, problem: 'the record has changed since it was first written' });
     }

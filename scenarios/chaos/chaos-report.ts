@@ -49,7 +49,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
   const { orders, seed, messages, takes, faults, before, underFaults, after, problems } = found;
   const first = tallyOf(messages, takes, underFaults.ledger, underFaults.letters);
   const last = tallyOf(messages, takes, after.ledger, after.letters);
-  const open = unsettled(messages, takes, after.ledger, after.letters);
+  const open = unsettled(messages, takes, before, after);
   const reasons = Array.from(underFaults.letters.values(), (bodies) => [...bodies.values()].flat()).flat();
   const withoutReason = reasons.filter((reason) => reason === undefined).length;
   const missing = [

@@ -24,6 +24,8 @@ export interface ChaosOptions {
   /** Folder for state and logs. */
   readonly workspace: string;
   readonly orders: number;
+  /** Which share of them is cancelled. */
+  readonly cancellations: number;
   /** A whole number from 0 to 2^32 − 1. */
   readonly seed: number;
   readonly progress: Progress;
@@ -42,7 +44,7 @@ const POISON_SHARE = 0.02;
 const ALWAYS_KILLED = 2;
 /** How many DynamoDB refuses meanwhile. More, because one that shares its batch with an order that kills gets no answer that could lose it. */
 const ALWAYS_REFUSED = 6;
-/** One order of this many is published once more at the end. */
+/** One order or cancellation of this many is published once more at the end. */
 const LATE_COPY = 10;
 /** Longer than any message under faults waits, and than any without them should. */
 const PATIENCE_MS = 60_000;
@@ -90,7 +92,7 @@ class Chaos {
   private readonly failure = new AbortController();
 
   constructor(options: ChaosOptions) {
-    const { orders, seed } = options;
+    const { orders, cancellations, seed } = options;
     this.options = { ...options, signal: AbortSignal.any([options.signal, this.failure.signal]) };
     this.faultLog = path.join(options.workspace, 'faults.log');
     this.timeScale = (longestVisibility(options.assembly) * 1000) / VISIBILITY_MS;
@@ -98,6 +100,7 @@ class Chaos {
       count: orders,
       seed,
       duplicates: Math.ceil(orders * DUPLICATE_SHARE),
+      cancellations: Math.ceil(orders * cancellations),
       poison: Math.max(POISON_KINDS.length, Math.ceil(orders * POISON_SHARE)),
     });
     // Every consumer takes them, and no late copy makes good for one that was lost.
@@ -244,7 +247,7 @@ class Chaos {
     );
     const moved = (await Promise.all(moves)).reduce((sum, move) => sum + move.moved, 0);
     const copies = this.messages
-      .filter(({ kind }) => kind === 'order')
+      .filter(({ kind }) => kind === 'order' || kind === 'cancellation')
       .filter((_, index) => index % LATE_COPY === 0);
     await publishAll({ sns, topicArn: stack.topicArn, messages: copies, signal });
     await healed.consume();

@@ -5,7 +5,7 @@ import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '
 import { findStack, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
 import { initialStock } from '../../cli/orders/catalogue.ts';
 import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
-import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { cancelledIds, generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
@@ -35,12 +35,17 @@ export interface LocalOrdersOptions {
   readonly signal: AbortSignal;
 }
 
-/** The orders of a run, with copies and poison on top. The seed is a whole number from 0 to 2^32 − 1. */
-export function localOrders(orders: number, seed: number): TestMessage[] {
+/**
+ * The orders of a run, with copies and poison on top.
+ * @param seed a whole number from 0 to 2^32 − 1
+ * @param cancellations which share of the orders is cancelled
+ */
+export function localOrders(orders: number, seed: number, cancellations = 0): TestMessage[] {
   return generateOrders({
     count: orders,
     seed,
     duplicates: Math.ceil(orders * DUPLICATE_SHARE),
+    cancellations: Math.ceil(orders * cancellations),
     poison: Math.ceil(orders * POISON_SHARE),
   });
 }
@@ -112,7 +117,8 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const alarms = await run.cloudWatch.alarms();
     const states = Object.fromEntries(alarms.map(({ name, state }) => [name, state]));
     const orders = messages.filter(({ kind }) => kind === 'order').length;
-    const summary = { orders, consumers, alarms: states, ...differences };
+    const cancelled = cancelledIds(messages).size;
+    const summary = { orders, cancelled, consumers, alarms: states, ...differences };
     const backordered = await metric(run, 'inventory', 'Backordered');
     return {
       summary,

@@ -9,16 +9,19 @@ import { differenceLines } from '../difference-lines.ts';
 /** The outcome, for programs. */
 export interface LocalOrdersSummary extends Balance {
   readonly orders: number;
+  /** Orders that were cancelled. */
+  readonly cancelled: number;
   readonly consumers: Record<string, ConsumerBooks>;
   /** State of each alarm, by name. */
   readonly alarms: Record<string, string>;
 }
 
-/** `1000 orders, 50 duplicates, 10 poison`. */
+/** `1000 orders, 50 duplicates, 100 cancellations, 10 poison`. */
 export function kindsOf(messages: readonly TestMessage[]): string {
   const number = (kind: TestMessage['kind']) => messages.filter((message) => message.kind === kind).length;
   const counted = (kind: TestMessage['kind']) => `${number(kind)} ${plural(number(kind), kind)}`;
-  return `${counted('order')}, ${counted('duplicate')}, ${number('poison')} poison`;
+  const cancelled = number('cancellation') > 0 ? [counted('cancellation')] : [];
+  return [counted('order'), counted('duplicate'), ...cancelled, `${number('poison')} poison`].join(', ');
 }
 
 /** What the report tells beside the books. */
@@ -38,7 +41,7 @@ export function reportOf(summary: LocalOrdersSummary, backordered: number, told:
 }
 
 function booksOf(
-  { consumers, missing, unexpected, orders }: LocalOrdersSummary,
+  { consumers, missing, unexpected, orders, cancelled }: LocalOrdersSummary,
   backordered: number,
 ): string {
   const rows = Object.entries(consumers).map(([name, { delivered, processed, duplicates, deadLettered }]) => [
@@ -51,13 +54,19 @@ function booksOf(
 ${figures}
 
 ${orders === 1 ? 'The order' : `Each of the ${orders} orders`} is exactly once in every table where it belongs, each poison message in the
-dead-letter queues, and the stock adds up (${count(backordered, 'order')} on backorder).`;
+dead-letter queues, and the stock adds up (${count(backordered, 'order')} on backorder).${cancelled === 0 ? '' : cancelledLine(cancelled)}`;
   }
   return `
 ${figures}
 
 The books do not balance:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
+}
+
+/** What the books have shown of cancelled orders. */
+function cancelledLine(cancelled: number): string {
+  const each = cancelled === 1 ? 'The cancelled order is' : `Each of the ${cancelled} cancelled orders is`;
+  return `\n${each} voided by a credit note, stopped, and back in stock, whichever message came first.`;
 }
 
 /**

@@ -77,8 +77,24 @@ describe('npm run chaos', () => {
     expect(summary.deadLetters.withoutReason).toBeGreaterThan(0);
   });
 
+  test('leaves every cancelled order in the state that it has to be in, whatever came first', async () => {
+    const { code, stdout, stderr } = await chaos(
+      ...['--assembly', assembly, '--orders', '100', '--cancellations', '20%', '--seed', '4', '--json'],
+    );
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { consumers, missing, unexpected }: ChaosSummary = JSON.parse(stdout);
+    expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
+    expect(consumers.billing?.afterRedrive).toMatchObject({
+      published: 126,
+      processed: 120,
+      deadLettered: 6,
+    });
+  });
+
   test.each([
     ['--orders', '49'],
+    ['--cancellations', '101%'],
     ['--seed', 'x'],
     ['--colour', 'red'],
   ])('%s %s is wrong usage', async (...args) => {
@@ -122,7 +138,7 @@ describe('without its safeguards', () => {
         {
           name: 'separate writes',
           setup({ onLoad }) {
-            onLoad({ filter: /inventory\/stock\.ts$/ }, ({ path: source }) => ({
+            onLoad({ filter: /lambda\/transaction\.ts$/ }, ({ path: source }) => ({
               contents: separateWrites(fs.readFileSync(source, 'utf8')),
               loader: 'ts',
             }));
@@ -164,32 +180,28 @@ describe('without its safeguards', () => {
     expect(unseen()).toEqual([]);
   });
 
-  /** The reservation first, then line after line; right as long as nothing goes wrong in between. */
+  /** One write after the other; right as long as nothing goes wrong in between. */
   function separateWrites(source: string): string {
     const changes = [
       [
-        'await dynamodb.send(transaction(reservation), { abortSignal: signal });',
-        `for (const { Put, Update } of transaction(reservation).input.TransactItems ?? []) {
-           await dynamodb.send(Put ? new PutItemCommand(Put) : new UpdateItemCommand(Update));
+        'await dynamodb.send(new TransactWriteItemsCommand({ TransactItems: writes }), { abortSignal: signal });',
+        `for (const [index, { Put, Update }] of writes.entries()) {
+           try {
+             await dynamodb.send(Put ? new PutItemCommand(Put) : new UpdateItemCommand(Update));
+           } catch (error) {
+             if (!(error instanceof ConditionalCheckFailedException)) throw error;
+             const failed = { Code: CONDITION_FAILED, Item: error.Item };
+             return { CancellationReasons: writes.map((_, at) => (at === index ? failed : { Code: 'None' })) };
+           }
          }`,
       ],
       [
-        'if (!(error instanceof TransactionCanceledException)) throw error;',
-        `if (error instanceof ConditionalCheckFailedException) {
-           if (error.Item) return sameOrder(error.Item, reservation);
-           const { Item, TableName } = putOnce(tables.reservations, { ...reservation, status: 'BACKORDERED' });
-           await dynamodb.send(new PutItemCommand({ Item, TableName }));
-           return 'backordered';
-         }
-         if (!(error instanceof TransactionCanceledException)) throw error;`,
-      ],
-      [
-        'import { TransactionCanceledException,',
-        'import { ConditionalCheckFailedException, PutItemCommand, UpdateItemCommand, TransactionCanceledException,',
+        'TransactionCanceledException,',
+        'ConditionalCheckFailedException, PutItemCommand, UpdateItemCommand, TransactionCanceledException,',
       ],
     ] as const;
     return changes.reduce((text, [from, to]) => {
-      if (!text.includes(from)) throw new Error(`stock.ts does not hold ${from}`);
+      if (!text.includes(from)) throw new Error(`transaction.ts does not hold ${from}`);
       return text.replace(from, to);
     }, source);
   }

@@ -12,11 +12,11 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { queueDepth } from '../../cli/aws/queue-depth.ts';
-import { messageAttributes } from '../../contract/order.ts';
+import { messageAttributes } from '../../contract/events.ts';
 import type { Access } from '../../local/iam/access-control.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { anOrder } from '../fixtures/order-fixtures.ts';
+import { aCancellation, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
@@ -93,11 +93,15 @@ function nameOf(principal: Statement['Principal']): string {
 /** The consumer that a policy belongs to, by the beginning of its logical ID; empty for what belongs to none. */
 const consumerOf = ({ policy }: Grant): string => /^(Key)?([A-Z][a-z]+)?/.exec(policy)?.[2] ?? '';
 
-/** Grants that differ in nothing but their consumer. */
+/** Grants that differ in nothing but their consumer. An action on two tables is two of them. */
 function groupsOf(grants: Grant[]): Grant[][] {
   const groups = Map.groupBy(grants, (grant) => {
     const kind = grant.policy.slice(consumerOf(grant).length).replace(/[0-9A-F]{8}$/, '');
-    return `${kind} ${grant.to} ${grant.action}`;
+    const earlier = grants.filter(
+      ({ policy, action, statement }) =>
+        policy === grant.policy && action === grant.action && statement < grant.statement,
+    );
+    return `${kind} ${grant.to} ${grant.action} ${earlier.length}`;
   });
   return [...groups.values()];
 }
@@ -126,7 +130,7 @@ function isDenialOf(grant: Grant, line: string): boolean {
   return denial.test(line) && line.includes(`${STACK}-${consumerOf(grant)}`);
 }
 
-/** What was denied in a run that makes every call there is: an order, poison, what nobody takes, a failing try, a delivery without a queue. */
+/** What was denied in a run that makes every call there is: an order and its cancellation, poison, what nobody takes, a failing try, a delivery without a queue. */
 async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> {
   let run: LocalRun;
   try {
@@ -172,6 +176,8 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     await publish(JSON.stringify(anOrder()));
     await publish('{');
     await publish('{', { eventType: { DataType: 'String', StringValue: 'order.shipped' } });
+    if (await isOver(isEmpty)) return denials();
+    await publish(JSON.stringify(aCancellation()), messageAttributes(aCancellation()));
     if (await isOver(isEmpty)) return denials();
 
     for (const TableName of named(/TableName$/)) await dynamodb.send(new DeleteTableCommand({ TableName }));

@@ -20,9 +20,11 @@ const assembly = path.join(folder, 'cdk.out');
 beforeAll(() => synthesize(PROJECT, assembly));
 
 /** Does what `npm start` does, on a stack of its own. */
-async function start(options: { assembly?: string; stateDirectory?: string; seed?: number } = {}) {
-  const { seed = 1, ...others } = options;
-  const messages = localOrders(ORDERS, seed);
+async function start(
+  options: { assembly?: string; stateDirectory?: string; seed?: number; cancellations?: number } = {},
+) {
+  const { seed = 1, cancellations = 0, ...others } = options;
+  const messages = localOrders(ORDERS, seed, cancellations);
   const logDirectory = temporaryFolder('logs-');
   const faults = localFaults(messages, seed, logDirectory);
   const run = await LocalRun.start({ assembly, ...others, port: 0, logDirectory, faults });
@@ -52,6 +54,36 @@ test('a few orders fail at first and are tried again; the same orders once more 
       problem: 'in the dead-letter queue as OrderConflict, with nothing wrong with it',
     }),
   );
+});
+
+test('cancelled orders are accounted for, those that are cancelled before they come included', async () => {
+  const { missing, unexpected, consumers } = await start({ cancellations: 0.5 });
+
+  expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
+  expect(consumers.billing).toMatchObject({ processed: ORDERS + ORDERS / 2 });
+});
+
+test('a consumer whose orders take no notice of a cancellation that came first is found out', async () => {
+  const copy = path.join(temporaryFolder('changed-'), 'cdk.out');
+  fs.cpSync(assembly, copy, { recursive: true });
+  for (const table of ['INVOICES_TABLE', 'SHIPMENTS_TABLE', 'RESERVATIONS_TABLE']) {
+    const file = bundleHolding(copy, table);
+    // An order then takes the place of a marker.
+    const changed = fs
+      .readFileSync(file, 'utf8')
+      .replaceAll('attribute_not_exists(orderId)', 'attribute_not_exists(orderDigest)');
+    fs.writeFileSync(file, changed);
+  }
+
+  const { missing } = await start({ assembly: copy, cancellations: 0.5 });
+
+  for (const consumer of ['billing', 'shipping', 'inventory']) {
+    expect(missing).toContainEqual({
+      consumer,
+      orderId: expect.any(String),
+      problem: 'the order is not cancelled',
+    });
+  }
 });
 
 // One fault a consumer, so that one run shows both: they share nothing but the topic.

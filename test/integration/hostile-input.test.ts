@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Clients, createClients } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
-import { messageAttributes } from '../../contract/order.ts';
+import { messageAttributes } from '../../contract/events.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { drained } from '../../scenarios/drained.ts';

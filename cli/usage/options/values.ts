@@ -14,6 +14,13 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** A share like `10%`, as a number from 0 to 1. */
+export function share(text: string): number {
+  const value = /^\d+(\.\d+)?%$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (value <= 100) return value / 100;
+  throw new InvalidArgumentError('It must be a share from 0% to 100%, like 10%.');
+}
+
 export function positive(text: string): number {
   const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value > 0) return value;

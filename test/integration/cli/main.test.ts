@@ -230,6 +230,7 @@ describe('publish', () => {
       count: 20,
       seed: 7,
       duplicates: 2,
+      cancellations: 0,
       poison: 3,
       now: new Date(placedAt),
     });
@@ -251,6 +252,7 @@ describe('publish', () => {
       seed: 8,
       orders: 3,
       duplicates: 0,
+      cancellations: 0,
       poison: 0,
       published: 3,
       failed: [],
@@ -318,7 +320,7 @@ describe('a dry run', () => {
     const { stdout } = await run(['publish', '--dry-run', '--count', '2', '--seed', '1', '--json']);
 
     const { messages, ...rest } = JSON.parse(stdout);
-    expect(rest).toEqual({ dryRun: true, orders: 2, duplicates: 0, poison: 0, seed: 1 });
+    expect(rest).toEqual({ dryRun: true, orders: 2, duplicates: 0, cancellations: 0, poison: 0, seed: 1 });
     expect(messages).toHaveLength(2);
   });
 });

@@ -1,6 +1,8 @@
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { messageAttributes, orderDigest } from '../../../contract/order.ts';
+import { type EventType, messageAttributes } from '../../../contract/events.ts';
+import { orderDigest } from '../../../contract/order.ts';
+import { consumers } from '../../../lib/config.ts';
 import {
   conditionFailed,
   done,
@@ -8,7 +10,7 @@ import {
   scriptedDynamoDb,
   transactionCancelled,
 } from '../../fixtures/order-dynamodb.ts';
-import { anItem, anOrder } from '../../fixtures/order-fixtures.ts';
+import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
 import { type Handler, lambdaContext, startQueues } from '../../fixtures/order-queue.ts';
 
@@ -37,6 +39,7 @@ beforeAll(async () => {
     DEAD_LETTER_QUEUE_URL: queue.deadLetterUrl,
     MAX_RECEIVE_COUNT: '5',
     INVOICES_TABLE: 'invoices',
+    CREDIT_NOTES_TABLE: 'credit-notes',
     SHIPMENTS_TABLE: 'shipments',
     RESERVATIONS_TABLE: 'reservations',
     STOCK_TABLE: 'stock',
@@ -172,7 +175,79 @@ test('a call to AWS gives up, all of its attempts together, well before the func
   }
 });
 
+describe.each(Object.keys(consumers) as (keyof Handlers)[])('%s', (consumer) => {
+  const samples: Record<EventType, object> = {
+    'order.placed': anOrder(),
+    'order.cancelled': aCancellation(),
+  };
+
+  test.each(Object.entries(samples))('takes %s just as lib/config.ts says', async (eventType, event) => {
+    await deliver(consumer, event);
+
+    const isTaken = consumers[consumer].eventTypes.some((each) => each === eventType);
+    expect(counted()).toEqual(isTaken ? { Processed: 1 } : { DeadLettered: 1 });
+  });
+
+  test('marks an order that is cancelled before it comes, on the condition that it has no record', async () => {
+    await deliver(consumer, aCancellation());
+
+    expect(dynamodb.requests).toEqual([
+      {
+        operation: 'PutItem',
+        input: expect.objectContaining({
+          Item: {
+            orderId: { S: 'order-1' },
+            status: { S: 'CANCELLED' },
+            cancelledAt: { S: '2026-11-22T18:00:00.000Z' },
+            cancellationReason: { S: 'changed my mind' },
+          },
+          ConditionExpression: 'attribute_not_exists(orderId)',
+        }),
+      },
+    ]);
+    expect(output.logs()).toEqual([expect.objectContaining({ message: 'cancelled', orderId: 'order-1' })]);
+  });
+
+  test('takes a second cancellation for a duplicate', async () => {
+    dynamodb.answer = () => conditionFailed({ cancelledAt: { S: '2026-11-22T18:00:00.000Z' } });
+
+    await deliver(consumer, aCancellation());
+
+    expect(operations()).toEqual(['PutItem']);
+    expect(counted()).toEqual({ Duplicates: 1 });
+  });
+});
+
 describe('any consumer of orders', () => {
+  test.each([
+    ['false', { requiresShipping: 'false' }, /^an item may require shipping, yet/],
+    [
+      'of an order',
+      { eventType: 'order.placed' },
+      /^the message attribute eventType is not that of the body$/,
+    ],
+  ])('refuses a cancellation whose attributes are %s', async (_, wrong, message) => {
+    const told = Object.entries(wrong).map(([name, StringValue]) => [
+      name,
+      { DataType: 'String', StringValue },
+    ]);
+    await deliver('billing', aCancellation(), {
+      ...messageAttributes(aCancellation()),
+      ...Object.fromEntries(told),
+    });
+
+    const [letter] = await queue.deadLetters();
+    expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe('AttributeMismatch');
+    expect(letter?.MessageAttributes?.DeadLetterMessage?.StringValue).toMatch(message);
+  });
+
+  test('takes a cancellation of an order with nothing to ship, as its attributes say', async () => {
+    const event = aCancellation({ requiresShipping: false });
+    await deliver('billing', event, messageAttributes(event));
+
+    expect(counted()).toEqual({ Processed: 1 });
+  });
+
   test.each([
     [
       'an order of another version',
@@ -180,7 +255,12 @@ describe('any consumer of orders', () => {
       'UnknownVersion',
       /^schemaVersion must be 1/,
     ],
-    ['no order', { hello: 'world' }, 'SchemaViolation', /^eventType is missing, must be "order.placed"; /],
+    [
+      'no order',
+      { hello: 'world' },
+      'SchemaViolation',
+      /^eventType is missing, must be "order.placed" or "order.cancelled"$/,
+    ],
     ['null', null, 'SchemaViolation', /^order must be an object$/],
     ['a wrong total', anOrder({ total: 1 }), 'SchemaViolation', /^total must equal the sum/],
   ])('dead-letters %s without asking the store', async (_name, body, error, message) => {

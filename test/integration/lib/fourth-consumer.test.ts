@@ -11,6 +11,7 @@ import { temporaryFolder } from '../../fixtures/temporary.ts';
 /** The one entry in lib/config.ts. */
 const fraudCheck: ConsumerSettings = {
   ...consumers.billing,
+  eventTypes: ['order.placed'],
   filter: { currency: ['EUR', 'USD'] },
   tables: { 'risk-scores': { partitionKey: 'customerId', actions: ['dynamodb:UpdateItem'] } },
 };

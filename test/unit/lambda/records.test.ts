@@ -16,6 +16,7 @@ describe('an invoice', () => {
     expect(bill(order, at)).toEqual({
       orderId: 'order-1',
       orderDigest: orderDigest(order),
+      status: 'ISSUED',
       customerId: 'customer-1',
       currency: 'EUR',
       lines: [

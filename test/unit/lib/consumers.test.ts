@@ -1,6 +1,7 @@
 /** What each consumer of lib/config.ts gets in each stage. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { pascalCase, upperSnakeCase } from '../../../contract/names.ts';
 import { type ConsumerSettings, consumers, stages } from '../../../lib/config.ts';
 import {
   consumerNames,
@@ -94,7 +95,7 @@ describe.each(stageNames)('in %s', (stage) => {
         Protocol: 'sqs',
         Endpoint: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
         RawMessageDelivery: true,
-        FilterPolicy: { eventType: ['order.placed'], ...consumer.filter },
+        FilterPolicy: { eventType: ['order.placed', 'order.cancelled'], ...consumer.filter },
         RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [deadLetters.ref, 'Arn'] } },
       });
     });
@@ -128,7 +129,7 @@ describe.each(stageNames)('in %s', (stage) => {
 
     test('tells its function all that the handler reads from its environment, and nothing more', () => {
       const worker = resource(template, 'AWS::Lambda::Function', `${id}Function`);
-      const tables = Object.keys(consumer.tables).map((table) => `${table.toUpperCase()}_TABLE`);
+      const tables = Object.keys(consumer.tables).map((table) => `${upperSnakeCase(table)}_TABLE`);
 
       expect(worker.Properties.Environment).toEqual({
         Variables: {
@@ -215,7 +216,7 @@ describe.each(stageNames)('in %s', (stage) => {
           ),
           allow(['sqs:SendMessage'], arn('AWS::SQS::Queue', 'DeadLetterQueue')),
           ...Object.entries(consumer.tables).map(([table, { actions }]) =>
-            allow([...actions], arn('AWS::DynamoDB::GlobalTable', `${capitalized(table)}Table`)),
+            allow([...actions], arn('AWS::DynamoDB::GlobalTable', `${pascalCase(table)}Table`)),
           ),
           ...(stages[stage].customerManagedKey
             ? [
@@ -237,7 +238,7 @@ describe.each(stageNames)('in %s', (stage) => {
         const { Properties, DeletionPolicy } = resource(
           template,
           'AWS::DynamoDB::GlobalTable',
-          `${id}${capitalized(table)}Table`,
+          `${id}${pascalCase(table)}Table`,
         );
 
         // Whole, so that there is no name, no stream, no index, no replica elsewhere and no key but DynamoDB's own.
@@ -272,16 +273,12 @@ describe.each(stageNames)('in %s', (stage) => {
         ref('AWS::Lambda::EventSourceMapping', 'FunctionAliasliveMessages'),
       );
       template.hasOutput(`${id}LogGroupName`, ref('AWS::Logs::LogGroup', 'Logs'));
-      for (const table of Object.keys(consumer.tables).map((table) => `${capitalized(table)}Table`)) {
+      for (const table of Object.keys(consumer.tables).map((table) => `${pascalCase(table)}Table`)) {
         template.hasOutput(`${id}${table}Name`, ref('AWS::DynamoDB::GlobalTable', table));
       }
     });
   });
 });
-
-function capitalized(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
-}
 
 function tags(stage: string, consumer: string) {
   const values = { consumer, service: 'order-fan-out', stage };

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { generateOrders, type TestMessage } from '../../../cli/orders/test-orders.ts';
 import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../contract/order.ts';
 import { balance, type ConsumerBooks } from '../../../scenarios/books.ts';
-import type { Ledger, Letters } from '../../../scenarios/look.ts';
+import { emptyLedger, type Ledger, type Letters } from '../../../scenarios/look.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
@@ -31,13 +31,8 @@ function faultless() {
   const stock = new Map(
     messages.flatMap((message) => orderOf(message)?.items ?? []).map(({ sku }) => [sku, 1000]),
   );
-  const before: Ledger = { records: new Map(), contents: new Map(), stock, reserved: new Map() };
-  const after: Ledger = {
-    records: new Map(),
-    contents: new Map(),
-    stock: new Map(stock),
-    reserved: new Map(),
-  };
+  const before: Ledger = { ...emptyLedger([]), stock };
+  const after: Ledger = { ...emptyLedger([]), stock: new Map(stock) };
   const counted: Record<string, ConsumerBooks> = {};
   const letters: Letters = new Map();
   const waiting = new Map<string, string[]>();

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { messageAttributes } from '../../../../contract/order.ts';
+import { messageAttributes } from '../../../../contract/events.ts';
 import {
   attribute,
   type DeadLetterStack,

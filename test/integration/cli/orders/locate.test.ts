@@ -1,6 +1,6 @@
 // The states that a healthy local stack hardly ever shows. The whole way is in operator.test.ts.
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { OrderTrace } from '../../../../cli/orders/locate.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
@@ -186,4 +186,43 @@ test('a consumer that has come to rest may have dead-lettered the order just now
 
   expect(billing?.state).toBe('open');
   expect(later?.state).toBe('dead-lettered');
+});
+
+describe('an order that was cancelled', () => {
+  const cancelled = { cancelledAt: s('2026-11-22T18:00:00.000Z'), cancellationReason: s('changed my mind') };
+  const marker = { orderId: s('o-1'), status: s('CANCELLED'), ...cancelled };
+  const cancellation = { at: new Date('2026-11-22T18:00:00Z'), reason: 'changed my mind' };
+
+  test('is done, with the time and the reason, and the time of the record is not that of the cancellation', async () => {
+    items['billing-records'] = { ...cancelled, ...invoice(), status: s('VOIDED') };
+
+    expect((await look()).billing).toMatchObject({
+      state: 'done',
+      record: { at: new Date('2026-11-22T17:00:05Z'), status: 'VOIDED', cancellation },
+    });
+  });
+
+  test('before it came is done as long as nobody has the order', async () => {
+    items['billing-records'] = marker;
+    items['shipping-records'] = marker;
+
+    const { billing, shipping } = await look();
+
+    expect([billing?.state, shipping?.state]).toEqual(['done', 'done']);
+    expect(billing?.record).toEqual({ table: 'records', status: 'CANCELLED', cancellation });
+  });
+
+  test('is missing where the mark is all there is, and others have the order', async () => {
+    items['billing-records'] = invoice([line(true)]);
+    items['shipping-records'] = marker;
+
+    expect((await look()).shipping?.state).toBe('missing');
+  });
+
+  test('is filtered out where the mark is all there is, and nothing ships', async () => {
+    items['billing-records'] = invoice();
+    items['shipping-records'] = marker;
+
+    expect((await look()).shipping?.state).toBe('filtered-out');
+  });
 });

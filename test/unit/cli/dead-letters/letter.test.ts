@@ -204,8 +204,8 @@ describe('corrections in a file', () => {
       { orderId: 'o-1', body: { ...order, orderId: 'new' } },
     );
 
-    expect(edits.for(letter())?.order.orderId).toBe(order.orderId);
-    expect(edits.for({ ...letter(), messageId: 'm-2' })?.order.orderId).toBe('new');
+    expect(edits.for(letter())?.event.orderId).toBe(order.orderId);
+    expect(edits.for({ ...letter(), messageId: 'm-2' })?.event.orderId).toBe('new');
     expect(edits.for({ ...letter(), messageId: 'm-2', orderId: 'o-9' })).toBeUndefined();
   });
 

@@ -4,7 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 import { parseOrders, readOrderFile } from '../../../../cli/orders/order-file.ts';
 import { MAX_BATCH_BYTES } from '../../../../cli/orders/publisher.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
-import { messageAttributes, type Order } from '../../../../contract/order.ts';
+import { messageAttributes } from '../../../../contract/events.ts';
+import type { Order } from '../../../../contract/order.ts';
 import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const orders: Order[] = generateOrders({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { catalogue, initialStock } from '../../../../cli/orders/catalogue.ts';
 import { type GenerateOptions, generateOrders, POISON_KINDS } from '../../../../cli/orders/test-orders.ts';
-import { checkOrder, messageAttributes, type Order } from '../../../../contract/order.ts';
+import { checkEvent, messageAttributes } from '../../../../contract/events.ts';
+import { checkOrder, type Order, requiresShipping } from '../../../../contract/order.ts';
 
 const now = new Date('2026-11-22T17:00:00Z');
 const options = fc.record({
@@ -101,6 +102,40 @@ describe('whatever is asked for', () => {
   });
 });
 
+describe('cancellations', () => {
+  const cancelled = generate({ count: 1000, cancellations: 100 });
+  const found = cancelled.filter(({ kind }) => kind === 'cancellation');
+
+  test('are as many as asked for, each of another order, and keep the contract', () => {
+    const orders = new Map(ordersOf(cancelled).map((order) => [order.orderId, order]));
+
+    expect(new Set(found.map(({ orderId }) => orderId)).size).toBe(100);
+    for (const { body, attributes, orderId } of found) {
+      const event = JSON.parse(body);
+      const order = orders.get(orderId) as Order;
+      expect(checkEvent(event)).toEqual({ event });
+      expect(event.orderId).toBe(orderId);
+      expect(event.customerId).toBe(order.customerId);
+      expect([undefined, requiresShipping(order)]).toContain(event.requiresShipping);
+      expect(attributes).toEqual(messageAttributes(event));
+    }
+  });
+
+  test('come after their orders, and some before', () => {
+    const position = (id: string, of: string) =>
+      cancelled.findIndex(({ orderId, kind }) => orderId === id && kind === of);
+    const overtaking = found.filter(
+      ({ orderId }) => position(orderId, 'cancellation') < position(orderId, 'order'),
+    );
+
+    expect(overtaking).toHaveLength(30);
+  });
+
+  test('leave the orders as they are', () => {
+    expect(ordersOf(generate({ cancellations: 20 }))).toEqual(ordersOf(generate()));
+  });
+});
+
 test('another seed gives other orderIds and other orders', () => {
   const [first] = generate({ seed: 1 });
   const [second] = generate({ seed: 2 });
@@ -194,6 +229,7 @@ test.each([
   [{ count: -1 }, 'count is -1, but must be a whole number from 0'],
   [{ poison: 1.5 }, 'poison is 1.5'],
   [{ seed: 2 ** 32 }, 'seed is 4294967296, but must be a whole number from 0 to 4294967295'],
+  [{ count: 2, cancellations: 3 }, 'cancellations is 3, but there are 2 orders to cancel'],
   [{ count: 0, duplicates: 1 }, 'duplicates need at least one order'],
 ])('%j is refused', (changes, message) => {
   expect(() => generate(changes)).toThrow(message);

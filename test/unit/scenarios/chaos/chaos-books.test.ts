@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { digestOf } from '../../../../cli/orders/follow.ts';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
 import { rewritten, tallyOf, unsettled } from '../../../../scenarios/chaos/chaos-books.ts';
-import type { Ledger, Letters } from '../../../../scenarios/look.ts';
+import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/look.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
@@ -17,7 +17,7 @@ interface State {
 
 /** What is there in the end if nothing went wrong: orders recorded, poison and the later of two rivals dead-lettered. */
 function settled(): State {
-  const ledger: Ledger = { records: new Map(), contents: new Map(), stock: new Map(), reserved: new Map() };
+  const ledger = emptyLedger(CONSUMERS);
   const letters: Letters = new Map();
   for (const consumer of CONSUMERS) {
     const records = new Map<string, string>();
@@ -50,7 +50,8 @@ const plain = messages.find(
 ) as TestMessage;
 const poison = messages.find((message) => message.poison === 'not-json') as TestMessage;
 const tally = ({ ledger, letters }: State) => tallyOf(messages, takes, ledger, letters);
-const open = ({ ledger, letters }: State) => unsettled(messages, takes, ledger, letters);
+const open = ({ ledger, letters }: State) =>
+  unsettled(messages, takes, emptyLedger(CONSUMERS), { ledger, letters });
 
 test('what is settled is accounted for, and nothing is left open', () => {
   const { consumers, missing, unexpected } = tally(settled());
