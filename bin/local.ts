@@ -21,6 +21,7 @@ interface Options extends ProgramOptions {
   port: number;
   keep: boolean;
   persist: boolean;
+  ordered: boolean;
 }
 
 const command = program(
@@ -34,10 +35,12 @@ Examples:
   npm start -- --orders 200 --seed 7
   npm start -- --cancellations 10%
   npm start -- --keep --port 4566
+  npm start -- --ordered
   npm start --silent -- --json | jq .consumers`,
 )
   .option('--port <port>', 'port on 127.0.0.1, 0 for any free one', wholeNumber(0, 65_535), 0)
   .option('--keep', 'stay up afterwards, until Ctrl-C', false)
+  .option('--ordered', 'FIFO topic and queues: the orders of a customer are processed in order', false)
   .option('--persist', 'keep queues and tables in .local/state for the next run with --persist', false);
 
 await runProgram(command, async (options: Options, progress, signal) => {
@@ -48,19 +51,20 @@ await runProgram(command, async (options: Options, progress, signal) => {
   const workspace = kept ? undefined : new Workspace();
   const directory = workspace?.directory ?? localDirectory();
   const assembly = path.join(directory, 'cdk.out');
+  const logDirectory = path.join(directory, 'logs');
   const stateDirectory = options.persist ? path.join(directory, 'state') : undefined;
   let run: LocalRun | undefined;
   let result: LocalOrdersResult | undefined;
   try {
     const isChosen = command.getOptionValueSource('seed') === 'cli';
     const seed = stateDirectory ? chooseSeed(stateDirectory, options.seed, isChosen) : options.seed;
-    await synthesizeProject(assembly, progress, signal);
+    await synthesizeProject(assembly, progress, signal, options.ordered ? { ordered: 'true' } : {});
     const messages = localOrders(options.orders, seed, options.cancellations);
     run = await startStack(progress, {
       assembly,
       port: options.port,
-      logDirectory: path.join(directory, 'logs'),
-      faults: localFaults(messages, seed, path.join(directory, 'logs')),
+      logDirectory,
+      faults: localFaults(messages, seed, logDirectory),
       ...(stateDirectory && { stateDirectory }),
     });
     const ended = AbortSignal.any([signal, run.failed]);
@@ -68,7 +72,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
     claim?.announce(run.endpoint);
 
     if (stateDirectory) noteSeed(stateDirectory, seed);
-    result = await runLocalOrders({ run, messages, progress, signal: ended });
+    result = await runLocalOrders({ run, messages, logDirectory, progress, signal: ended });
     console.log(json ? toJson(result.summary) : result.report);
     if (!json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(run.endpoint, json, ended);

@@ -13,7 +13,13 @@ export const cancellationSchema = z.object(
     eventType: literal(ORDER_CANCELLED),
     schemaVersion: literal(1),
     orderId: id,
-    customerId: z.optional(id),
+    customerId: z
+      .optional(id)
+      .check(
+        z.describe(
+          "The one of the order. Where a customer's events are processed in order, it has to be there.",
+        ),
+      ),
     cancelledAt: time,
     reason: text.check(z.describe('For people. It is kept with the records: nothing personal.')),
     requiresShipping: z

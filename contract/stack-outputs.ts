@@ -12,6 +12,8 @@ export const STACK_OUTPUTS = {
   operationsLogGroupName: 'OperationsLogGroupName',
   operatorPolicyArn: 'OperatorPolicyArn',
   unroutedQueueUrl: 'UnroutedQueueUrl',
+  /** There, as `true`, where publishers are to give each message its customer as group. */
+  fairQueues: 'FairQueues',
 } as const;
 
 /** Names of the SSM parameters by which the stacks of publishers in the same account find the topic, and its key if it has one. */

@@ -7,6 +7,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSMessageAttributes, SQSReco
 import pLimit from 'p-limit';
 import { retryDelay } from '../contract/retries.ts';
 import { deadLetter } from './dead-letter.ts';
+import { inTurn, isOrdered } from './message-groups.ts';
 import { PermanentError } from './permanent-error.ts';
 
 /** What a consumer does with one message; it knows nothing of queues. */
@@ -30,9 +31,20 @@ export type Queue = {
   readonly deadLetterUrl: string;
   /** Receives after which SQS itself moves a message to the dead-letter queue. */
   readonly maxReceiveCount: number;
+  /**
+   * What a permanent error means for the messages behind it in its group, on a FIFO queue. `skip`: it is dead-lettered at once
+   * and they go on, so that the group's order has a gap, which the consumer has to bear. `block`: it is tried again like any
+   * other error, and they wait until an operator has dealt with it or it has had all its tries; meanwhile the group stands
+   * still, which the alarm on the age of the oldest message tells. Without a group it is always dead-lettered at once.
+   * @default 'skip'
+   */
+  readonly onPermanentError?: 'skip' | 'block' | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
 };
+
+/** A message with those that wait behind it in its group. */
+type Place = { readonly record: SQSRecord; readonly behind: readonly SQSRecord[] };
 
 /** What the log says of a message. */
 type About = { messageId: string; attempt: number; requestId: string } & Record<string, string | number>;
@@ -48,7 +60,8 @@ const USABLE_TIME = 0.95;
 
 /**
  * The Lambda handler for batches of one queue; its event source mapping must have ReportBatchItemFailures.
- * Records run concurrently, a bounded number at a time, and none can fail its neighbours.
+ * Records run concurrently, a bounded number at a time, and none can fail its neighbours; but on a FIFO queue those of a group
+ * run one after the other, and behind one that failed the rest of its group comes back untried.
  */
 export function batchHandler<T>(
   handler: MessageHandler<T>,
@@ -71,15 +84,16 @@ class Consumer<T> {
     const { metrics } = this.queue;
     const deadline = this.deadlineOf(context);
     const limit = pLimit(CONCURRENCY);
-    const run = (record: SQSRecord) =>
+    const turns = inTurn(event.Records, (record, behind) =>
       limit(async () => {
         deadline.signal.throwIfAborted();
-        await this.deliver(record, context.awsRequestId, deadline.signal);
-      });
+        await this.deliver({ record, behind }, context.awsRequestId, deadline.signal);
+      }),
+    );
     try {
       return await processPartialResponse(
         event,
-        (record: SQSRecord) => Promise.race([run(record), deadline.passed]),
+        (record: SQSRecord) => Promise.race([turns.get(record), deadline.passed]),
         new BatchProcessor(EventType.SQS),
         { context, throwOnFullBatchFailure: false },
       );
@@ -105,7 +119,8 @@ class Consumer<T> {
     return { passed, signal: stop.signal, clear: () => clearTimeout(timer) };
   }
 
-  private async deliver(record: SQSRecord, requestId: string, signal: AbortSignal): Promise<void> {
+  private async deliver(place: Place, requestId: string, signal: AbortSignal): Promise<void> {
+    const { record, behind } = place;
     const { parse, handle, identify } = this.handler;
     const { logger, maxReceiveCount } = this.queue;
     const attempt = Number(record.attributes.ApproximateReceiveCount);
@@ -119,19 +134,25 @@ class Consumer<T> {
       const error = asError(thrown);
       // It has been reported as failed already, and comes back by itself.
       if (signal.aborted) throw error;
-      if (!(error instanceof PermanentError) && attempt < maxReceiveCount) {
-        logger.warn('failed, will be tried again', { ...about, error: loggable(error) });
-        await this.retryLater(record, about);
+      if (!this.isFinal(error, record) && attempt < maxReceiveCount) {
+        const heldUp = behind.length > 0 && { heldUp: behind.length };
+        logger.warn('failed, will be tried again', { ...about, ...heldUp, error: loggable(error) });
+        await this.retryLater(place, about);
         throw error;
       }
-      await this.refuse(record, error, about, signal);
+      await this.refuse(place, error, about, signal);
     }
   }
 
-  private async refuse(record: SQSRecord, error: Error, about: About, signal: AbortSignal): Promise<void> {
+  private isFinal(error: Error, record: SQSRecord): boolean {
+    const holdsUpItsGroup = this.queue.onPermanentError === 'block' && isOrdered(record);
+    return error instanceof PermanentError && !holdsUpItsGroup;
+  }
+
+  private async refuse(place: Place, error: Error, about: About, signal: AbortSignal): Promise<void> {
     const { sqs, consumer, deadLetterUrl, logger, metrics } = this.queue;
     try {
-      const letter = deadLetter(record, error, { consumer, requestId: about.requestId });
+      const letter = deadLetter(place.record, error, { consumer, requestId: about.requestId });
       await sqs.send(new SendMessageCommand({ QueueUrl: deadLetterUrl, ...letter }), { abortSignal: signal });
     } catch (sendError) {
       if (signal.aborted) throw error;
@@ -140,22 +161,28 @@ class Consumer<T> {
         error: loggable(error),
         sendError: loggable(asError(sendError)),
       });
-      await this.retryLater(record, about);
+      await this.retryLater(place, about);
       throw error;
     }
     metrics.addMetric('DeadLettered', MetricUnit.Count, 1);
     logger.error('dead-lettered', { ...about, error: loggable(error) });
   }
 
-  private async retryLater(record: SQSRecord, about: About): Promise<void> {
-    const { sqs, url, logger, metrics } = this.queue;
-    metrics.addMetric('Retried', MetricUnit.Count, 1);
+  /** Those behind it come back at the same time: as long as one of a group is hidden, the group is locked. */
+  private async retryLater({ record, behind }: Place, about: About): Promise<void> {
+    this.queue.metrics.addMetric('Retried', MetricUnit.Count, 1);
+    const delay = retryDelay(about.attempt);
+    await Promise.all([record, ...behind].map((each) => this.hide(each, delay, about)));
+  }
+
+  private async hide({ receiptHandle }: SQSRecord, seconds: number, about: About): Promise<void> {
+    const { sqs, url, logger } = this.queue;
     try {
       await sqs.send(
         new ChangeMessageVisibilityCommand({
           QueueUrl: url,
-          ReceiptHandle: record.receiptHandle,
-          VisibilityTimeout: retryDelay(about.attempt),
+          ReceiptHandle: receiptHandle,
+          VisibilityTimeout: seconds,
         }),
       );
     } catch (error) {

@@ -12,6 +12,7 @@ import {
   REASON_ATTRIBUTES,
   toRequest,
 } from '../contract/dead-letter.ts';
+import { isOrdered } from './message-groups.ts';
 import { PermanentError } from './permanent-error.ts';
 
 /** What SQS allows: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
@@ -32,7 +33,10 @@ export function deadLetter(
   record: SQSRecord,
   error: Error,
   { consumer, requestId, now = new Date() }: { consumer: string; requestId: string; now?: Date },
-): Pick<SendMessageCommandInput, 'MessageBody' | 'MessageAttributes' | 'MessageGroupId'> {
+): Pick<
+  SendMessageCommandInput,
+  'MessageBody' | 'MessageAttributes' | 'MessageGroupId' | 'MessageDeduplicationId'
+> {
   const originals = Object.entries(originalAttributes(record.messageAttributes));
   const kept = originals.slice(0, MAX_ATTRIBUTES - REASON_ATTRIBUTES.length);
   const displaced = originals.slice(kept.length);
@@ -58,6 +62,9 @@ export function deadLetter(
     MessageAttributes: toRequest(fits ? withReason : Object.fromEntries(originals.slice(0, MAX_ATTRIBUTES))),
     // Keeps fair queues fair: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
     ...(record.attributes.MessageGroupId && { MessageGroupId: record.attributes.MessageGroupId }),
+    // As SQS has it for what it moves itself: two messages with one deduplication ID are then still two dead letters.
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    ...(isOrdered(record) && { MessageDeduplicationId: record.messageId }),
   };
 }
 

@@ -63,6 +63,7 @@ export function orderConsumer<T extends EventType>(handlers: Handlers<T>) {
       url: environment('QUEUE_URL'),
       deadLetterUrl: environment('DEAD_LETTER_QUEUE_URL'),
       maxReceiveCount: environmentCount('MAX_RECEIVE_COUNT'),
+      onPermanentError: process.env.ON_PERMANENT_ERROR === 'block' ? 'block' : 'skip',
     },
   );
 }

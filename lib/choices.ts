@@ -12,7 +12,7 @@ export interface Choices {
 
 /**
  * The stage that `-c stage=` names (default dev), with what else `-c` overrides for this once: `account` and `region`,
- * `alarmEmail`, `operatorPolicy`, `gradualReleases`, and `outlastMinutes` of all consumers.
+ * `alarmEmail`, `operatorPolicy`, `gradualReleases`, `ordered`, and `outlastMinutes` of all consumers.
  *
  * @throws ConfigError naming the value and what is allowed
  */
@@ -21,7 +21,7 @@ export function readChoices(node: Node): Choices {
   const stage = context.oneOf('stage', Object.keys(stages)) ?? 'dev';
   if (!isStageName(stage)) throw new Error('stages has no dev');
   const settings = stages[stage];
-  const { env, operations, gradualReleases } = settings;
+  const { env, operations, gradualReleases, ordered } = settings;
   const account = context.like('account', /^\d{12}$/, 'an account ID of 12 digits') ?? env?.account;
   const region =
     context.like('region', /^[a-z]{2}(-[a-z]+)+-\d$/, 'a region like eu-central-1') ?? env?.region;
@@ -40,6 +40,7 @@ export function readChoices(node: Node): Choices {
     settings: {
       ...settings,
       ...(account && region && { env: { account, region } }),
+      ordered: context.flag('ordered') ?? ordered,
       gradualReleases: context.flag('gradualReleases') ?? gradualReleases,
       operations: {
         ...operations,

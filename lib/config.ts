@@ -12,6 +12,16 @@ export interface Stage {
   readonly env?: { readonly account: string; readonly region: string };
   /** Keep queues, tables, logs and key that would be deleted, and protect tables and stack from deletion. */
   readonly keepData: boolean;
+  /**
+   * Process the orders of a customer in the order in which they were published: topic and queues are FIFO. A change replaces
+   * them, with what they hold: docs/ordering.md.
+   */
+  readonly ordered: boolean;
+  /**
+   * Have publishers give each order its customer as message group, so that a customer with thousands of orders does not delay
+   * the others, where the stage is not ordered. SQS asks $0.10 per million requests for it: docs/ordering.md.
+   */
+  readonly fairQueues: boolean;
   /** Encrypt topics and queues with a key of the account's own instead of the services' keys. */
   readonly customerManagedKey: boolean;
   /** X-Ray tracing of topic and functions. */
@@ -112,12 +122,21 @@ export interface ConsumerSettings {
    * @default - it shares what the account's other functions leave
    */
   readonly reservedConcurrency?: number;
+  /**
+   * What an order that can never succeed means for the same customer's later ones, where the stage is ordered. `skip`: they go on
+   * past its dead letter, as if it had not been. `block`: they wait while it is tried again, until an operator has dealt with it or
+   * `outlastMinutes` are over. Skipping costs the order of that customer, blocking his time.
+   * @default 'skip'
+   */
+  readonly onPermanentError?: 'skip' | 'block';
   readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
 }
 
 export const stages: Readonly<Record<StageName, Stage>> = {
   dev: {
     keepData: false,
+    ordered: false,
+    fairQueues: false,
     customerManagedKey: false,
     tracing: false,
     deliveryLogging: false,
@@ -137,6 +156,8 @@ export const stages: Readonly<Record<StageName, Stage>> = {
       policy: true,
     },
     keepData: true,
+    ordered: false,
+    fairQueues: false,
     customerManagedKey: true,
     tracing: true,
     deliveryLogging: true,

@@ -26,6 +26,17 @@ export interface ConsumerProps {
   /** Topic whose messages the consumer takes. */
   readonly topic: ITopic;
   /**
+   * Whether the topic is FIFO, and so both queues as well: the messages of a group are processed in order.
+   * @default false
+   */
+  readonly ordered?: boolean;
+  /**
+   * Whether, in a FIFO queue, the messages behind one that can never succeed go on past it, or wait until it has had all its
+   * tries: see lambda/batch.ts.
+   * @default 'skip'
+   */
+  readonly onPermanentError?: 'skip' | 'block';
+  /**
    * Filters by message attribute; a message must pass all.
    * @default - every message
    */
@@ -111,8 +122,8 @@ export class Consumer extends Construct {
     const { batchWindow = Duration.seconds(0) } = props;
     const tries = this.triesToOutlast(props.outlast ?? Duration.hours(6));
 
-    const { encryptionKey, removalPolicy } = props;
-    const kept = { encryptionKey, removalPolicy };
+    const { encryptionKey, removalPolicy, ordered = false } = props;
+    const kept = { encryptionKey, removalPolicy, ordered };
     this.deadLetterQueue = new MessageQueue(this, 'DeadLetterQueue', {
       ...kept,
       retention: this.deadLetterRetention,
@@ -136,6 +147,7 @@ export class Consumer extends Construct {
         QUEUE_URL: this.queue.queueUrl,
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
         MAX_RECEIVE_COUNT: String(tries),
+        ...(props.onPermanentError && { ON_PERMANENT_ERROR: props.onPermanentError }),
       },
     });
     this.alias = this.function.addAlias('live');

@@ -8,12 +8,18 @@ import {
   ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { LoggingProtocol, Topic, TracingConfig } from 'aws-cdk-lib/aws-sns';
+import { FifoThroughputScope, LoggingProtocol, Topic, TracingConfig } from 'aws-cdk-lib/aws-sns';
 import { CfnResourcePolicy } from 'aws-cdk-lib/aws-xray';
 import { Construct } from 'constructs';
 import { refuse } from './checks/settings.ts';
 
 export interface FanOutTopicProps {
+  /**
+   * Whether the topic is FIFO: it delivers the messages of a group in order, to queues only. Its throughput and deduplication
+   * are each group's own.
+   * @default false
+   */
+  readonly ordered?: boolean;
   /**
    * Key that encrypts messages at rest.
    * @default - not encrypted by the topic
@@ -47,6 +53,7 @@ export class FanOutTopic extends Construct {
 
     this.topic = new Topic(this, 'Topic', {
       enforceSSL: true,
+      ...(props.ordered && { fifo: true, fifoThroughputScope: FifoThroughputScope.MESSAGE_GROUP }),
       ...(props.encryptionKey && { masterKey: props.encryptionKey }),
       ...(props.tracing && { tracingConfig: TracingConfig.ACTIVE }),
     });

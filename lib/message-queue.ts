@@ -2,7 +2,13 @@ import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { type DeadLetterQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import {
+  type DeadLetterQueue,
+  DeduplicationScope,
+  FifoThroughputLimit,
+  Queue,
+  QueueEncryption,
+} from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
 export interface MessageQueueProps {
@@ -17,15 +23,29 @@ export interface MessageQueueProps {
   readonly encryptionKey?: IKey | undefined;
   /** For how long a message is hidden from others once it was received. @default - 30 seconds */
   readonly visibilityTimeout?: Duration;
+  /** Whether it is FIFO, with the throughput of each message group for itself. @default false */
+  readonly ordered?: boolean;
   /** Where messages go that were received too often. @default - they stay */
   readonly deadLetterQueue?: DeadLetterQueue;
 }
 
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html */
+const BY_GROUP = {
+  fifo: true,
+  deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
+  fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+};
+
 /** An encrypted queue, over TLS only. Its name is generated, so that one that was kept is in nobody's way. */
 export class MessageQueue extends Queue {
-  constructor(scope: Construct, id: string, { encryptionKey, retention, ...props }: MessageQueueProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { encryptionKey, retention, ordered, ...props }: MessageQueueProps,
+  ) {
     super(scope, id, {
       ...props,
+      ...(ordered && BY_GROUP),
       ...(encryptionKey
         ? { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey }
         : { encryption: QueueEncryption.SQS_MANAGED }),

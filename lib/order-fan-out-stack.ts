@@ -78,6 +78,7 @@ export class OrderFanOutStack extends Stack {
     this.tellPublishers(topic.topicArn, key?.keyArn);
     const unrouted = new UnroutedMessages(this, pascalCase(UNROUTED), {
       ...this.encryption,
+      ordered: stage.ordered,
       topic,
       attribute: 'eventType',
       known: eventTypes(everybody.map(([, settings]) => settings)),
@@ -91,6 +92,7 @@ export class OrderFanOutStack extends Stack {
       removalPolicy: this.keptWhereUsed,
     });
     this.output(STACK_OUTPUTS.unroutedQueueUrl, unrouted.queue.queueUrl);
+    if (stage.fairQueues) this.output(STACK_OUTPUTS.fairQueues, 'true');
     this.output(STACK_OUTPUTS.pagesTopicArn, operations.pages.topicArn);
     this.output(STACK_OUTPUTS.noticesTopicArn, operations.notices.topicArn);
     this.output(STACK_OUTPUTS.operationsLogGroupName, operationsLog.logGroupName);
@@ -145,7 +147,7 @@ export class OrderFanOutStack extends Stack {
   /** Props of the construct from the settings in lib/config.ts. */
   private consumerProps(name: string, settings: ConsumerSettings) {
     checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
-    const { outlastMinutes, reservedConcurrency } = settings;
+    const { outlastMinutes, reservedConcurrency, onPermanentError } = settings;
     return {
       name,
       filterPolicy: Object.fromEntries(
@@ -159,6 +161,8 @@ export class OrderFanOutStack extends Stack {
       batchSize: settings.batchSize,
       batchWindow: Duration.seconds(settings.batchWindowSeconds),
       maxConcurrency: settings.maxConcurrency,
+      ordered: this.stage.ordered,
+      ...(onPermanentError && { onPermanentError }),
       ...(reservedConcurrency !== undefined && { reservedConcurrency }),
       ...(outlastMinutes !== undefined && { outlast: Duration.minutes(outlastMinutes) }),
       logRetention: Duration.days(this.stage.logRetentionDays),

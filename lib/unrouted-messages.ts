@@ -16,6 +16,8 @@ export interface UnroutedMessagesProps {
    * @default - a key that SQS owns
    */
   readonly encryptionKey?: IKey;
+  /** Whether the topic is FIFO, and so the queue as well. @default false */
+  readonly ordered?: boolean;
   /** What becomes of the queue when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
 }
@@ -34,9 +36,9 @@ export class UnroutedMessages extends Construct {
 
   constructor(scope: Construct, id: string, props: UnroutedMessagesProps) {
     super(scope, id);
-    const { topic, attribute, known, encryptionKey, removalPolicy } = props;
+    const { topic, attribute, known, ...ofQueue } = props;
 
-    this.queue = new MessageQueue(this, 'Queue', { encryptionKey, retention: this.retention, removalPolicy });
+    this.queue = new MessageQueue(this, 'Queue', { ...ofQueue, retention: this.retention });
     this.queue.letSend(topic);
     this.subscription = new Subscription(this, 'Subscription', {
       topic,

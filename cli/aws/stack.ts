@@ -21,6 +21,8 @@ export interface StackHandles {
   readonly noticesTopicArn?: string;
   /** Where messages lie that no consumer's subscription asks for; absent where the stack was deployed before it had that queue. */
   readonly unroutedQueueUrl?: string;
+  /** Publishers give each message its customer as group. */
+  readonly fairQueues?: true;
   /** Where it is kept what operators did; absent where the stack has no such log group. */
   readonly operationsLogGroup?: string;
 }
@@ -108,6 +110,7 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     region,
     topicArn,
     consumers: readConsumers(outputs, missing),
+    ...(outputs.get(STACK_OUTPUTS.fairQueues) === 'true' && { fairQueues: true }),
     ...(pagesTopicArn && { pagesTopicArn }),
     ...(noticesTopicArn && { noticesTopicArn }),
     ...(unroutedQueueUrl && { unroutedQueueUrl }),

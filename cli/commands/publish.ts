@@ -133,7 +133,7 @@ async function findTarget(options: PublishOptions, io: Io): Promise<Target> {
 
 async function send(
   { messages }: Selection,
-  { clients, topicArn }: Target,
+  { clients, topicArn, stack }: Target,
   { rate }: PublishOptions,
   progress: Progress,
   signal: AbortSignal,
@@ -144,6 +144,7 @@ async function send(
     sns: clients.sns,
     topicArn,
     messages,
+    fairQueues: stack?.fairQueues ?? false,
     ...(rate !== undefined && { rate }),
     signal,
     onProgress({ published, failed }) {

@@ -74,13 +74,14 @@ export async function onFromUnrouted(
   const topic: Destination = {
     address: stack.topicArn,
     action: 'sns:Publish',
-    send: ({ body, attributes, groupId }) =>
+    send: ({ body, attributes, groupId, deduplicationId }) =>
       sns.send(
         new PublishCommand({
           TopicArn: stack.topicArn,
           Message: body,
           MessageAttributes: attributes,
           ...(groupId && { MessageGroupId: groupId }),
+          ...(deduplicationId && { MessageDeduplicationId: deduplicationId }),
         }),
       ),
   };

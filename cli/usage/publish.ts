@@ -88,8 +88,8 @@ function extra(text: string): Extra {
 }
 
 function topicArn(text: string): string {
-  if (/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$/.test(text)) return text;
+  if (/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+(\.fifo)?$/.test(text)) return text;
   throw new InvalidArgumentError(
-    'It must be the ARN of a standard topic, like arn:aws:sns:eu-west-1:123456789012:orders.',
+    'It must be the ARN of a topic, like arn:aws:sns:eu-west-1:123456789012:orders.',
   );
 }

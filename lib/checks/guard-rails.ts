@@ -8,6 +8,7 @@ import { CfnLogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnSubscription } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
+import { checkFifoMapping, checkFifoQueue, checkFifoSubscription } from './fifo-rails.ts';
 import { numberOf, ownerOf, refersTo, resolve, resourceReferredTo } from './references.ts';
 import { ConfigError, checkWithin, type Range, refuse } from './settings.ts';
 
@@ -79,10 +80,13 @@ function checkAll(resources: CfnResource[]): string[] {
 function check(resource: CfnResource, all: CfnResource[]): void {
   if (resource instanceof CfnQueue) {
     checkRedrive(resource, all);
+    checkFifoQueue(resource, all);
   } else if (resource instanceof CfnSubscription) {
     checkFilterPolicy(resource);
     checkSubscribedQueues(resource, all);
+    checkFifoSubscription(resource, all);
   } else if (resource instanceof CfnEventSourceMapping) {
+    checkFifoMapping(resource, all);
     checkQueueMapping(resource, all);
   } else if (resource instanceof CfnFunction) {
     checkFunction(resource);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { buildApp } from 'fauxqs';
 import type { Json } from '../json.ts';
 import type { HttpAnswer } from '../protocol/http-answer.ts';
+import { deliverFifoAsSqs } from './fifo.ts';
 import { matchesFilterPolicy } from './filter-policy.ts';
 import {
   type MessageAttributes,
@@ -85,6 +86,7 @@ export class Fauxqs {
     this.hookDelivery();
     this.persistence =
       directory === undefined ? undefined : keepMessages(directory, this.queues, this.topics);
+    deliverFifoAsSqs();
     this.hookQueues();
     const stores = { sqsStore: this.queues, snsStore: this.topics, s3Store: new ObjectStore() };
     this.app = buildApp({ logger: false, stores });
@@ -200,7 +202,9 @@ export class Fauxqs {
     const isDuplicated = (queue: SqsQueue) => this.isDuplicated(queue);
     prototype.enqueue = function (message) {
       enqueue.call(this, message);
-      if (isDuplicated(this)) enqueue.call(this, createMessage(message.body, message.messageAttributes));
+      // A FIFO queue takes nothing in twice.
+      if (!this.isFifo() && isDuplicated(this))
+        enqueue.call(this, createMessage(message.body, message.messageAttributes));
     };
   }
 

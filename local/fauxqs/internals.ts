@@ -64,3 +64,14 @@ export function withUrl(store: SqsStore, queue: SqsQueue, url: string): void {
   (queue as { url: string }).url = url;
   queues.set(url, queue);
 }
+
+interface FifoReceive {
+  dequeueFifo(
+    this: SqsQueue,
+    max: number,
+    visibilitySeconds?: number,
+    deadLetterQueues?: (arn: string) => SqsQueue | undefined,
+  ): ReceivedMessage[];
+}
+/** How a FIFO queue receives. */
+export const fifoReceiveOf = (prototype: SqsQueue) => prototype as unknown as FifoReceive;

@@ -1,9 +1,9 @@
 import type { SqsQueue } from './internals.ts';
 
 /** Bodies of the messages that lie in a queue: visible, delayed and in flight. */
-export function bodiesIn({ messages, delayedMessages, inflightMessages }: SqsQueue): string[] {
-  const inFlight = Array.from(inflightMessages.values(), ({ message }) => message);
-  return [...messages, ...delayedMessages, ...inFlight].map(({ body }) => body);
+export function bodiesIn(queue: SqsQueue): string[] {
+  const { ready, delayed, inflight } = queue.inspectMessages();
+  return [...ready, ...delayed, ...inflight.map(({ message }) => message)].map(({ body }) => body);
 }
 
 /** Makes every message in flight visible, as if its visibility timeout had passed. @returns how many there were */

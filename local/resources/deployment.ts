@@ -77,6 +77,10 @@ export class NotRun {
 export const physicalName = (logicalId: string, given: string | undefined, deployment: Deployment): string =>
   given ?? `${deployment.name}-${logicalId}`;
 
+/** The name of a queue or topic, which ends in `.fifo` if it is FIFO. */
+export const fifoName = (name: string, isFifo: unknown): string =>
+  String(isFifo) === 'true' && !name.endsWith('.fifo') ? `${name}.fifo` : name;
+
 /** Values as the attributes of queues and topics are written, without those that are undefined. */
 export const asStrings = (values: Record<string, unknown>): Record<string, string> =>
   Object.fromEntries(

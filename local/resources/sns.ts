@@ -5,15 +5,19 @@ import {
   SetTopicAttributesCommand,
   SubscribeCommand,
 } from '@aws-sdk/client-sns';
-import { asStrings, type Create, NotRun, physicalName } from './deployment.ts';
+import { asStrings, type Create, fifoName, NotRun, type Properties, physicalName } from './deployment.ts';
 import { checkPolicy } from './iam.ts';
 import { keyOf } from './kms.ts';
 
 export const createTopic: Create = async (logicalId, properties, deployment) => {
-  const { TopicName, FifoTopic, ContentBasedDeduplication, DisplayName } = properties;
-  const Name = physicalName(logicalId, TopicName, deployment) + (FifoTopic && !TopicName ? '.fifo' : '');
+  const { TopicName, FifoTopic, ContentBasedDeduplication, FifoThroughputScope, DisplayName } = properties;
+  refuseUnknown(logicalId, properties, 'ArchivePolicy');
+  const Name = fifoName(physicalName(logicalId, TopicName, deployment), FifoTopic);
   const { TopicArn = '' } = await deployment.sns.send(
-    new CreateTopicCommand({ Name, Attributes: asStrings({ FifoTopic, ContentBasedDeduplication }) }),
+    new CreateTopicCommand({
+      Name,
+      Attributes: asStrings({ FifoTopic, ContentBasedDeduplication, FifoThroughputScope }),
+    }),
   );
   // A kept topic loses what the template no longer says.
   const attributes = {
@@ -37,9 +41,11 @@ export const createTopicPolicy: Create = async (logicalId, properties, deploymen
   return { ref: logicalId, attributes: { Id: logicalId } };
 };
 
-export const createSubscription: Create = async (_logicalId, properties, { sns }) => {
+export const createSubscription: Create = async (logicalId, properties, { sns }) => {
   const { TopicArn, Protocol, Endpoint, ...rest } = properties;
+  refuseUnknown(logicalId, properties, 'ReplayPolicy');
   if (Protocol !== 'sqs') return new NotRun(`protocol ${Protocol} needs the outside`);
+  refuseFifoBehindStandard(logicalId, TopicArn, Endpoint);
   const { RawMessageDelivery, FilterPolicy, FilterPolicyScope, RedrivePolicy } = rest;
   const settings = asStrings({ RawMessageDelivery, FilterPolicy, FilterPolicyScope, RedrivePolicy });
   const { Subscriptions = [] } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }));
@@ -57,3 +63,15 @@ export const createSubscription: Create = async (_logicalId, properties, { sns }
   );
   return { ref: SubscriptionArn, attributes: { Arn: SubscriptionArn } };
 };
+
+/** @throws Error where the emulator would take a property in and do nothing about it */
+function refuseUnknown(logicalId: string, properties: Properties, name: string): void {
+  if (properties[name] === undefined) return;
+  throw new Error(`${logicalId}: the local run does not know ${name}`);
+}
+
+/** @throws Error as SNS does: https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html */
+function refuseFifoBehindStandard(logicalId: string, topicArn: string, queueArn: string): void {
+  if (!queueArn.endsWith('.fifo') || topicArn.endsWith('.fifo')) return;
+  throw new Error(`${logicalId}: a FIFO queue cannot be subscribed to the standard topic ${topicArn}`);
+}

@@ -4,7 +4,14 @@ import {
   GetQueueUrlCommand,
   SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
-import { asStrings, type Create, type Deployment, type Properties, physicalName } from './deployment.ts';
+import {
+  asStrings,
+  type Create,
+  type Deployment,
+  fifoName,
+  type Properties,
+  physicalName,
+} from './deployment.ts';
 import { checkPolicy } from './iam.ts';
 import { keyOf } from './kms.ts';
 
@@ -22,7 +29,7 @@ const QUEUE_ATTRIBUTES = [
 
 export const createQueue: Create = async (logicalId, properties, deployment) => {
   const { sqs, queueUrls } = deployment;
-  const QueueName = physicalName(logicalId, properties.QueueName, deployment);
+  const QueueName = fifoName(physicalName(logicalId, properties.QueueName, deployment), properties.FifoQueue);
   const QueueUrl = await createOrUpdate(QueueName, properties, deployment);
   // A kept queue loses what the template no longer says.
   const KmsMasterKeyId = keyOf(properties, deployment);

@@ -10,8 +10,9 @@ import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import type { LocalRun } from '../../local/run.ts';
-import { balance, type ConsumerBooks } from '../books.ts';
+import { balance, type ConsumerBooks, type Difference } from '../books.ts';
 import { drained } from '../drained.ts';
+import { inversionsByConsumer, isOrdered, withoutCopies } from '../inversions.ts';
 import { type Letters, readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
 import { kindsOf, type LocalOrdersSummary, reportOf } from './local-report.ts';
@@ -31,6 +32,8 @@ export interface LocalOrdersOptions {
   readonly run: LocalRun;
   /** What is published; see `localOrders`. */
   readonly messages: TestMessage[];
+  /** Where the run keeps its functions' logs. */
+  readonly logDirectory: string;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -111,14 +114,18 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const letters = await readLetters(clients.sqs, stack, known);
     const consumers = await countMessages(run, stack, letters);
     const after = { ledger, letters };
-    const differences = balance({ messages, takes, waiting, counted: consumers, before, after });
+    const ordered = isOrdered(stack);
+    const arriving = ordered ? withoutCopies(messages) : messages;
+    const differences = balance({ messages: arriving, takes, waiting, counted: consumers, before, after });
+    const inversions = inversionsByConsumer(stack, messages, options.logDirectory);
+    if (ordered) differences.unexpected.push(...disorder(inversions));
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
     await run.cloudWatch.endMinute();
     const alarms = await run.cloudWatch.alarms();
     const states = Object.fromEntries(alarms.map(({ name, state }) => [name, state]));
     const orders = messages.filter(({ kind }) => kind === 'order').length;
     const cancelled = cancelledIds(messages).size;
-    const summary = { orders, cancelled, consumers, alarms: states, ...differences };
+    const summary = { orders, cancelled, consumers, inversions, alarms: states, ...differences };
     const backordered = await metric(run, 'inventory', 'Backordered');
     return {
       summary,
@@ -227,6 +234,16 @@ export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): 
         if (error.name !== 'ConditionalCheckFailedException') throw error;
       });
   }
+}
+
+/** What must not be where a customer's orders are processed in order. */
+function disorder(inversions: Record<string, number>): Difference[] {
+  return Object.entries(inversions)
+    .filter(([, inverted]) => inverted > 0)
+    .map(([consumer, inverted]) => ({
+      consumer,
+      problem: `${count(inverted, 'order')} processed after a later one of the same customer`,
+    }));
 }
 
 async function countMessages(

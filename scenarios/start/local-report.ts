@@ -12,6 +12,8 @@ export interface LocalOrdersSummary extends Balance {
   /** Orders that were cancelled. */
   readonly cancelled: number;
   readonly consumers: Record<string, ConsumerBooks>;
+  /** Consumer → orders that it processed after a later one of the same customer. */
+  readonly inversions: Record<string, number>;
   /** State of each alarm, by name. */
   readonly alarms: Record<string, string>;
 }
@@ -41,14 +43,17 @@ export function reportOf(summary: LocalOrdersSummary, backordered: number, told:
 }
 
 function booksOf(
-  { consumers, missing, unexpected, orders, cancelled }: LocalOrdersSummary,
+  { consumers, inversions, missing, unexpected, orders, cancelled }: LocalOrdersSummary,
   backordered: number,
 ): string {
   const rows = Object.entries(consumers).map(([name, { delivered, processed, duplicates, deadLettered }]) => [
     name,
-    ...[delivered, processed, duplicates, deadLettered].map(String),
+    ...[delivered, processed, duplicates, deadLettered, inversions[name] ?? 0].map(String),
   ]);
-  const figures = table([['consumer', 'delivered', 'processed', 'duplicates', 'dead-lettered'], ...rows]);
+  const figures = table([
+    ['consumer', 'delivered', 'processed', 'duplicates', 'dead-lettered', 'inversions'],
+    ...rows,
+  ]);
   if (missing.length + unexpected.length === 0) {
     return `
 ${figures}

@@ -8,10 +8,16 @@ import { PROJECT } from '../fixtures/project.ts';
 import { stageNames } from '../fixtures/synthesized.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
-describe.each(stageNames)('stage %s', (stage) => {
+describe.each(
+  stageNames.flatMap((stage) => [
+    { stage, ordered: 'false' },
+    { stage, ordered: 'true' },
+  ]),
+)('stage $stage, ordered: $ordered,', ({ stage, ordered }) => {
   test('synthesizes with no finding of cdk-nag or of the CloudFormation schemas left open', async () => {
     const { code, errors, outputFolder } = await runApp({
       stage,
+      ordered,
       alarmEmail: 'ops@example.com',
       operatorPolicy: 'true',
     });

@@ -21,16 +21,23 @@ beforeAll(() => synthesize(PROJECT, assembly));
 
 /** Does what `npm start` does, on a stack of its own. */
 async function start(
-  options: { assembly?: string; stateDirectory?: string; seed?: number; cancellations?: number } = {},
+  options: {
+    assembly?: string;
+    stateDirectory?: string;
+    seed?: number;
+    orders?: number;
+    cancellations?: number;
+  } = {},
 ) {
-  const { seed = 1, cancellations = 0, ...others } = options;
-  const messages = localOrders(ORDERS, seed, cancellations);
+  const { seed = 1, orders = ORDERS, cancellations = 0, ...others } = options;
+  const messages = localOrders(orders, seed, cancellations);
   const logDirectory = temporaryFolder('logs-');
   const faults = localFaults(messages, seed, logDirectory);
   const run = await LocalRun.start({ assembly, ...others, port: 0, logDirectory, faults });
   try {
     const progress = createProgress({ silent: true });
-    const result = await runLocalOrders({ run, messages, progress, signal: new AbortController().signal });
+    const { signal } = new AbortController();
+    const result = await runLocalOrders({ run, messages, logDirectory, progress, signal });
     const injected = fs.readFileSync(path.join(logDirectory, 'faults.log'), 'utf8').trim().split('\n');
     return { ...result.summary, isBalanced: result.balanced, injected };
   } finally {
@@ -84,6 +91,37 @@ test('a consumer whose orders take no notice of a cancellation that came first i
       problem: 'the order is not cancelled',
     });
   }
+});
+
+test('with FIFO no order is processed after a later one of its customer, although some fail at first', async () => {
+  const ordered = path.join(temporaryFolder('ordered-'), 'cdk.out');
+  await synthesize(PROJECT, ordered, { ordered: 'true' });
+
+  const { missing, unexpected, isBalanced, inversions, injected } = await start({ assembly: ordered });
+
+  expect({ missing, unexpected, isBalanced }).toEqual({ missing: [], unexpected: [], isBalanced: true });
+  expect(inversions).toEqual({ billing: 0, inventory: 0, shipping: 0 });
+  expect(injected).toHaveLength(3 * 3 * 4);
+});
+
+test('with FIFO a consumer that goes on behind an order that failed is found out', async () => {
+  const ordered = path.join(temporaryFolder('ordered-'), 'cdk.out');
+  await synthesize(PROJECT, ordered, { ordered: 'true' });
+  const file = bundleHolding(ordered, 'INVOICES_TABLE');
+  const bundle = fs.readFileSync(file, 'utf8');
+  // Each record is then a group of its own, as in a standard queue.
+  const changed = bundle.replace(/\?(\w+)\.attributes\.MessageGroupId:\1\b/, '?$1:$1');
+  fs.writeFileSync(file, changed);
+
+  const { inversions, unexpected, isBalanced } = await start({ assembly: ordered, orders: 300 });
+
+  expect(changed).not.toBe(bundle);
+  expect(isBalanced).toBe(false);
+  expect(inversions.billing).toBeGreaterThan(0);
+  expect(unexpected).toContainEqual({
+    consumer: 'billing',
+    problem: expect.stringMatching(/^\d+ orders? processed after a later one of the same customer$/),
+  });
 });
 
 // One fault a consumer, so that one run shows both: they share nothing but the topic.

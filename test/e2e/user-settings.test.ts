@@ -70,11 +70,13 @@ test.each([
 ])('settings in %s change nothing', async (_, settings) => {
   useAwsEnvironment(settings);
 
-  const run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(home, 'logs') });
+  const logDirectory = path.join(home, 'logs');
+  const run = await LocalRun.start({ assembly, port: 0, logDirectory });
   fs.writeFileSync(path.join(home, 'endpoint.json'), JSON.stringify(run.endpoint));
   const { signal } = new AbortController();
   const progress = createProgress({ silent: true });
-  const { balanced, report } = await runLocalOrders({ run, messages: localOrders(10, 1), progress, signal });
+  const messages = localOrders(10, 1);
+  const { balanced, report } = await runLocalOrders({ run, messages, logDirectory, progress, signal });
   const status = await command(['status', '--local', '--json']);
   await run.stop();
 

@@ -38,6 +38,7 @@ test('what is chosen goes before the settings, each by itself', () => {
     account: '999988887777',
     region: stages.prod.env?.region,
   });
+  expect(chosen({ ordered: 'true' }).settings).toEqual({ ...stages.dev, ordered: true });
   expect(chosen({ account: '999988887777', region: 'eu-central-1' }).settings.env).toEqual({
     account: '999988887777',
     region: 'eu-central-1',
@@ -52,6 +53,7 @@ test.each<[string, unknown[], string]>([
   ['stage', ['nope', '', 'Dev', 'toString', ['dev']], 'one of dev, prod'],
   ['operatorPolicy', ['', 'yes', 1, ['true', 'false']], 'one of true, false'],
   ['gradualReleases', ['no', 0], 'one of true, false'],
+  ['ordered', ['fifo', 1], 'one of true, false'],
   ['account', ['', '12345678901', '1234567890123', 'prod'], 'an account ID of 12 digits'],
   ['region', ['', 'europe', 'eu-central', 'EU-CENTRAL-1'], 'a region like eu-central-1'],
   ['outlastMinutes', ['', '0', '-5', '1.5', '2h', '100000'], 'a whole number of minutes'],

@@ -5,6 +5,7 @@
  * not all of them have begins with the name of the one that has it.
  */
 import { describe, expect, test } from '@jest/globals';
+import { type Stage, type StageName, stages } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
 import { stageNames, testApp, withOperators } from '../../fixtures/synthesized.ts';
 import { readableStack } from './readable-stack.ts';
@@ -16,12 +17,7 @@ expect.addSnapshotSerializer({
 });
 
 describe.each(stageNames)('in %s', (stage) => {
-  const { summary, parts } = readableStack(
-    new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, {
-      stage,
-      ...withOperators(stage),
-    }),
-  );
+  const { summary, parts } = stackOf(stage);
 
   test('the resources are as they were', () => {
     expect(summary).toMatchSnapshot();
@@ -30,4 +26,26 @@ describe.each(stageNames)('in %s', (stage) => {
   test.each([...parts])('%s is as it was', (_, part) => {
     expect(part).toMatchSnapshot();
   });
+
+  test('an ordered one differs as it did', () => {
+    const ordered = stackOf(stage, { ordered: true });
+    const differing = Array.from(ordered.parts, ([name, part]) => {
+      const common = new Set(parts.get(name)?.split('\n'));
+      return [name, part.split('\n').filter((line) => !common.has(line))] as const;
+    });
+
+    expect(
+      differing
+        .filter(([, lines]) => lines.length > 0)
+        .map(([name, lines]) => [`${name}:`, ...lines].join('\n'))
+        .join('\n'),
+    ).toMatchSnapshot();
+  });
 });
+
+function stackOf(stage: StageName, chosen: Partial<Stage> = {}) {
+  const { settings = stages[stage] } = withOperators(stage);
+  return readableStack(
+    new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, settings: { ...settings, ...chosen } }),
+  );
+}

@@ -429,3 +429,82 @@ test('progress counts up to all messages', async () => {
 
   expect(seen).toEqual([10, 20, 25]);
 });
+
+describe('the customer as message group', () => {
+  const fifo = `${topicArn}.fifo`;
+  const of = (customerId: string, body: string): OutgoingMessage => ({
+    ...message(body),
+    body: JSON.stringify({ customerId, body }),
+  });
+  /** Of each call what its entries say of a field. */
+  const said = (field: string) =>
+    aws.calls.map(({ input }) =>
+      batchEntries(input).map((_, index) => input[`PublishBatchRequestEntries.member.${index + 1}.${field}`]),
+    );
+
+  test('comes once in a batch for a FIFO topic, so that no order overtakes one that was refused', async () => {
+    aws.script['sns:PublishBatch'] = allOf;
+
+    await publish({ topicArn: fifo, messages: [of('a', '1'), of('b', '2'), of('a', '3'), of('c', '4')] });
+
+    expect(said('MessageGroupId')).toEqual([
+      ['a', 'b'],
+      ['a', 'c'],
+    ]);
+  });
+
+  test('keeps its order on a FIFO topic also where a message is tried again', async () => {
+    let calls = 0;
+    const accepted: string[] = [];
+    aws.script['sns:PublishBatch'] = (input) => {
+      const entries = batchEntries(input);
+      const refused = calls++ === 0 ? entries.slice(0, 1) : [];
+      const taken = entries.slice(refused.length);
+      accepted.push(...taken.map(({ body }) => JSON.parse(body).body));
+      return batchAnswer(
+        taken.map(({ id }) => id),
+        refused.map(({ id }) => ({ id, code: 'InternalError', senderFault: false })),
+      );
+    };
+
+    await publish({ topicArn: fifo, messages: [of('a', '1'), of('b', '2'), of('a', '3')] });
+
+    expect(accepted).toEqual(['2', '1', '3']);
+  });
+
+  test('is "no-customer" for what names none', async () => {
+    aws.script['sns:PublishBatch'] = allOf;
+    const bodies = ['not JSON', 'null', '{"customerId":7}', '{"customerId":"with blanks"}'];
+
+    await publish({ topicArn: fifo, messages: bodies.map(message) });
+
+    expect(said('MessageGroupId')).toEqual(bodies.map(() => ['no-customer']));
+  });
+
+  test('has IDs by which copies are known, and another order under the same ID is not', async () => {
+    aws.script['sns:PublishBatch'] = allOf;
+    const first = { ...of('a', '1'), orderId: 'x'.repeat(64) };
+    const other = { ...of('a', '2'), orderId: first.orderId };
+
+    await publish({ topicArn: fifo, messages: [first, first, other] });
+
+    const [[one], [copy], [another]] = said('MessageDeduplicationId') as [[string], [string], [string]];
+    expect(copy).toBe(one);
+    expect(another).not.toBe(one);
+    expect(one).toMatch(/^x{64}:order\.placed:[0-9a-f]{32}$/);
+    expect(one.length).toBeLessThanOrEqual(128);
+  });
+
+  test('is said on a standard topic where queues are to be fair, and nowhere else', async () => {
+    aws.script['sns:PublishBatch'] = allOf;
+
+    await publish({ messages: [of('a', '1'), of('a', '2')], fairQueues: true });
+    await publish({ messages: [of('a', '1'), of('a', '2')] });
+
+    expect(said('MessageGroupId')).toEqual([
+      ['a', 'a'],
+      [undefined, undefined],
+    ]);
+    expect(said('MessageDeduplicationId').flat()).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});

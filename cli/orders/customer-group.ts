@@ -1,0 +1,35 @@
+/** The message group in which a customer's orders keep their order, and by what SNS knows a copy. */
+import { createHash } from 'node:crypto';
+import { ID } from '../../contract/ids.ts';
+import type { OutgoingMessage } from './publisher.ts';
+
+/** Of messages that name no customer: they are no orders, and go on to dead letters. */
+const NO_CUSTOMER = 'no-customer';
+
+/** The customer, as the message group of a message; never the order, which would be a group of its own. */
+export function customerGroup({ body }: Pick<OutgoingMessage, 'body'>): string {
+  const customer = customerIn(body);
+  return typeof customer === 'string' && ID.pattern.test(customer) ? customer : NO_CUSTOMER;
+}
+
+/**
+ * By what a FIFO topic knows a copy within five minutes: order, event type and a digest of the body. Without the digest another order
+ * under the same ID would be answered with success and never arrive, where it has to become a dead letter. At most 128 characters
+ * without blanks: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+ */
+export function deduplicationId({ body, attributes, orderId = '' }: OutgoingMessage): string {
+  const digest = createHash('sha256').update(body).digest('hex').slice(0, 32);
+  const eventType = attributes.eventType?.StringValue ?? '';
+  return [orderId, eventType, digest]
+    .filter((part) => /^[\w.-]{1,64}$/.test(part))
+    .join(':')
+    .slice(-128);
+}
+
+function customerIn(body: string): unknown {
+  try {
+    return JSON.parse(body)?.customerId;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+/** What CDK lets through of FIFO topics and queues, and SNS, SQS or Lambda refuse at the deployment. */
+import type { CfnResource } from 'aws-cdk-lib';
+import type { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import { type CfnSubscription, CfnTopic } from 'aws-cdk-lib/aws-sns';
+import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
+import { numberOf, ownerOf, resolve, resourceReferredTo } from './references.ts';
+import { refuse } from './settings.ts';
+
+const LAMBDA_SQS = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html';
+const SQS_DEAD_LETTERS =
+  'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html';
+const SQS_HIGH_THROUGHPUT =
+  'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html';
+const SNS_DEAD_LETTERS = 'https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html';
+const SNS_FIFO_DELIVERY = 'https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html';
+const MAX_BATCH = 10;
+
+/** A FIFO queue's dead-letter queue is FIFO, a standard one's is standard; and its quota by group needs deduplication by group. */
+export function checkFifoQueue(queue: CfnQueue, all: CfnResource[]): void {
+  const byGroup = resolve(queue, queue.fifoThroughputLimit) === 'perMessageGroupId';
+  if (byGroup && resolve(queue, queue.deduplicationScope) !== 'messageGroup') {
+    refuse(
+      ownerOf(queue),
+      'FifoThroughputLimit is perMessageGroupId, which needs the DeduplicationScope messageGroup',
+      SQS_HIGH_THROUGHPUT,
+    );
+  }
+  const { deadLetterTargetArn } = resolve(queue, queue.redrivePolicy) ?? {};
+  const deadLetterQueue = resourceReferredTo(queue, deadLetterTargetArn, CfnQueue, all);
+  if (!deadLetterQueue || kindOfQueue(deadLetterQueue) === kindOfQueue(queue)) return;
+  refuse(
+    ownerOf(deadLetterQueue),
+    `it is ${kindOfQueue(deadLetterQueue)}, but must be ${kindOfQueue(queue)} like the queue whose dead letters it takes, ` +
+      ownerOf(queue).node.path,
+    SQS_DEAD_LETTERS,
+  );
+}
+
+/** A FIFO topic delivers to queues alone, a standard one to standard queues; undelivered messages stay with their kind. */
+export function checkFifoSubscription(subscription: CfnSubscription, all: CfnResource[]): void {
+  const topic = resourceReferredTo(subscription, subscription.topicArn, CfnTopic, all);
+  if (!topic) return;
+  const kind = kindOfTopic(topic);
+  const path = ownerOf(topic).node.path;
+  const protocol = resolve(subscription, subscription.protocol);
+  if (kind === 'FIFO' && protocol !== 'sqs') {
+    refuse(
+      ownerOf(subscription),
+      `protocol is ${protocol}, but the FIFO topic ${path} delivers to SQS only`,
+      SNS_FIFO_DELIVERY,
+    );
+  }
+  const queue = resourceReferredTo(subscription, subscription.endpoint, CfnQueue, all);
+  if (queue && kind === 'standard' && kindOfQueue(queue) === 'FIFO') {
+    refuse(ownerOf(queue), `it is FIFO, but is subscribed to the standard topic ${path}`, SNS_FIFO_DELIVERY);
+  }
+  const undelivered = resourceReferredTo(subscription, subscription.redrivePolicy, CfnQueue, all);
+  if (!undelivered || kindOfQueue(undelivered) === kind) return;
+  refuse(
+    ownerOf(undelivered),
+    `it is ${kindOfQueue(undelivered)}, but must be ${kind} like the topic whose undelivered messages it takes, ${path}`,
+    SNS_DEAD_LETTERS,
+  );
+}
+
+/** A batch of a FIFO queue holds ten at most, and is not waited for. */
+export function checkFifoMapping(mapping: CfnEventSourceMapping, all: CfnResource[]): void {
+  const queue = resourceReferredTo(mapping, mapping.eventSourceArn, CfnQueue, all);
+  if (!queue || kindOfQueue(queue) === 'standard') return;
+  const batchSize = numberOf(mapping, mapping.batchSize, MAX_BATCH);
+  const window = numberOf(mapping, mapping.maximumBatchingWindowInSeconds, 0);
+  if (batchSize !== undefined && batchSize > MAX_BATCH) {
+    refuse(
+      ownerOf(mapping),
+      `batch size is ${batchSize}, but may be ${MAX_BATCH} at most for a FIFO queue`,
+      LAMBDA_SQS,
+    );
+  }
+  if (window === undefined || window === 0) return;
+  refuse(
+    ownerOf(mapping),
+    `batch window is ${window} seconds, but a FIFO queue has none: leave it out`,
+    LAMBDA_SQS,
+  );
+}
+
+type Kind = 'FIFO' | 'standard';
+function kindOfQueue(queue: CfnQueue): Kind {
+  return resolve(queue, queue.fifoQueue) === true ? 'FIFO' : 'standard';
+}
+function kindOfTopic(topic: CfnTopic): Kind {
+  return resolve(topic, topic.fifoTopic) === true ? 'FIFO' : 'standard';
+}

@@ -1,0 +1,75 @@
+/** A stage that is ordered: everything that a customer's orders pass through is FIFO. */
+import { describe, expect, test } from '@jest/globals';
+import { consumers, stages } from '../../../lib/config.ts';
+import {
+  operationsTopic,
+  ordersTopic,
+  type Resource,
+  resource,
+  stageNames,
+  synthesize,
+} from '../../fixtures/synthesized.ts';
+
+describe.each(stageNames)('in %s, ordered', (stage) => {
+  const template = synthesize(stage, { settings: { ...stages[stage], ordered: true } });
+  const { Resources } = template.toJSON() as { Resources: Record<string, Resource> };
+
+  test('the topic is FIFO, with throughput and deduplication of each customer for himself', () => {
+    expect(Resources[ordersTopic(template)]?.Properties).toMatchObject({
+      FifoTopic: true,
+      FifoThroughputScope: 'MessageGroup',
+      TopicName: expect.stringMatching(/\.fifo$/),
+    });
+  });
+
+  test('so is every queue, dead-letter queues and the one of unrouted messages as well', () => {
+    const queues = Object.values(Resources).filter(({ Type }) => Type === 'AWS::SQS::Queue');
+
+    expect(queues).toHaveLength(2 * Object.keys(consumers).length + 1);
+    for (const { Properties } of queues) {
+      expect(Properties).toMatchObject({
+        FifoQueue: true,
+        DeduplicationScope: 'messageGroup',
+        FifoThroughputLimit: 'perMessageGroupId',
+      });
+      expect(Properties).not.toHaveProperty('QueueName');
+    }
+  });
+
+  test('the topics of operations are standard: alarms and mail need it', () => {
+    for (const severity of ['Pages', 'Notices'] as const) {
+      expect(Resources[operationsTopic(template, severity)]?.Properties).not.toHaveProperty('FifoTopic');
+    }
+  });
+});
+
+test('a consumer is told that a permanent error blocks only where the setting says so', () => {
+  const { billing, ...others } = consumers;
+  const template = synthesize('dev', {
+    settings: { ...stages.dev, ordered: true },
+    consumers: { billing: { ...billing, onPermanentError: 'block' }, ...others },
+  });
+  const variables = (id: string) =>
+    resource(template, 'AWS::Lambda::Function', `${id}Function`).Properties.Environment;
+
+  expect(variables('Billing')).toMatchObject({ Variables: { ON_PERMANENT_ERROR: 'block' } });
+  expect(variables('Shipping')).not.toHaveProperty('Variables.ON_PERMANENT_ERROR');
+});
+
+test('a batch window is refused, which a FIFO queue has not', () => {
+  const { billing, ...others } = consumers;
+
+  expect(() =>
+    synthesize('dev', {
+      settings: { ...stages.dev, ordered: true },
+      consumers: { billing: { ...billing, batchWindowSeconds: 5 }, ...others },
+    }),
+  ).toThrow('batch window is 5 seconds, but a FIFO queue has none');
+});
+
+test('publishers are told to make queues fair only where the setting says so', () => {
+  const fair = synthesize('dev', { settings: { ...stages.dev, fairQueues: true } });
+
+  expect(fair.toJSON().Outputs).toMatchObject({ FairQueues: { Value: 'true' } });
+  expect(synthesize('dev').toJSON().Outputs).not.toHaveProperty('FairQueues');
+});
