@@ -3,12 +3,14 @@ import { CfnResource } from 'aws-cdk-lib';
 import { CfnAlarm, CfnCompositeAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { CfnGlobalTable } from 'aws-cdk-lib/aws-dynamodb';
+import { CfnManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { CfnAlias, CfnEventSourceMapping, CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnLogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnSubscription } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
 import { checkFifoMapping, checkFifoQueue, checkFifoSubscription } from './fifo-rails.ts';
+import { checkPolicySize } from './policy-size.ts';
 import { numberOf, ownerOf, refersTo, resolve, resourceReferredTo } from './references.ts';
 import { ConfigError, checkWithin, type Range, refuse } from './settings.ts';
 
@@ -93,6 +95,8 @@ function check(resource: CfnResource, all: CfnResource[]): void {
     checkReservedConcurrency(resource, all);
   } else if (resource instanceof CfnLogGroup) {
     checkLogRetention(resource);
+  } else if (resource instanceof CfnManagedPolicy) {
+    checkPolicySize(resource);
   } else if (resource instanceof CfnGlobalTable) {
     checkRecovery(resource);
   } else if (resource instanceof CfnAlarm || resource instanceof CfnCompositeAlarm) {

@@ -51,70 +51,85 @@ export class OperatorPolicy extends ManagedPolicy {
       resourceName: `${stack.stackName}-*`,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
-    const queues = props.consumers.map(({ queue }) => queue.queueArn);
-    const deadLetterQueues = props.consumers.map(({ deadLetterQueue }) => deadLetterQueue.queueArn);
-    const letterQueues = [...deadLetterQueues, props.unroutedQueue.queueArn];
-    const tables = [...props.recordTables, ...props.stockTables].map(({ tableArn }) => tableArn);
+    this.allowOnStack(props);
+    this.allowOnConsumers(props);
+    this.allowOnTables(props);
+    this.allowOnAll();
+  }
 
+  private allowOnStack({ topic, operations, operationsLog, encryptionKey }: OperatorPolicyProps): void {
     // Every verb finds the stack by its name.
     this.allow(['cloudformation:DescribeStacks'], [this.stacks]);
     // publish, redrive unrouted
-    this.allow(['sns:Publish'], [props.topic.topicArn]);
+    this.allow(['sns:Publish'], [topic.topicArn]);
     // publish --wait, trace; redrive unrouted, which refuses what would come straight back; check, of the alarms' topics as well
-    const { pages, notices } = props.operations;
     this.allow(
       ['sns:ListSubscriptionsByTopic', 'sns:GetTopicAttributes'],
-      [props.topic, pages, notices].map(({ topicArn }) => topicArn),
+      [topic, operations.pages, operations.notices].map(({ topicArn }) => topicArn),
     );
-    this.allow(['sns:GetSubscriptionAttributes'], ['*']);
-    this.allow(['dynamodb:DescribeTable'], tables);
-    this.allow(
-      ['dynamodb:GetItem', 'dynamodb:BatchGetItem'],
-      props.recordTables.map(({ tableArn }) => tableArn),
-    );
-    // status, watch, trace, check; redrive, which asks for ARNs; stop, which asks how long a queue keeps a message
-    this.allow(['sqs:GetQueueAttributes'], [...queues, ...letterQueues]);
-    this.allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], ['*']);
-    // failed, trace: reading such a queue, after which all messages are visible again; redrive and purge, which delete them
-    this.allow(['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'], letterQueues);
-    // stop, start; status, watch and check, which tell who is stopped
-    this.allow(
-      ['lambda:GetEventSourceMapping', 'lambda:UpdateEventSourceMapping'],
-      props.consumers.map(({ mapping }) => mapping.eventSourceMappingArn),
-    );
-    // redrive
-    this.allow(
-      ['sqs:StartMessageMoveTask', 'sqs:ListMessageMoveTasks', 'sqs:CancelMessageMoveTask'],
-      deadLetterQueues,
-    );
-    this.allow(['sqs:SendMessage'], queues);
     // redrive, stop, start: the record of them
     this.allow(
       ['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:FilterLogEvents'],
-      [props.operationsLog.logGroupArn],
+      [operationsLog.logGroupArn],
+    );
+    // check --fire
+    this.allow(['cloudwatch:SetAlarmState'], [this.alarms]);
+    // To publish, to read dead-letter messages and to send them back; check.
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    if (encryptionKey) {
+      this.allow(['kms:Decrypt', 'kms:GenerateDataKey', 'kms:DescribeKey'], [encryptionKey.keyArn]);
+    }
+  }
+
+  /** Each resource once: IAM takes so many characters. */
+  private allowOnConsumers({ consumers, unroutedQueue }: OperatorPolicyProps): void {
+    // status, watch, trace, check; redrive, which asks for ARNs and sends; stop, which asks how long a queue keeps a message
+    const ask = 'sqs:GetQueueAttributes';
+    this.allow(
+      [ask, 'sqs:SendMessage'],
+      consumers.map(({ queue }) => queue.queueArn),
+    );
+    // failed, trace: reading such a queue, after which all messages are visible again; redrive and purge, which delete them
+    const read = ['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'];
+    const move = ['sqs:StartMessageMoveTask', 'sqs:ListMessageMoveTasks', 'sqs:CancelMessageMoveTask'];
+    this.allow(
+      [ask, ...read, ...move],
+      consumers.map(({ deadLetterQueue }) => deadLetterQueue.queueArn),
+    );
+    this.allow([ask, ...read], [unroutedQueue.queueArn]);
+    // stop, start; status, watch and check, which tell who is stopped
+    this.allow(
+      ['lambda:GetEventSourceMapping', 'lambda:UpdateEventSourceMapping'],
+      consumers.map(({ mapping }) => mapping.eventSourceMappingArn),
     );
     // tail
     this.allow(
       ['logs:FilterLogEvents'],
-      props.consumers.map((consumer) => consumer.function.logGroup.logGroupArn),
+      consumers.map((consumer) => consumer.function.logGroup.logGroupArn),
     );
-    // stock
-    this.allow(
-      ['dynamodb:Scan', 'dynamodb:UpdateItem'],
-      props.stockTables.map(({ tableArn }) => tableArn),
-    );
-    // check, but for the drift: for that one must be allowed to read whatever the stack has
-    this.allow(['cloudwatch:DescribeAlarmHistory', 'lambda:GetAccountSettings'], ['*']);
+    // check
     this.allow(
       ['lambda:GetFunctionConcurrency'],
-      props.consumers.map((consumer) => consumer.function.functionArn),
+      consumers.map((consumer) => consumer.function.functionArn),
     );
-    if (props.encryptionKey) this.allow(['kms:DescribeKey'], [props.encryptionKey.keyArn]);
-    // check --fire
-    this.allow(['cloudwatch:SetAlarmState'], [this.alarms]);
-    // To publish, to read dead-letter messages and to send them back.
-    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    if (props.encryptionKey) this.allow(['kms:Decrypt', 'kms:GenerateDataKey'], [props.encryptionKey.keyArn]);
+  }
+
+  private allowOnTables({ recordTables, stockTables }: OperatorPolicyProps): void {
+    const arns = (tables: readonly TableV2[]) => tables.map(({ tableArn }) => tableArn);
+    // publish --wait, trace
+    this.allow(['dynamodb:DescribeTable', 'dynamodb:GetItem', 'dynamodb:BatchGetItem'], arns(recordTables));
+    // stock
+    this.allow(['dynamodb:DescribeTable', 'dynamodb:Scan', 'dynamodb:UpdateItem'], arns(stockTables));
+  }
+
+  /** What cannot be named. */
+  private allowOnAll(): void {
+    // publish --wait, trace, redrive unrouted
+    this.allow(['sns:GetSubscriptionAttributes'], ['*']);
+    // status, watch, check
+    this.allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], ['*']);
+    // check, but for the drift: for that one must be allowed to read whatever the stack has
+    this.allow(['cloudwatch:DescribeAlarmHistory', 'lambda:GetAccountSettings'], ['*']);
   }
 
   private allow(actions: string[], resources: string[]): void {

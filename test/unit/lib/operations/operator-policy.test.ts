@@ -1,6 +1,9 @@
 /** The managed policy for those who operate the stack. That it is enough for the verbs is shown in test/e2e/operator.test.ts. */
+import fs from 'node:fs';
+import path from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Template } from 'aws-cdk-lib/assertions';
+import { consumers } from '../../../../lib/config.ts';
 import {
   consumerNames,
   resource,
@@ -9,6 +12,7 @@ import {
   synthesize,
   withOperators,
 } from '../../../fixtures/synthesized.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 describe.each(stageNames)('in %s', (stage) => {
   let template: Template;
@@ -114,14 +118,26 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(allowedOn('kms:GenerateDataKey')).toEqual(keys);
     expect(allowedOn('kms:DescribeKey')).toEqual(keys);
   });
-
-  test('it fits what IAM takes', () => {
-    // 6,144 characters without blanks: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-    // In the template a name is a reference, which takes no less room than the name of 80 characters at most.
-    expect(JSON.stringify(statements).length).toBeLessThan(6_144);
-  });
 });
 
 test('dev makes none without being asked', () => {
   synthesize('dev').resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+});
+
+/** Of as many copies of billing as that. */
+function ofConsumers(count: number) {
+  const handlers = temporaryFolder('handlers-');
+  const copies = Array.from({ length: count }, (_, index) => `billing${index}`);
+  for (const name of copies) {
+    fs.mkdirSync(path.join(handlers, name));
+    fs.writeFileSync(path.join(handlers, name, 'handler.ts'), '');
+  }
+  return { handlers, consumers: Object.fromEntries(copies.map((name) => [name, consumers.billing])) };
+}
+
+test('it fits what IAM takes, with the longest names and five consumers, and synth refuses it where it may not', () => {
+  expect(() => synthesize('prod', ofConsumers(5))).not.toThrow();
+  expect(() => synthesize('prod', ofConsumers(9))).toThrow(
+    /^OrderFanOut-prod\/OperatorPolicy: the policy may take \d+ characters, but IAM takes 6144: part it, or set operations.policy to false/,
+  );
 });
