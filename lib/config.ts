@@ -44,7 +44,7 @@ export interface Stage {
 /** Who is told what, and who may do what about it. */
 interface OperationsSettings {
   /**
-   * Address that gets pages and notices.
+   * Address that gets pages and notices, of topics that are the stack's.
    * @default - nobody is subscribed
    */
   readonly email?: string;

@@ -45,8 +45,8 @@ export interface FanOutTopicProps {
 /** The topic that messages are published to, over TLS only. */
 export class FanOutTopic extends Construct {
   readonly topic: Topic;
-  /** By what SNS logs failed deliveries, and the log streams it may make; undefined where it does not. */
-  readonly deliveryLogging?: { readonly role: Role; readonly streams: string };
+  /** By what SNS logs failed deliveries, and the logs that it may write, as a pattern; undefined where it does not. */
+  readonly deliveryLogging?: { readonly role: Role; readonly logs: string };
 
   constructor(scope: Construct, id: string, props: FanOutTopicProps = {}) {
     super(scope, id);
@@ -80,24 +80,23 @@ export class FanOutTopic extends Construct {
    * SNS names the log group, and makes it at the first failure. No message is logged, only IDs, times and answers.
    * https://docs.aws.amazon.com/sns/latest/dg/sns-topic-attributes.html
    */
-  private logFailedDeliveries(): { role: Role; streams: string } {
+  private logFailedDeliveries(): { role: Role; logs: string } {
     const { region, account } = Stack.of(this);
     const role = new Role(this, 'DeliveryLogging', { assumedBy: new ServicePrincipal('sns.amazonaws.com') });
-    const logGroup = Stack.of(this).formatArn({
+    const logs = Stack.of(this).formatArn({
       service: 'logs',
       resource: 'log-group',
-      resourceName: `sns/${region}/${account}/${this.topic.topicName}/Failure`,
+      resourceName: `sns/${region}/${account}/${this.topic.topicName}*`,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
-    const streams = `${logGroup}:*`;
     role.addToPolicy(
       new PolicyStatement({
         actions: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
-        resources: [logGroup, streams],
+        resources: [logs],
       }),
     );
     this.topic.addLoggingConfig({ protocol: LoggingProtocol.SQS, failureFeedbackRole: role });
-    return { role, streams };
+    return { role, logs };
   }
 
   /** Without this policy SNS drops the segments: https://docs.aws.amazon.com/sns/latest/dg/sns-active-tracing.html */

@@ -88,11 +88,11 @@ function acknowledgeInSummaryAlarm({ alarms }: SummaryAlarm): void {
 
 function acknowledgeInFanOutTopic({ deliveryLogging }: FanOutTopic): void {
   if (!deliveryLogging) return;
-  const { role, streams } = deliveryLogging;
+  const { role, logs } = deliveryLogging;
   acknowledge(role, {
     'NIST.800.53.R5-IAMNoInlinePolicy': OWN_POLICY,
-    [`AwsSolutions-IAM5[Resource::${inFinding(Stack.of(role).resolve(streams))}]`]:
-      'SNS names the streams of the one log group that it may write.',
+    [`AwsSolutions-IAM5[Resource::${inFinding(Stack.of(role).resolve(logs))}]`]:
+      'SNS names the log groups of this topic, and their streams.',
   });
 }
 

@@ -10,7 +10,7 @@ export interface OperationsProps {
    */
   readonly encryptionKey?: IKey;
   /**
-   * Address that gets pages and notices, once its owner has confirmed both subscriptions.
+   * Address that is subscribed to those of the topics that are new, once its owner has confirmed.
    * @default - nobody is subscribed
    */
   readonly email?: string;

@@ -42,7 +42,7 @@ export class TopicAlarms extends Construct {
       threshold: props.failedDeliveries,
       meaning:
         `${name} topic: ${atLeast(props.failedDeliveries, 'delivery', 'deliveries')} failed within 5 minutes; what could not be ` +
-        "delivered goes to the consumer's dead-letter queue.",
+        "delivered goes to the consumer's dead-letter queue, and is lost where it was for the unrouted queue.",
       article: 'failed-deliveries',
       announce: 'notices',
     });

@@ -90,9 +90,7 @@ test('prod has SNS log failed deliveries, to the one log group that SNS names af
     DeliveryStatusLogging: [{ Protocol: 'sqs', FailureFeedbackRoleArn: { 'Fn::GetAtt': [ref, 'Arn'] } }],
   });
   expect(statement?.Action).toEqual(['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents']);
-  expect(JSON.stringify(statement?.Resource)).toContain(
-    `{"Fn::GetAtt":["${topic}","TopicName"]},"/Failure:*"`,
-  );
+  expect(JSON.stringify(statement?.Resource)).toContain(`{"Fn::GetAtt":["${topic}","TopicName"]},"*"`);
   expect(JSON.stringify(synthesize('dev').toJSON())).not.toContain('DeliveryStatusLogging');
 });
 
