@@ -439,11 +439,11 @@ test('the operator may look at messages that nobody takes, send them on and take
   });
   const remotely = (...args: string[]) =>
     orders([...args, '--stack', STACK], undefined, { AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: aws.endpoint });
-  const cancelled = { eventType: { DataType: 'String', StringValue: 'order.cancelled' } };
+  const paid = { eventType: { DataType: 'String', StringValue: 'order.paid' } };
   const order = anOrder({ orderId: 'unrouted' });
   for (const Message of [JSON.stringify(order), 'gibberish']) {
     const TopicArn = output('OrdersTopicArn');
-    await sns.send(new PublishCommand({ TopicArn, Message, MessageAttributes: cancelled }));
+    await sns.send(new PublishCommand({ TopicArn, Message, MessageAttributes: paid }));
   }
 
   const listed = await remotely('failed', 'unrouted');
@@ -452,7 +452,7 @@ test('the operator may look at messages that nobody takes, send them on and take
   const purged = await remotely('purge', 'unrouted', '--dead-letters', '--yes', '--no-export');
   await aws.close();
 
-  expect(listed.stdout).toMatch(/^unrouted: 2 messages\n {2}2 {2}eventType "order\.cancelled"\n/);
+  expect(listed.stdout).toMatch(/^unrouted: 2 messages\n {2}2 {2}eventType "order\.paid"\n/);
   expect(sent).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('Sent 1 of 1 message to the topic'),
