@@ -11,19 +11,25 @@ import { attempt, type Finding, problem, well, wellUnless } from './finding.ts';
 
 const SUBJECT = 'alarms';
 
-export async function checkAlarms(context: CheckContext): Promise<Finding[]> {
+/** @param history whether to look at what the alarms have told, too */
+export async function checkAlarms(
+  context: CheckContext,
+  { history }: { readonly history: boolean },
+): Promise<Finding[]> {
   const { clients, stack } = context;
   const alarms = await readStackAlarms(clients.cloudWatch, stack.name);
   if (alarms.length === 0) {
     const toDo = `make them again with \`${deployCommand(stack.name)} --revert-drift\``;
     return [problem(SUBJECT, 'there are none: nobody would know of anything', toDo)];
   }
+  const announced = checkAnnounced(alarms, stack.name);
+  if (!history) return announced;
   const told = await Promise.all(
     operationsTopics(stack).map((topic) =>
       attempt(`${topic.severity} history`, () => checkHistory(topic, alarms, context)),
     ),
   );
-  return [...checkAnnounced(alarms, stack.name), ...told.flat()];
+  return [...announced, ...told.flat()];
 }
 
 /** An alarm is announced by itself, or by a composite one, or takes a release back. */
@@ -69,7 +75,10 @@ async function checkHistory(
   const announcing = alarms.filter((each) => [...each.alarmActions, ...each.okActions].includes(topic.arn));
   const actions = await actionsOn(topic.arn, announcing, clients.cloudWatch);
   const last = actions.toSorted((one, other) => other.at.getTime() - one.at.getTime())[0];
-  if (last === undefined) return [problem(subject, 'no alarm has ever told this topic anything', fire)];
+  if (last === undefined) {
+    const says = 'no alarm has told this topic anything in the history that CloudWatch keeps';
+    return [problem(subject, says, fire)];
+  }
   if (last.error === undefined) return [well(subject, `the topic was last told at ${time(last.at)}`)];
   return [problem(subject, refusal(last), `mend that, and ${fire}`)];
 }

@@ -10,7 +10,7 @@ import { checkOperationsTopics, checkOrdersTopic } from './subscriptions.ts';
 /** Makes all checks, side by side. Nothing is changed by that. @throws what is no error of AWS's or the network's */
 export async function checkStack(
   context: CheckContext,
-  { drift }: { readonly drift: boolean },
+  { drift, history }: { readonly drift: boolean; readonly history: boolean },
 ): Promise<Finding[]> {
   const findings = [
     attempt('orders topic', () => checkOrdersTopic(context)),
@@ -19,7 +19,7 @@ export async function checkStack(
     attempt('concurrency', () => checkConcurrency(context)),
     attempt('keys', () => checkKeys(context)),
     attempt('operations topics', () => checkOperationsTopics(context)),
-    attempt('alarms', () => checkAlarms(context)),
+    attempt('alarms', () => checkAlarms(context, { history })),
     ...(drift ? [attempt('drift', () => checkDrift(context), 'leave it out with --no-drift')] : []),
   ];
   return (await Promise.all(findings)).flat();

@@ -7,6 +7,7 @@ export interface CheckOptions extends StackOptions {
   readonly fire?: boolean;
   readonly yes?: boolean;
   readonly drift: boolean;
+  readonly history: boolean;
   readonly json?: boolean;
 }
 
@@ -15,6 +16,7 @@ Examples:
   npm run orders -- check --stack OrderFanOut-prod
   npm run orders -- check --fire --stack OrderFanOut-prod
   npm run orders -- check --no-drift --local
+  npm run orders -- check --no-history --stack OrderFanOut-prod
   npm run orders --silent -- check --json | jq '.findings[] | select(.ok | not)'
 
 Checks who is subscribed to the topics, the consumers' mappings, queues and concurrency, the keys, the alarms with
@@ -22,6 +24,8 @@ what they told last, and the drift of the stack. Only --fire changes anything: i
 give notice that this is a test, and sets them back, so that each sends two messages.
 
 For the drift AWS reads every resource in your name, which the operator's policy does not allow: --no-drift.
+CloudWatch keeps the history of an alarm for a limited time only. Where none has told anything for longer, that is
+a finding: --fire makes a history, --no-history leaves it out.
 Nobody is subscribed to the alarms of a local stack, which is a finding.
 
 Exits with 0 if all is well, with 1 if something is wrong or could not be checked, with 2 for wrong usage and with
@@ -34,7 +38,8 @@ export function defineCheck(program: Command, { io, load, exitWith }: Invocation
     .description('Checks what a deployment can leave undone: a line a finding, with what to do.')
     .option('--fire', 'set an alarm of each severity to ALARM, to see that it is announced')
     .option('--yes', 'do not ask')
-    .option('--no-drift', 'do not have CloudFormation look for drift');
+    .option('--no-drift', 'do not have CloudFormation look for drift')
+    .option('--no-history', 'do not look at what the alarms told last');
   addStackOptions(command)
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)

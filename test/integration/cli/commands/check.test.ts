@@ -94,11 +94,29 @@ test('alarms that have told nobody yet are to be tried', async () => {
   const ended = await local();
 
   expect(problems(ended)).toEqual([
-    'PROBLEM pages history: no alarm has ever told this topic anything. To do: try it with `npm run orders -- check --fire --local`',
-    'PROBLEM notices history: no alarm has ever told this topic anything. To do: try it with `npm run orders -- check --fire --local`',
+    'PROBLEM pages history: no alarm has told this topic anything in the history that CloudWatch keeps. To do: try it with `npm run orders -- check --fire --local`',
+    'PROBLEM notices history: no alarm has told this topic anything in the history that CloudWatch keeps. To do: try it with `npm run orders -- check --fire --local`',
   ]);
   expect(ended.stdout).toMatch(/\nNot well: 2 of 11\.\n$/);
   expect(ended.code).toBe(1);
+});
+
+test('--no-history leaves out what the alarms have told, and nothing else', async () => {
+  const { code, stdout } = await local(['--json', '--no-history']);
+  const { findings } = JSON.parse(stdout);
+
+  expect(findings.map(({ subject }: { subject: string }) => subject)).toEqual([
+    'orders topic',
+    'mappings',
+    'queues',
+    'concurrency',
+    'keys',
+    'pages topic',
+    'notices topic',
+    'alarms',
+    'drift',
+  ]);
+  expect(code).toBe(0);
 });
 
 test('a stack that is well has a line for each side of it', async () => {
@@ -362,7 +380,7 @@ describe('alarms', () => {
       'pages history: the topic was last told at 1970-01-01 00:00:04Z ',
     );
     expect(await ofPages(item(4, `Successfully executed action ${pages}-too`))).toMatch(
-      /: no alarm has ever told/,
+      /: no alarm has told/,
     );
   });
 });
