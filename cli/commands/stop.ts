@@ -5,7 +5,7 @@ import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import { mappingState, switchMapping } from '../aws/event-source-mapping.ts';
 import { Patience } from '../aws/patience.ts';
-import { queueDepth } from '../aws/queue-depth.ts';
+import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
 import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
 import { OperationsLog } from '../operations/record.ts';
@@ -128,10 +128,7 @@ async function settle(
 async function report(verb: Verb, wasSo: boolean, context: Context): Promise<void> {
   const { clients, stack, consumer, options, io } = context;
   const { name, queueUrl } = consumer;
-  const [{ waiting, inFlight }, retentionSeconds] = await Promise.all([
-    queueDepth(clients.sqs, queueUrl),
-    retentionOf(clients.sqs, queueUrl),
-  ]);
+  const known = await lookAtQueue(clients.sqs, queueUrl, io);
   if (options.json) {
     const enabled = verb.wanted === 'Enabled';
     io.printJson({
@@ -139,20 +136,40 @@ async function report(verb: Verb, wasSo: boolean, context: Context): Promise<voi
       consumer: name,
       enabled,
       changed: !wasSo,
-      waiting,
-      inFlight,
-      retentionSeconds,
+      waiting: known?.waiting ?? null,
+      inFlight: known?.inFlight ?? null,
+      retentionSeconds: known?.retentionSeconds ?? null,
     });
     return;
   }
   io.print(wasSo ? `${name} was ${verb.done} already` : `${name} is ${verb.done}`);
   if (verb.wanted === 'Disabled') {
-    const days = inDays(retentionSeconds);
+    const days = known ? inDays(known.retentionSeconds) : 'the retention period of the queue';
     io.print(`Its messages wait in its queue, each for up to ${days} from when it was published`);
   }
-  io.print(`The queue holds ${count(waiting + inFlight, 'message')}`);
+  if (known) io.print(`The queue holds ${count(known.waiting + known.inFlight, 'message')}`);
   const next = verb.wanted === 'Enabled' ? ['status'] : ['start', name];
   io.say(`\nNext:\n  ${commandFor(options, ...next)}`);
+}
+
+/** What the queue holds, and for how long; undefined, with the reason said, where that cannot be read: the consumer is turned. */
+async function lookAtQueue(
+  sqs: SQSClient,
+  queueUrl: string,
+  io: Io,
+): Promise<(QueueDepth & { readonly retentionSeconds: number }) | undefined> {
+  try {
+    const [depth, retentionSeconds] = await Promise.all([
+      queueDepth(sqs, queueUrl),
+      retentionOf(sqs, queueUrl),
+    ]);
+    return { ...depth, retentionSeconds };
+  } catch (error) {
+    const reason = explain(error, 'sqs:GetQueueAttributes');
+    if (reason === undefined) throw error;
+    io.say(`What the queue holds is not known: ${reason}`);
+    return undefined;
+  }
 }
 
 /** For how many seconds a queue keeps a message. */

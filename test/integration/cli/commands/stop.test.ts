@@ -192,6 +192,31 @@ describe('on AWS', () => {
     expect(updates).toEqual([]);
   });
 
+  test('a stop that was made is no failure where nobody may look at the queue', async () => {
+    const aws = await onAws('m-1', {
+      [mapping]: () => ({ json: { State: 'Disabled' } }),
+      'sqs:GetQueueAttributes': () => failure('AccessDenied'),
+    });
+
+    const { code, stdout, stderr } = await command(['stop', 'billing', '--stack', 'Any']);
+    const json = await command(['stop', 'billing', '--stack', 'Any', '--json']);
+    await aws.close();
+
+    expect(stdout).toBe(
+      'billing was stopped already\nIts messages wait in its queue, each for up to the retention period of the queue from when it was published\n',
+    );
+    expect(stderr).toMatch(
+      /^What the queue holds is not known: Access denied: these credentials lack the IAM action sqs:GetQueueAttributes\n/,
+    );
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      enabled: false,
+      waiting: null,
+      inFlight: null,
+      retentionSeconds: null,
+    });
+    expect([code, json.code]).toEqual([0, 0]);
+  });
+
   test('a stop that is refused is on record as failed', async () => {
     const aws = await onAws('m-1', {
       [mapping]: () => ({ json: { State: 'Enabled' } }),
