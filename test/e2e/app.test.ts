@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { stages } from '../../lib/config.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { stageNames } from '../fixtures/synthesized.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
@@ -30,6 +31,17 @@ describe.each(
     expect(code).toBe(0);
   }, 60_000);
 });
+
+test('a stage with an account and a region of its own is for those, whoever synthesizes it', async () => {
+  const { outputFolder } = await runApp({ stage: 'prod' }, PROJECT, {
+    CDK_DEFAULT_ACCOUNT: '999999999999',
+    CDK_DEFAULT_REGION: 'eu-west-3',
+  });
+  const { artifacts } = JSON.parse(readFileSync(join(outputFolder, 'manifest.json'), 'utf8'));
+
+  const { account, region } = stages.prod.env ?? {};
+  expect(artifacts['OrderFanOut-prod'].environment).toBe(`aws://${account}/${region}`);
+}, 60_000);
 
 test.each([
   [{ stage: 'nope' }, '-c stage=nope: use one of dev, prod'],
@@ -78,7 +90,11 @@ test.each([
   expect(code).toBe(1);
 });
 
-async function runApp(context: Record<string, string>, cwd = PROJECT) {
+async function runApp(
+  context: Record<string, string>,
+  cwd = PROJECT,
+  variables: Record<string, string> = {},
+) {
   const settings = JSON.parse(readFileSync(join(PROJECT, 'cdk.json'), 'utf8'));
   const outputFolder = temporaryFolder('assembly-');
   const { CDK_VALIDATION: _, NODE_OPTIONS: __, ...env } = process.env;
@@ -90,6 +106,7 @@ async function runApp(context: Record<string, string>, cwd = PROJECT) {
         cwd,
         env: {
           ...env,
+          ...variables,
           CDK_OUTDIR: outputFolder,
           CDK_CONTEXT_JSON: JSON.stringify({ ...settings.context, ...context }),
         },

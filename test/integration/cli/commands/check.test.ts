@@ -13,6 +13,7 @@ import type { Ended } from '../../../fixtures/run.ts';
 import {
   type Answer,
   describedStack,
+  type Input,
   queryError,
   type Script,
   type ScriptedAws,
@@ -59,6 +60,7 @@ const VARIABLES: Record<string, string> = {
   lambda: 'LAMBDA',
   monitoring: 'CLOUDWATCH',
   sns: 'SNS',
+  sqs: 'SQS',
 };
 
 /** The command as on AWS: the services that the script is of answer by it alone, the others are those of the local run. */
@@ -264,6 +266,32 @@ describe('--fire', () => {
 
     expect(states).toEqual(['ALARM', 'OK']);
     expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+  });
+
+  test.each([
+    ['is lost', { status: 500, json: {} }, 1],
+    ['is lost, as is that of the way back', { status: 500, json: {} }, 2],
+    ['is that one may not', { status: 400, json: { __type: 'AccessDeniedException' } }, 1],
+  ])('where the answer %s, sets the alarm back, and says what is not known', async (_, answer, found) => {
+    const isRefused = ({ StateValue }: Input) =>
+      StateValue === 'ALARM' || found === 2 || answer.status === 400;
+    const ended = await scripted(
+      {
+        ...alarms([{ AlarmName: 'Shop-Page1' }]),
+        'monitoring:SetAlarmState': (input) => (isRefused(input) ? answer : { json: {} }),
+      },
+      ['--fire', '--yes', '--no-drift'],
+    );
+    const set = ended.calls.filter(({ action }) => action === 'monitoring:SetAlarmState');
+
+    expect(set.map(({ input }) => input.StateValue)).toEqual(['ALARM', 'OK']);
+    expect(problems(ended).filter((line) => line.startsWith('PROBLEM pages test: '))).toEqual(
+      [
+        expect.stringMatching(/^PROBLEM pages test: could not be checked: /),
+        expect.stringMatching(/^PROBLEM pages test: Shop-Page1 could not be set back to OK: /),
+      ].slice(0, found),
+    );
+    expect(ended.code).toBe(1);
   });
 
   test('takes no alarm that is in ALARM, or that a composite alarm looks at', async () => {
@@ -494,6 +522,32 @@ test('a consumer that is stopped is found, with the command that starts it', asy
   ]);
 });
 
+test('a queue without a redrive policy is found, and one whose policy names a queue that is not its own', async () => {
+  const to = (id: string) => {
+    const queue = output(`${id}DeadLetterQueueUrl`).split('/').at(-1);
+    return {
+      RedrivePolicy: `{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:${queue}", "maxReceiveCount": 3}`,
+    };
+  };
+  const policies = new Map<string, object>([
+    [output('BillingQueueUrl'), {}],
+    [output('InventoryQueueUrl'), to('Shipping')],
+    [output('ShippingQueueUrl'), to('Shipping')],
+  ]);
+
+  const ended = await scripted({
+    'sqs:GetQueueAttributes': ({ QueueUrl }) => ({ json: { Attributes: policies.get(QueueUrl) } }),
+  });
+
+  expect(problems(ended)).toEqual(
+    ['billing', 'inventory'].map(
+      (name) =>
+        `PROBLEM queues: that of ${name} has no redrive policy to its dead-letter queue: a message that crashes the function is tried until it is deleted. To do: set it again with \`npx cdk deploy Shop --revert-drift\``,
+    ),
+  );
+  expect(ended.code).toBe(1);
+});
+
 describe('concurrency', () => {
   const names = ['Billing', 'Inventory', 'Shipping'] as const;
   /** Lambda with so much concurrency left, mappings of 10, and what is reserved for Billing. */
@@ -584,9 +638,15 @@ describe('drift', () => {
     expect(code).toBe(0);
   });
 
-  test('has a line for each resource', async () => {
+  test('has a line for each resource that is not as it was deployed; only those are asked for', async () => {
     const ended = await scripted(drift(['DETECTION_COMPLETE'], drifted), []);
+    const asked = ended.calls.find(({ action }) => action.endsWith('DescribeStackResourceDrifts'))?.input;
 
+    expect([1, 2, 3].map((n) => asked?.[`StackResourceDriftStatusFilters.member.${n}`])).toEqual([
+      'MODIFIED',
+      'DELETED',
+      undefined,
+    ]);
     expect(problems(ended)).toEqual([
       `PROBLEM drift: Queue (AWS::SQS::Queue) is not as in the template: /VisibilityTimeout. ${undo}`,
       `PROBLEM drift: Alarm (AWS::CloudWatch::Alarm) was deleted. ${undo}`,
