@@ -56,7 +56,7 @@ export function versionsOf(eventType: unknown): number[] {
   return type === undefined ? [] : Object.keys(eventSchemas[type]).map(Number);
 }
 
-/** The SNS message attributes that the subscriptions' filter policies read. */
+/** The event's SNS message attributes: filter policies read the type and whether shipping has to hear of it. */
 export function messageAttributes(event: OrderEvent) {
   return {
     eventType: stringAttribute(event.eventType),
