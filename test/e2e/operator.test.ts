@@ -178,7 +178,7 @@ describe('after some orders', () => {
     expect(done.stdout).toMatch(
       new RegExp(
         `^shipped, placed 2026-11-22 17:00:00Z
-billing    done           in invoices since ${time}
+billing    done           in invoices since ${time} as ISSUED
 inventory  done           in reservations since ${time} as RESERVED
 shipping   done           in shipments since ${time} as READY
 $`,
