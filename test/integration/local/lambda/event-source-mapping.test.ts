@@ -111,6 +111,16 @@ const sendMany = (bodies: string[], { url } = queue) =>
     }),
   );
 
+/** Maps the queue to a function that processes everything. @returns how many records each batch had, filled as they come */
+function mapForSizes(terms: Partial<MappingDefinition>): number[] {
+  const sizes: number[] = [];
+  map(async ({ Records }) => {
+    sizes.push(Records.length);
+    return ok();
+  }, terms);
+  return sizes;
+}
+
 /** Resolves once the queue holds nothing, waiting or in flight. */
 async function empty({ url } = queue): Promise<void> {
   for (;;) {
@@ -163,15 +173,8 @@ describe('a batch', () => {
 
   test('is never larger than the batch size', async () => {
     await sendMany(Array.from({ length: 9 }, (_, n) => String(n)));
-    const sizes: number[] = [];
 
-    map(
-      async ({ Records }) => {
-        sizes.push(Records.length);
-        return ok();
-      },
-      { batchSize: 4 },
-    );
+    const sizes = mapForSizes({ batchSize: 4 });
     await empty();
 
     expect(Math.max(...sizes)).toBe(4);
@@ -181,15 +184,8 @@ describe('a batch', () => {
   test('is filled during its window beyond the ten messages of one receive', async () => {
     await sendMany(Array.from({ length: 10 }, (_, n) => `first ${n}`));
     await sendMany(Array.from({ length: 10 }, (_, n) => `second ${n}`));
-    const sizes: number[] = [];
 
-    map(
-      async ({ Records }) => {
-        sizes.push(Records.length);
-        return ok();
-      },
-      { batchSize: 20, windowSeconds: 30, maximumConcurrency: 1 },
-    );
+    const sizes = mapForSizes({ batchSize: 20, windowSeconds: 30, maximumConcurrency: 1 });
     await empty();
 
     expect(sizes).toEqual([20]);
@@ -198,15 +194,8 @@ describe('a batch', () => {
   test('is never larger than the batch size, however many receives fill it', async () => {
     await sendMany(Array.from({ length: 10 }, (_, n) => `first ${n}`));
     await sendMany(Array.from({ length: 10 }, (_, n) => `second ${n}`));
-    const sizes: number[] = [];
 
-    map(
-      async ({ Records }) => {
-        sizes.push(Records.length);
-        return ok();
-      },
-      { batchSize: 15, windowSeconds: 1, maximumConcurrency: 1 },
-    );
+    const sizes = mapForSizes({ batchSize: 15, windowSeconds: 1, maximumConcurrency: 1 });
     await empty();
 
     expect(sizes).toEqual([15, 5]);
@@ -214,15 +203,8 @@ describe('a batch', () => {
 
   test('is handed over when its window closes, full or not', async () => {
     await send('alone');
-    const sizes: number[] = [];
 
-    map(
-      async ({ Records }) => {
-        sizes.push(Records.length);
-        return ok();
-      },
-      { batchSize: 20, windowSeconds: 1, maximumConcurrency: 1 },
-    );
+    const sizes = mapForSizes({ batchSize: 20, windowSeconds: 1, maximumConcurrency: 1 });
     await empty();
 
     expect(sizes).toEqual([1]);
