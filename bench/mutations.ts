@@ -37,7 +37,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'unit/lib/stack',
     'unit/lib/snapshot',
   ],
-  ['lib/consumer-alarms.ts', 'unit/lib/operations/alarms'],
+  ['lib/consumer/consumer-alarms.ts', 'unit/lib/operations/alarms'],
   ['lib/operations/', 'unit/lib/operations'],
   ['lib/checks/guard-rails.ts', 'unit/lib/checks', 'unit/lib/consumer'],
   ['lib/choices.ts', 'unit/lib/choices'],

@@ -18,10 +18,10 @@ import {
   type StageName,
   stages,
 } from './config.ts';
-import { Consumer } from './consumer.ts';
-import { ConsumerAlarms } from './consumer-alarms.ts';
+import { Consumer } from './consumer/consumer.ts';
+import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
+import { GradualRelease } from './consumer/gradual-release.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
-import { GradualRelease } from './gradual-release.ts';
 import { MessagingKey } from './messaging-key.ts';
 import { OnDemandTable } from './on-demand-table.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';

@@ -2,10 +2,10 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
-import { Consumer } from '../consumer.ts';
-import { ConsumerAlarms } from '../consumer-alarms.ts';
+import { Consumer } from '../consumer/consumer.ts';
+import { ConsumerAlarms } from '../consumer/consumer-alarms.ts';
+import { GradualRelease } from '../consumer/gradual-release.ts';
 import { FanOutTopic } from '../fan-out-topic.ts';
-import { GradualRelease } from '../gradual-release.ts';
 import { OperationsTopic } from '../operations/operations-topic.ts';
 import { OperatorPolicy } from '../operations/operator-policy.ts';
 import { SummaryAlarm } from '../operations/summary-alarm.ts';

@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import type { Consumer } from '../consumer.ts';
+import type { Consumer } from '../consumer/consumer.ts';
 import { functionPage, queuePage } from './console-links.ts';
 import type { Operations } from './operations.ts';
 import { OperationsAlarm, type OperationsAlarmProps } from './operations-alarm.ts';

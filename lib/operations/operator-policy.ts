@@ -6,7 +6,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import type { Consumer } from '../consumer.ts';
+import type { Consumer } from '../consumer/consumer.ts';
 import type { Operations } from './operations.ts';
 
 export interface OperatorPolicyProps {

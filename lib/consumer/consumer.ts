@@ -10,11 +10,11 @@ import {
   SubscriptionProtocol,
 } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { shortestTimeOf, triesToOutlast } from '../contract/retries.ts';
-import { leastVisibility } from './checks/guard-rails.ts';
-import { checkWithin, type Range, refuse } from './checks/settings.ts';
+import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
+import { leastVisibility } from '../checks/guard-rails.ts';
+import { checkWithin, type Range, refuse } from '../checks/settings.ts';
+import { MessageQueue } from '../message-queue.ts';
 import { consumerFunction } from './consumer-function.ts';
-import { MessageQueue } from './message-queue.ts';
 
 const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';
 
