@@ -86,6 +86,20 @@ export class DeployedStack {
     for (const mapping of this.deployment.mappings.values()) mapping.start();
   }
 
+  /** Whether a function works on something, or a mapping collects a batch for it. */
+  get isBusy(): boolean {
+    const { mappings, functions } = this.deployment;
+    return (
+      [...functions.values()].some((each) => each.isBusy) ||
+      [...mappings.values()].some((each) => each.holdsMessages)
+    );
+  }
+
+  /** Lets the mappings that are collecting a batch invoke their functions with what they have. */
+  endBatchingWindows(): void {
+    for (const mapping of this.deployment.mappings.values()) mapping.endBatchingWindows();
+  }
+
   /** Ends the mappings, then the functions, then the connections. */
   async stop(): Promise<void> {
     const { mappings, functions, clients } = this.deployment;

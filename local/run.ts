@@ -139,9 +139,17 @@ export class LocalRun {
     return this.emulators.bodiesIn(path.posix.basename(queueUrl));
   }
 
-  /** Whether a function works on something. */
+  /** Whether a function works on something, or an event source mapping collects a batch for it. */
   get isBusy(): boolean {
-    return [...this.stack.functions.values()].some((each) => each.isBusy);
+    return this.stack.isBusy;
+  }
+
+  /**
+   * Ends all batching windows that are open, as if their time had passed: within a second every mapping that is collecting a
+   * batch invokes its function with what it has. Whoever also ends visibility timeouts waits until nothing `isBusy` in between.
+   */
+  endBatchingWindows(): void {
+    this.stack.endBatchingWindows();
   }
 
   /**

@@ -47,6 +47,10 @@ export class EventSourceMapping {
   private pollers: Promise<void>[] = [];
   private isEnabled: boolean;
   private hasStarted = false;
+  /** How often somebody has ended the batching windows. */
+  private windowsEnded = 0;
+  /** Messages that were received, and whose batch is not done with. */
+  private held = 0;
 
   /**
    * @param sqs makes its calls with the function's credentials, as Lambda does
@@ -106,6 +110,19 @@ export class EventSourceMapping {
     this.pollers = [];
   }
 
+  /**
+   * Ends the batching windows that are open: what was collected so far goes to the function as soon as the poll that is under way
+   * returns, within a second.
+   */
+  endBatchingWindows(): void {
+    this.windowsEnded += 1;
+  }
+
+  /** Whether it collects a batch, or its function works on one. */
+  get holdsMessages(): boolean {
+    return this.held > 0;
+  }
+
   private get isPolling(): boolean {
     return this.hasStarted && this.isEnabled;
   }
@@ -118,21 +135,25 @@ export class EventSourceMapping {
 
   private async poll(): Promise<void> {
     while (this.isPolling) {
+      const messages: Message[] = [];
       try {
-        const messages = await this.collect();
+        await this.collect(messages);
         for (const batch of partition(await this.filter(messages))) await this.deliver(batch);
       } catch (error) {
         if (!this.isPolling) return;
         this.report(`polling ${this.definition.queueArn}: ${(error as Error).message}`);
         await pause(1000);
+      } finally {
+        this.held -= messages.length;
       }
     }
   }
 
-  /** Up to a batch of messages; the window begins with the first one. */
-  private async collect(): Promise<Message[]> {
+  /** Adds up to a batch of messages; the window begins with the first one. */
+  private async collect(messages: Message[]): Promise<void> {
     const { batchSize, windowSeconds } = this.definition;
-    const messages: Message[] = [];
+    // As of before the first message: one that is on its way here when a window is ended is part of it.
+    const { windowsEnded } = this;
     let closes = Number.POSITIVE_INFINITY;
     do {
       const left = Math.ceil((closes - Date.now()) / 1000);
@@ -147,8 +168,14 @@ export class EventSourceMapping {
       );
       if (messages.length === 0) closes = Date.now() + windowSeconds * 1000;
       messages.push(...Messages);
-    } while (messages.length > 0 && messages.length < batchSize && Date.now() < closes && this.isPolling);
-    return messages;
+      this.held += Messages.length;
+    } while (
+      messages.length > 0 &&
+      messages.length < batchSize &&
+      Date.now() < closes &&
+      this.windowsEnded === windowsEnded &&
+      this.isPolling
+    );
   }
 
   /** Lambda deletes messages that no filter takes. */

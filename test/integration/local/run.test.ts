@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DynamoDBClient, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from '@jest/globals';
 import { LocalRun } from '../../../local/run.ts';
 import { synthesize } from '../../../local/synthesize.ts';
@@ -270,6 +270,54 @@ describe('what a function may do', () => {
       'Role: the condition operator IpAddress is not known here; known are StringEquals, ',
     );
   });
+});
+
+test('batching windows need not be waited for: a run is busy with what it collects until they are ended', async () => {
+  const directory = assembly(
+    {
+      Queue: { ...queue, Properties: { VisibilityTimeout: 330 } },
+      Role: role(['sqs:*']),
+      Worker: {
+        Type: 'AWS::Lambda::Function',
+        Properties: {
+          Handler: 'index.handler',
+          Code: { S3Key: 'code.zip' },
+          Timeout: 5,
+          Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+        },
+      },
+      Messages: {
+        Type: 'AWS::Lambda::EventSourceMapping',
+        Properties: {
+          EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+          FunctionName: { Ref: 'Worker' },
+          BatchSize: 100,
+          MaximumBatchingWindowInSeconds: 300,
+        },
+      },
+    },
+    { QueueUrl: { Value: { Ref: 'Queue' } } },
+  );
+  const run = await start(directory);
+  const url = run.stack.description.outputs[0]?.value ?? '';
+  const sqs = new SQSClient(run.client);
+  const until = async (isBusy: boolean) => {
+    while (run.isBusy !== isBusy) await new Promise(setImmediate);
+  };
+
+  run.consume();
+  await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: 'reading' }));
+  await until(true);
+  run.endBatchingWindows();
+  await until(false);
+  const left = await run.bodiesIn(url);
+  sqs.destroy();
+  await run.stop();
+
+  expect(left).toEqual([]);
+  expect(fs.readFileSync(path.join(directory, 'logs', 'Telemetry-Worker.log'), 'utf8')).toBe(
+    '{"got":["reading"]}\n',
+  );
 });
 
 test.each([

@@ -211,6 +211,64 @@ describe('a batch', () => {
   });
 });
 
+describe('a batching window that is ended', () => {
+  /** Resolves once this many messages are in flight. */
+  async function inFlight(count: number): Promise<void> {
+    for (;;) {
+      const { Attributes } = await sqs.send(
+        new GetQueueAttributesCommand({
+          QueueUrl: queue.url,
+          AttributeNames: ['ApproximateNumberOfMessagesNotVisible'],
+        }),
+      );
+      if (Attributes?.ApproximateNumberOfMessagesNotVisible === String(count)) return;
+      await new Promise(setImmediate);
+    }
+  }
+
+  test('hands over what every poller has collected, and the next one lasts as long as ever', async () => {
+    const bodies: string[] = [];
+    const mapping = map(
+      async ({ Records }) => {
+        bodies.push(...Records.map(({ body }) => body));
+        return ok();
+      },
+      { batchSize: 100, windowSeconds: 60 },
+    );
+    // Each receive takes at most ten, so that both pollers have some.
+    await sendMany(Array.from({ length: 10 }, (_, n) => `first ${n}`));
+    await sendMany(Array.from({ length: 10 }, (_, n) => `second ${n}`));
+    await inFlight(20);
+    expect(mapping.holdsMessages).toBe(true);
+
+    mapping.endBatchingWindows();
+    await empty();
+    expect(bodies).toHaveLength(20);
+
+    // Of a poll that was under way the window has ended, too.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await send('later');
+    await inFlight(1);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect({ count: bodies.length, holds: mapping.holdsMessages }).toEqual({ count: 20, holds: true });
+    mapping.endBatchingWindows();
+    await empty();
+    expect(bodies.at(-1)).toBe('later');
+  });
+
+  test('leaves nothing behind that would be held', async () => {
+    const mapping = map(async () => ok(), { batchSize: 100, windowSeconds: 60 });
+    await send('alone');
+    await inFlight(1);
+
+    mapping.endBatchingWindows();
+    await empty();
+    await mapping.stop();
+
+    expect(mapping.holdsMessages).toBe(false);
+  });
+});
+
 test('never more invocations run at a time than the maximum concurrency', async () => {
   await sendMany(Array.from({ length: 10 }, (_, n) => String(n)));
   let now = 0;
