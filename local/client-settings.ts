@@ -18,6 +18,14 @@ const NOT_OF_THE_USER = {
   // Of DynamoDB's client alone.
   endpointDiscoveryEnabled: false,
   accountIdEndpointMode: 'disabled',
+  // Of S3's.
+  forcePathStyle: true,
+  useArnRegion: false,
+  useAccelerateEndpoint: false,
+  disableMultiregionAccessPoints: true,
+  disableS3ExpressSessionAuth: true,
+  requestChecksumCalculation: 'WHEN_SUPPORTED',
+  responseChecksumValidation: 'WHEN_SUPPORTED',
   authSchemePreference: [] as string[],
   defaultsMode: 'legacy',
   retryMode: 'standard',

@@ -1,6 +1,7 @@
 // Deploys a synthesized stack on this machine: every resource of its template that runs here, in the template's own terms.
 
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { ACCOUNT, REGION } from './account.ts';
@@ -45,8 +46,8 @@ export class DeployedStack {
   }
 
   /**
-   * Creates the resources of a template in the order of their references. Queues, topics and tables that are there already,
-   * from a kept state, are brought up to date.
+   * Creates the resources of a template in the order of their references. Queues, topics, tables and buckets that are there
+   * already, from a kept state, are brought up to date.
    * @throws Error naming the logical ID of a resource whose type is not known, before anything is created
    */
   static async deploy(
@@ -120,7 +121,8 @@ function refuseUnknownTypes(resources: Record<string, Resource>): void {
 
 function newDeployment(name: string, assets: Map<string, string>, options: DeployOptions): Deployment {
   const client = clientSettings(options.endpoint);
-  const [sns, sqs, dynamodb] = [new SNSClient(client), new SQSClient(client), new DynamoDBClient(client)];
+  const [sns, sqs] = [new SNSClient(client), new SQSClient(client)];
+  const [dynamodb, s3] = [new DynamoDBClient(client), new S3Client(client)];
   return {
     ...options,
     name,
@@ -128,7 +130,8 @@ function newDeployment(name: string, assets: Map<string, string>, options: Deplo
     sns,
     sqs,
     dynamodb,
-    clients: [sns, sqs, dynamodb],
+    s3,
+    clients: [sns, sqs, dynamodb, s3],
     cloudWatch: options.emulators.cloudWatch,
     lambda: options.emulators.lambda,
     functions: new Map(),
@@ -138,6 +141,7 @@ function newDeployment(name: string, assets: Map<string, string>, options: Deplo
     roles: new Map(),
     managedPolicies: new Map(),
     keyPolicies: {},
+    buckets: {},
     callers: [],
   };
 }

@@ -28,7 +28,7 @@ export interface LocalRunOptions {
   port: number;
   /** Folder for a log file a function. */
   logDirectory: string;
-  /** Folder in which queues and tables survive the run; without it they are kept in memory. */
+  /** Folder in which queues, tables and buckets survive the run; without it they are kept in memory. */
   stateDirectory?: string;
   /**
    * How much faster than on AWS the waiting goes: visibility timeouts, delays and batching windows are divided by it. Work

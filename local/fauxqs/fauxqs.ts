@@ -4,18 +4,19 @@
 import type http from 'node:http';
 import path from 'node:path';
 import { buildApp } from 'fauxqs';
-import type { Json } from '../json.ts';
 import type { HttpAnswer } from '../protocol/http-answer.ts';
 import { deliverFifoAsSqs } from './fifo.ts';
 import { matchesFilterPolicy } from './filter-policy.ts';
 import {
   type MessageAttributes,
   ObjectStore,
+  objectsIn,
   type PersistenceManager,
   publish,
   Queue,
   QueueStore,
   type ReceivedMessage,
+  type S3Object,
   type SnsSpyMessage,
   type SnsSubscription,
   type SnsTopic,
@@ -27,23 +28,15 @@ import {
   withUrl,
 } from './internals.ts';
 import type { MessagingObserver } from './messaging-observer.ts';
-import { keepMessages } from './persistence.ts';
+import { keepState } from './persistence.ts';
+import { type FauxqsRequest, prepareObject, readRequest } from './request.ts';
 
-/** What SNS and SQS are started with. */
+/** What SNS, SQS and S3 are started with. */
 export interface FauxqsOptions {
-  /** Folder in which queues and topics survive; in memory without it. */
+  /** Folder in which queues, topics and buckets survive; in memory without it. */
   directory?: string | undefined;
   /** How much faster than on AWS visibility timeouts and delays pass. @default 1 */
   timeScale?: number | undefined;
-}
-
-/** A request to SNS or SQS. */
-export interface MessagingRequest {
-  /** `SendMessage`, `Publish`. */
-  readonly operation: string;
-  /** Parsed JSON, or the fields of a form. */
-  readonly input: Json;
-  readonly raw: http.IncomingMessage;
 }
 
 /** An answer in place of fauxqs's own. */
@@ -51,12 +44,13 @@ export interface Interception extends HttpAnswer {
   /** Whether fauxqs does all the same what it was asked, and only its answer is lost. @default false */
   readonly isDone?: boolean;
 }
-type Interceptor = (request: MessagingRequest) => Interception | undefined;
+type Interceptor = (request: FauxqsRequest) => Interception | undefined;
 
-/** SNS and SQS. There is one in a thread, since its hooks are in fauxqs's classes. */
+/** SNS, SQS and S3. There is one in a thread, since its hooks are in fauxqs's classes. */
 export class Fauxqs {
   private readonly queues = new QueueStore();
   private readonly topics = new TopicStore();
+  private readonly objects = new ObjectStore();
   private readonly app: ReturnType<typeof buildApp>;
   private readonly persistence: PersistenceManager | undefined;
   private readonly timeScale: number;
@@ -85,10 +79,10 @@ export class Fauxqs {
     this.topics.spy = spy<SnsSpyMessage>((event) => this.onPublish(event));
     this.hookDelivery();
     this.persistence =
-      directory === undefined ? undefined : keepMessages(directory, this.queues, this.topics);
+      directory === undefined ? undefined : keepState(directory, this.queues, this.topics, this.objects);
     deliverFifoAsSqs();
     this.hookQueues();
-    const stores = { sqsStore: this.queues, snsStore: this.topics, s3Store: new ObjectStore() };
+    const stores = { sqsStore: this.queues, snsStore: this.topics, s3Store: this.objects };
     this.app = buildApp({ logger: false, stores });
     this.hookRequests();
   }
@@ -138,6 +132,11 @@ export class Fauxqs {
     return arns.flatMap((arn) => this.topics.subscriptions.get(arn) ?? []);
   }
 
+  /** The objects of a bucket by key, without their bodies; undefined if there is no such bucket. */
+  objectsIn(bucket: string): ReadonlyMap<string, S3Object> | undefined {
+    return objectsIn(this.objects, bucket);
+  }
+
   /** Publishes as a service does that acts by itself, without a request. @throws Error if there is no such topic */
   publish(TopicArn: string, Subject: string, Message: string): void {
     publish({ TopicArn, Subject, Message }, this.topics, this.queues);
@@ -155,7 +154,7 @@ export class Fauxqs {
     }
   }
 
-  /** Answers an HTTP request to SNS or SQS. */
+  /** Answers an HTTP request to SNS, SQS or S3. */
   handle(request: http.IncomingMessage, response: http.ServerResponse): void {
     this.app.routing(request, response);
   }
@@ -243,8 +242,9 @@ export class Fauxqs {
 
   private hookRequests(): void {
     const lost = new WeakMap<object, Interception>();
-    this.app.addHook('preHandler', async ({ raw, body }, reply) => {
-      const request = messagingRequest(raw, body);
+    this.app.addHook('preHandler', async (received, reply) => {
+      const request = readRequest(received);
+      const { raw } = request;
       for (const interceptor of this.interceptors) {
         const interception = interceptor(request);
         if (!interception) continue;
@@ -254,14 +254,15 @@ export class Fauxqs {
         }
         return reply.code(interception.status).headers(interception.headers).send(interception.body);
       }
+      if (request.operation === 'PutObject') prepareObject(received);
       // The attributes are the queue's figures of now.
       if (request.operation === 'GetQueueAttributes') this.processTimers();
     });
-    this.app.addHook('preSerialization', async ({ raw, body }, { statusCode }, payload) => {
+    this.app.addHook('preSerialization', async (request, { statusCode }, payload) => {
       // No other answer has messages.
       const { Messages: received } = (payload ?? {}) as { Messages?: ReceivedMessage[] };
       if (received) for (const add of this.additions) add(received);
-      const { operation, input } = messagingRequest(raw, body);
+      const { operation, input } = readRequest(request);
       if (operation === 'ReceiveMessage' && !received && statusCode === 200) {
         const queueName = path.posix.basename(input.QueueUrl);
         for (const observer of this.observers) observer.onEmptyReceive?.(queueName);
@@ -289,10 +290,4 @@ export class Fauxqs {
   private onPublish({ topicArn, body, messageAttributes }: SnsSpyMessage): void {
     for (const observer of this.observers) observer.onPublished?.(topicArn, body, messageAttributes);
   }
-}
-
-function messagingRequest(raw: http.IncomingMessage, body: unknown): MessagingRequest {
-  const input = (body ?? {}) as Json;
-  const target = String(raw.headers['x-amz-target'] ?? '').split('.')[1];
-  return { operation: target ?? String(input.Action ?? ''), input, raw };
 }

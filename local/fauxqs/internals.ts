@@ -2,6 +2,9 @@
 // package.json because of this one.
 import type { DatabaseSync } from 'node:sqlite';
 import type { PersistenceManager } from '../../node_modules/fauxqs/dist/persistence.d.ts';
+import type { decodeAwsChunked as DecodeChunked } from '../../node_modules/fauxqs/dist/s3/chunkedEncoding.d.ts';
+import type { S3Store } from '../../node_modules/fauxqs/dist/s3/s3Store.d.ts';
+import type { S3Object } from '../../node_modules/fauxqs/dist/s3/s3Types.d.ts';
 import type { publish as PublishAction } from '../../node_modules/fauxqs/dist/sns/actions/publish.d.ts';
 import type * as SnsFilter from '../../node_modules/fauxqs/dist/sns/filter.d.ts';
 import type { SnsStore } from '../../node_modules/fauxqs/dist/sns/snsStore.d.ts';
@@ -13,6 +16,8 @@ import type { ReceivedMessage, SqsMessage } from '../../node_modules/fauxqs/dist
 export type {
   PersistenceManager,
   ReceivedMessage,
+  S3Object,
+  S3Store,
   SnsSpyMessage,
   SnsStore,
   SnsSubscription,
@@ -25,22 +30,25 @@ export type {
 export type MessageAttributes = SqsMessage['messageAttributes'];
 
 const load = (file: string) => import(new URL(file, import.meta.resolve('fauxqs')).href);
-const [sqs, sns, filterModule, publishModule, s3, persistence] = await Promise.all([
+const [sqs, sns, filterModule, publishModule, s3, chunkedEncoding, persistence] = await Promise.all([
   load('./sqs/sqsStore.js'),
   load('./sns/snsStore.js'),
   load('./sns/filter.js'),
   load('./sns/actions/publish.js'),
   load('./s3/s3Store.js'),
+  load('./s3/chunkedEncoding.js'),
   load('./persistence.js'),
 ]);
 export const Queue: typeof SqsQueue = sqs.SqsQueue;
 export const QueueStore: typeof SqsStore = sqs.SqsStore;
 export const TopicStore: typeof SnsStore = sns.SnsStore;
-export const { S3Store: ObjectStore } = s3;
+export const ObjectStore: typeof S3Store = s3.S3Store;
 export const Persistence: typeof PersistenceManager = persistence.PersistenceManager;
 /** The action Publish, with the fields of its form. @throws where SNS would answer with an error */
 export const publish: typeof PublishAction = publishModule.publish;
 export const filter: typeof SnsFilter = filterModule;
+/** Body and trailing headers of a request whose content encoding is aws-chunked. */
+export const decodeChunked: typeof DecodeChunked = chunkedEncoding.decodeAwsChunked;
 
 /** Hears what happens in a store; fauxqs calls no other method of a spy. */
 export const spy = <E>(addMessage: (event: E) => void) => ({ addMessage }) as unknown as MessageSpy;
@@ -75,3 +83,9 @@ interface FifoReceive {
 }
 /** How a FIFO queue receives. */
 export const fifoReceiveOf = (prototype: SqsQueue) => prototype as unknown as FifoReceive;
+
+/** The objects of a bucket by key; undefined if there is no such bucket. */
+export function objectsIn(store: S3Store, bucket: string): ReadonlyMap<string, S3Object> | undefined {
+  const { buckets } = store as unknown as { buckets: Map<string, Map<string, S3Object>> };
+  return buckets.get(bucket);
+}

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { errorAnswer, jsonAnswer } from '../protocol/http-answer.ts';
 import { ServiceError } from '../protocol/service-error.ts';
-import type { Fauxqs, Interception, MessagingRequest } from './fauxqs.ts';
+import type { Fauxqs, Interception } from './fauxqs.ts';
 import type { ReceivedMessage, SqsMessage, SqsQueue } from './internals.ts';
+import type { FauxqsRequest } from './request.ts';
 
 type Status = 'RUNNING' | 'COMPLETED' | 'CANCELLING' | 'CANCELLED' | 'FAILED';
 interface Task {
@@ -59,7 +60,7 @@ export class MessageMoveTasks {
     this.timers.clear();
   }
 
-  private answer({ operation, input }: MessagingRequest): Interception | undefined {
+  private answer({ operation, input }: FauxqsRequest): Interception | undefined {
     const action = this.actions.get(operation);
     if (!action) return undefined;
     try {

@@ -18,6 +18,8 @@ export interface StackPolicies {
   callers: Caller[];
   /** Key ARN → policy document. */
   keyPolicies: Record<string, object>;
+  /** By ARN. */
+  buckets: Record<string, ResourceSettings>;
 }
 
 /** A service that acts by itself, for a resource of the account: SNS for a topic, CloudWatch for an alarm. */
@@ -35,7 +37,7 @@ export interface Access extends Permission {
   allowed: boolean;
 }
 
-/** What is known of a queue, a topic or an event source mapping at the time of a call. */
+/** What is known of a queue, a topic, a bucket or an event source mapping at the time of a call. */
 export interface ResourceSettings {
   /** Its policy, a JSON document. */
   policy?: string | undefined;
@@ -50,9 +52,10 @@ export class AccessDenied extends Error {
   override readonly name = 'AccessDenied';
   readonly permission: Permission;
   constructor(who: string, permission: Permission, why: string) {
-    super(
-      `${who} is not authorized to perform: ${permission.action} on resource: ${permission.resource} ${why}`,
-    );
+    const { action, resource } = permission;
+    // S3 alone quotes it.
+    const named = action.startsWith('s3:') ? `"${resource}"` : resource;
+    super(`${who} is not authorized to perform: ${action} on resource: ${named} ${why}`);
     this.permission = permission;
   }
 }
@@ -82,14 +85,17 @@ interface CachedDecision {
 const DECRYPT = ['kms:Decrypt'];
 const ENCRYPT = ['kms:GenerateDataKey', 'kms:Decrypt'];
 /**
- * What is needed of the key of an encrypted queue or topic, on top.
+ * What is needed of the key of an encrypted queue, topic or bucket, on top.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
  * https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
  */
 const KEY_ACTIONS: Record<string, string[]> = {
   'sqs:ReceiveMessage': DECRYPT,
   'sqs:SendMessage': ENCRYPT,
   'sns:Publish': ENCRYPT,
+  's3:GetObject': DECRYPT,
+  's3:PutObject': ['kms:GenerateDataKey'],
 };
 
 /** Decides on calls, and keeps what was asked for. */
@@ -102,7 +108,7 @@ export class AccessControl {
   private readonly decisions = new Map<string, CachedDecision>();
 
   /**
-   * @param settingsOf what queues, topics and event source mappings say of themselves; nothing for anything else
+   * @param settingsOf what queues, topics, buckets with their objects, and event source mappings say of themselves; nothing for anything else
    * @param onDenied called once for each permission that somebody lacks
    */
   constructor(settingsOf: (arn: string) => ResourceSettings, onDenied: (sentence: string) => void) {
@@ -155,11 +161,11 @@ export class AccessControl {
     return [...this.decisions.values()].map(({ access }) => access);
   }
 
-  /** With what is needed of the key of an encrypted queue or topic. Only keys of the stack have a policy here. */
+  /** With what is needed of the key of an encrypted queue, topic or bucket. Only keys of the stack have a policy here. */
   private *withKeys(permissions: readonly Permission[]): Generator<Permission> {
     for (const permission of permissions) {
       yield permission;
-      const actions = KEY_ACTIONS[permission.action];
+      const actions = permission.isOfMetadata ? undefined : KEY_ACTIONS[permission.action];
       const key = actions && this.settingsOf(permission.resource).key;
       if (!key || !this.keyPolicies.has(key)) continue;
       for (const action of actions) yield { action, resource: key };
@@ -167,13 +173,20 @@ export class AccessControl {
   }
 
   private decision(identity: Identity, permission: Permission): CachedDecision {
-    const id = `${identity.id} ${permission.action} ${permission.resource}`;
+    const { action, resource, context } = permission;
+    const id = JSON.stringify([identity.id, action, resource, context]);
     const settings = this.settingsOf(permission.resource);
     const { policy } = settings;
     const known = this.decisions.get(id);
     if (known && known.policy === policy) return known;
     const denied = this.decide(identity, permission, settings);
-    const access = { caller: identity.id, ...permission, allowed: denied === undefined };
+    const access = {
+      caller: identity.id,
+      action,
+      resource,
+      ...(context && { context }),
+      allowed: denied === undefined,
+    };
     const decision = { policy, denied, access };
     this.decisions.set(id, decision);
     if (denied) this.onDenied(denied.message);
@@ -190,6 +203,7 @@ export class AccessControl {
       ...permission,
       principal: identity.principal,
       context: {
+        ...permission.context,
         // The local run speaks plain HTTP, but never leaves loopback: that is as good as TLS, and a policy that
         // denies anything else must not lock everybody out.
         'aws:SecureTransport': 'true',

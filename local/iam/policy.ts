@@ -47,6 +47,9 @@ const CONDITION_KEYS = [
   'lambda:FunctionArn',
   // Of CreateGrant, which nothing calls here.
   'kms:GrantIsForAWSResource',
+  // Of a listing of a bucket.
+  's3:delimiter',
+  's3:prefix',
 ] as const;
 type ConditionKey = (typeof CONDITION_KEYS)[number];
 

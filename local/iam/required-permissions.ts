@@ -3,11 +3,16 @@
 
 import { ACCOUNT } from '../account.ts';
 import type { Json } from '../json.ts';
+import type { PolicyRequest } from './policy.ts';
 
 /** One permission: an IAM action, and the ARN it is needed on, `*` where the action knows no resources. */
 export interface Permission {
   readonly action: string;
   readonly resource: string;
+  /** Values of condition keys that the request itself carries. */
+  readonly context?: PolicyRequest['context'];
+  /** Whether it is for nothing that is encrypted, so that the key of the resource is not needed. */
+  readonly isOfMetadata?: boolean;
 }
 
 /** A request, as the service reads it. */
@@ -110,6 +115,31 @@ const onKey: Reader = ({ KeyId }, region, operation) => {
   return [{ action: `kms:${operation}`, resource }];
 };
 
+const onBucket =
+  (action?: string): Reader =>
+  ({ Bucket }, _, operation) => [{ action: `s3:${action ?? operation}`, resource: `arn:aws:s3:::${Bucket}` }];
+
+const onObject: Reader = ({ Bucket, Key }, _, operation) => [
+  { action: `s3:${operation}`, resource: `arn:aws:s3:::${Bucket}/${Key}` },
+];
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html, also of the key, which only a checksum needs */
+const onHead: Reader = ({ ChecksumMode, ...input }, region) =>
+  onObject(input, region, 'GetObject').map((permission) => ({
+    ...permission,
+    ...(ChecksumMode !== 'ENABLED' && { isOfMetadata: true }),
+  }));
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html */
+const onListing: Reader = ({ Prefix, Delimiter, ...input }, region) => {
+  const context = {
+    ...(Prefix !== undefined && { 's3:prefix': String(Prefix) }),
+    ...(Delimiter !== undefined && { 's3:delimiter': String(Delimiter) }),
+  };
+  const permissions = onBucket('ListBucket')(input, region, '');
+  return Object.keys(context).length === 0 ? permissions : permissions.map((each) => ({ ...each, context }));
+};
+
 const stack: Reader = ({ StackName }, region, operation) => {
   const name = String(StackName ?? '');
   const resource = name.startsWith('arn:') ? name : arn('cloudformation', region, `stack/${name}/*`);
@@ -154,6 +184,15 @@ const SERVICES: Record<string, Record<string, Reader>> = {
     ...each('BatchGetItem BatchWriteItem', onTables),
     ...each('TransactWriteItems TransactGetItems', onTransactedTables),
     ListTables: onAnything('dynamodb'),
+  },
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+  s3: {
+    ListBuckets: () => [{ action: 's3:ListAllMyBuckets', resource: '*' }],
+    ...each('CreateBucket DeleteBucket', onBucket()),
+    HeadBucket: onBucket('ListBucket'),
+    ListObjectsV2: onListing,
+    ...each('GetObject PutObject DeleteObject', onObject),
+    HeadObject: onHead,
   },
   lambda: {
     ...each('GetEventSourceMapping UpdateEventSourceMapping', onMapping),

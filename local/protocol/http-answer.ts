@@ -35,6 +35,10 @@ export function errorAnswer(service: string, { code, queryCode, message, status 
     const { headers, ...answer } = jsonAnswer({ Type: 'User', Message: message }, status);
     return { ...answer, headers: { ...headers, 'x-amzn-errortype': code } };
   }
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+  if (service === 's3') {
+    return xmlAnswer(tag('Error', tag('Code', queryCode) + tag('Message', escapeXml(message))), status);
+  }
   const namespace = NAMESPACES.get(service);
   const atFault = status < 500 ? 'Sender' : 'Receiver';
   if (namespace === undefined) {

@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Faults } from '../faults/faults.ts';
@@ -25,6 +26,7 @@ export interface Deployment {
   sns: SNSClient;
   sqs: SQSClient;
   dynamodb: DynamoDBClient;
+  s3: S3Client;
   cloudWatch: LocalCloudWatch;
   lambda: LocalLambda;
   /** By physical name. */
@@ -38,6 +40,7 @@ export interface Deployment {
   /** ARN → policy document. */
   managedPolicies: Map<string, object>;
   keyPolicies: StackPolicies['keyPolicies'];
+  buckets: StackPolicies['buckets'];
   /** Functions with the ARNs of their roles. */
   callers: { functionName: string; roleArn: string }[];
   /** To be closed at the end. */

@@ -60,7 +60,13 @@ function rolesOf(logicalId: string, { Roles = [] }: Properties, { roles }: Deplo
  * try what it allows: the access key is `policy:` and the policy's name.
  * @throws Error naming a managed policy that is not in the template
  */
-export function policiesOf({ callers, roles, managedPolicies, keyPolicies }: Deployment): StackPolicies {
+export function policiesOf({
+  callers,
+  roles,
+  managedPolicies,
+  keyPolicies,
+  buckets,
+}: Deployment): StackPolicies {
   const holders = Array.from(managedPolicies, ([policyArn, document]) => {
     const name = policyArn.split('/').at(-1);
     const arn = `arn:aws:iam::${ACCOUNT}:user/${name}`;
@@ -82,5 +88,5 @@ export function policiesOf({ callers, roles, managedPolicies, keyPolicies }: Dep
       policies: [...policies, ...managed],
     };
   });
-  return { keyPolicies, callers: [...functions, ...holders] };
+  return { keyPolicies, buckets, callers: [...functions, ...holders] };
 }

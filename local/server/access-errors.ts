@@ -6,13 +6,19 @@ import { ServiceError } from '../protocol/service-error.ts';
  * What a service answers to a call that may not be made, in its own words.
  * https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  * @throws the error itself where it says nothing of access
  */
 export function accessError(error: unknown, service: string): ServiceError {
   const { message } = error as Error;
   const status = service === 'dynamodb' ? 400 : 403;
-  // The other services say it otherwise than KMS itself.
-  if (service !== 'kms' && error instanceof AccessDenied && error.permission.action.startsWith('kms:')) {
+  // SNS and SQS say it otherwise than KMS itself.
+  if (
+    service !== 'kms' &&
+    service !== 's3' &&
+    error instanceof AccessDenied &&
+    error.permission.action.startsWith('kms:')
+  ) {
     const queryCode = service === 'sns' ? 'KMSAccessDenied' : 'KMS.AccessDeniedException';
     return new ServiceError('KmsAccessDenied', message, { queryCode });
   }
@@ -21,13 +27,13 @@ export function accessError(error: unknown, service: string): ServiceError {
     return new ServiceError('AccessDeniedException', message, { status, queryCode });
   }
   if (error instanceof UnknownAccessKey) {
-    return new ServiceError('UnrecognizedClientException', message, {
-      status,
-      queryCode: 'InvalidClientTokenId',
-    });
+    const queryCode = service === 's3' ? 'InvalidAccessKeyId' : 'InvalidClientTokenId';
+    return new ServiceError('UnrecognizedClientException', message, { status, queryCode });
   }
   if (error instanceof UnmappedOperation) {
-    return new ServiceError('UnknownOperationException', message, { queryCode: 'InvalidAction' });
+    const s3 = { status: 501, queryCode: 'NotImplemented' };
+    const others = { queryCode: 'InvalidAction' };
+    return new ServiceError('UnknownOperationException', message, service === 's3' ? s3 : others);
   }
   throw error;
 }

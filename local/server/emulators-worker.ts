@@ -1,4 +1,4 @@
-// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, DynamoDB, CloudWatch, Lambda,
+// The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, S3, DynamoDB, CloudWatch, Lambda,
 // CloudFormation and KMS.
 import '../loopback-only.ts';
 import type { AddressInfo } from 'node:net';
@@ -13,11 +13,13 @@ import { ServiceFaults } from '../faults/service-faults.ts';
 import { Fauxqs } from '../fauxqs/fauxqs.ts';
 import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
 import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
+import type { FauxqsRequest } from '../fauxqs/request.ts';
 import { deliverAsSns } from '../fauxqs/sns-delivery.ts';
 import { bodiesIn, endVisibilityTimeouts, passTime } from '../fauxqs/waiting.ts';
-import { AccessControl } from '../iam/access-control.ts';
+import { AccessControl, type StackPolicies } from '../iam/access-control.ts';
 import { LambdaApi, lambdaOperation } from '../lambda/lambda-api.ts';
 import { onRefused } from '../loopback-only.ts';
+import { answerAsS3 } from '../s3/s3.ts';
 import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
 import { createFront, denialOf, type Service } from './http-front.ts';
 import { answerKms } from './kms.ts';
@@ -40,8 +42,12 @@ const fauxqs = await Fauxqs.start({
   timeScale: options.timeScale,
 });
 const lambda = new LambdaApi((uuid, isEnabled) => say({ event: 'switch-mapping', uuid, isEnabled }));
+let buckets: StackPolicies['buckets'] = {};
 const access = new AccessControl(
   (arn) => {
+    // The ARN of an object begins with that of its bucket.
+    const bucket = buckets[arn.split('/', 1)[0] ?? ''];
+    if (bucket) return bucket;
     const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
     const { Policy: policy, KmsMasterKeyId: key } = attributes ?? {};
     return { policy, key, functionArn: lambda.functionOf(arn) };
@@ -55,8 +61,11 @@ deliverAsSns(
   (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
 );
 // In this order: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
-fauxqs.intercept(({ raw, operation, input }) => denialOf({ request: raw, operation, input }, access));
+const denial = ({ raw, operation, input }: FauxqsRequest) =>
+  denialOf({ request: raw, operation, input }, access);
+fauxqs.intercept(denial);
 const serviceFaults = new ServiceFaults(options.faults && new Faults(options.faults, 'services'), fauxqs);
+answerAsS3(fauxqs, denial);
 const moveTasks = new MessageMoveTasks(fauxqs);
 const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
 const cloudWatch = new CloudWatch({
@@ -158,6 +167,7 @@ const answers: Answers = {
   permit({ policies }) {
     access.permit(policies);
     keys = Object.keys(policies.keyPolicies);
+    buckets = policies.buckets;
   },
   denial: ({ caller, permissions }) => access.denial(caller, permissions)?.message,
   accesses: () => access.accesses(),

@@ -19,7 +19,7 @@ export interface EmulatorEvents {
   problem?(problem: string): void;
 }
 
-/** SNS, SQS, DynamoDB, CloudWatch, event source mappings and DescribeStacks behind one endpoint on 127.0.0.1, in a thread of their own. */
+/** SNS, SQS, S3, DynamoDB, CloudWatch, event source mappings and DescribeStacks behind one endpoint on 127.0.0.1, in a thread of their own. */
 export class Emulators {
   /** Base address of every service, as AWS_ENDPOINT_URL takes it. */
   readonly endpoint: string;

@@ -62,7 +62,7 @@ export function createFront(
     const { service: name } = signatureOf(request);
     const service = services.get(name);
     try {
-      checkLength(request);
+      checkLength(request, name);
       if (!service) return others(request, response);
     } catch (error) {
       return send(response, failure(name, error));

@@ -16,7 +16,7 @@ import type { StackDescription } from './cloudformation.ts';
 export interface EmulatorOptions {
   /** 0 takes a free one. */
   port: number;
-  /** Folder in which queues, topics and tables survive; in memory without it. */
+  /** Folder in which queues, topics, buckets and tables survive; in memory without it. */
   stateDirectory?: string;
   /** How much faster than on AWS visibility timeouts and delays pass. @default 1 */
   timeScale?: number;

@@ -126,7 +126,7 @@ function assemblyWithout(grants: Grant[], directory: string): string {
 /** Whether a line is AWS's sentence for a call that lacked this permission. */
 function isDenialOf(grant: Grant, line: string): boolean {
   const action = grant.action.replaceAll('*', '\\w*');
-  const denial = new RegExp(`is not authorized to perform: ${action} on resource: arn:`);
+  const denial = new RegExp(`is not authorized to perform: ${action} on resource: "?arn:`);
   return denial.test(line) && line.includes(`${STACK}-${consumerOf(grant)}`);
 }
 

@@ -237,9 +237,13 @@ test('an encrypted queue takes the key for SNS as well', async () => {
   await letIn(letters);
   await subscribe();
 
-  await emulators.permit({ callers: [], keyPolicies: { [KEY]: keyPolicy(OTHER_TOPIC) } });
+  await emulators.permit({ callers: [], keyPolicies: { [KEY]: keyPolicy(OTHER_TOPIC) }, buckets: {} });
   await publish('a');
-  await emulators.permit({ callers: [], keyPolicies: { [KEY]: keyPolicy('arn:aws:sns:us-east-1:*:*') } });
+  await emulators.permit({
+    callers: [],
+    keyPolicies: { [KEY]: keyPolicy('arn:aws:sns:us-east-1:*:*') },
+    buckets: {},
+  });
   await publish('b');
 
   expect(await bodiesIn(queue)).toEqual(['b']);

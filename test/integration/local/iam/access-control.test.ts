@@ -66,6 +66,7 @@ const permit = (policies: object[], keyPolicies: Record<string, object> = {}) =>
   emulators.permit({
     callers: [{ accessKeyId: 'worker', arn: USER, roleArn: ROLE, policies: [{ Statement: policies }] }],
     keyPolicies,
+    buckets: {},
   });
 const allow = (Action: string | string[], Resource: string) => ({ Effect: 'Allow', Action, Resource });
 const setPolicy = (...Statement: object[]) =>

@@ -234,6 +234,7 @@ describe('who may turn mappings off', () => {
     await emulators.permit({
       callers: [{ accessKeyId, arn: user, roleArn: user, policies: [{ Statement: statements }] }],
       keyPolicies: {},
+      buckets: {},
     });
     const credentials = { accessKeyId, secretAccessKey: 'any' };
     const limited = new LambdaClient({ ...settings(), credentials });

@@ -113,6 +113,14 @@ test.each<[string, string, object, [string, string][]]>([
     { AlarmName: 'late' },
     [['cloudwatch:SetAlarmState', 'arn:aws:cloudwatch:eu-west-1:000000000000:alarm:late']],
   ],
+  ['s3', 'ListBuckets', {}, [['s3:ListAllMyBuckets', '*']]],
+  ['s3', 'CreateBucket', { Bucket: 'archive' }, [['s3:CreateBucket', 'arn:aws:s3:::archive']]],
+  ['s3', 'HeadBucket', { Bucket: 'archive' }, [['s3:ListBucket', 'arn:aws:s3:::archive']]],
+  ['s3', 'ListObjectsV2', { Bucket: 'archive' }, [['s3:ListBucket', 'arn:aws:s3:::archive']]],
+  ['s3', 'PutObject', { Bucket: 'archive', Key: 'a/b' }, [['s3:PutObject', 'arn:aws:s3:::archive/a/b']]],
+  ['s3', 'GetObject', { Bucket: 'archive', Key: 'a/b' }, [['s3:GetObject', 'arn:aws:s3:::archive/a/b']]],
+  ['s3', 'HeadObject', { Bucket: 'archive', Key: 'a/b' }, [['s3:GetObject', 'arn:aws:s3:::archive/a/b']]],
+  ['s3', 'DeleteObject', { Bucket: 'archive', Key: 'a' }, [['s3:DeleteObject', 'arn:aws:s3:::archive/a']]],
   ['sts', 'GetCallerIdentity', {}, []],
 ])('%s %s %j', (service, operation, input, needs) => {
   expect(needed(service, operation, input)).toEqual(needs);
@@ -120,7 +128,7 @@ test.each<[string, string, object, [string, string][]]>([
 
 test.each([
   ['dynamodb', 'ExecuteStatement', 'no IAM action is known for the operation ExecuteStatement of dynamodb'],
-  ['s3', 'PutObject', 'no IAM action is known for the operation PutObject of s3'],
+  ['s3', 'CopyObject', 'no IAM action is known for the operation CopyObject of s3'],
   ['sqs', 'toString', 'no IAM action is known for the operation toString of sqs'],
   ['constructor', 'name', 'no IAM action is known for the operation name of constructor'],
 ])('an operation that is not mapped is named: %s %s', (service, operation, message) => {
