@@ -18,7 +18,7 @@ export const createKey: Create = async (logicalId, properties, deployment) => {
   return { ref: logicalId, attributes: { Arn, KeyId: logicalId } };
 };
 
-/** ARN of the key that encrypts a queue or topic, which may be named by its ID; empty without one. */
+/** ARN of the key that encrypts a queue, topic or bucket, which may be named by its ID; empty without one. */
 export function keyOf({ KmsMasterKeyId = '' }: Properties, { keyPolicies }: Deployment): string {
   return Object.keys(keyPolicies).find((arn) => arn.endsWith(`:key/${KmsMasterKeyId}`)) ?? KmsMasterKeyId;
 }

@@ -6,6 +6,7 @@ import { createManagedPolicy, createPolicy, createRole } from './iam.ts';
 import { createKey } from './kms.ts';
 import { createEventSourceMapping, createFunction } from './lambda.ts';
 import { createAlias, createVersion } from './lambda-versions.ts';
+import { createBucket, createBucketPolicy } from './s3.ts';
 import { createSubscription, createTopic, createTopicPolicy } from './sns.ts';
 import { createQueue, createQueuePolicy } from './sqs.ts';
 
@@ -20,6 +21,8 @@ export const CREATE: ReadonlyMap<string, Create> = new Map([
   ['AWS::SNS::Topic', createTopic],
   ['AWS::SQS::Queue', createQueue],
   ['AWS::SNS::Subscription', createSubscription],
+  ['AWS::S3::Bucket', createBucket],
+  ['AWS::S3::BucketPolicy', createBucketPolicy],
   ['AWS::DynamoDB::Table', createTable],
   ['AWS::DynamoDB::GlobalTable', createGlobalTable],
   ['AWS::Lambda::Function', createFunction],
@@ -37,6 +40,10 @@ export const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ['AWS::CloudWatch::Dashboard', 'nothing shows it'],
   ['AWS::CodeDeploy::Application', 'nothing is deployed in steps'],
   ['AWS::CodeDeploy::DeploymentGroup', 'nothing is deployed in steps'],
+  ['AWS::Glue::Database', 'nothing queries it'],
+  ['AWS::Glue::Table', 'nothing queries it'],
+  ['AWS::Athena::WorkGroup', 'no query runs in it'],
+  ['AWS::Athena::NamedQuery', 'nobody runs it'],
   ['AWS::SSM::Parameter', 'nobody reads it'],
   ['AWS::XRay::ResourcePolicy', 'nothing is traced'],
   ['AWS::CDK::Metadata', 'it describes the CDK app'],
