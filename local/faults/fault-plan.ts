@@ -15,6 +15,8 @@ export const FAULT_KINDS = [
   'dynamodb-conflict',
   /** A 500, before anything is done or after all of it. */
   'dynamodb-error',
+  /** S3 asks for fewer requests before it writes an object, or its answer is lost after. */
+  's3-error',
   /** An answer that comes later than the function's timeout. */
   'slow-call',
   /** The handler throws, before or after its work. */

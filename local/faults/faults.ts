@@ -35,12 +35,13 @@ export class Faults {
     return this.injects('duplicate-delivery');
   }
 
-  /** The fault of a request to SNS, SQS or DynamoDB; `body` is what it carries. */
+  /** The fault of a request to SNS, SQS, S3 or DynamoDB; `body` is what it carries. */
   request(operation: string, body: string): RequestFault | undefined {
     if (operation === 'PublishBatch' || operation === 'Publish') return this.beforeOrAfter('sns-error');
     if (operation.startsWith('DeleteMessage')) {
       return this.injects('delete-failed') ? { kind: 'delete-failed', when: 'before' } : undefined;
     }
+    if (operation === 'PutObject') return this.beforeOrAfter('s3-error');
     if (QUEUE_CALLS.includes(operation)) return this.beforeOrAfter('sqs-error');
     if (!WRITES.includes(operation)) return undefined;
     if (this.plan.failOn.some((text) => body.includes(text)) || this.failsAtFirst(body)) {

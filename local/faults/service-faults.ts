@@ -13,7 +13,7 @@ import type { Faults } from './faults.ts';
 export class ServiceFaults {
   private readonly faults: Faults | undefined;
 
-  /** @param fauxqs answers for SNS and SQS */
+  /** @param fauxqs answers for SNS, SQS and S3 */
   constructor(faults: Faults | undefined, fauxqs: Fauxqs) {
     this.faults = faults;
     if (!faults) return;
@@ -42,11 +42,19 @@ export class ServiceFaults {
   }
 }
 
-/** In the words of the service: SNS speaks XML. */
+/** In the words of the service: SNS and S3 speak XML. */
 function interceptionOf({ kind, when }: RequestFault, input: Json): Interception {
   if (kind === 'delete-failed') return jsonAnswer(deletesNothing(input));
+  const isDone = when === 'after';
+  if (kind === 's3-error' && !isDone) {
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    return errorAnswer(
+      's3',
+      new ServiceError('SlowDown', 'Please reduce your request rate (injected).', { status: 503 }),
+    );
+  }
   const error = new ServiceError('InternalError', 'injected', { status: 500 });
-  return { ...errorAnswer(kind === 'sns-error' ? 'sns' : 'sqs', error), isDone: when === 'after' };
+  return { ...errorAnswer(kind.replace('-error', ''), error), isDone };
 }
 
 /** SQS may report that a delete failed, or report success and deliver the message again all the same. */

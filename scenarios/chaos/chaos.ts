@@ -8,7 +8,7 @@ import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
 import { generateOrders, POISON_KINDS, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { plural } from '../../cli/terminal/text.ts';
-import { FAULT_KINDS, type FaultPlan } from '../../local/faults/fault-plan.ts';
+import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import { KillableRun } from '../../local/faults/killable-run.ts';
 import { readAssembly } from '../../local/template/assembly.ts';
 import { type DrainedOptions, drained } from '../drained.ts';
@@ -275,7 +275,7 @@ class Chaos {
   private injected(): ChaosFindings['faults'] {
     const kinds = fs.existsSync(this.faultLog) ? fs.readFileSync(this.faultLog, 'utf8').split('\n') : [];
     return Object.fromEntries([
-      ...FAULT_KINDS.map((kind) => [kind, kinds.filter((each) => each === kind).length]),
+      ...Object.keys(FAULTS).map((kind) => [kind, kinds.filter((each) => each === kind).length]),
       ['stack-killed', this.kills],
     ]);
   }

@@ -9,6 +9,7 @@ import {
   PutItemCommand,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
+import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
@@ -123,7 +124,7 @@ describe('the choice of faults', () => {
 
 describe('services', () => {
   let emulators: Emulators | undefined;
-  let clients: { sns: SNSClient; sqs: SQSClient; dynamodb: DynamoDBClient };
+  let clients: { s3: S3Client; sns: SNSClient; sqs: SQSClient; dynamodb: DynamoDBClient };
   let plan: FaultPlan;
 
   /** Emulators that suffer one kind of fault at every chance. */
@@ -137,6 +138,7 @@ describe('services', () => {
       maxAttempts: 1,
     };
     clients = {
+      s3: new S3Client({ ...client, forcePathStyle: true }),
       sns: new SNSClient(client),
       sqs: new SQSClient(client),
       dynamodb: new DynamoDBClient(client),
@@ -271,6 +273,20 @@ describe('services', () => {
     expect(answers).toEqual(many.map(() => 'InternalErrorException'));
     expect(await size(url)).toBeGreaterThan(0);
     expect(await size(url)).toBeLessThan(many.length);
+  });
+
+  test('let S3 ask for fewer requests and write nothing, or lose the answer of a write', async () => {
+    const { s3 } = await suffering('s3-error');
+    await s3.send(new CreateBucketCommand({ Bucket: 'archive' }));
+
+    const answers = await names(
+      many.map((Key) => s3.send(new PutObjectCommand({ Bucket: 'archive', Key, Body: 'text' }))),
+    );
+
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: 'archive' }));
+    const written = Contents.map(({ Key }) => Key ?? '');
+    expect(answers).toEqual(many.map((key) => (written.includes(key) ? 'InternalError' : 'SlowDown')));
+    expect(new Set(answers).size).toBe(2);
   });
 
   test('put a message into a queue twice, but a dead letter once', async () => {
