@@ -1,5 +1,6 @@
 /** `npm run chaos`: the local stack on a bad day, and the proof that nothing is lost and nothing done twice. */
 import path from 'node:path';
+import { Option } from 'commander';
 import { json as toJson } from '../cli/terminal/text.ts';
 import { CONTEXT, runChaos } from '../scenarios/chaos/chaos.ts';
 import type { ChaosResult } from '../scenarios/chaos/chaos-report.ts';
@@ -21,8 +22,13 @@ Exit codes: 0 everything is proved, 1 something is not or did not start, 2 wrong
 Examples:
   npm run chaos -- --orders 2000 --seed 1
   npm run chaos -- --orders 1000 --cancellations 10%
+  npm run chaos -- --ordered
   npm run chaos --silent -- --json | jq .faults`,
-).option('--assembly <directory>', 'a cloud assembly to run instead of synthesizing the stack');
+).addOption(
+  new Option('--assembly <directory>', 'a cloud assembly to run instead of synthesizing the stack').conflicts(
+    'ordered',
+  ),
+);
 
 await runProgram(command, async (options: Options, progress, signal) => {
   const { orders, cancellations, seed, json } = options;
@@ -31,14 +37,15 @@ await runProgram(command, async (options: Options, progress, signal) => {
   let result: ChaosResult | undefined;
   try {
     const assembly = path.resolve(options.assembly ?? path.join(directory, 'cdk.out'));
-    if (!options.assembly) await synthesizeProject(assembly, progress, signal, CONTEXT);
+    if (!options.assembly) await synthesizeProject(assembly, options, progress, signal, CONTEXT);
     const choices = { orders, cancellations, seed };
     result = await runChaos({ assembly, workspace: directory, ...choices, progress, signal });
     console.log(json ? toJson(result.summary) : result.report);
   } finally {
     const isWell = result?.proved || signal.aborted;
     if (!isWell) {
-      const same = options.assembly ? ` --assembly ${options.assembly}` : '';
+      const assembly = options.assembly ? ` --assembly ${options.assembly}` : '';
+      const same = options.ordered ? ' --ordered' : assembly;
       const cancelled = cancellations > 0 ? ` --cancellations ${100 * cancellations}%` : '';
       console.error(`To repeat it: npm run chaos -- --orders ${orders}${cancelled} --seed ${seed}${same}`);
     }

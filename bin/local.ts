@@ -21,7 +21,6 @@ interface Options extends ProgramOptions {
   port: number;
   keep: boolean;
   persist: boolean;
-  ordered: boolean;
 }
 
 const command = program(
@@ -40,7 +39,6 @@ Examples:
 )
   .option('--port <port>', 'port on 127.0.0.1, 0 for any free one', wholeNumber(0, 65_535), 0)
   .option('--keep', 'stay up afterwards, until Ctrl-C', false)
-  .option('--ordered', 'FIFO topic and queues: the orders of a customer are processed in order', false)
   .option('--persist', 'keep queues and tables in .local/state for the next run with --persist', false);
 
 await runProgram(command, async (options: Options, progress, signal) => {
@@ -58,7 +56,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
   try {
     const isChosen = command.getOptionValueSource('seed') === 'cli';
     const seed = stateDirectory ? chooseSeed(stateDirectory, options.seed, isChosen) : options.seed;
-    await synthesizeProject(assembly, progress, signal, options.ordered ? { ordered: 'true' } : {});
+    await synthesizeProject(assembly, options, progress, signal);
     const messages = localOrders(options.orders, seed, options.cancellations);
     run = await startStack(progress, {
       assembly,

@@ -6,6 +6,7 @@ import type { LateMetrics } from './cloudwatch/late-metrics.ts';
 import { DeployedStack } from './deployed-stack.ts';
 import type { FaultPlan } from './faults/fault-plan.ts';
 import { Faults } from './faults/faults.ts';
+import type { HeldMessage } from './fauxqs/waiting.ts';
 import { FunctionLogs } from './function-logs.ts';
 import type { Access } from './iam/access-control.ts';
 import { Emulators } from './server/emulators.ts';
@@ -134,9 +135,9 @@ export class LocalRun {
     return this.emulators.accesses();
   }
 
-  /** Bodies of the messages that lie in a queue, by its URL; none of them is touched. */
-  bodiesIn(queueUrl: string): Promise<string[]> {
-    return this.emulators.bodiesIn(path.posix.basename(queueUrl));
+  /** The messages that lie in a queue, by its URL; none of them is touched. */
+  messagesIn(queueUrl: string): Promise<HeldMessage[]> {
+    return this.emulators.messagesIn(path.posix.basename(queueUrl));
   }
 
   /** Whether a function works on something, or an event source mapping collects a batch for it. */

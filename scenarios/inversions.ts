@@ -3,20 +3,30 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { StackHandles } from '../cli/aws/stack.ts';
 import { customerGroup } from '../cli/orders/customer-group.ts';
-import type { TestMessage } from '../cli/orders/test-orders.ts';
+import { cancelledIds, type TestMessage } from '../cli/orders/test-orders.ts';
+import { count } from '../cli/terminal/text.ts';
+import type { Difference } from './books.ts';
+import type { Letters } from './look.ts';
 
-/** What a consumer's log says when an order was recorded for the first time: see `Outcome` in lambda/order-consumer.ts. */
-const RECORDED = new Set(['created', 'backordered']);
+/** What a consumer's log says of an order that has a record: see `Outcome` in lambda/order-consumer.ts. */
+const RECORDED = ['created', 'backordered'];
+const DUPLICATE = 'duplicate';
+
+/** A line of a consumer's log about one event. */
+interface LogLine {
+  readonly outcome: string;
+  readonly orderId: string;
+}
 
 /**
  * Orders that a consumer recorded after a later one of the same customer.
- * @param messages in the order of publishing; of those with one orderId the first one counts
+ * @param messages in the order of publishing; of the orders with one ID the first one counts
  * @param recorded IDs of orders, in the order in which the consumer recorded them
  */
-export function inversions(messages: readonly TestMessage[], recorded: readonly string[]): number {
+export function inversions(messages: readonly TestMessage[], recorded: Iterable<string>): number {
   const published = new Map<string, { place: number; customer: string }>();
   for (const [place, message] of messages.entries()) {
-    if (published.has(message.orderId)) continue;
+    if (message.kind === 'cancellation' || published.has(message.orderId)) continue;
     published.set(message.orderId, { place, customer: customerGroup(message) });
   }
   const latest = new Map<string, number>();
@@ -32,24 +42,66 @@ export function inversions(messages: readonly TestMessage[], recorded: readonly 
 }
 
 /**
- * The same for each consumer of a local run, by the log of its function: its lines are in the order in which they were said, and of a
- * group of a FIFO queue the next message is handed out only when the answer about the one before is there.
+ * The orders of which a log says that they have a record, each where it does so first. A function that ends between its write and
+ * its line leaves a record of which the next try says `duplicate`: the order was recorded by then. Its group has waited for that
+ * try, so that on a FIFO queue this line makes no inversion that is none. That the record was made before one of an earlier order
+ * can be missed by it, but not that it was made after one of a later order. Of an order that was cancelled as well, `duplicate` may
+ * be said of the cancellation, and tells nothing.
+ * @param cancelled IDs of the orders that were cancelled
+ */
+function recordedOrders(lines: Iterable<LogLine>, cancelled: ReadonlySet<string>): Set<string> {
+  const recorded = new Set<string>();
+  for (const { outcome, orderId } of lines) {
+    const isKnown = outcome === DUPLICATE && !cancelled.has(orderId);
+    if (RECORDED.includes(outcome) || isKnown) recorded.add(orderId);
+  }
+  return recorded;
+}
+
+/**
+ * The inversions of each consumer of a local run, by the log of its function: its lines are in the order in which they were said,
+ * and of a group of a FIFO queue the next message is handed out only when the answer about the one before is there.
  * @param logDirectory where the run keeps its functions' logs
+ * @param letters what was dead-lettered on the way. Such an order is left out at the consumer that dead-lettered it: the group went
+ * on past it, and what redrives it brings it back behind them.
  */
 export function inversionsByConsumer(
   stack: StackHandles,
   messages: readonly TestMessage[],
   logDirectory: string,
+  letters: Letters = new Map(),
 ): Record<string, number> {
+  const cancelled = cancelledIds(messages);
   return Object.fromEntries(
-    stack.consumers.map(({ name, functionName }) => [
-      name,
-      inversions(messages, recordedIn(path.join(logDirectory, `${functionName}.log`))),
-    ]),
+    stack.consumers.map(({ name, functionName }) => {
+      const lines = linesOf(path.join(logDirectory, `${functionName}.log`));
+      const leftOut = deadLettered(messages, letters.get(name));
+      const recorded = [...recordedOrders(lines, cancelled)].filter((orderId) => !leftOut.has(orderId));
+      return [name, inversions(messages, recorded)];
+    }),
   );
 }
 
-function recordedIn(file: string): string[] {
+/** What must not be where a customer's orders are processed in order. */
+export function disorder(inversions: Readonly<Record<string, number>>): Difference[] {
+  return Object.entries(inversions)
+    .filter(([, inverted]) => inverted > 0)
+    .map(([consumer, inverted]) => ({
+      consumer,
+      problem: `${count(inverted, 'order')} processed after a later one of the same customer`,
+    }));
+}
+
+/** IDs of the orders among dead letters. */
+function deadLettered(
+  messages: readonly TestMessage[],
+  letters: ReadonlyMap<string, unknown> = new Map(),
+): Set<string> {
+  const orders = messages.filter(({ kind, body }) => kind === 'order' && letters.has(body));
+  return new Set(orders.map(({ orderId }) => orderId));
+}
+
+function linesOf(file: string): LogLine[] {
   // A function that was never invoked has no log.
   if (!fs.existsSync(file)) return [];
   return fs
@@ -57,7 +109,7 @@ function recordedIn(file: string): string[] {
     .split('\n')
     .flatMap((line) => {
       const { message, orderId } = entryOf(line);
-      return RECORDED.has(String(message)) && typeof orderId === 'string' ? [orderId] : [];
+      return typeof orderId === 'string' ? [{ outcome: String(message), orderId }] : [];
     });
 }
 

@@ -1,10 +1,8 @@
 // What tables and dead-letter queues of a stack hold at one moment.
 import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
-import type { SQSClient } from '@aws-sdk/client-sqs';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { queueDepth } from '../cli/aws/queue-depth.ts';
 import type { StackHandles } from '../cli/aws/stack.ts';
-import { lookAtDeadLetters } from '../cli/dead-letters/look.ts';
+import type { LocalRun } from '../local/run.ts';
 
 /** What the tables of all consumers hold at one moment. */
 export interface Ledger {
@@ -88,29 +86,24 @@ function enter(
 }
 
 /**
- * Reads every dead-letter queue, and leaves all messages there.
+ * Reads every dead-letter queue of a local run, without receiving anything: of a group of a FIFO queue SQS hands out ten messages,
+ * and no more until these are dealt with.
  * @param known IDs of messages that are left out; grows by those that are read
  */
 export async function readLetters(
-  sqs: SQSClient,
+  run: Pick<LocalRun, 'messagesIn'>,
   stack: StackHandles,
   known: Set<string> = new Set(),
 ): Promise<Letters> {
   const letters: Letters = new Map();
-  await Promise.all(
-    stack.consumers.map(async ({ name, deadLetterQueueUrl }) => {
-      const bodies = new Map<string, (string | undefined)[]>();
-      letters.set(name, bodies);
-      // Here the count is exact, and a look at nothing takes a long poll.
-      const { waiting, inFlight } = await queueDepth(sqs, deadLetterQueueUrl);
-      if (waiting + inFlight === 0) return;
-      await lookAtDeadLetters(sqs, deadLetterQueueUrl, ({ MessageId = '', Body = '', MessageAttributes }) => {
-        if (known.has(MessageId)) return;
-        known.add(MessageId);
-        const reason = MessageAttributes?.DeadLetterError?.StringValue;
-        bodies.set(Body, [...(bodies.get(Body) ?? []), reason]);
-      });
-    }),
-  );
+  for (const { name, deadLetterQueueUrl } of stack.consumers) {
+    const bodies = new Map<string, (string | undefined)[]>();
+    letters.set(name, bodies);
+    for (const { messageId, body, attributes } of await run.messagesIn(deadLetterQueueUrl)) {
+      if (known.has(messageId)) continue;
+      known.add(messageId);
+      bodies.set(body, [...(bodies.get(body) ?? []), attributes.DeadLetterError]);
+    }
+  }
   return letters;
 }

@@ -16,6 +16,7 @@ export interface ProgramOptions {
   cancellations: number;
   /** A whole number from 0 to 2^32 − 1. */
   seed: number;
+  ordered: boolean;
   json: boolean;
 }
 
@@ -43,6 +44,7 @@ export function program(
       .option('--cancellations <share>', 'how many of them are cancelled, a share like 10%', share, 0)
       // `--seed` and `--orders` make the same run again.
       .option('--seed <number>', 'makes the same choices again', wholeNumber(0, 2 ** 32 - 1), 1)
+      .option('--ordered', 'FIFO topic and queues: the orders of a customer are processed in order', false)
       .option('--json', 'print one JSON object on standard output, and no progress', false)
       .addHelpText('after', help)
       .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
@@ -81,15 +83,18 @@ export async function runProgram<Options extends ProgramOptions>(
  */
 export async function synthesizeProject(
   assembly: string,
+  { ordered }: Pick<ProgramOptions, 'ordered'>,
   progress: Progress,
   signal: AbortSignal,
   context: Record<string, string> = {},
 ): Promise<void> {
   const synth = progress.step('Synthesizing the stack');
-  await synthesize(PROJECT, assembly, context).catch((error: Error) => {
-    synth.fail('The stack could not be synthesized');
-    throw error;
-  });
+  await synthesize(PROJECT, assembly, { ...context, ...(ordered && { ordered: 'true' }) }).catch(
+    (error: Error) => {
+      synth.fail('The stack could not be synthesized');
+      throw error;
+    },
+  );
   signal.throwIfAborted();
   synth.done('Synthesized the stack');
 }

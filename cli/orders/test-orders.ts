@@ -42,6 +42,8 @@ export interface GenerateOptions {
   readonly poison?: number;
   /** How many orders are cancelled, each by one message on top, some of which come before their order. @default 0 */
   readonly cancellations?: number;
+  /** How many customers order, at most. @default 500 */
+  readonly customers?: number;
   /** When the orders are placed. @default the current time */
   readonly now?: Date;
 }
@@ -62,7 +64,7 @@ const MAX_LAG = 200;
 const OVERTAKING = 3;
 const REASONS = ['changed my mind', 'ordered twice', 'found it cheaper', 'payment failed'] as const;
 
-const customers = [
+const people = [
   { name: 'Ada Nowak', line1: 'ul. Piotrkowska 12', city: 'Łódź', postalCode: '90-001', country: 'PL' },
   {
     name: 'Bruno Lima',
@@ -119,7 +121,8 @@ interface Placed {
  */
 export function generateOrders(options: GenerateOptions): TestMessage[] {
   const { count, seed, duplicates = 0, poison = 0, cancellations = 0, now = new Date() } = options;
-  for (const [name, value] of Object.entries({ count, duplicates, poison, cancellations })) {
+  const { customers = 500 } = options;
+  for (const [name, value] of Object.entries({ count, duplicates, poison, cancellations, customers })) {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new RangeError(`${name} is ${value}, but must be a whole number from 0`);
     }
@@ -134,7 +137,7 @@ export function generateOrders(options: GenerateOptions): TestMessage[] {
 
   const placedAt = now.toISOString();
   const orders = Array.from({ length: count }, (_, index) =>
-    newOrder(orderIdOf(seed, 'o', index), placedAt, randomOf(seed, 'order', index)),
+    newOrder(orderIdOf(seed, 'o', index), placedAt, customers, randomOf(seed, 'order', index)),
   );
   const queue: Placed[] = orders.map((order, index) => ({
     at: index,
@@ -152,7 +155,7 @@ export function generateOrders(options: GenerateOptions): TestMessage[] {
     });
   }
   const single = Array.from(orders.keys()).filter((index) => !repeated.has(index));
-  queue.push(...poisonMessages({ seed, poison, orders, single, placedAt }));
+  queue.push(...poisonMessages({ seed, poison, orders, single, placedAt, customers }));
   queue.push(...cancellationMessages({ seed, cancellations, orders, now }));
   return queue.sort((a, b) => a.at - b.at).map(({ message }) => message);
 }
@@ -164,8 +167,9 @@ function poisonMessages(of: {
   orders: readonly Order[];
   single: readonly number[];
   placedAt: string;
+  customers: number;
 }): Placed[] {
-  const { seed, poison, orders, single, placedAt } = of;
+  const { seed, poison, orders, single, placedAt, customers } = of;
   // An order has at most one rival, and no copies besides: then each consumer refuses exactly one of the two.
   const rivals = shuffled(single, randomOf(seed, 'rivals', 0));
   return Array.from({ length: poison }, (_, index) => {
@@ -175,7 +179,7 @@ function poisonMessages(of: {
     if (rival !== undefined) {
       return { at: rival + random() * MAX_LAG, message: conflictWith(at(orders, rival)) };
     }
-    const order = newOrder(orderIdOf(seed, 'p', index), placedAt, random);
+    const order = newOrder(orderIdOf(seed, 'p', index), placedAt, customers, random);
     // Where no order is left to conflict with, another poison takes its place.
     const message = poisonMessage(order, kind === 'conflict' ? 'wrong-total' : kind, random);
     return { at: random() * orders.length, message };
@@ -209,11 +213,11 @@ function cancellationMessages(of: {
   });
 }
 
-function newOrder(orderId: string, placedAt: string, random: Random): Order {
+function newOrder(orderId: string, placedAt: string, customers: number, random: Random): Order {
   const isDigital = random() < DIGITAL_SHARE;
   const choice = isDigital ? catalogue.filter((article) => !article.requiresShipping) : catalogue;
   const [currency, factor] = pick(currencies, random);
-  const customer = Math.floor(random() * 500);
+  const customer = Math.floor(random() * customers);
 
   const lines = 1 + weighted(lineCounts, (weight) => weight, random);
   const articles = Array.from({ length: lines }, () => weightedItem(choice, random));
@@ -241,7 +245,7 @@ function newOrder(orderId: string, placedAt: string, random: Random): Order {
     currency,
     items,
     total: sum(items),
-    ...(!isDigital && { shippingAddress: { ...at(customers, customer % customers.length) } }),
+    ...(!isDigital && { shippingAddress: { ...at(people, customer % people.length) } }),
   };
 }
 

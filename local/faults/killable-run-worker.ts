@@ -16,13 +16,17 @@ process.on('message', async (request: RunRequest) => {
     if (request.ask === 'start') run = await start(request.options);
     if (request.ask === 'consume') run.consume();
     if (request.ask === 'stop') await run.stop();
-    const value = request.ask === 'stop' ? run.problems : run.endpoint;
-    say({ id: request.id, value });
+    say({ id: request.id, value: await answerTo(request) });
     if (request.ask === 'stop') process.disconnect();
   } catch (error) {
     say({ id: request.id, error: (error as Error).message });
   }
 });
+
+async function answerTo(request: RunRequest): Promise<unknown> {
+  if (request.ask === 'messages') return run.messagesIn(request.queueUrl);
+  return request.ask === 'stop' ? run.problems : run.endpoint;
+}
 
 async function start(options: LocalRunOptions): Promise<LocalRun> {
   const started = await LocalRun.start(options);

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { HeldMessage } from '../fauxqs/waiting.ts';
 import { type Answer, PendingAnswers, type Question } from '../pending-answers.ts';
 import type { LocalEndpoint, LocalRunOptions } from '../run.ts';
 
@@ -6,6 +7,7 @@ import type { LocalEndpoint, LocalRunOptions } from '../run.ts';
 export type RunRequest =
   | { id: number; ask: 'start'; options: LocalRunOptions }
   | { id: number; ask: 'consume' }
+  | { id: number; ask: 'messages'; queueUrl: string }
   | { id: number; ask: 'stop' };
 
 /** What it says: answers, and why it ends where nobody wanted it to. */
@@ -38,6 +40,11 @@ export class KillableRun {
   /** Lets messages be consumed. */
   async consume(): Promise<void> {
     await this.child.ask({ ask: 'consume' });
+  }
+
+  /** The messages that lie in a queue, by its URL; none of them is touched. */
+  messagesIn(queueUrl: string): Promise<HeldMessage[]> {
+    return this.child.ask({ ask: 'messages', queueUrl });
   }
 
   /** Ends it on the spot, without a chance to finish anything. */

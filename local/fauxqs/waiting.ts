@@ -1,9 +1,26 @@
 import type { SqsQueue } from './internals.ts';
 
-/** Bodies of the messages that lie in a queue: visible, delayed and in flight. */
-export function bodiesIn(queue: SqsQueue): string[] {
+/** A message as it lies in a queue. */
+export interface HeldMessage {
+  messageId: string;
+  body: string;
+  /** The text of each attribute that has one. */
+  attributes: Record<string, string>;
+}
+
+/** The messages that lie in a queue: visible, delayed and in flight. */
+export function messagesIn(queue: SqsQueue): HeldMessage[] {
   const { ready, delayed, inflight } = queue.inspectMessages();
-  return [...ready, ...delayed, ...inflight.map(({ message }) => message)].map(({ body }) => body);
+  const messages = [...ready, ...delayed, ...inflight.map(({ message }) => message)];
+  return messages.map(({ messageId, body, messageAttributes }) => ({
+    messageId,
+    body,
+    attributes: Object.fromEntries(
+      Object.entries(messageAttributes).flatMap(([name, { StringValue }]) =>
+        StringValue === undefined ? [] : [[name, StringValue]],
+      ),
+    ),
+  }));
 }
 
 /** Makes every message in flight visible, as if its visibility timeout had passed. @returns how many there were */

@@ -15,7 +15,7 @@ import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
 import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
 import type { FauxqsRequest } from '../fauxqs/request.ts';
 import { deliverAsSns } from '../fauxqs/sns-delivery.ts';
-import { bodiesIn, endVisibilityTimeouts, passTime } from '../fauxqs/waiting.ts';
+import { endVisibilityTimeouts, messagesIn, passTime } from '../fauxqs/waiting.ts';
 import { AccessControl, type StackPolicies } from '../iam/access-control.ts';
 import { LambdaApi, lambdaOperation } from '../lambda/lambda-api.ts';
 import { onRefused } from '../loopback-only.ts';
@@ -172,9 +172,9 @@ const answers: Answers = {
   denial: ({ caller, permissions }) => access.denial(caller, permissions)?.message,
   accesses: () => access.accesses(),
   sample: () => messaging.sample(),
-  bodies({ queueName }) {
+  messages({ queueName }) {
     const queue = fauxqs.queueNamed(queueName);
-    return queue ? bodiesIn(queue) : [];
+    return queue ? messagesIn(queue) : [];
   },
   'end-visibility-timeouts': () => endVisibilityTimeouts(fauxqs.allQueues()),
   'pass-time': ({ seconds }) => passTime(fauxqs.allQueues(), seconds),

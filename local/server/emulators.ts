@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { MessagingSample } from '../fauxqs/messaging-metrics.ts';
+import type { HeldMessage } from '../fauxqs/waiting.ts';
 import type { Access, ServiceCaller, StackPolicies } from '../iam/access-control.ts';
 import type { Permission } from '../iam/required-permissions.ts';
 import { PendingAnswers, type Question } from '../pending-answers.ts';
@@ -116,9 +117,9 @@ export class Emulators {
     return this.ask({ ask: 'sample' });
   }
 
-  /** Bodies of the messages that lie in a queue, visible, delayed or in flight; none of them is touched. */
-  bodiesIn(queueName: string): Promise<string[]> {
-    return this.ask({ ask: 'bodies', queueName });
+  /** The messages that lie in a queue, visible, delayed or in flight; none of them is touched. */
+  messagesIn(queueName: string): Promise<HeldMessage[]> {
+    return this.ask({ ask: 'messages', queueName });
   }
 
   /** Makes every message in flight visible, as if its visibility timeout had passed. @returns how many there were */

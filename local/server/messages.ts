@@ -50,7 +50,7 @@ export type EmulatorRequest =
   | { id: number; ask: 'denial'; caller: string | ServiceCaller; permissions: Permission[] }
   | { id: number; ask: 'accesses' }
   | { id: number; ask: 'sample' }
-  | { id: number; ask: 'bodies'; queueName: string }
+  | { id: number; ask: 'messages'; queueName: string }
   | { id: number; ask: 'end-visibility-timeouts' }
   | { id: number; ask: 'pass-time'; seconds: number }
   | { id: number; ask: 'add-alarm'; type: AlarmType; name: string; properties: Record<string, Json> }

@@ -2,9 +2,9 @@
 import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { table } from '../../cli/terminal/text.ts';
-import type { FaultKind } from '../../local/faults/fault-plan.ts';
 import { type Difference, stockDifferences } from '../books.ts';
 import { differenceLines } from '../difference-lines.ts';
+import { disorder } from '../inversions.ts';
 import type { Ledger, Letters, Look } from '../look.ts';
 import { rewritten, type Tally, tallyOf, unsettled } from './chaos-books.ts';
 
@@ -14,12 +14,16 @@ export interface ChaosFindings {
   readonly seed: number;
   readonly messages: TestMessage[];
   readonly takes: Takes;
+  /** Whether the stack keeps each customer's order. */
+  readonly isOrdered: boolean;
   /** How often each fault was injected. */
-  readonly faults: Record<FaultKind | 'stack-killed', number>;
+  readonly faults: Record<string, number>;
   readonly before: Ledger;
   readonly underFaults: Look;
   /** After the redrive, without faults. */
   readonly after: Look;
+  /** Consumer → orders that it recorded after a later one of the same customer. */
+  readonly inversions: Record<string, number>;
   /** What the run itself could not do. */
   readonly problems: string[];
 }
@@ -30,6 +34,7 @@ export interface ChaosSummary {
   readonly seed: number;
   readonly faults: ChaosFindings['faults'];
   readonly consumers: Record<string, { underFaults: Tally; redriven: number; afterRedrive: Tally }>;
+  readonly inversions: ChaosFindings['inversions'];
   /** Dead-letter messages under faults: sent by a handler with its reason, and moved by SQS without one. */
   readonly deadLetters: { withReason: number; withoutReason: number };
   readonly missing: Difference[];
@@ -46,7 +51,8 @@ export interface ChaosResult {
 
 /** Holds what was found against what was published. */
 export function chaosResult(found: ChaosFindings): ChaosResult {
-  const { orders, seed, messages, takes, faults, before, underFaults, after, problems } = found;
+  const { orders, seed, messages, takes, isOrdered, faults, before, underFaults, after } = found;
+  const { inversions, problems } = found;
   const first = tallyOf(messages, takes, underFaults.ledger, underFaults.letters);
   const last = tallyOf(messages, takes, after.ledger, after.letters);
   const open = unsettled(messages, takes, before, after);
@@ -64,6 +70,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
     ...open.unexpected,
     ...stockDifferences(before, after.ledger),
     ...rewritten(underFaults.ledger, after.ledger),
+    ...(isOrdered ? disorder(inversions) : []),
     ...problems.map((problem) => ({ consumer: 'local run', problem })),
   ];
   const consumers = Object.fromEntries(
@@ -77,8 +84,8 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
     ]),
   );
   const deadLetters = { withReason: reasons.length - withoutReason, withoutReason };
-  const summary = { orders, seed, faults, consumers, deadLetters, missing, unexpected };
-  return { summary, report: reportOf(summary), proved: missing.length + unexpected.length === 0 };
+  const summary = { orders, seed, faults, consumers, inversions, deadLetters, missing, unexpected };
+  return { summary, report: reportOf(summary, isOrdered), proved: missing.length + unexpected.length === 0 };
 }
 
 /** How many messages lie in a consumer's dead-letter queue. */
@@ -93,21 +100,33 @@ function notInjected(counts: Record<string, number>): Difference[] {
     .map(([kind]) => ({ consumer: 'chaos', problem: `it never happened: ${kind}` }));
 }
 
-function reportOf(summary: ChaosSummary): string {
-  const { orders, faults, consumers, deadLetters, missing, unexpected } = summary;
+const IN_ORDER = `
+No order was recorded after a later one of the same customer, those left out that were dead-lettered on the way.`;
+
+function reportOf(summary: ChaosSummary, isOrdered: boolean): string {
+  const { orders, faults, consumers, inversions, deadLetters, missing, unexpected } = summary;
   const faultLines = Object.entries(faults).map(
     ([kind, count]) => `  ${String(count).padStart(5)} × ${kind}`,
   );
-  const columns = ['consumer', 'published', 'filtered', 'processed', 'dead-lettered', 'both', 'redriven'];
+  const columns = [
+    'consumer',
+    'published',
+    'filtered',
+    'processed',
+    'dead-lettered',
+    'both',
+    'redriven',
+    'inversions',
+  ];
   const rows = Object.entries(consumers).flatMap(([name, { underFaults, redriven, afterRedrive }]) => [
-    [name, ...figures(underFaults), String(redriven)],
+    [name, ...figures(underFaults), String(redriven), String(inversions[name] ?? 0)],
     ['  redriven', ...figures(afterRedrive)],
   ]);
   const verdict =
     missing.length + unexpected.length === 0
       ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it each of
 the ${orders} orders is exactly once in every table where it belongs, no duplicate has changed a record, the stock adds
-up, and only poison is in the dead-letter queues, each with its reason.`
+up, and only poison is in the dead-letter queues, each with its reason.${isOrdered ? IN_ORDER : ''}`
       : `Not proved:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
   return `

@@ -12,9 +12,11 @@ import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import { KillableRun } from '../../local/faults/killable-run.ts';
 import { readAssembly } from '../../local/template/assembly.ts';
 import { type DrainedOptions, drained } from '../drained.ts';
+import { inversionsByConsumer, isOrdered } from '../inversions.ts';
 import { type Look, readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
 import { fillStock } from '../start/local-orders.ts';
+import { type ChaosFaults, chaosFaults } from './chaos-faults.ts';
 import { type ChaosFindings, type ChaosResult, chaosResult } from './chaos-report.ts';
 import { freePort } from './free-port.ts';
 
@@ -40,33 +42,15 @@ const VISIBILITY_MS = 2_000;
 const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
-/** How many orders kill whatever function works on them, as long as there are faults. */
-const ALWAYS_KILLED = 2;
-/** How many DynamoDB refuses meanwhile. More, because one that shares its batch with an order that kills gets no answer that could lose it. */
-const ALWAYS_REFUSED = 6;
 /** One order or cancellation of this many is published once more at the end. */
 const LATE_COPY = 10;
+/** Orders of one customer, on average: with fewer there is little that could come out of order. */
+const ORDERS_PER_CUSTOMER = 10;
 /** Longer than any message under faults waits, and than any without them should. */
 const PATIENCE_MS = 60_000;
 /** Tries of a publish: a killed stack is down for a second or two. */
 const PUBLISH_ATTEMPTS = 25;
 const POLL_MS = 50;
-
-const FAULTS: FaultPlan['faults'] = {
-  'duplicate-delivery': { share: 0.05 },
-  'sns-error': { share: 0.1 },
-  'sqs-error': { share: 0.02, most: 3 },
-  'delete-failed': { share: 0.05, most: 3 },
-  // In a row, so that also the SDK's own retries fail.
-  'dynamodb-throttled': { share: 0.005, most: 30 },
-  'dynamodb-conflict': { share: 0.02, most: 10 },
-  'dynamodb-error': { share: 0.01, most: 30 },
-  'slow-call': { share: 0.003, most: 3 },
-  'handler-exception': { share: 0.03 },
-  'function-timeout': { share: 0.01 },
-  'killed-before-write': { share: 0.02 },
-  'killed-after-write': { share: 0.02 },
-};
 
 /**
  * Publishes test orders to a stack that suffers faults and is killed on the way, waits until its queues are empty, redrives
@@ -80,10 +64,11 @@ export function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 class Chaos {
   private readonly options: ChaosOptions;
   private readonly messages: TestMessage[];
+  /** What is published once more at the end. */
+  private readonly lateCopies: ReadonlySet<TestMessage>;
   private readonly faultLog: string;
+  private faults: ChaosFaults | undefined;
   private readonly timeScale: number;
-  private readonly killOn: string[];
-  private readonly failOn: string[];
   private starts = 0;
   private kills = 0;
   private port = 0;
@@ -98,19 +83,16 @@ class Chaos {
     this.timeScale = (longestVisibility(options.assembly) * 1000) / VISIBILITY_MS;
     this.messages = generateOrders({
       count: orders,
+      customers: Math.ceil(orders / ORDERS_PER_CUSTOMER),
       seed,
       duplicates: Math.ceil(orders * DUPLICATE_SHARE),
       cancellations: Math.ceil(orders * cancellations),
       poison: Math.max(POISON_KINDS.length, Math.ceil(orders * POISON_SHARE)),
     });
-    // Every consumer takes them, and no late copy makes good for one that was lost.
-    const everywhere = this.messages
-      .filter(({ kind }) => kind === 'order')
-      .filter((_, index) => index % LATE_COPY !== 0)
-      .filter(({ attributes }) => attributes.requiresShipping?.StringValue === 'true')
-      .map(({ orderId }) => orderId);
-    this.killOn = everywhere.slice(0, ALWAYS_KILLED);
-    this.failOn = everywhere.slice(ALWAYS_KILLED).slice(-ALWAYS_REFUSED);
+    const copied = this.messages
+      .filter(({ kind }) => kind === 'order' || kind === 'cancellation')
+      .filter((_, index) => index % LATE_COPY === 0);
+    this.lateCopies = new Set(copied);
   }
 
   async run(): Promise<ChaosResult> {
@@ -126,6 +108,9 @@ class Chaos {
       clients = createClients({ endpoint, region, credentials: LOCAL_CREDENTIALS });
       const stack = await findStack(clients.cloudFormation, stackName);
       const takes = await readSubscriptions(clients.sns, stack);
+      // No late copy makes good for an order that was lost.
+      const uncopied = this.messages.filter((message) => !this.lateCopies.has(message));
+      this.faults = chaosFaults(uncopied, isOrdered(stack), SLOW_MS);
       await fillStock(clients.dynamodb, stack);
       const before = await readLedger(clients.dynamodb, stack);
 
@@ -137,15 +122,19 @@ class Chaos {
       await this.kill();
       const healed = await this.start();
       restart.done('Restarted the stack without faults');
-      const underFaults = await this.look(clients, stack);
+      const underFaults = await this.look(clients, stack, healed);
       await this.redrive(clients, stack, healed);
-      const after = await this.look(clients, stack);
+      const after = await this.look(clients, stack, healed);
       const problems = await healed.stop();
       this.current = undefined;
-      const { orders, seed } = this.options;
+      const { orders, seed, workspace } = this.options;
       const { messages } = this;
-      const faults = this.injected();
-      return chaosResult({ orders, seed, messages, takes, faults, before, underFaults, after, problems });
+      const inversions = inversionsByConsumer(stack, messages, logsIn(workspace), underFaults.letters);
+      return chaosResult({
+        ...{ orders, seed, messages, takes, before, underFaults, after, inversions, problems },
+        isOrdered: isOrdered(stack),
+        faults: this.injected(),
+      });
     } catch (error) {
       // What else has failed is a consequence.
       this.failure.signal.throwIfAborted();
@@ -165,7 +154,7 @@ class Chaos {
     this.current = await KillableRun.start({
       assembly,
       port: this.port,
-      logDirectory: path.join(workspace, 'logs'),
+      logDirectory: logsIn(workspace),
       stateDirectory: path.join(workspace, 'state'),
       ...(faults && { faults, timeScale: this.timeScale }),
     });
@@ -179,22 +168,12 @@ class Chaos {
     await this.current?.kill();
   }
 
-  /** Each start of the stack has choices of its own. */
-  private plan(): FaultPlan {
-    const seed = (this.options.seed + this.starts * 0x9e3779b9) >>> 0;
-    return {
-      seed,
-      faults: FAULTS,
-      slowMs: SLOW_MS,
-      killOn: this.killOn,
-      failOn: this.failOn,
-      logFile: this.faultLog,
-    };
-  }
-
+  /** Starts it with faults, of which each start has choices of its own. */
   private async killAndRestart(): Promise<void> {
     await this.kill();
-    await (await this.start(this.plan())).consume();
+    const seed = (this.options.seed + this.starts * 0x9e3779b9) >>> 0;
+    const plan = this.faults && { ...this.faults, seed, logFile: this.faultLog };
+    await (await this.start(plan)).consume();
   }
 
   /** Publishes everything and waits until it is worked off, under faults. */
@@ -246,10 +225,7 @@ class Chaos {
       moveAll({ sqs, from, to, signal, onProgress: () => {} }),
     );
     const moved = (await Promise.all(moves)).reduce((sum, move) => sum + move.moved, 0);
-    const copies = this.messages
-      .filter(({ kind }) => kind === 'order' || kind === 'cancellation')
-      .filter((_, index) => index % LATE_COPY === 0);
-    await publishAll({ sns, topicArn: stack.topicArn, messages: copies, signal });
+    await publishAll({ sns, topicArn: stack.topicArn, messages: [...this.lateCopies], signal });
     await healed.consume();
     const isEmpty = await this.drained(sqs, stack);
     const redrove = `Redrove ${moved} ${plural(moved, 'dead letter')}`;
@@ -267,18 +243,25 @@ class Chaos {
     return drained(sqs, queueUrls, { patienceMs: PATIENCE_MS, pollMs: POLL_MS, signal, onLook });
   }
 
-  private async look({ dynamodb, sqs }: Clients, stack: StackHandles): Promise<Look> {
-    return { ledger: await readLedger(dynamodb, stack), letters: await readLetters(sqs, stack) };
+  private async look({ dynamodb }: Clients, stack: StackHandles, healed: KillableRun): Promise<Look> {
+    return { ledger: await readLedger(dynamodb, stack), letters: await readLetters(healed, stack) };
   }
 
   /** How often each fault was injected. */
   private injected(): ChaosFindings['faults'] {
     const kinds = fs.existsSync(this.faultLog) ? fs.readFileSync(this.faultLog, 'utf8').split('\n') : [];
     return Object.fromEntries([
-      ...Object.keys(FAULTS).map((kind) => [kind, kinds.filter((each) => each === kind).length]),
+      ...Object.keys(this.faults?.faults ?? {}).map((kind) => [
+        kind,
+        kinds.filter((each) => each === kind).length,
+      ]),
       ['stack-killed', this.kills],
     ]);
   }
+}
+
+function logsIn(workspace: string): string {
+  return path.join(workspace, 'logs');
 }
 
 /** Seconds. */

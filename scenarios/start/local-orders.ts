@@ -10,9 +10,9 @@ import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import type { LocalRun } from '../../local/run.ts';
-import { balance, type ConsumerBooks, type Difference } from '../books.ts';
+import { balance, type ConsumerBooks } from '../books.ts';
 import { drained } from '../drained.ts';
-import { inversionsByConsumer, isOrdered, withoutCopies } from '../inversions.ts';
+import { disorder, inversionsByConsumer, isOrdered, withoutCopies } from '../inversions.ts';
 import { type Letters, readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
 import { kindsOf, type LocalOrdersSummary, reportOf } from './local-report.ts';
@@ -101,7 +101,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     await fillStock(clients.dynamodb, stack);
     const before = await readLedger(clients.dynamodb, stack);
     const known = new Set<string>();
-    await readLetters(clients.sqs, stack, known);
+    await readLetters(run, stack, known);
     const waiting = await takeUp(run, stack, progress);
     // Before the first order: whether dead letters become more shows against what lies there already.
     await run.cloudWatch.endMinute();
@@ -111,7 +111,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     await sendThrough(clients, stack, options);
 
     const ledger = await readLedger(clients.dynamodb, stack);
-    const letters = await readLetters(clients.sqs, stack, known);
+    const letters = await readLetters(run, stack, known);
     const consumers = await countMessages(run, stack, letters);
     const after = { ledger, letters };
     const ordered = isOrdered(stack);
@@ -148,7 +148,7 @@ async function takeUp(
   progress: Progress,
 ): Promise<Map<string, string[]>> {
   const bodies = stack.consumers.map(
-    async ({ name, queueUrl }) => [name, await run.bodiesIn(queueUrl)] as const,
+    async ({ name, queueUrl }) => [name, (await run.messagesIn(queueUrl)).map(({ body }) => body)] as const,
   );
   const waiting = new Map(await Promise.all(bodies));
   const left = [...waiting.values()].flat().length;
@@ -234,16 +234,6 @@ export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): 
         if (error.name !== 'ConditionalCheckFailedException') throw error;
       });
   }
-}
-
-/** What must not be where a customer's orders are processed in order. */
-function disorder(inversions: Record<string, number>): Difference[] {
-  return Object.entries(inversions)
-    .filter(([, inverted]) => inverted > 0)
-    .map(([consumer, inverted]) => ({
-      consumer,
-      problem: `${count(inverted, 'order')} processed after a later one of the same customer`,
-    }));
 }
 
 async function countMessages(

@@ -4,22 +4,24 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { build } from 'esbuild';
 import { FAULT_KINDS } from '../../local/faults/fault-plan.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { CONTEXT } from '../../scenarios/chaos/chaos.ts';
 import type { ChaosSummary } from '../../scenarios/chaos/chaos-report.ts';
-import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
+import { bundleHolding, ignoreFailures, rebuild } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
 let folder: string;
 let assembly: string;
+let ordered: string;
 
 beforeAll(async () => {
   folder = temporaryFolder('chaos-');
   assembly = path.join(folder, 'cdk.out');
+  ordered = path.join(folder, 'ordered.out');
   await synthesize(PROJECT, assembly, CONTEXT);
+  await synthesize(PROJECT, ordered, { ...CONTEXT, ordered: 'true' });
 });
 
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -77,6 +79,23 @@ describe('npm run chaos', () => {
     });
     expect(summary.deadLetters.withReason).toBeGreaterThan(0);
     expect(summary.deadLetters.withoutReason).toBeGreaterThan(0);
+    // What a standard queue does, so that none on a FIFO queue says something.
+    for (const inversions of Object.values(summary.inversions)) expect(inversions).toBeGreaterThan(0);
+  });
+
+  test('with FIFO records no order after a later one of the same customer, whatever goes wrong', async () => {
+    const { code, stdout, stderr } = await chaos(
+      ...['--assembly', ordered, '--orders', '100', '--cancellations', '10%', '--seed', '1', '--json'],
+    );
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { inversions, faults, missing, unexpected }: ChaosSummary = JSON.parse(stdout);
+    expect({ inversions, missing, unexpected }).toEqual({
+      inversions: { billing: 0, inventory: 0, shipping: 0 },
+      missing: [],
+      unexpected: [],
+    });
+    expect(faults).not.toHaveProperty('duplicate-delivery');
   });
 
   test('leaves every cancelled order in the state that it has to be in, whatever came first', async () => {
@@ -99,6 +118,7 @@ describe('npm run chaos', () => {
     ['--cancellations', '101%'],
     ['--seed', 'x'],
     ['--colour', 'red'],
+    ['--ordered', '--assembly', 'cdk.out'],
   ])('%s %s is wrong usage', async (...args) => {
     const { code, stderr } = await chaos(...args);
 
@@ -123,40 +143,13 @@ describe('without its safeguards', () => {
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replaceAll('attribute_not_exists(orderId)', always));
   }
 
-  /** A bundle that writes one after the other what belongs into one transaction. */
-  async function separate(outfile: string): Promise<void> {
-    await build({
-      entryPoints: [path.join(PROJECT, 'lambda/inventory/handler.ts')],
-      outfile,
-      allowOverwrite: true,
-      bundle: true,
-      platform: 'node',
-      target: 'node24',
-      format: 'esm',
-      mainFields: ['module', 'main'],
-      banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-      logLevel: 'silent',
-      plugins: [
-        {
-          name: 'separate writes',
-          setup({ onLoad }) {
-            onLoad({ filter: /lambda\/transaction\.ts$/ }, ({ path: source }) => ({
-              contents: separateWrites(fs.readFileSync(source, 'utf8')),
-              loader: 'ts',
-            }));
-          },
-        },
-      ],
-    });
-  }
-
   // One safeguard a consumer, so that one run shows each: they share nothing but the topic.
   test('it fails, and says what the condition, the partial batch response and the transaction are for', async () => {
     const changed = path.join(folder, 'changed');
     fs.cpSync(assembly, changed, { recursive: true });
     overwrite(bundleHolding(changed, 'INVOICES_TABLE'));
     ignoreFailures(changed, 'Shipping');
-    await separate(bundleHolding(changed, 'STOCK_TABLE'));
+    await rebuild(bundleHolding(changed, 'STOCK_TABLE'), 'inventory', 'transaction', separateWrites);
 
     // Chance decides whether a message is lost, so a run may miss one of the three; four in a row do not.
     const marks = [
@@ -182,6 +175,33 @@ describe('without its safeguards', () => {
     expect(unseen()).toEqual([]);
   });
 
+  test('with FIFO it fails where a handler goes on with the group of a message that failed', async () => {
+    const changed = path.join(folder, 'overtaking');
+    fs.cpSync(ordered, changed, { recursive: true });
+    await rebuild(bundleHolding(changed, 'INVOICES_TABLE'), 'billing', 'message-groups', (source) =>
+      replaced(source, 'before.then(', 'before.catch(() => {}).then('),
+    );
+
+    // As above, chance decides whether one that failed has another one of its group behind it in the batch.
+    let code: number | null = 0;
+    let found: Partial<ChaosSummary> = {};
+    for (const seed of ['1', '2', '3', '4']) {
+      const ended = await chaos(...['--assembly', changed, '--orders', '150', '--seed', seed, '--json']);
+      code = ended.code;
+      found = JSON.parse(ended.stdout);
+      if (code !== 0) break;
+    }
+
+    expect(code).toBe(1);
+    expect(found.inversions).toEqual({ billing: expect.any(Number), inventory: 0, shipping: 0 });
+    expect(found.unexpected).toEqual([
+      {
+        consumer: 'billing',
+        problem: expect.stringMatching(/^\d+ orders? processed after a later one of the same customer$/),
+      },
+    ]);
+  });
+
   /** One write after the other; right as long as nothing goes wrong in between. */
   function separateWrites(source: string): string {
     const changes = [
@@ -202,9 +222,11 @@ describe('without its safeguards', () => {
         'ConditionalCheckFailedException, PutItemCommand, UpdateItemCommand, TransactionCanceledException,',
       ],
     ] as const;
-    return changes.reduce((text, [from, to]) => {
-      if (!text.includes(from)) throw new Error(`transaction.ts does not hold ${from}`);
-      return text.replace(from, to);
-    }, source);
+    return changes.reduce((text, [from, to]) => replaced(text, from, to), source);
+  }
+
+  function replaced(text: string, from: string, to: string): string {
+    if (!text.includes(from)) throw new Error(`there is no ${from} to replace`);
+    return text.replace(from, to);
   }
 });

@@ -133,7 +133,7 @@ class Outage {
   }
 
   private async deadLetters(): Promise<number> {
-    return (await this.run.bodiesIn(this.billing.deadLetterQueueUrl)).length;
+    return (await this.run.messagesIn(this.billing.deadLetterQueueUrl)).length;
   }
 
   /** Error and tries of each dead letter. */

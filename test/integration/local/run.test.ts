@@ -310,7 +310,7 @@ test('batching windows need not be waited for: a run is busy with what it collec
   await until(true);
   run.endBatchingWindows();
   await until(false);
-  const left = await run.bodiesIn(url);
+  const left = await run.messagesIn(url);
   sqs.destroy();
   await run.stop();
 

@@ -1,6 +1,11 @@
-import { expect, test } from '@jest/globals';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { StackHandles } from '../../../cli/aws/stack.ts';
 import type { TestMessage } from '../../../cli/orders/test-orders.ts';
-import { inversions, withoutCopies } from '../../../scenarios/inversions.ts';
+import { inversions, inversionsByConsumer, withoutCopies } from '../../../scenarios/inversions.ts';
+import type { Letters } from '../../../scenarios/look.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const order = (orderId: string, customerId: string, kind: TestMessage['kind'] = 'order'): TestMessage => ({
   orderId,
@@ -24,6 +29,70 @@ test.each<[string, string[], number]>([
 
 test('a copy that is published later does not move its order', () => {
   expect(inversions([...messages, order('a1', 'a', 'duplicate')], ['a1', 'a2', 'a3'])).toBe(0);
+});
+
+test('a cancellation that is published before its order does not move it', () => {
+  const published = [order('a2', 'a', 'cancellation'), ...messages];
+
+  expect(inversions(published, ['a1', 'a2', 'a3'])).toBe(0);
+});
+
+describe("by a function's log", () => {
+  const stack = { consumers: [{ name: 'billing', functionName: 'bill' }] } as unknown as StackHandles;
+
+  /** @param lines of the log, `created a1` */
+  function inverted(lines: string[], more: { messages?: TestMessage[]; letters?: Letters } = {}): number {
+    const folder = temporaryFolder('logs-');
+    const entries = lines.map((line) => {
+      const [message, orderId] = line.split(' ');
+      return JSON.stringify({ message, orderId });
+    });
+    fs.writeFileSync(path.join(folder, 'bill.log'), ['(node:1) a warning', ...entries, ''].join('\n'));
+    const found = inversionsByConsumer(stack, more.messages ?? messages, folder, more.letters);
+    return found.billing ?? Number.NaN;
+  }
+
+  test.each<[string, string[], number]>([
+    ['orders in their order', ['created a1', 'backordered a2', 'created a3'], 0],
+    ['one that waits for stock, after a later one', ['created a2', 'backordered a1'], 1],
+    ['a copy of one that was recorded in its place', ['created a1', 'created a2', 'duplicate a1'], 0],
+    ['one whose function was killed before it said so', ['duplicate a1', 'created a2'], 0],
+    ['the same, tried again after a later one', ['created a2', 'duplicate a1'], 1],
+    ['one that failed, and came in its place', ['failed a1', 'created a1', 'created a2'], 0],
+  ])('%s', (_, lines, expected) => {
+    expect(inverted(lines)).toBe(expected);
+  });
+
+  test('a duplicate of a cancellation says nothing about its order', () => {
+    const published = [...messages, order('a1', 'a', 'cancellation')];
+
+    expect(inverted(['created a2', 'duplicate a1'], { messages: published })).toBe(0);
+    expect(inverted(['created a2', 'created a1'], { messages: published })).toBe(1);
+  });
+
+  test('an order that was dead-lettered is left out, those around it are not', () => {
+    const [a1] = messages as [TestMessage];
+    const letters: Letters = new Map([['billing', new Map([[a1.body, [undefined]]])]]);
+
+    expect(inverted(['created a2', 'created a3', 'created a1'], { letters })).toBe(0);
+    expect(inverted(['created a3', 'created a2', 'created a1'], { letters })).toBe(1);
+  });
+
+  test('a dead-lettered cancellation or rival does not leave the order out', () => {
+    const cancellation = { ...order('a1', 'a', 'cancellation'), body: 'cancelled' };
+    const rival = { ...order('a1', 'a', 'poison'), body: 'rival' };
+    const letters: Letters = new Map([
+      ['billing', new Map([cancellation, rival].map(({ body }) => [body, []]))],
+    ]);
+
+    expect(
+      inverted(['created a2', 'created a1'], { messages: [...messages, cancellation, rival], letters }),
+    ).toBe(1);
+  });
+
+  test('of a function that was never invoked there are none', () => {
+    expect(inversionsByConsumer(stack, messages, temporaryFolder('logs-'))).toEqual({ billing: 0 });
+  });
 });
 
 test('of copies one is left, of two orders with one ID both', () => {

@@ -13,12 +13,17 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Emulators } from '../../../../local/server/emulators.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 let emulators: Emulators;
 let sqs: SQSClient;
 let sns: SNSClient;
 let queue: string;
 
+const settings = {
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+};
 const arnOf = (url: string) => `arn:aws:sqs:us-east-1:000000000000:${url.split('/').at(-1)}`;
 const nameOf = (url: string) => url.split('/').at(-1) ?? '';
 const makeQueue = async (Attributes: Record<string, string> = {}) => {
@@ -33,13 +38,8 @@ const makeQueue = async (Attributes: Record<string, string> = {}) => {
 
 beforeAll(async () => {
   emulators = await Emulators.start({ port: 0 });
-  const settings = {
-    endpoint: emulators.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  };
-  sqs = new SQSClient(settings);
-  sns = new SNSClient(settings);
+  sqs = new SQSClient({ ...settings, endpoint: emulators.endpoint });
+  sns = new SNSClient({ ...settings, endpoint: emulators.endpoint });
 });
 
 afterAll(async () => {
@@ -202,11 +202,44 @@ test('a move task gives a FIFO queue its messages back in the order of their gro
   expect(bodies(back)).toEqual(['a1', 'a2', 'a3']);
 });
 
+test('on a kept state a group waits for what was in flight, goes on in order, and what is sent later comes last', async () => {
+  const stateDirectory = temporaryFolder('fifo-state-');
+  const live = async (work: (life: Emulators) => Promise<void>) => {
+    const life = await Emulators.start({ port: 0, stateDirectory });
+    const before = sqs;
+    sqs = new SQSClient({ ...settings, endpoint: life.endpoint });
+    try {
+      await work(life);
+    } finally {
+      sqs.destroy();
+      sqs = before;
+      await life.stop();
+    }
+  };
+  await live(async () => {
+    queue = await makeQueue();
+    await send(queue, 'a1', 'a2', 'b1', 'a3');
+    await receive(queue, { max: 2 });
+  });
+
+  const received: unknown[] = [];
+  await live(async (life) => {
+    queue = `${life.endpoint}/000000000000/${nameOf(queue)}`;
+    await send(queue, 'a4');
+    received.push(bodies(await receive(queue)));
+    await life.passTime(31);
+    received.push(bodies(await receive(queue)));
+  });
+
+  expect(received).toEqual([['b1'], ['a1', 'a2', 'a3', 'a4', 'b1']]);
+});
+
 test('what lies in a FIFO queue is seen, visible and in flight', async () => {
   await send(queue, 'a1', 'b1');
   await receive(queue, { max: 1 });
 
-  expect((await emulators.bodiesIn(nameOf(queue))).sort()).toEqual(['a1', 'b1']);
+  const held = await emulators.messagesIn(nameOf(queue));
+  expect(held.map(({ body }) => body).sort()).toEqual(['a1', 'b1']);
 });
 
 test('a FIFO topic hands group and deduplication ID to a FIFO queue, and neither to a standard queue', async () => {

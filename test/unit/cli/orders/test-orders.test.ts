@@ -52,6 +52,12 @@ describe('whatever is asked for', () => {
     );
   });
 
+  test('no more customers order than were asked for', () => {
+    const customers = ordersOf(generate({ customers: 3 })).map(({ customerId }) => customerId);
+
+    expect(new Set(customers)).toEqual(new Set(['customer-0', 'customer-1', 'customer-2']));
+  });
+
   test('a duplicate is an exact copy of its order', () => {
     fc.assert(
       fc.property(options, (each) => {

@@ -1,0 +1,50 @@
+// The faults of a chaos run: which there are, how often, and which orders always meet one.
+import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import type { FaultPlan } from '../../local/faults/fault-plan.ts';
+
+/** How many orders kill whatever function works on them, as long as there are faults. */
+const ALWAYS_KILLED = 2;
+/** How many DynamoDB refuses meanwhile. More, because one that shares its batch with an order that kills gets no answer that could lose it. */
+const ALWAYS_REFUSED = 6;
+
+const FAULTS: FaultPlan['faults'] = {
+  'sns-error': { share: 0.1 },
+  'sqs-error': { share: 0.02, most: 3 },
+  'delete-failed': { share: 0.05, most: 3 },
+  // In a row, so that also the SDK's own retries fail.
+  'dynamodb-throttled': { share: 0.005, most: 30 },
+  'dynamodb-conflict': { share: 0.02, most: 10 },
+  'dynamodb-error': { share: 0.01, most: 30 },
+  'slow-call': { share: 0.003, most: 3 },
+  'handler-exception': { share: 0.03 },
+  'function-timeout': { share: 0.01 },
+  'killed-before-write': { share: 0.02 },
+  'killed-after-write': { share: 0.02 },
+};
+/** A FIFO queue takes nothing in twice. */
+const STANDARD_FAULTS: FaultPlan['faults'] = { 'duplicate-delivery': { share: 0.05 }, ...FAULTS };
+
+/** A plan without what differs from one start of the stack to the next. */
+export type ChaosFaults = Omit<FaultPlan, 'seed' | 'logFile'>;
+
+/**
+ * The faults of a stack.
+ * @param messages of which those that always meet a fault are chosen
+ * @param slowMs by how much a slow call is late
+ */
+export function chaosFaults(
+  messages: readonly TestMessage[],
+  isOrdered: boolean,
+  slowMs: number,
+): ChaosFaults {
+  // Every consumer takes them.
+  const everywhere = messages
+    .filter(({ kind, attributes }) => kind === 'order' && attributes.requiresShipping?.StringValue === 'true')
+    .map(({ orderId }) => orderId);
+  return {
+    faults: isOrdered ? FAULTS : STANDARD_FAULTS,
+    slowMs,
+    killOn: everywhere.slice(0, ALWAYS_KILLED),
+    failOn: everywhere.slice(ALWAYS_KILLED).slice(-ALWAYS_REFUSED),
+  };
+}

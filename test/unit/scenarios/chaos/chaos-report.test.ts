@@ -1,0 +1,59 @@
+import { expect, test } from '@jest/globals';
+import { digestOf } from '../../../../cli/orders/follow.ts';
+import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
+import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/chaos-report.ts';
+import { emptyLedger, type Look } from '../../../../scenarios/look.ts';
+
+const [order] = generateOrders({ count: 1, seed: 1 }) as [TestMessage];
+
+function look(letters: Look['letters'], isRecorded: boolean): Look {
+  const ledger = emptyLedger(['billing']);
+  if (isRecorded) ledger.records.get('billing')?.set(order.orderId, digestOf(order.body) ?? '');
+  return { ledger, letters };
+}
+
+/** One order that SQS dead-lettered under faults, and that was recorded after the redrive. */
+const findings = {
+  ...{
+    orders: 1,
+    seed: 1,
+    messages: [order],
+    takes: () => true,
+    faults: { 'stack-killed': 4 },
+    problems: [],
+  },
+  before: emptyLedger(['billing']),
+  underFaults: look(new Map([['billing', new Map([[order.body, [undefined]]])]]), false),
+  after: look(new Map(), true),
+  inversions: { billing: 0 },
+  isOrdered: true,
+} satisfies ChaosFindings;
+
+test('an order after a later one of its customer is told, and a fault where the stack is ordered', () => {
+  const inversions = { billing: 7 };
+
+  const ordered = chaosResult({ ...findings, inversions });
+  const standard = chaosResult({ ...findings, inversions, isOrdered: false });
+
+  expect(ordered).toMatchObject({ proved: false, summary: { inversions } });
+  expect(ordered.report).toContain(
+    'unexpected: billing, 7 orders processed after a later one of the same customer',
+  );
+  expect(standard).toMatchObject({ proved: true, summary: { inversions, unexpected: [] } });
+  expect(standard.report).toMatch(/inversions\nbilling .* 7\n/);
+  expect(standard.report).not.toContain('No order was recorded after');
+});
+
+test('a stack that is ordered, and has kept the order, is said to have', () => {
+  const { proved, report } = chaosResult(findings);
+
+  expect(proved).toBe(true);
+  expect(report).toContain('No order was recorded after a later one of the same customer');
+});
+
+test('a fault that never happened proves nothing', () => {
+  const { proved, summary } = chaosResult({ ...findings, faults: { 'stack-killed': 4, 'sns-error': 0 } });
+
+  expect(proved).toBe(false);
+  expect(summary.missing).toEqual([{ consumer: 'chaos', problem: 'it never happened: sns-error' }]);
+});
