@@ -18,6 +18,13 @@ export interface Stage {
    */
   readonly ordered: boolean;
   /**
+   * Orders and cancellations of one customer in its busiest second; only read where the stage is ordered. More than a message group
+   * takes is refused. How many a second get done depends on the handlers, which take those of one customer one after the other:
+   * docs/ordering.md.
+   * @default - not checked
+   */
+  readonly peakPerCustomer?: number;
+  /**
    * Have publishers give each order its customer as message group, so that a customer with thousands of orders does not delay
    * the others, where the stage is not ordered. SQS asks $0.10 per million requests for it: docs/ordering.md.
    */

@@ -8,6 +8,7 @@ import type { Construct } from 'constructs';
 import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, publisherParameters, STACK_OUTPUTS, UNROUTED } from '../contract/stack-outputs.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
+import { checkGroupPeak } from './checks/fifo-rails.ts';
 import { guardRails } from './checks/guard-rails.ts';
 import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
 import {
@@ -73,6 +74,7 @@ export class OrderFanOutStack extends Stack {
       : undefined;
     this.encryption = { ...(key && { encryptionKey: key }) };
     const operations = new Operations(this, 'Operations', { ...this.encryption, ...stage.operations });
+    if (stage.ordered && stage.peakPerCustomer !== undefined) checkGroupPeak(this, stage.peakPerCustomer);
     this.orders = new FanOutTopic(this, 'Orders', { ...this.encryption, ...stage });
     const { topic } = this.orders;
     this.tellPublishers(topic.topicArn, key?.keyArn);

@@ -3,6 +3,7 @@ import type { CfnResource } from 'aws-cdk-lib';
 import type { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { type CfnSubscription, CfnTopic } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IConstruct } from 'constructs';
 import { numberOf, ownerOf, resolve, resourceReferredTo } from './references.ts';
 import { refuse } from './settings.ts';
 
@@ -13,7 +14,26 @@ const SQS_HIGH_THROUGHPUT =
   'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html';
 const SNS_DEAD_LETTERS = 'https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html';
 const SNS_FIFO_DELIVERY = 'https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html';
+const SQS_QUOTAS =
+  'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html';
 const MAX_BATCH = 10;
+/** Calls of one kind that a partition of a FIFO queue takes in a second. A message group is in one partition. */
+const CALLS_PER_SECOND = 300;
+
+/**
+ * A customer, who is a message group, publishes no more in a second than its partition takes. That is a call for each event: a batch
+ * keeps a group's order only where it holds one message of the group, since SNS may refuse an entry and take the next.
+ * @param perSecond the setting `peakPerCustomer`
+ */
+export function checkGroupPeak(scope: IConstruct, perSecond: number): void {
+  if (perSecond <= CALLS_PER_SECOND) return;
+  refuse(
+    scope,
+    `peakPerCustomer is ${perSecond} a second, but may be ${CALLS_PER_SECOND} at most, the calls that the partition of a message group ` +
+      'takes: make the group finer than the customer, such as the order, or leave the stage on standard queues',
+    SQS_QUOTAS,
+  );
+}
 
 /** A FIFO queue's dead-letter queue is FIFO, a standard one's is standard; and its quota by group needs deduplication by group. */
 export function checkFifoQueue(queue: CfnQueue, all: CfnResource[]): void {

@@ -10,6 +10,8 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import { DeduplicationScope, FifoThroughputLimit, Queue, type QueueProps } from 'aws-cdk-lib/aws-sqs';
+import { stages } from '../../../../lib/config.ts';
+import { synthesize } from '../../../fixtures/synthesized.ts';
 import { problemsOf, synth } from './parcels.ts';
 
 interface Letters {
@@ -124,4 +126,29 @@ test.each<[string, Letters, string]>([
 
   expect(problem).toContain(message);
   expect(others).toEqual([]);
+});
+
+/** The stack of dev, whose customers have so many orders in their busiest second. */
+const peaking =
+  (peakPerCustomer: number, ordered = true) =>
+  () =>
+    synthesize('dev', { settings: { ...stages.dev, ordered, peakPerCustomer } });
+
+test('synth refuses a customer with more orders a second than a message group takes, and says what to do', () => {
+  expect(peaking(301)).toThrow(
+    'OrderFanOut-dev: peakPerCustomer is 301 a second, but may be 300 at most, the calls that the partition of a message group ' +
+      'takes: make the group finer than the customer, such as the order, or leave the stage on standard queues ' +
+      '(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html)',
+  );
+});
+
+test.each<[string, () => void]>([
+  ['as many as a message group takes', peaking(300)],
+  ['more where no group is to keep its order', peaking(301, false)],
+])('synth takes %s', (_, synthesized) => {
+  expect(synthesized).not.toThrow();
+});
+
+test('synth refuses a part of an order in a second', () => {
+  expect(peaking(0.5)).toThrow('peakPerCustomer is 0.5, but must be a whole number');
 });
