@@ -3,80 +3,40 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { CreateTableCommand, DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Clients, createClients } from '../../cli/aws/clients.ts';
-import { findStack } from '../../cli/aws/stack.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
+import { startOperatedStack } from '../fixtures/operated-stack.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
-import { workOff } from '../fixtures/passing-time.ts';
-import { PROJECT } from '../fixtures/project.ts';
 import { type Ended, killRuns, Run } from '../fixtures/run.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
-const folder = temporaryFolder('operate-');
-let run: LocalRun;
-let clients: Clients;
+let operated: Awaited<ReturnType<typeof startOperatedStack>>;
 const order = anOrder({ orderId: 'unrouted-1' });
-let topicArn: string;
-let invoices: string;
-let queueUrls: string[];
 
 beforeAll(async () => {
-  // What fails for good is then tried five times, not for six hours.
-  await synthesize(PROJECT, path.join(folder, 'cdk.out'), { outlastMinutes: '2' });
-  run = await LocalRun.start({
-    assembly: path.join(folder, 'cdk.out'),
-    port: 0,
-    logDirectory: path.join(folder, 'logs'),
-  });
-  fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
-  clients = createClients(run.client);
-  const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
-  topicArn = stack.topicArn;
-  invoices = stack.consumers.find(({ name }) => name === 'billing')?.tables.invoices ?? '';
-  queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
-  run.consume();
+  operated = await startOperatedStack();
 });
 
 afterAll(async () => {
   killRuns();
-  for (const client of Object.values(clients)) client.destroy();
-  await run.stop();
-  fs.rmSync(folder, { recursive: true });
+  await operated.stop();
 });
 
 /** `npm run orders -- <args> --local`. */
 const orders = (...args: string[]): Promise<Ended> =>
-  new Run('bin/orders.ts', [...args, '--local'], { LOCAL_RUN_DIRECTORY: folder }).ended;
-
-async function createInvoices(): Promise<void> {
-  await clients.dynamodb.send(
-    new CreateTableCommand({
-      TableName: invoices,
-      KeySchema: [{ AttributeName: 'orderId', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'orderId', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  );
-}
-
-const settled = () => workOff(run, clients.sqs, queueUrls);
+  new Run('bin/orders.ts', [...args, '--local'], { LOCAL_RUN_DIRECTORY: operated.folder }).ended;
 
 test('from the alarm to the cause to the cure', async () => {
   const stocked = await orders('stock', 'set', '--file', stockFile());
   expect(stocked).toMatchObject({ code: 0 });
-  await run.cloudWatch.endMinute();
+  await operated.run.cloudWatch.endMinute();
   expect(await orders('status')).toMatchObject({ code: 0 });
 
   // The evening goes wrong: billing's table is gone, and somebody publishes an order that breaks the contract.
-  await clients.dynamodb.send(new DeleteTableCommand({ TableName: invoices }));
+  await operated.breakBilling();
   const published = await orders('publish', '--count', '6', '--poison', '1', '--seed', '1');
   expect(published).toMatchObject({ code: 0 });
-  await settled();
-  await run.cloudWatch.endMinute();
+  await operated.settled();
+  await operated.run.cloudWatch.endMinute();
 
   const alarmed = await orders('status');
   expect(alarmed.code).toBe(1);
@@ -98,10 +58,10 @@ test('from the alarm to the cause to the cure', async () => {
   expect(traced.stdout).toMatch(/billing +dead-lettered.*ResourceNotFoundException/s);
   expect(traced.stdout).toMatch(/inventory +done/);
 
-  await createInvoices();
+  await operated.mendBilling();
   const redriven = await orders('redrive', 'billing', '--reason', 'ResourceNotFound', '--canary');
   expect(redriven).toMatchObject({ code: 0 });
-  await settled();
+  await operated.settled();
 
   const done = await orders('trace', 'test-1-o000001');
   expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/billing +done/) });
@@ -117,12 +77,12 @@ test('from the alarm to the cause to the cure', async () => {
       '--dead-letters',
       '--yes',
       '--export',
-      path.join(folder, consumer),
+      path.join(operated.folder, consumer),
     );
     expect(purged).toMatchObject({ code: 0 });
   }
   // So long it is told that the consumer has dead-lettered something.
-  for (let minute = 0; minute < 18; minute += 1) await run.cloudWatch.endMinute();
+  for (let minute = 0; minute < 18; minute += 1) await operated.run.cloudWatch.endMinute();
   const clean = await orders('status');
   expect(clean).toMatchObject({ code: 0, stdout: expect.stringContaining('All is well.') });
 });
@@ -130,9 +90,9 @@ test('from the alarm to the cause to the cure', async () => {
 test('what no consumer asks for is kept, raises an alarm, and is processed once it was put right', async () => {
   const broken = JSON.stringify({ ...order, total: order.total + 1 });
   const publish = (Message: string, attributes: Record<string, string>) =>
-    clients.sns.send(
+    operated.clients.sns.send(
       new PublishCommand({
-        TopicArn: topicArn,
+        TopicArn: operated.stack.topicArn,
         Message,
         MessageAttributes: Object.fromEntries(
           Object.entries(attributes).map(([name, StringValue]) => [
@@ -145,7 +105,7 @@ test('what no consumer asks for is kept, raises an alarm, and is processed once 
   await publish(broken, { eventType: 'order.plcaed', requiresShipping: 'true' });
   await publish('{"orderId":"4711"}', { traceId: '1' });
   await publish('{"orderId":"4712"}', {});
-  await run.cloudWatch.endMinute();
+  await operated.run.cloudWatch.endMinute();
 
   const alarmed = await orders('status');
   expect(alarmed.code).toBe(1);
@@ -166,7 +126,7 @@ test('what no consumer asks for is kept, raises an alarm, and is processed once 
   const traced = await orders('trace', order.orderId);
   expect(traced.stdout).toMatch(/^unrouted +eventType "order\.plcaed"/m);
 
-  const file = path.join(folder, 'corrected.jsonl');
+  const file = path.join(operated.folder, 'corrected.jsonl');
   fs.writeFileSync(file, JSON.stringify(order));
   const redriven = await orders('redrive', 'unrouted', '--edit', file, '--canary');
   expect(redriven).toMatchObject({
@@ -182,13 +142,13 @@ test('what no consumer asks for is kept, raises an alarm, and is processed once 
   const purged = await orders('purge', 'unrouted', '--dead-letters', '--yes', '--no-export');
   expect(purged).toMatchObject({ code: 0 });
   // The alarm about attributes looks at periods of five minutes.
-  for (let minute = 0; minute < 15; minute += 1) await run.cloudWatch.endMinute();
+  for (let minute = 0; minute < 15; minute += 1) await operated.run.cloudWatch.endMinute();
   expect(await orders('status')).toMatchObject({ code: 0, stdout: expect.stringContaining('All is well.') });
 });
 
 /** Enough of everything, as CSV. */
 function stockFile(): string {
-  const file = path.join(folder, 'stock.csv');
+  const file = path.join(operated.folder, 'stock.csv');
   fs.writeFileSync(file, 'sku,available\nBOOK-BREAD,500\nCUP-BLUE,500\n');
   return file;
 }

@@ -10,6 +10,7 @@ import { createClients } from '../../../../cli/aws/clients.ts';
 import { lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
 import { backToConsumer } from '../../../../cli/dead-letters/route.ts';
 import { type SendBackOptions, sendBack } from '../../../../cli/dead-letters/send-back.ts';
+import { anOrder } from '../../../fixtures/order-fixtures.ts';
 import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
 let aws: ScriptedAws;
@@ -244,6 +245,24 @@ describe('on a FIFO queue', () => {
     expect(attributes.map((each) => each?.MessageGroupId)).toEqual(['group-a', 'group-b', 'group-c']);
     expect(attributes.map((each) => each?.MessageDeduplicationId)).toEqual(['id-a', 'id-b', 'id-c']);
     expect(await held(from)).toEqual([]);
+  });
+
+  test('a corrected letter keeps its group and its deduplication ID', async () => {
+    const event = anOrder();
+    const { to, send, held } = await queues('.fifo', 'a');
+
+    const { sent } = await send({
+      edit: () => ({ body: JSON.stringify(event), event }),
+      now: () => Date.now() + 7 * MINUTE,
+    });
+
+    const [corrected] = await held(to);
+    expect(sent).toBe(1);
+    expect(corrected?.Body).toBe(JSON.stringify(event));
+    expect(corrected?.Attributes).toMatchObject({
+      MessageGroupId: 'group-a',
+      MessageDeduplicationId: 'id-a',
+    });
   });
 
   test('a letter that SQS would drop as a duplicate of itself stays', async () => {
