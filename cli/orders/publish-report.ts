@@ -1,0 +1,140 @@
+/** What `orders publish` says: what was published, what was not, and what consumers made of it. */
+import { explain } from '../aws/errors.ts';
+import type { StackHandles } from '../aws/stack.ts';
+import type { Io } from '../terminal/io.ts';
+import { count, format, printable, table } from '../terminal/text.ts';
+import type { FollowedMessage, Outcome } from './follow.ts';
+import type { PublishResult } from './publisher.ts';
+
+const MAX_LISTED = 20;
+
+/** What is to be published. */
+export interface Selection {
+  readonly messages: readonly FollowedMessage[];
+  /** Distinct valid orders among them. */
+  readonly orders: number;
+  readonly duplicates: number;
+  readonly cancellations: number;
+  readonly poison: number;
+  readonly seed?: number;
+  /** Whether it is no bad news if a consumer refuses the message. */
+  readonly mayBeRefused: (message: FollowedMessage) => boolean;
+}
+
+/** Lines about orders that are missing, or refused though they should not be. */
+export function badNews(outcomes: Map<string, Outcome>, { mayBeRefused }: Selection): string[] {
+  const lines: string[] = [];
+  for (const [consumer, { refused, missing }] of outcomes) {
+    const unexpected = refused.filter(({ message }) => !mayBeRefused(message));
+    const byReason = Object.groupBy(unexpected, ({ reason = 'no reason given, see its log' }) => reason);
+    for (const [reason, those = []] of Object.entries(byReason)) {
+      lines.push(`${consumer} refused ${ids(those.map(({ message }) => message))} (${printable(reason)})`);
+    }
+    if (missing.length > 0) lines.push(`${consumer} misses ${ids(missing)}`);
+  }
+  return lines;
+}
+
+/** Says which messages are not published, and why. */
+export function listFailures({ failed, stopped }: PublishResult, io: Io): void {
+  const byReason = Object.groupBy(failed, ({ reason }) => reason);
+  for (const [reason, those = []] of Object.entries(byReason)) {
+    // Why the run ended says nothing about single messages.
+    if (reason === stopped) io.say(`${printable(stopped)} (${count(those.length, 'message')} not published)`);
+    else io.say(`Not published: ${ids(those)} (${printable(reason)})`);
+  }
+}
+
+/** `3 messages: a, b, c`, cut where there are many. */
+function ids(messages: readonly { readonly orderId?: string }[]): string {
+  const shown = messages.slice(0, MAX_LISTED).map(({ orderId = 'without orderId' }) => orderId);
+  const more = messages.length > MAX_LISTED ? `, … and ${format(messages.length - MAX_LISTED)} more` : '';
+  return `${count(messages.length, 'message')}: ${shown.join(', ')}${more}`;
+}
+
+/** What a command has published, and what became of it. */
+interface Report {
+  readonly selection: Selection;
+  readonly target: { readonly topicArn: string; readonly stack?: StackHandles };
+  readonly result: PublishResult;
+  readonly seconds: number;
+  readonly outcomes: Map<string, Outcome> | undefined;
+}
+
+/** Prints the report as one JSON object. */
+export function printJson(
+  {
+    selection,
+    target,
+    result,
+    seconds,
+    outcomes,
+    interrupted,
+    followError,
+  }: Report & { interrupted: boolean; followError: unknown },
+  io: Io,
+): void {
+  const { orders, duplicates, cancellations, poison, seed, mayBeRefused } = selection;
+  const consumers = Array.from(outcomes ?? [], ([name, { processed, refused, missing }]) => [
+    name,
+    {
+      processed,
+      refused: refused.length,
+      unexpectedlyRefused: refused
+        .filter(({ message }) => !mayBeRefused(message))
+        .map(({ message, reason = null }) => ({ orderId: message.orderId, reason })),
+      missing: missing.map(({ orderId }) => orderId),
+    },
+  ]);
+  io.printJson({
+    stack: target.stack?.name,
+    topicArn: target.topicArn,
+    seed,
+    orders,
+    duplicates,
+    cancellations,
+    poison,
+    published: result.published,
+    failed: result.failed,
+    seconds,
+    stopped: result.stopped,
+    interrupted,
+    following: followError === undefined ? undefined : (explain(followError) ?? String(followError)),
+    consumers: outcomes && Object.fromEntries(consumers),
+  });
+}
+
+/** Prints the report for people. */
+export function printText({ selection, target, result, seconds, outcomes }: Report, io: Io): void {
+  const all = result.failed.length === 0;
+  const what = all
+    ? describe(selection)
+    : `${format(result.published)} of ${count(selection.messages.length, 'message')}`;
+  io.print(`Published ${what} to ${target.stack?.name ?? target.topicArn} in ${seconds.toFixed(1)} s`);
+  if (outcomes) io.print(outcomeTable(outcomes));
+}
+
+function outcomeTable(outcomes: Map<string, Outcome>): string {
+  const rows = Array.from(outcomes, ([name, { processed, refused, missing }]) => [
+    name,
+    ...[processed, refused.length, missing.length].map(format),
+  ]);
+  return table([['', 'processed', 'refused', 'missing'], ...rows]);
+}
+
+/** `3 orders, 1 duplicate (seed 7)`. */
+export function describe({
+  orders,
+  duplicates,
+  cancellations,
+  poison,
+  seed,
+}: Pick<Selection, 'orders' | 'duplicates' | 'cancellations' | 'poison' | 'seed'>) {
+  const parts = [
+    count(orders, 'order'),
+    ...(duplicates > 0 ? [count(duplicates, 'duplicate')] : []),
+    ...(cancellations > 0 ? [count(cancellations, 'cancellation')] : []),
+    ...(poison > 0 ? [count(poison, 'poison message')] : []),
+  ];
+  return `${parts.join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;
+}
