@@ -80,6 +80,8 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ],
   ['cli/dead-letters/sent-edits.ts', 'integration/cli/commands/redrive'],
   ['cli/orders/publisher.ts', 'integration/cli/orders/publisher'],
+  ['cli/orders/sending.ts', 'integration/cli/orders/publisher'],
+  ['cli/orders/batches.ts', 'integration/cli/orders/publisher'],
   ['cli/orders/stock', 'unit/cli/orders/stock-file', 'integration/cli/commands/stock'],
   ['cli/checks/', 'integration/cli/commands/check', 'unit/cli/checks'],
   ['cli/commands/stock.ts', 'integration/cli/commands/stock'],
@@ -88,7 +90,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['local/lambda/lambda-api.ts', 'integration/local/lambda/lambda-api'],
   ['local/resources/lambda-versions.ts', 'integration/local/lambda/alias'],
 ];
-const PATHS = ['contract', 'lambda', 'cli/dead-letters', 'cli/operations', 'cli/orders/publisher.ts'];
+const PATHS = ['contract', 'lambda', 'cli/dead-letters', 'cli/operations', 'cli/orders/sending.ts'];
 const PROJECT = path.join(import.meta.dirname, '..');
 
 async function main(

@@ -8,9 +8,9 @@ import { type PublishOptions, publishMessages } from '../cli/orders/publisher.ts
 export async function publishAll(
   options: PublishOptions & { messages: readonly unknown[] },
 ): Promise<number> {
-  const { published, failed } = await publishMessages(options);
+  const { sent, failed } = await publishMessages(options);
   options.signal?.throwIfAborted();
   const [first] = failed;
-  if (!first) return published;
+  if (!first) return sent;
   throw new Error(`not published: ${failed.length} of ${options.messages.length} messages: ${first.reason}`);
 }

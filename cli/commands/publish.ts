@@ -13,7 +13,8 @@ import {
   printText,
   type Selection,
 } from '../orders/publish-report.ts';
-import { type PublishResult, publishMessages } from '../orders/publisher.ts';
+import { publishMessages } from '../orders/publisher.ts';
+import type { SendResult } from '../orders/sending.ts';
 import { generateOrders, idsInConflict } from '../orders/test-orders.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
@@ -129,7 +130,7 @@ async function send(
   { rate }: PublishOptions,
   progress: Progress,
   signal: AbortSignal,
-): Promise<PublishResult> {
+): Promise<SendResult> {
   const step = progress.step('Publishing');
   const start = performance.now();
   const result = await publishMessages({
@@ -139,13 +140,13 @@ async function send(
     fairQueues: stack?.fairQueues ?? false,
     ...(rate !== undefined && { rate }),
     signal,
-    onProgress({ published, failed }) {
-      const perSecond = Math.round((1000 * published) / (performance.now() - start));
-      step.bar(published + failed, messages.length, `${format(perSecond)}/s`);
+    onProgress({ sent, failed }) {
+      const perSecond = Math.round((1000 * sent) / (performance.now() - start));
+      step.bar(sent + failed, messages.length, `${format(perSecond)}/s`);
     },
   });
-  if (result.failed.length === 0) step.done(`Published ${format(result.published)}`);
-  else step.fail(`Published ${format(result.published)}, failed ${format(result.failed.length)}`);
+  if (result.failed.length === 0) step.done(`Published ${format(result.sent)}`);
+  else step.fail(`Published ${format(result.sent)}, failed ${format(result.failed.length)}`);
   return result;
 }
 
@@ -177,7 +178,7 @@ async function follow(
   }
 }
 
-function withoutFailed({ messages }: Selection, { failed }: PublishResult): FollowedMessage[] {
+function withoutFailed({ messages }: Selection, { failed }: SendResult): FollowedMessage[] {
   const indexes = new Set(failed.map(({ index }) => index));
   return messages.filter((_, index) => !indexes.has(index));
 }

@@ -1,7 +1,7 @@
 /** The message group in which a customer's orders keep their order, and by what SNS knows a copy. */
 import { createHash } from 'node:crypto';
 import { ID } from '../../contract/ids.ts';
-import type { OutgoingMessage } from './publisher.ts';
+import type { OutgoingMessage } from './batches.ts';
 
 /** Of messages that name no customer: they are no orders, and go on to dead letters. */
 const NO_CUSTOMER = 'no-customer';

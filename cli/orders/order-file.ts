@@ -4,8 +4,9 @@ import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
 import { format, printable } from '../terminal/text.ts';
+import { messageSize } from './batches.ts';
 import type { FollowedMessage } from './follow.ts';
-import { MAX_BATCH_BYTES, messageSize } from './publisher.ts';
+import { MAX_BATCH_BYTES } from './publisher.ts';
 
 /** Something in the file that keeps it from being published. */
 export interface FileProblem {

@@ -4,7 +4,7 @@ import type { StackHandles } from '../aws/stack.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable, table } from '../terminal/text.ts';
 import type { FollowedMessage, Outcome } from './follow.ts';
-import type { PublishResult } from './publisher.ts';
+import type { SendResult } from './sending.ts';
 
 const MAX_LISTED = 20;
 
@@ -36,7 +36,7 @@ export function badNews(outcomes: Map<string, Outcome>, { mayBeRefused }: Select
 }
 
 /** Says which messages are not published, and why. */
-export function listFailures({ failed, stopped }: PublishResult, io: Io): void {
+export function listFailures({ failed, stopped }: SendResult, io: Io): void {
   const byReason = Object.groupBy(failed, ({ reason }) => reason);
   for (const [reason, those = []] of Object.entries(byReason)) {
     // Why the run ended says nothing about single messages.
@@ -56,7 +56,7 @@ function ids(messages: readonly { readonly orderId?: string }[]): string {
 interface Report {
   readonly selection: Selection;
   readonly target: { readonly topicArn: string; readonly stack?: StackHandles };
-  readonly result: PublishResult;
+  readonly result: SendResult;
   readonly seconds: number;
   readonly outcomes: Map<string, Outcome> | undefined;
 }
@@ -94,7 +94,7 @@ export function printJson(
     duplicates,
     cancellations,
     poison,
-    published: result.published,
+    published: result.sent,
     failed: result.failed,
     seconds,
     stopped: result.stopped,
@@ -109,7 +109,7 @@ export function printText({ selection, target, result, seconds, outcomes }: Repo
   const all = result.failed.length === 0;
   const what = all
     ? describe(selection)
-    : `${format(result.published)} of ${count(selection.messages.length, 'message')}`;
+    : `${format(result.sent)} of ${count(selection.messages.length, 'message')}`;
   io.print(`Published ${what} to ${target.stack?.name ?? target.topicArn} in ${seconds.toFixed(1)} s`);
   if (outcomes) io.print(outcomeTable(outcomes));
 }

@@ -2,14 +2,8 @@ import { getEventListeners } from 'node:events';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  inBatches,
-  MAX_BATCH_BYTES,
-  messageSize,
-  type OutgoingMessage,
-  type PublishOptions,
-  publishMessages,
-} from '../../../../cli/orders/publisher.ts';
+import { inBatches, messageSize, type OutgoingMessage } from '../../../../cli/orders/batches.ts';
+import { MAX_BATCH_BYTES, type PublishOptions, publishMessages } from '../../../../cli/orders/publisher.ts';
 import {
   batchAnswer,
   batchEntries,
@@ -48,6 +42,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('batching', () => {
+  const maxBytes = MAX_BATCH_BYTES;
   const messages = fc.array(
     fc.record({
       body: fc.oneof(
@@ -62,7 +57,9 @@ describe('batching', () => {
   test('puts every message into one batch, in order, within what PublishBatch takes', async () => {
     await fc.assert(
       fc.asyncProperty(messages, fc.option(fc.nat(300), { nil: undefined }), async (all, rate) => {
-        const batches = await collect(inBatches(all, rate === undefined ? rate : rate + 0.5));
+        const batches = await collect(
+          inBatches(all, { maxBytes, rate: rate === undefined ? rate : rate + 0.5 }),
+        );
 
         expect(batches.flat().map((entry) => entry.message)).toEqual(all);
         expect(batches.flat().map((entry) => entry.index)).toEqual(all.map((_, index) => index));
@@ -78,7 +75,7 @@ describe('batching', () => {
   });
 
   test('fills batches up to ten entries', async () => {
-    const batches = await collect(inBatches(numbered(25)));
+    const batches = await collect(inBatches(numbered(25), { maxBytes }));
 
     expect(batches.map((batch) => batch.length)).toEqual([10, 10, 5]);
   });
@@ -87,7 +84,7 @@ describe('batching', () => {
     const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
     const [half, more] = [ofSize(MAX_BATCH_BYTES / 2), ofSize(MAX_BATCH_BYTES / 2 + 1)];
 
-    const batches = await collect(inBatches([half, half, half, half, half, more]));
+    const batches = await collect(inBatches([half, half, half, half, half, more], { maxBytes }));
 
     expect(batches.map((batch) => batch.length)).toEqual([2, 2, 1, 1]);
   });
@@ -95,7 +92,7 @@ describe('batching', () => {
   test('a message too large for any batch comes alone, the first one too', async () => {
     const tooLarge = message('x'.repeat(MAX_BATCH_BYTES));
 
-    const batches = await collect(inBatches([tooLarge, message('a'), message('b'), tooLarge]));
+    const batches = await collect(inBatches([tooLarge, message('a'), message('b'), tooLarge], { maxBytes }));
 
     expect(batches.map((batch) => batch.length)).toEqual([1, 2, 1]);
   });
@@ -109,7 +106,7 @@ describe('batching', () => {
   });
 
   test('a slow rate makes small batches', async () => {
-    const batches = await collect(inBatches(numbered(6), 20));
+    const batches = await collect(inBatches(numbered(6), { maxBytes, rate: 20 }));
 
     expect(batches.map((batch) => batch.length)).toEqual([2, 2, 2]);
   });
@@ -125,7 +122,7 @@ test('messages arrive with their attributes, from an async source as well', asyn
   });
 
   const bodies = aws.calls.flatMap(({ input }) => batchEntries(input).map(({ body }) => body));
-  expect(result).toEqual({ published: 23, failed: [] });
+  expect(result).toEqual({ sent: 23, failed: [] });
   expect(bodies.sort()).toEqual(
     numbered(23)
       .map(({ body }) => body)
@@ -154,7 +151,7 @@ test('only the entries that failed are sent again', async () => {
 
   const result = await publish({ messages: numbered(10) });
 
-  expect(result).toEqual({ published: 10, failed: [] });
+  expect(result).toEqual({ sent: 10, failed: [] });
   expect(sent).toEqual([numbered(10).map(({ body }) => body), ['3', '7']]);
 });
 
@@ -174,7 +171,7 @@ test('an entry that keeps failing is reported with its reason after the last try
 
   const result = await publish({ messages: numbered(3), attempts: 4 });
 
-  expect(result.published).toBe(2);
+  expect(result.sent).toBe(2);
   expect(result.failed).toEqual([
     { index: 0, orderId: 'order-0', reason: 'InternalError: oh (tried 4 times)' },
   ]);
@@ -206,7 +203,7 @@ test("an entry that is the sender's fault is not tried again", async () => {
   const result = await publish({ messages: numbered(2) });
 
   expect(result).toEqual({
-    published: 1,
+    sent: 1,
     failed: [{ index: 0, orderId: 'order-0', reason: 'InvalidParameter: bad' }],
   });
   expect(aws.calls).toHaveLength(1);
@@ -231,7 +228,7 @@ test('an entry that is throttled is tried again, whosever fault AWS says it is',
 
   const result = await publish({ messages: numbered(2) });
 
-  expect(result).toEqual({ published: 2, failed: [] });
+  expect(result).toEqual({ sent: 2, failed: [] });
 });
 
 test('an entry that the answer does not mention is sent again', async () => {
@@ -239,7 +236,7 @@ test('an entry that the answer does not mention is sent again', async () => {
 
   const result = await publish({ messages: numbered(2) });
 
-  expect(result.published).toBe(2);
+  expect(result.sent).toBe(2);
   expect(aws.calls.map(({ input }) => batchEntries(input).map(({ body }) => body))).toEqual([
     ['0', '1'],
     ['0'],
@@ -252,7 +249,7 @@ test('a call that is throttled as a whole is tried again', async () => {
 
   const result = await publish({ messages: numbered(2) });
 
-  expect(result).toEqual({ published: 2, failed: [] });
+  expect(result).toEqual({ sent: 2, failed: [] });
   expect(aws.calls).toHaveLength(3);
 });
 
@@ -269,7 +266,7 @@ test('a refused call ends the run, and every message left is accounted for', asy
   const result = await publish({ messages: numbered(95), concurrency: 1 });
 
   const reason = 'Access denied: these credentials lack the IAM action SNS:Publish on orders';
-  expect(result.published).toBe(10);
+  expect(result.sent).toBe(10);
   expect(result.stopped).toBe(reason);
   expect(result.failed).toEqual(
     numbered(95)
@@ -297,7 +294,7 @@ test('an endpoint that nobody listens on ends the run after one batch has had it
 
   const result = await publish({ sns, messages: numbered(1000), attempts: 3, concurrency: 1 });
 
-  expect(result.published).toBe(0);
+  expect(result.sent).toBe(0);
   expect(result.failed).toHaveLength(1000);
   expect(result.stopped).toMatch(/^Cannot reach 127\.0\.0\.1:9 \(ECONNREFUSED\)/);
   expect(handle).toHaveBeenCalledTimes(3);
@@ -310,7 +307,7 @@ test('a message too large for SNS fails without a call, and its neighbours go', 
     messages: [message('a'), message('x'.repeat(MAX_BATCH_BYTES)), message('b')],
   });
 
-  expect(result.published).toBe(2);
+  expect(result.sent).toBe(2);
   expect(result.failed).toEqual([
     expect.objectContaining({
       index: 1,
@@ -325,7 +322,7 @@ test('a message may have as many bytes as SNS takes, and none more', async () =>
 
   const result = await publish({ messages: [ofSize(MAX_BATCH_BYTES), ofSize(MAX_BATCH_BYTES + 1)] });
 
-  expect(result.published).toBe(1);
+  expect(result.sent).toBe(1);
   expect(result.failed.map(({ index }) => index)).toEqual([1]);
 });
 
@@ -350,7 +347,7 @@ test('after the signal nothing more is sent, and what was not sent is reported',
   const result = await publish({ messages: numbered(40), concurrency: 1, signal: controller.signal });
 
   expect(aws.calls).toHaveLength(1);
-  expect(result.published).toBe(10);
+  expect(result.sent).toBe(10);
   expect(result.failed).toHaveLength(30);
   expect(result.failed[0]).toEqual({ index: 10, orderId: 'order-10', reason: 'stopped before it was sent' });
 });
@@ -424,7 +421,7 @@ test('progress counts up to all messages', async () => {
   await publish({
     messages: numbered(25),
     concurrency: 1,
-    onProgress: ({ published, failed }) => seen.push(published + failed),
+    onProgress: ({ sent, failed }) => seen.push(sent + failed),
   });
 
   expect(seen).toEqual([10, 20, 25]);

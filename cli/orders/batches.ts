@@ -1,0 +1,95 @@
+/** Messages in batches, as SNS and SQS take them, and at the rate that is asked for. */
+import { setTimeout } from 'node:timers/promises';
+import type { MessageAttributeValue } from '@aws-sdk/client-sns';
+
+/** A message as it is sent. */
+export interface OutgoingMessage {
+  readonly body: string;
+  readonly attributes: Record<string, MessageAttributeValue>;
+  /** Names the message where it fails. */
+  readonly orderId?: string;
+}
+
+/** A message and its position among all, from 0. */
+export interface Entry<M extends OutgoingMessage = OutgoingMessage> {
+  readonly index: number;
+  readonly message: M;
+}
+
+interface BatchLimits<M> {
+  /** Of a batch, with the attributes. */
+  readonly maxBytes: number;
+  /** Messages per second, at most: a slow rate makes batches smaller, about ten a second, so that the flow is even. */
+  readonly rate?: number | undefined;
+  /** A batch holds one message of each group. @default - groups do not matter */
+  readonly groupOf?: ((message: M) => string) | undefined;
+}
+
+/** https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html, and the same for SQS's SendMessageBatch */
+const MAX_ENTRIES = 10;
+/** What a rate that was not kept up with may be exceeded by afterwards: so many milliseconds' messages. */
+const CATCH_UP_MS = 1000;
+
+/** Parts messages into batches. A message too large for any batch comes alone. */
+export async function* inBatches<M extends OutgoingMessage>(
+  messages: Iterable<M> | AsyncIterable<M>,
+  { maxBytes, rate, groupOf }: BatchLimits<M>,
+): AsyncGenerator<Entry<M>[]> {
+  const maxEntries = rate === undefined ? MAX_ENTRIES : Math.min(MAX_ENTRIES, Math.ceil(rate / 10));
+  let batch: Entry<M>[] = [];
+  let bytes = 0;
+  let index = 0;
+  const groups = new Set<string>();
+  for await (const message of messages) {
+    const size = messageSize(message);
+    const group = groupOf?.(message);
+    const isFull = batch.length >= maxEntries || bytes + size > maxBytes;
+    if (batch.length > 0 && (isFull || (group !== undefined && groups.has(group)))) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+      groups.clear();
+    }
+    if (group !== undefined) groups.add(group);
+    batch.push({ index: index++, message });
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Bytes of a message as SNS and SQS count them: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html */
+export function messageSize({ body, attributes }: OutgoingMessage): number {
+  return Object.entries(attributes).reduce(
+    (sum, [name, { DataType = '', StringValue = '', BinaryValue }]) =>
+      sum +
+      Buffer.byteLength(name) +
+      Buffer.byteLength(DataType) +
+      Buffer.byteLength(StringValue) +
+      (BinaryValue?.byteLength ?? 0),
+    Buffer.byteLength(body),
+  );
+}
+
+/** Lets so many messages a second through, on average. */
+export class Pace {
+  /** Messages; undefined where there is no limit. */
+  readonly perSecond: number | undefined;
+  private next = performance.now();
+
+  constructor(perSecond: number | undefined) {
+    this.perSecond = perSecond;
+  }
+
+  /** Resolves when so many messages may go, or on the signal. */
+  async turn(messages: number, signal: AbortSignal): Promise<void> {
+    if (this.perSecond === undefined) return;
+    const wait = this.next - performance.now();
+    if (wait > 0) await pause(wait, signal);
+    this.next = Math.max(this.next, performance.now() - CATCH_UP_MS) + (messages / this.perSecond) * 1000;
+  }
+}
+
+/** Ends early, without an error, on the signal. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal }).catch(() => {});
+}

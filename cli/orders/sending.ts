@@ -1,0 +1,204 @@
+/** Sends messages to a topic or a queue in batches, and accounts for every one of them. */
+import { explain, isThrottlingCode, isTransient, isUnreachable } from '../aws/errors.ts';
+import { type Entry, inBatches, messageSize, type OutgoingMessage, Pace, pause } from './batches.ts';
+
+/** Takes batches of messages. */
+export interface Destination<M extends OutgoingMessage> {
+  readonly service: 'SNS' | 'SQS';
+  /** What has to be allowed, as an IAM action. */
+  readonly action: string;
+  /** Bytes of a batch, so also of one message, with the attributes. */
+  readonly maxBytes: number;
+  /** The group of a message, where groups keep their order. */
+  readonly groupOf?: (message: M) => string;
+  /** Sends a batch, with its positions in it as IDs. @throws whatever the SDK throws */
+  send(messages: readonly M[]): Promise<BatchAnswer>;
+  /** What an error says that is not to be explained as any other. */
+  explain?(error: unknown): string | undefined;
+}
+
+/** What SNS or SQS says of each message of a batch. */
+interface BatchAnswer {
+  readonly Successful?: readonly { readonly Id?: string | undefined }[] | undefined;
+  readonly Failed?: readonly BatchRefusal[] | undefined;
+}
+
+interface BatchRefusal {
+  readonly Id: string | undefined;
+  readonly Code: string | undefined;
+  readonly Message?: string | undefined;
+  readonly SenderFault: boolean | undefined;
+}
+
+/** A message that is not sent, as far as can be known: after a lost answer it may be. */
+interface FailedMessage {
+  /** Its position in `messages`, from 0. */
+  readonly index: number;
+  readonly orderId?: string;
+  readonly reason: string;
+}
+
+export interface SendResult {
+  readonly sent: number;
+  /** By index. `sent` and these together are all messages that came in. */
+  readonly failed: FailedMessage[];
+  /** Why the run ended before every message had been tried; it is also the reason of each message left over. */
+  readonly stopped?: string;
+}
+
+export interface SendOptions<M extends OutgoingMessage> {
+  readonly messages: Iterable<M> | AsyncIterable<M>;
+  /** How many messages a second. @default no limit */
+  readonly pace?: Pace;
+  /** Batches under way at the same time; where groups keep their order always one. @default 8 */
+  readonly concurrency?: number;
+  /** Tries of one message. @default 8 */
+  readonly attempts?: number;
+  /** The longest wait before the first retry, in milliseconds; it doubles with each one. @default 100 */
+  readonly backoffMs?: number;
+  /** Called after each batch. */
+  readonly onProgress?: (progress: { sent: number; failed: number }) => void;
+  /** Stops: batches under way end, everything after them counts as failed. */
+  readonly signal?: AbortSignal;
+}
+
+const MAX_BACKOFF_MS = 5000;
+
+/**
+ * Sends all `messages`. Entries that fail are tried again with exponential backoff and full jitter, unless AWS says that the
+ * sender is at fault. A call that is refused as a whole (no permission, no such topic), or that reached nobody in all its tries,
+ * ends the run: what is left comes back as failed for that reason. Does not throw for anything that AWS answers.
+ *
+ * A message whose answer was lost is sent again, so it can arrive twice, as it can from SNS itself.
+ *
+ * Where groups keep their order, one batch goes after the other, each with one message a group, since an entry may be refused and
+ * the one behind it taken.
+ */
+export function sendMessages<M extends OutgoingMessage>(
+  destination: Destination<M>,
+  options: SendOptions<M>,
+): Promise<SendResult> {
+  return new Sending(destination, options).run();
+}
+
+class Sending<M extends OutgoingMessage> {
+  private readonly destination: Destination<M>;
+  private readonly options: SendOptions<M>;
+  private readonly attempts: number;
+  private readonly failed: FailedMessage[] = [];
+  private sent = 0;
+  /** Ends early for the caller's reason, or for an answer that no further call would change. */
+  private readonly stop = new AbortController();
+
+  constructor(destination: Destination<M>, options: SendOptions<M>) {
+    this.destination = destination;
+    this.options = options;
+    this.attempts = options.attempts ?? 8;
+  }
+
+  async run(): Promise<SendResult> {
+    const { messages, pace = new Pace(undefined), concurrency = 8, signal, onProgress } = this.options;
+    const { maxBytes, groupOf } = this.destination;
+    const { stop, failed } = this;
+    const onAbort = () => stop.abort('stopped before it was sent');
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+
+    const batches = paced(
+      inBatches(messages, { maxBytes, groupOf, rate: pace.perSecond }),
+      pace,
+      stop.signal,
+    );
+    const worker = async () => {
+      for await (const batch of batches) {
+        await this.send(batch);
+        onProgress?.({ sent: this.sent, failed: failed.length });
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: groupOf ? 1 : concurrency }, worker));
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    return {
+      sent: this.sent,
+      failed: failed.sort((a, b) => a.index - b.index),
+      ...(stop.signal.aborted && { stopped: String(stop.signal.reason) }),
+    };
+  }
+
+  private async send(batch: Entry<M>[]): Promise<void> {
+    const { backoffMs = 100 } = this.options;
+    const { service, maxBytes } = this.destination;
+    const { signal } = this.stop;
+    const [only] = batch;
+    const size = only && batch.length === 1 ? messageSize(only.message) : 0;
+    if (only && size > maxBytes) {
+      this.fail(only, `has ${size} bytes with its attributes, but ${service} takes ${maxBytes}`);
+      return;
+    }
+    let left = batch;
+    for (let attempt = 1; left.length > 0; attempt++) {
+      if (signal.aborted) {
+        for (const entry of left) this.fail(entry, String(signal.reason));
+        return;
+      }
+      const isLast = attempt === this.attempts;
+      const reasons = await this.sendOnce(left, isLast);
+      left = left.filter((entry) => reasons.has(entry));
+      if (isLast && !signal.aborted) {
+        for (const entry of left) this.fail(entry, `${reasons.get(entry)} (tried ${attempt} times)`);
+        return;
+      }
+      if (left.length === 0) return;
+      await pause(Math.random() * Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** (attempt - 1)), signal);
+    }
+  }
+
+  /** Sends the entries; returns those that are worth another try, with what was said of them. */
+  private async sendOnce(entries: Entry<M>[], isLast: boolean): Promise<Map<Entry<M>, string>> {
+    const { destination } = this;
+    try {
+      return this.read(await destination.send(entries.map(({ message }) => message)), entries);
+    } catch (error) {
+      const reason = destination.explain?.(error) ?? explain(error, destination.action) ?? String(error);
+      if (!isTransient(error) || (isLast && isUnreachable(error))) this.stop.abort(reason);
+      return new Map(entries.map((entry) => [entry, reason]));
+    }
+  }
+
+  /** Counts what is said of each entry; returns those that are worth another try. */
+  private read({ Successful = [], Failed = [] }: BatchAnswer, entries: Entry<M>[]): Map<Entry<M>, string> {
+    const again = new Map<Entry<M>, string>();
+    const successful = new Set(Successful.map(({ Id }) => Id));
+    const refused = new Map(Failed.map((each) => [each.Id, each]));
+    for (const [position, entry] of entries.entries()) {
+      const refusal = refused.get(String(position));
+      if (successful.has(String(position))) this.sent++;
+      else if (!refusal) again.set(entry, `${this.destination.service} answered without a word about it`);
+      else {
+        const { Code, Message, SenderFault } = refusal;
+        const reason = [Code, Message].filter(Boolean).join(': ') || 'refused without a reason';
+        if (SenderFault && !isThrottlingCode(Code)) this.fail(entry, reason);
+        else again.set(entry, reason);
+      }
+    }
+    return again;
+  }
+
+  private fail({ index, message: { orderId } }: Entry<M>, reason: string): void {
+    this.failed.push({ index, ...(orderId !== undefined && { orderId }), reason });
+  }
+}
+
+/** Lets batches through at the pace; all at once when stopped. */
+async function* paced<M extends OutgoingMessage>(
+  batches: AsyncIterable<Entry<M>[]>,
+  pace: Pace,
+  signal: AbortSignal,
+): AsyncGenerator<Entry<M>[]> {
+  for await (const batch of batches) {
+    await pace.turn(batch.length, signal);
+    yield batch;
+  }
+}
