@@ -12,6 +12,8 @@ export const STACK_OUTPUTS = {
   operationsLogGroupName: 'OperationsLogGroupName',
   operatorPolicyArn: 'OperatorPolicyArn',
   unroutedQueueUrl: 'UnroutedQueueUrl',
+  /** There where the stack has an archive. */
+  archiveBucketName: 'ArchiveBucketName',
   /** There, as `true`, where publishers are to give each message its customer as group. */
   fairQueues: 'FairQueues',
 } as const;

@@ -7,6 +7,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSMessageAttributes, SQSReco
 import pLimit from 'p-limit';
 import { retryDelay } from '../contract/retries.ts';
 import { deadLetter } from './dead-letter.ts';
+import { readBody } from './message-body.ts';
 import { inTurn, isOrdered } from './message-groups.ts';
 import { PermanentError } from './permanent-error.ts';
 
@@ -22,6 +23,17 @@ export type MessageHandler<T> = {
   /** What the log may say of a body, known good or not: identifiers only. */
   readonly identify: (value: unknown) => Record<string, string>;
 };
+
+/**
+ * What a consumer does with a record, of whatever content: it returns what became of it, for the log, or nothing where that is not
+ * worth a line; it throws as `MessageHandler.handle` does.
+ * @param about what the log says of the record; it may add to it
+ */
+export type RecordHandler = (
+  record: SQSRecord,
+  about: Record<string, string | number>,
+  signal: AbortSignal,
+) => Promise<string | undefined>;
 
 /** The queue the messages come from, and the means to talk to it. */
 export type Queue = {
@@ -58,25 +70,39 @@ const CONCURRENCY = 40;
 /** The share of its time after which an invocation gives up unfinished messages, so that finished ones are not repeated. */
 const USABLE_TIME = 0.95;
 
+type LambdaHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+
+/** The Lambda handler for batches of one queue, whose messages are handled one by one: see `recordsHandler`. */
+export function batchHandler<T>(handler: MessageHandler<T>, queue: Queue): LambdaHandler {
+  const { parse, handle, identify } = handler;
+  const handleRecord: RecordHandler = async (record, about, signal) => {
+    const value = readBody(record.body);
+    Object.assign(about, identify(value));
+    return await handle(parse(value, record.messageAttributes), signal);
+  };
+  return recordsHandler(() => handleRecord, queue);
+}
+
 /**
  * The Lambda handler for batches of one queue; its event source mapping must have ReportBatchItemFailures.
  * Records run concurrently, a bounded number at a time, and none can fail its neighbours; but on a FIFO queue those of a group
  * run one after the other, and behind one that failed the rest of its group comes back untried.
+ * @param begin what is done with the records of a batch; it may begin something for all of them together
  */
-export function batchHandler<T>(
-  handler: MessageHandler<T>,
+export function recordsHandler(
+  begin: (records: readonly SQSRecord[], signal: AbortSignal) => RecordHandler,
   queue: Queue,
-): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
-  const consumer = new Consumer(handler, queue);
+): LambdaHandler {
+  const consumer = new Consumer(begin, queue);
   return (event, context) => consumer.process(event, context);
 }
 
-class Consumer<T> {
-  private readonly handler: MessageHandler<T>;
+class Consumer {
+  private readonly begin: Parameters<typeof recordsHandler>[0];
   private readonly queue: Queue;
 
-  constructor(handler: MessageHandler<T>, queue: Queue) {
-    this.handler = handler;
+  constructor(begin: Parameters<typeof recordsHandler>[0], queue: Queue) {
+    this.begin = begin;
     this.queue = queue;
   }
 
@@ -84,13 +110,14 @@ class Consumer<T> {
     const { metrics } = this.queue;
     const deadline = this.deadlineOf(context);
     const limit = pLimit(CONCURRENCY);
-    const turns = inTurn(event.Records, (record, behind) =>
-      limit(async () => {
-        deadline.signal.throwIfAborted();
-        await this.deliver({ record, behind }, context.awsRequestId, deadline.signal);
-      }),
-    );
     try {
+      const handle = this.begin(event.Records, deadline.signal);
+      const turns = inTurn(event.Records, (record, behind) =>
+        limit(async () => {
+          deadline.signal.throwIfAborted();
+          await this.deliver({ record, behind }, handle, context.awsRequestId, deadline.signal);
+        }),
+      );
       return await processPartialResponse(
         event,
         (record: SQSRecord) => Promise.race([turns.get(record), deadline.passed]),
@@ -119,17 +146,19 @@ class Consumer<T> {
     return { passed, signal: stop.signal, clear: () => clearTimeout(timer) };
   }
 
-  private async deliver(place: Place, requestId: string, signal: AbortSignal): Promise<void> {
+  private async deliver(
+    place: Place,
+    handle: RecordHandler,
+    requestId: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { record, behind } = place;
-    const { parse, handle, identify } = this.handler;
     const { logger, maxReceiveCount } = this.queue;
     const attempt = Number(record.attributes.ApproximateReceiveCount);
     const about: About = { messageId: record.messageId, attempt, requestId };
     try {
-      const value = readBody(record.body);
-      Object.assign(about, identify(value));
-      const outcome = await handle(parse(value, record.messageAttributes), signal);
-      logger.info(outcome, about);
+      const outcome = await handle(record, about, signal);
+      if (outcome !== undefined) logger.info(outcome, about);
     } catch (thrown) {
       const error = asError(thrown);
       // It has been reported as failed already, and comes back by itself.
@@ -190,36 +219,6 @@ class Consumer<T> {
       logger.warn('could not set the time of the next try', { ...about, error: loggable(asError(error)) });
     }
   }
-}
-
-/** The JSON value of a body, out of SNS's envelope where the subscription is not raw. */
-function readBody(body: string): unknown {
-  const value = parseJson(body);
-  if (!isEnvelope(value)) return value;
-  const inner = parseJson(value.Message);
-  if (isEnvelope(inner)) throw new PermanentError('NestedEnvelope', 'an SNS envelope inside an SNS envelope');
-  return inner;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // JSON.parse quotes the text in its message, so that message goes nowhere.
-    throw new PermanentError('NotJson', 'the body is not JSON');
-  }
-}
-
-/** https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html */
-function isEnvelope(value: unknown): value is { Message: string } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'Type' in value &&
-    value.Type === 'Notification' &&
-    'Message' in value &&
-    typeof value.Message === 'string'
-  );
 }
 
 /** Not the error itself: the log would show all it carries, and DynamoDB's carry items. */

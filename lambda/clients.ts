@@ -1,8 +1,12 @@
-/** The SDK clients, made once a sandbox. Endpoint, region and credentials come from the environment alone. */
+/**
+ * The SDK clients, made once a sandbox. Endpoint, region and credentials come from the environment alone. The bundle of a function
+ * carries those that it uses: `@__PURE__` tells esbuild that it may leave a client out.
+ */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 
-// Three attempts of at most 1 + 3 s with backoff between them end well inside the function's 30 s; the SDK's own
+// Three attempts of at most 1 + 3 s with backoff between them end well inside a function's 20 or 30 s; the SDK's own
 // default waits for an answer without end.
 // https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-timeout.html
 const settings = {
@@ -12,7 +16,9 @@ const settings = {
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
 } as const;
 
-export const dynamodb = new DynamoDBClient(settings);
+export const dynamodb = /* @__PURE__ */ new DynamoDBClient(settings);
+
+export const s3 = /* @__PURE__ */ new S3Client(settings);
 
 // A queue URL names a host of its own, which by default wins over AWS_ENDPOINT_URL.
-export const sqs = new SQSClient({ ...settings, useQueueUrlAsEndpoint: false });
+export const sqs = /* @__PURE__ */ new SQSClient({ ...settings, useQueueUrlAsEndpoint: false });

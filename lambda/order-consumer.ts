@@ -13,8 +13,7 @@ import {
 } from '../contract/events.ts';
 import { ID } from '../contract/ids.ts';
 import { batchHandler } from './batch.ts';
-import { sqs } from './clients.ts';
-import { environment, environmentCount } from './environment.ts';
+import { consumerQueue } from './consumer-queue.ts';
 import { PermanentError } from './permanent-error.ts';
 
 /**
@@ -55,16 +54,7 @@ export function orderConsumer<T extends EventType>(handlers: Handlers<T>) {
       handle: handleEvent,
       identify: identifyOrder,
     },
-    {
-      sqs,
-      logger,
-      metrics,
-      consumer: environment('POWERTOOLS_SERVICE_NAME'),
-      url: environment('QUEUE_URL'),
-      deadLetterUrl: environment('DEAD_LETTER_QUEUE_URL'),
-      maxReceiveCount: environmentCount('MAX_RECEIVE_COUNT'),
-      onPermanentError: process.env.ON_PERMANENT_ERROR === 'block' ? 'block' : 'skip',
-    },
+    { ...consumerQueue(), logger, metrics },
   );
 }
 

@@ -1,7 +1,14 @@
 /** What whoever calls `cdk` chooses with `-c`, over the settings in config.ts. */
 import type { Node } from 'constructs';
 import { ConfigError } from './checks/settings.ts';
-import { type ConsumerSettings, consumers, type Stage, type StageName, stages } from './config.ts';
+import {
+  type ConsumerSettings,
+  consumers,
+  archive as defaultArchive,
+  type Stage,
+  type StageName,
+  stages,
+} from './config.ts';
 
 /** A stage as it is to be deployed, and who consumes orders there. */
 export interface Choices {
@@ -12,7 +19,7 @@ export interface Choices {
 
 /**
  * The stage that `-c stage=` names (default dev), with what else `-c` overrides for this once: `account` and `region`,
- * `alarmEmail`, `operatorPolicy`, `gradualReleases`, `ordered`, and `outlastMinutes` of all consumers.
+ * `alarmEmail`, `operatorPolicy`, `gradualReleases`, `ordered`, `archive`, and `outlastMinutes` of all consumers.
  *
  * @throws ConfigError naming the value and what is allowed
  */
@@ -21,7 +28,7 @@ export function readChoices(node: Node): Choices {
   const stage = context.oneOf('stage', Object.keys(stages)) ?? 'dev';
   if (!isStageName(stage)) throw new Error('stages has no dev');
   const settings = stages[stage];
-  const { env, operations, gradualReleases, ordered } = settings;
+  const { env, operations, gradualReleases, ordered, archive, ...others } = settings;
   const account = context.like('account', /^\d{12}$/, 'an account ID of 12 digits') ?? env?.account;
   const region =
     context.like('region', /^[a-z]{2}(-[a-z]+)+-\d$/, 'a region like eu-central-1') ?? env?.region;
@@ -34,11 +41,13 @@ export function readChoices(node: Node): Choices {
     /^[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+$/,
     'an e-mail address like ops@example.com, or leave it out',
   );
+  const isArchived = context.flag('archive') ?? archive !== undefined;
   const outlast = context.like('outlastMinutes', /^[1-9]\d{0,4}$/, 'a whole number of minutes');
   return {
     stage,
     settings: {
-      ...settings,
+      ...others,
+      ...(isArchived && { archive: archive ?? defaultArchive }),
       ...(account && region && { env: { account, region } }),
       ordered: context.flag('ordered') ?? ordered,
       gradualReleases: context.flag('gradualReleases') ?? gradualReleases,

@@ -29,7 +29,12 @@ export interface Stage {
    * the others, where the stage is not ordered. SQS asks $0.10 per million requests for it: docs/ordering.md.
    */
   readonly fairQueues: boolean;
-  /** Encrypt topics and queues with a key of the account's own instead of the services' keys. */
+  /**
+   * Keep every message of the topic in S3, for later questions and for replays: docs/archive.md.
+   * @default - nothing is kept
+   */
+  readonly archive?: ArchiveSettings;
+  /** Encrypt topics, queues and archive with a key of the account's own instead of the services' keys. */
   readonly customerManagedKey: boolean;
   /** X-Ray tracing of topic and functions. */
   readonly tracing: boolean;
@@ -46,6 +51,14 @@ export interface Stage {
   readonly topicAlarms: TopicThresholds;
   /** On every resource, beside `stage` and `service`. */
   readonly tags: Readonly<Record<string, string>>;
+}
+
+/** For how long messages are kept. They hold names and addresses of customers: no longer than they are needed. */
+export interface ArchiveSettings {
+  /** After so many days they go to storage that costs a sixth to keep, and something to read. */
+  readonly coldAfterDays: number;
+  /** After so many days they are deleted: more than `coldAfterDays`. */
+  readonly deleteAfterDays: number;
 }
 
 /** Who is told what, and who may do what about it. */
@@ -103,8 +116,11 @@ interface TableSettings {
 
 /** A consumer's name, in kebab-case, is also its folder in `lambda/`, whose `handler.ts` exports `handler`. */
 export interface ConsumerSettings {
-  /** Events that it takes; its handler has to know each. All others that nobody takes are kept in `unrouted`. */
-  readonly eventTypes: readonly EventType[];
+  /**
+   * Events that it takes; its handler has to know each. All others that nobody takes are kept in `unrouted`.
+   * @default - every message of the topic, whatever it says; it counts as taken by nobody
+   */
+  readonly eventTypes?: readonly EventType[];
   /**
    * Values that a message attribute must have one of, on top of the event type.
    * @default - every event of these types
@@ -139,6 +155,9 @@ export interface ConsumerSettings {
   readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
 }
 
+/** Where a stage has an archive. Three years: as long as somebody may ask about an order. */
+export const archive: ArchiveSettings = { coldAfterDays: 90, deleteAfterDays: 1_095 };
+
 export const stages: Readonly<Record<StageName, Stage>> = {
   dev: {
     keepData: false,
@@ -165,6 +184,7 @@ export const stages: Readonly<Record<StageName, Stage>> = {
     keepData: true,
     ordered: false,
     fairQueues: false,
+    archive,
     customerManagedKey: true,
     tracing: true,
     deliveryLogging: true,
@@ -270,3 +290,26 @@ export const consumers = {
     },
   },
 } satisfies Record<string, ConsumerSettings>;
+
+const archiveAlarms: ConsumerThresholds = {
+  queueDepth: 50_000,
+  oldestMessageSeconds: 900,
+  promisedSeconds: 1_800,
+  retries: 10,
+  functionErrors: 3,
+  functionThrottles: 10,
+};
+
+/**
+ * The consumer that writes the archive, from a queue that is FIFO where the stage is ordered. Large batches make large objects,
+ * of which S3 asks less money than of many small ones; a FIFO queue has batches of ten, which nobody waits for.
+ */
+export const archiveConsumer = (ordered: boolean): ConsumerSettings => ({
+  tables: {},
+  memoryMiB: 512,
+  timeoutSeconds: 20,
+  batchSize: ordered ? 10 : 1_000,
+  batchWindowSeconds: ordered ? 0 : 60,
+  maxConcurrency: 5,
+  alarms: { dev: archiveAlarms, prod: archiveAlarms },
+});

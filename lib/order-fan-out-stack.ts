@@ -2,16 +2,21 @@ import { join } from 'node:path';
 import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import { LambdaApplication } from 'aws-cdk-lib/aws-codedeploy';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { ARCHIVE, ARCHIVE_PREFIX } from '../contract/archive.ts';
 import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, publisherParameters, STACK_OUTPUTS, UNROUTED } from '../contract/stack-outputs.ts';
+import { ArchiveBucket } from './archive/archive-bucket.ts';
+import { ArchiveTable } from './archive/archive-table.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { checkGroupPeak } from './checks/fifo-rails.ts';
 import { guardRails } from './checks/guard-rails.ts';
 import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
 import {
+  archiveConsumer,
   type ConsumerSettings,
   type ConsumerThresholds,
   consumers,
@@ -68,9 +73,14 @@ export class OrderFanOutStack extends Stack {
     checkWholeNumbers(`stages.${props.stage} in lib/config.ts`, stage);
     this.tag(props.stage);
     const everybody = Object.entries<ConsumerSettings>(props.consumers ?? consumers);
+    for (const [name] of everybody) checkName(name);
+    if (stage.archive) everybody.push([ARCHIVE, archiveConsumer(stage.ordered)]);
 
     const key = stage.customerManagedKey
-      ? new MessagingKey(this, 'Key', { removalPolicy: this.keptWhereUsed })
+      ? new MessagingKey(this, 'Key', {
+          // The archive stays in every stage, and nobody could read it without the key.
+          removalPolicy: stage.archive ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : this.keptWhereUsed,
+        })
       : undefined;
     this.encryption = { ...(key && { encryptionKey: key }) };
     const operations = new Operations(this, 'Operations', { ...this.encryption, ...stage.operations });
@@ -110,17 +120,18 @@ export class OrderFanOutStack extends Stack {
       }
       consumersByName.set(name, consumer);
     }
+    const archive = this.addArchive(consumersByName.get(ARCHIVE));
     const shown = { topic, unroutedQueue: unrouted.queue, consumers: consumersByName };
     new FanOutDashboard(this, 'Overview', shown);
     if (stage.operations.policy) {
       const consumers = [...consumersByName.values()];
-      this.addOperatorPolicy({ topic, operations, consumers, unroutedQueue: unrouted.queue, operationsLog });
+      const given = { topic, operations, consumers, unroutedQueue: unrouted.queue, operationsLog };
+      this.addOperatorPolicy({ ...given, ...(archive && { archive }) });
     }
     acknowledgeFindings(this);
   }
 
   private addConsumer(name: string, settings: ConsumerSettings, handlerEntry: string): Consumer {
-    checkName(name);
     const consumer = new Consumer(this, pascalCase(name), {
       ...this.consumerProps(name, settings),
       ...this.encryption,
@@ -131,6 +142,22 @@ export class OrderFanOutStack extends Stack {
     this.addTables(consumer, name, settings);
     this.addOutputs(consumer, name);
     return consumer;
+  }
+
+  /** Where the consumer that is given, if there is one, keeps what it takes. */
+  private addArchive(consumer: Consumer | undefined): IBucket | undefined {
+    const { archive } = this.stage;
+    if (!consumer || !archive) return undefined;
+    checkWholeNumbers('archive in lib/config.ts', archive);
+    const { bucket } = new ArchiveBucket(consumer, 'Bucket', {
+      ...this.encryption,
+      coldAfter: Duration.days(archive.coldAfterDays),
+      deleteAfter: Duration.days(archive.deleteAfterDays),
+    });
+    consumer.useBucket(bucket, { variable: 'ARCHIVE_BUCKET', prefix: ARCHIVE_PREFIX });
+    new ArchiveTable(consumer, 'Table', { ...this.encryption, bucket });
+    this.output(STACK_OUTPUTS.archiveBucketName, bucket.bucketName);
+    return bucket;
   }
 
   /**
@@ -150,14 +177,10 @@ export class OrderFanOutStack extends Stack {
   private consumerProps(name: string, settings: ConsumerSettings) {
     checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
     const { outlastMinutes, reservedConcurrency, onPermanentError } = settings;
+    const filterPolicy = filterOf(settings);
     return {
       name,
-      filterPolicy: Object.fromEntries(
-        Object.entries(filterOf(settings)).map(([attribute, allowlist]) => [
-          attribute,
-          SubscriptionFilter.stringFilter({ allowlist: [...allowlist] }),
-        ]),
-      ),
+      ...(filterPolicy && { filterPolicy }),
       memory: Size.mebibytes(settings.memoryMiB),
       timeout: Duration.seconds(settings.timeoutSeconds),
       batchSize: settings.batchSize,
@@ -218,7 +241,7 @@ export class OrderFanOutStack extends Stack {
   private addOperatorPolicy(
     props: Pick<
       OperatorPolicyProps,
-      'topic' | 'operations' | 'consumers' | 'unroutedQueue' | 'operationsLog'
+      'topic' | 'operations' | 'consumers' | 'unroutedQueue' | 'operationsLog' | 'archive'
     >,
   ): void {
     const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
@@ -245,20 +268,33 @@ export class OrderFanOutStack extends Stack {
   }
 }
 
-/** Message attribute → the values of it that the consumer takes. */
-function filterOf({ eventTypes, filter }: ConsumerSettings): Record<string, readonly string[]> {
-  return { eventType: eventTypes, ...filter };
+/** Message attribute → the values of it that the consumer takes; undefined where it takes everything. */
+function filterOf({ eventTypes, filter }: ConsumerSettings): Record<string, SubscriptionFilter> | undefined {
+  const allowed = Object.entries({ ...(eventTypes && { eventType: eventTypes }), ...filter });
+  if (allowed.length === 0) return undefined;
+  return Object.fromEntries(
+    allowed.map(([attribute, allowlist]) => [
+      attribute,
+      SubscriptionFilter.stringFilter({ allowlist: [...allowlist] }),
+    ]),
+  );
 }
 
 /** The event types that some consumer takes. */
 function eventTypes(settings: readonly ConsumerSettings[]): string[] {
-  return [...new Set(settings.flatMap((each) => each.eventTypes))];
+  return [...new Set(settings.flatMap((each) => each.eventTypes ?? []))];
 }
+
+/** Names that mean something else, and what. */
+const TAKEN = new Map([
+  [UNROUTED, 'the queue of messages that nobody takes'],
+  [ARCHIVE, 'the consumer of the archive, which is a setting of the stage'],
+]);
 
 /** @throws ConfigError for a name that no ID can be made of, or that is taken */
 function checkName(name: string): void {
-  if (name === UNROUTED)
-    throw new ConfigError(`"${name}" is the queue of messages that nobody takes: choose another name`);
+  const taken = TAKEN.get(name);
+  if (taken !== undefined) throw new ConfigError(`"${name}" is ${taken}: choose another name`);
   if (isKebabCase(name)) return;
   throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`);
 }

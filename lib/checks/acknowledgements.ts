@@ -2,6 +2,8 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
+import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
+import { ArchiveBucket } from '../archive/archive-bucket.ts';
 import { Consumer } from '../consumer/consumer.ts';
 import { ConsumerAlarms } from '../consumer/consumer-alarms.ts';
 import { GradualRelease } from '../consumer/gradual-release.ts';
@@ -21,6 +23,7 @@ const OWN_POLICY =
 export function acknowledgeFindings(scope: IConstruct): void {
   for (const construct of scope.node.findAll()) {
     if (construct instanceof Consumer) acknowledgeInConsumer(construct);
+    else if (construct instanceof ArchiveBucket) acknowledgeInArchiveBucket(construct);
     else if (construct instanceof ConsumerAlarms) acknowledgeInConsumerAlarms(construct);
     else if (construct instanceof SummaryAlarm) acknowledgeInSummaryAlarm(construct);
     else if (construct instanceof FanOutTopic) acknowledgeInFanOutTopic(construct);
@@ -44,7 +47,7 @@ function acknowledgeInConsumer({ deadLetterQueue, function: lambdaFunction }: Co
     'Serverless-LambdaEventSourceMappingDestination':
       'Lambda has no failure destination for SQS; the queue has a dead-letter queue instead.',
     'NIST.800.53.R5-LambdaInsideVPC':
-      'It has nothing to reach in a VPC: it calls SQS and DynamoDB alone, over TLS, as its role allows, and nothing ' +
+      'It has nothing to reach in a VPC: it calls SQS, DynamoDB and S3 alone, over TLS, as its role allows, and nothing ' +
       'can call in. In a VPC it would need endpoints for each service, to pay for and to fail.',
   });
   if (lambdaFunction.role) {
@@ -75,6 +78,26 @@ function acknowledgeSettings(lambdaFunction: Consumer['function']): void {
         'X-Ray has no resources to name for PutTraceSegments and PutTelemetryRecords.',
     });
   }
+}
+
+function acknowledgeInArchiveBucket({ bucket }: ArchiveBucket): void {
+  const noAccessLog =
+    'Server access logs come late and not all of them, into one more bucket to keep. Who has to know each reader records the data ' +
+    "events of S3 in the account's CloudTrail.";
+  acknowledge(bucket, {
+    'AwsSolutions-S1': noAccessLog,
+    'NIST.800.53.R5-S3BucketLoggingEnabled': noAccessLog,
+    'NIST.800.53.R5-S3BucketReplicationEnabled':
+      'S3 keeps each object in three zones. A copy in another region is for whoever has to go on without this one, and has to go there ' +
+      'with the topic.',
+  });
+  const stack = Stack.of(bucket);
+  const objects = inFinding(stack.resolve(bucket.arnForObjects(`${ARCHIVE_PREFIX}*`)));
+  // Of the function that writes them, and of operators, who read them.
+  acknowledge(stack, {
+    [`AwsSolutions-IAM5[Resource::${objects}]`]:
+      'Objects are named by what they hold, which nobody knows before.',
+  });
 }
 
 function acknowledgeInSummaryAlarm({ alarms }: SummaryAlarm): void {

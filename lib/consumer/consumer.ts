@@ -1,8 +1,10 @@
 import { Duration, type RemovalPolicy, type Size, Stack } from 'aws-cdk-lib';
 import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Alias, EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import {
   type ITopic,
   Subscription,
@@ -179,6 +181,18 @@ export class Consumer extends Construct {
   useTable(table: TableV2, use: { readonly variable: string; readonly actions: readonly string[] }): void {
     this.function.addEnvironment(use.variable, table.tableName);
     table.grant(this.function, ...use.actions);
+  }
+
+  /**
+   * Lets the function write objects into a bucket that is not encrypted or has the consumer's key, and nothing else.
+   *
+   * @param use the environment variable in which the function finds the bucket's name, and what the keys of its objects begin with
+   */
+  useBucket(bucket: IBucket, use: { readonly variable: string; readonly prefix: string }): void {
+    this.function.addEnvironment(use.variable, bucket.bucketName);
+    this.function.addToRolePolicy(
+      new PolicyStatement({ actions: ['s3:PutObject'], resources: [bucket.arnForObjects(`${use.prefix}*`)] }),
+    );
   }
 
   /** The stack's name, so that the metrics of stages that share an account do not add up. */

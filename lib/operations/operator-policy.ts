@@ -3,9 +3,11 @@ import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
 import type { Consumer } from '../consumer/consumer.ts';
 import type { Operations } from './operations.ts';
 
@@ -21,6 +23,11 @@ export interface OperatorPolicyProps {
   readonly recordTables: readonly TableV2[];
   /** Tables of what is in stock. */
   readonly stockTables: readonly TableV2[];
+  /**
+   * Bucket of the archive.
+   * @default - there is none
+   */
+  readonly archive?: IBucket;
   /** Where it is recorded what operators did. */
   readonly operationsLog: ILogGroup;
   /**
@@ -54,6 +61,7 @@ export class OperatorPolicy extends ManagedPolicy {
     this.allowOnStack(props);
     this.allowOnConsumers(props);
     this.allowOnTables(props);
+    if (props.archive) this.allowOnArchive(props.archive);
     this.allowOnAll();
   }
 
@@ -120,6 +128,12 @@ export class OperatorPolicy extends ManagedPolicy {
     this.allow(['dynamodb:DescribeTable', 'dynamodb:GetItem', 'dynamodb:BatchGetItem'], arns(recordTables));
     // stock
     this.allow(['dynamodb:DescribeTable', 'dynamodb:Scan', 'dynamodb:UpdateItem'], arns(stockTables));
+  }
+
+  /** replay, archive get */
+  private allowOnArchive(bucket: IBucket): void {
+    this.allow(['s3:ListBucket'], [bucket.bucketArn]);
+    this.allow(['s3:GetObject'], [bucket.arnForObjects(`${ARCHIVE_PREFIX}*`)]);
   }
 
   /** What cannot be named. */

@@ -162,11 +162,13 @@ describe.each([
 
 test('a call to AWS gives up, all of its attempts together, well before the function times out', async () => {
   for (const client of Object.values(await import('../../../lambda/clients.ts'))) {
-    const { connectionTimeout, requestTimeout, throwOnRequestTimeout } = (
-      client.config.requestHandler as unknown as {
-        httpHandlerConfigs(): Record<string, number | boolean>;
-      }
-    ).httpHandlerConfigs();
+    const requestHandler = client.config.requestHandler as unknown as {
+      handle(request: object, options: { abortSignal: AbortSignal }): Promise<unknown>;
+      httpHandlerConfigs(): Record<string, number | boolean>;
+    };
+    // It takes its settings over at its first request, and not every client has made one here.
+    await requestHandler.handle({ protocol: 'http:' }, { abortSignal: AbortSignal.abort() }).catch(() => {});
+    const { connectionTimeout, requestTimeout, throwOnRequestTimeout } = requestHandler.httpHandlerConfigs();
 
     expect(throwOnRequestTimeout).toBe(true);
     expect(

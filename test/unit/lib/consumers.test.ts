@@ -1,18 +1,17 @@
 /** What each consumer of lib/config.ts gets in each stage. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { ARCHIVE } from '../../../contract/archive.ts';
 import { pascalCase, upperSnakeCase } from '../../../contract/names.ts';
-import { type ConsumerSettings, consumers, stages } from '../../../lib/config.ts';
+import { stages } from '../../../lib/config.ts';
 import {
-  consumerNames,
+  consumersOf,
   ordersTopic,
   resource,
   type Statement,
   stageNames,
   synthesize,
 } from '../../fixtures/synthesized.ts';
-
-const settings: Record<string, ConsumerSettings> = consumers;
 
 describe.each(stageNames)('in %s', (stage) => {
   let template: Template;
@@ -21,8 +20,8 @@ describe.each(stageNames)('in %s', (stage) => {
     template = synthesize(stage);
   });
 
-  describe.each(consumerNames)('$name', ({ name, id }) => {
-    const consumer = settings[name] as ConsumerSettings;
+  describe.each(consumersOf(stage))('$name', ({ name, id, settings: consumer }) => {
+    const isArchive = name === ARCHIVE;
 
     test('has a queue that hides a message for six timeouts and the batch window, and gives it up when six hours are outlasted', () => {
       const deadLetters = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
@@ -85,7 +84,7 @@ describe.each(stageNames)('in %s', (stage) => {
       },
     );
 
-    test('gets orders raw, filtered, and with its dead-letter queue for what cannot be delivered', () => {
+    test('gets orders raw, filtered where it does not take all, and with its dead-letter queue for what cannot be delivered', () => {
       const queue = resource(template, 'AWS::SQS::Queue', `${id}Queue`);
       const deadLetters = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
       const subscription = resource(template, 'AWS::SNS::Subscription', `${id}Subscription`);
@@ -95,7 +94,9 @@ describe.each(stageNames)('in %s', (stage) => {
         Protocol: 'sqs',
         Endpoint: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
         RawMessageDelivery: true,
-        FilterPolicy: { eventType: ['order.placed', 'order.cancelled'], ...consumer.filter },
+        ...(!isArchive && {
+          FilterPolicy: { eventType: ['order.placed', 'order.cancelled'], ...consumer.filter },
+        }),
         RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [deadLetters.ref, 'Arn'] } },
       });
     });
@@ -140,6 +141,9 @@ describe.each(stageNames)('in %s', (stage) => {
           POWERTOOLS_METRICS_NAMESPACE: `OrderFanOut-${stage}`,
           NODE_OPTIONS: '--enable-source-maps',
           ...Object.fromEntries(tables.map((variable) => [variable, { Ref: expect.any(String) }])),
+          ...(isArchive && {
+            ARCHIVE_BUCKET: { Ref: resource(template, 'AWS::S3::Bucket', 'ArchiveBucket').ref },
+          }),
         },
       });
     });
@@ -218,6 +222,13 @@ describe.each(stageNames)('in %s', (stage) => {
           ...Object.entries(consumer.tables).map(([table, { actions }]) =>
             allow([...actions], arn('AWS::DynamoDB::GlobalTable', `${pascalCase(table)}Table`)),
           ),
+          ...(isArchive
+            ? [
+                allow(['s3:PutObject'], {
+                  'Fn::Join': ['', [arn('AWS::S3::Bucket', 'Bucket'), '/orders/*']],
+                }),
+              ]
+            : []),
           ...(stages[stage].customerManagedKey
             ? [
                 allow(['kms:Decrypt', 'kms:GenerateDataKey'], {
@@ -232,9 +243,8 @@ describe.each(stageNames)('in %s', (stage) => {
       );
     });
 
-    test.each(Object.entries(consumer.tables))(
-      'owns the table %s, kept as the stage says',
-      (table, { partitionKey }) => {
+    test('owns its tables, kept as the stage says', () => {
+      for (const [table, { partitionKey }] of Object.entries(consumer.tables)) {
         const { Properties, DeletionPolicy } = resource(
           template,
           'AWS::DynamoDB::GlobalTable',
@@ -257,8 +267,8 @@ describe.each(stageNames)('in %s', (stage) => {
           ],
         });
         expect(DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
-      },
-    );
+      }
+    });
 
     test('has its names among the outputs', () => {
       const ref = (type: string, logicalId: string) => ({

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { consumers, stages } from '../../../lib/config.ts';
 import {
+  consumersOf,
   operationsTopic,
   ordersTopic,
   type Resource,
@@ -25,7 +26,7 @@ describe.each(stageNames)('in %s, ordered', (stage) => {
   test('so is every queue, dead-letter queues and the one of unrouted messages as well', () => {
     const queues = Object.values(Resources).filter(({ Type }) => Type === 'AWS::SQS::Queue');
 
-    expect(queues).toHaveLength(2 * Object.keys(consumers).length + 1);
+    expect(queues).toHaveLength(2 * consumersOf(stage).length + 1);
     for (const { Properties } of queues) {
       expect(Properties).toMatchObject({
         FifoQueue: true,

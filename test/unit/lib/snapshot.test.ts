@@ -2,10 +2,10 @@
  * An alarm bell, not a proof: a change here that nobody meant shows up in review. `npm test -- -u` takes it over.
  *
  * The summary says which resources changed, the part of their construct how. The three consumers share a part: a line that
- * not all of them have begins with the name of the one that has it.
+ * not all of them have begins with the name of the one that has it. The archive's consumer has a part of its own.
  */
 import { describe, expect, test } from '@jest/globals';
-import { type Stage, type StageName, stages } from '../../../lib/config.ts';
+import { archive as defaultArchive, type StageName, stages } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
 import { stageNames, testApp, withOperators } from '../../fixtures/synthesized.ts';
 import { readableStack } from './readable-stack.ts';
@@ -27,25 +27,53 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(part).toMatchSnapshot();
   });
 
+  const other = stages[stage].archive ? 'without' : 'with';
+
   test('an ordered one differs as it did', () => {
     const ordered = stackOf(stage, { ordered: true });
-    const differing = Array.from(ordered.parts, ([name, part]) => {
-      const common = new Set(parts.get(name)?.split('\n'));
-      return [name, part.split('\n').filter((line) => !common.has(line))] as const;
-    });
 
-    expect(
-      differing
-        .filter(([, lines]) => lines.length > 0)
-        .map(([name, lines]) => [`${name}:`, ...lines].join('\n'))
-        .join('\n'),
-    ).toMatchSnapshot();
+    expect(difference(parts, ordered.parts)).toMatchSnapshot();
+  });
+
+  test(`one ${other} an archive differs as it did`, () => {
+    const changed = stackOf(stage, { archive: other });
+
+    expect(difference(parts, changed.parts)).toMatchSnapshot();
+  });
+
+  test(`an ordered one ${other} an archive differs as it did from one that is not ordered`, () => {
+    const changed = stackOf(stage, { archive: other });
+    const ordered = stackOf(stage, { archive: other, ordered: true });
+
+    expect(difference(changed.parts, ordered.parts)).toMatchSnapshot();
   });
 });
 
-function stackOf(stage: StageName, chosen: Partial<Stage> = {}) {
-  const { settings = stages[stage] } = withOperators(stage);
+function stackOf(
+  stage: StageName,
+  { archive, ordered }: { readonly archive?: 'with' | 'without'; readonly ordered?: boolean } = {},
+) {
+  const { archive: own, ...settings } = { ...stages[stage], ...withOperators(stage).settings };
+  const kept = { with: own ?? defaultArchive, without: undefined }[archive ?? (own ? 'with' : 'without')];
   return readableStack(
-    new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, settings: { ...settings, ...chosen } }),
+    new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, {
+      stage,
+      settings: { ...settings, ...(kept && { archive: kept }), ...(ordered !== undefined && { ordered }) },
+    }),
   );
+}
+
+/** By part what is new, and after a minus what is gone. */
+function difference(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string {
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .flatMap((name) => {
+      const [old, now] = [before.get(name)?.split('\n') ?? [], after.get(name)?.split('\n')];
+      if (!now) return `- ${name}`;
+      const lines = [
+        ...now.filter((line) => !old.includes(line)),
+        ...old.filter((line) => !now.includes(line)).map((line) => `- ${line}`),
+      ];
+      return lines.length > 0 ? [`${name}:`, ...lines] : [];
+    })
+    .join('\n');
 }

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Template } from 'aws-cdk-lib/assertions';
-import { type ConsumerSettings, consumers, stages } from '../../../../lib/config.ts';
+import { stages } from '../../../../lib/config.ts';
 import {
-  consumerNames,
+  consumersOf,
   operationsTopic,
   ordersTopic,
   resource,
@@ -10,7 +10,6 @@ import {
   synthesize,
 } from '../../../fixtures/synthesized.ts';
 
-const settings: Record<string, ConsumerSettings> = consumers;
 /** Those that a composite alarm announces, those that page by themselves, and the rest. */
 const SUMMARIZED = {
   Unhealthy: ['OldestMessage', 'FunctionErrors', 'Retrying'],
@@ -24,6 +23,7 @@ const TOPIC_PAGES = ['LostDeliveries', 'OldestUnrouted', 'InvalidAttributes', 'N
 const TOPIC_NOTICES = ['FailedDeliveries', 'Unrouted'];
 
 describe.each(stageNames)('in %s', (stage) => {
+  const consumers = consumersOf(stage);
   let template: Template;
 
   beforeAll(() => {
@@ -64,8 +64,8 @@ describe.each(stageNames)('in %s', (stage) => {
     },
   ];
 
-  describe.each(consumerNames)('$name', ({ name, id }) => {
-    const thresholds = (settings[name] as ConsumerSettings).alarms[stage];
+  describe.each(consumers)('$name', ({ name, id, settings }) => {
+    const thresholds = settings.alarms[stage];
     const ownMetric = (MetricName: string) => ({
       Namespace: `OrderFanOut-${stage}`,
       MetricName,
@@ -297,7 +297,7 @@ describe.each(stageNames)('in %s', (stage) => {
     );
 
     expect(notPolled?.map(([logicalId]) => logicalId.replace(/^.*Alarms(.*).{8}$/, '$1'))).toEqual(
-      consumerNames.map(() => 'NotPolled'),
+      consumers.map(() => 'NotPolled'),
     );
     for (const [, { Properties }] of others ?? []) expect(Properties.TreatMissingData).toBe('notBreaching');
   });
@@ -305,8 +305,8 @@ describe.each(stageNames)('in %s', (stage) => {
   test('a release is taken back by what it sets off within minutes: dead letters, failed functions, failed tries', () => {
     const groups = template.findResources('AWS::CodeDeploy::DeploymentGroup');
 
-    expect(Object.keys(groups)).toHaveLength(stage === 'prod' ? consumerNames.length : 0);
-    for (const { id } of stage === 'prod' ? consumerNames : []) {
+    expect(Object.keys(groups)).toHaveLength(stage === 'prod' ? consumers.length : 0);
+    for (const { id } of stage === 'prod' ? consumers : []) {
       const { Properties } = resource(
         template,
         'AWS::CodeDeploy::DeploymentGroup',
@@ -329,7 +329,7 @@ describe.each(stageNames)('in %s', (stage) => {
   });
 
   test('tries that fail take a release back within its five minutes', () => {
-    for (const { id, name } of stage === 'prod' ? consumerNames : []) {
+    for (const { id, name, settings } of stage === 'prod' ? consumers : []) {
       expect(alarm(`${id}AlarmsReleaseRetrying`).Properties).toMatchObject({
         Namespace: 'OrderFanOut-prod',
         MetricName: 'Retried',
@@ -337,7 +337,7 @@ describe.each(stageNames)('in %s', (stage) => {
         Statistic: 'Sum',
         Period: 300,
         EvaluationPeriods: 1,
-        Threshold: (settings[name] as ConsumerSettings).alarms.prod.retries,
+        Threshold: settings.alarms.prod.retries,
       });
     }
   });
@@ -348,8 +348,8 @@ describe.each(stageNames)('in %s', (stage) => {
 
     template.resourceCountIs(
       'AWS::CloudWatch::Alarm',
-      consumerNames.length * each + TOPIC_PAGES.length + TOPIC_NOTICES.length,
+      consumers.length * each + TOPIC_PAGES.length + TOPIC_NOTICES.length,
     );
-    template.resourceCountIs('AWS::CloudWatch::CompositeAlarm', 2 * consumerNames.length);
+    template.resourceCountIs('AWS::CloudWatch::CompositeAlarm', 2 * consumers.length);
   });
 });

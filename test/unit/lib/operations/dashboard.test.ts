@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Template } from 'aws-cdk-lib/assertions';
-import { consumerNames, resource, synthesize } from '../../../fixtures/synthesized.ts';
+import { consumersOf, resource, synthesize } from '../../../fixtures/synthesized.ts';
 
 type Widget = {
   y: number;
@@ -20,7 +20,7 @@ test('the dashboard has the row of the topic, then two rows for each consumer', 
       'Topic: filtered out',
       'Topic: unrouted',
     ],
-    ...consumerNames.flatMap(({ name }) =>
+    ...consumersOf('prod').flatMap(({ name }) =>
       [
         ['depth', 'age of the oldest', 'throughput', 'dead letters'],
         ['seconds from placed to done', 'failures', 'function duration, ms', 'concurrency'],

@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Template } from 'aws-cdk-lib/assertions';
+import { ARCHIVE } from '../../../../contract/archive.ts';
 import { consumers } from '../../../../lib/config.ts';
 import {
   consumerNames,
+  consumersOf,
   resource,
   type Statement,
   stageNames,
@@ -38,7 +40,9 @@ describe.each(stageNames)('in %s', (stage) => {
   /** An ARN that is put together, with the logical IDs of what it refers to. */
   const refs = (arn: unknown) => JSON.stringify(arn).replace(/\{"Ref":("[^"]+")\}/g, '$1');
   const ids = (type: string, ending: string) =>
-    consumerNames.map(({ id }) => resource(template, type, id + ending).ref).sort();
+    consumersOf(stage)
+      .map(({ id }) => resource(template, type, id + ending).ref)
+      .sort();
 
   test('its ARN is an output', () => {
     const { ref } = resource(template, 'AWS::IAM::ManagedPolicy', 'OperatorPolicy');
@@ -128,14 +132,14 @@ test('dev makes none without being asked', () => {
 function ofConsumers(count: number) {
   const handlers = temporaryFolder('handlers-');
   const copies = Array.from({ length: count }, (_, index) => `billing${index}`);
-  for (const name of copies) {
+  for (const name of [...copies, ARCHIVE]) {
     fs.mkdirSync(path.join(handlers, name));
     fs.writeFileSync(path.join(handlers, name, 'handler.ts'), '');
   }
   return { handlers, consumers: Object.fromEntries(copies.map((name) => [name, consumers.billing])) };
 }
 
-test('it fits what IAM takes, with the longest names and a fourth consumer, and synth refuses it where it may not', () => {
+test('it fits what IAM takes, with the longest names, a fourth consumer and the archive, and synth refuses it where it may not', () => {
   expect(() => synthesize('prod', ofConsumers(4))).not.toThrow();
   expect(() => synthesize('prod', ofConsumers(9))).toThrow(
     /^OrderFanOut-prod\/OperatorPolicy: the policy may take \d+ characters, but IAM takes 6144: part it, or set operations.policy to false/,

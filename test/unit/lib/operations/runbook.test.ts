@@ -33,7 +33,10 @@ const ABOUT: Record<string, [text: RegExp, article: string]> = {
   Retrying: [/^\w+: at least 10 tries failed in each .* depends on may be down/s, 'retrying'],
   RetentionAtRisk: [/^\w+: the oldest message has waited for 24 hours, a quarter of/, 'retention-at-risk'],
   OldestDeadLetter: [/^\w+: the oldest dead letter .* 10 days; after 14 days/, 'oldest-dead-letter'],
-  QueueDepth: [/^\w+: the queue has held at least 10,000 waiting messages/, 'queue-depth'],
+  QueueDepth: [
+    /^(?!archive)\w+: the queue has held at least 10,000 waiting|^archive: the queue has held at least 50,000 waiting/,
+    'queue-depth',
+  ],
   DeadLettersGrowing: [/^\w+: new messages have joined/, 'dead-letters-growing'],
   FunctionThrottles: [/^\w+: Lambda refused at least 10 invocations/, 'function-throttles'],
   PromiseBroken: [/^\w+: for 15 minutes, one order in 100 was done \d+ seconds or more/, 'promise-broken'],

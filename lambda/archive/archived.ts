@@ -1,0 +1,49 @@
+/** Which objects of the archive the messages of a batch make. */
+import type { SQSMessageAttribute, SQSMessageAttributes, SQSRecord } from 'aws-lambda';
+import { type ArchivedMessage, type ArchiveObject, archiveObject } from '../../contract/archive.ts';
+import { originalAttributes } from '../../contract/dead-letter.ts';
+import { isOrdered } from '../message-groups.ts';
+
+/** An object, and the records that are kept when it is. */
+type Archived = ArchiveObject & { readonly records: readonly SQSRecord[] };
+
+const HOUR = 'YYYY-MM-DDTHH'.length;
+const MINUTE = 'YYYY-MM-DDTHH:MM'.length;
+
+/**
+ * One object an hour in which messages came. Those of a FIFO queue, of which a batch holds ten at most, are in one a minute: who
+ * reads them in order then has to sort no more than a minute's.
+ */
+export function archived(records: readonly SQSRecord[]): Archived[] {
+  const spans = Map.groupBy(records, (record) => sentAt(record).slice(0, isOrdered(record) ? MINUTE : HOUR));
+  return Array.from(spans.values(), (together) => ({
+    ...archiveObject(together.map(archivedMessage)),
+    records: together,
+  }));
+}
+
+function archivedMessage(record: SQSRecord): ArchivedMessage {
+  const { MessageGroupId: groupId, SequenceNumber: sequenceNumber } = record.attributes;
+  return {
+    messageId: record.messageId,
+    sentAt: sentAt(record),
+    ...(groupId !== undefined && { groupId }),
+    ...(sequenceNumber !== undefined && { sequenceNumber }),
+    attributes: withValues(originalAttributes(record.messageAttributes)),
+    body: record.body,
+  };
+}
+
+function sentAt({ attributes }: SQSRecord): string {
+  return new Date(Number(attributes.SentTimestamp)).toISOString();
+}
+
+/** Lambda adds empty lists to each attribute. */
+function withValues(attributes: SQSMessageAttributes): ArchivedMessage['attributes'] {
+  const withValue = ({ dataType, stringValue, binaryValue }: SQSMessageAttribute) => ({
+    dataType,
+    ...(stringValue !== undefined && { stringValue }),
+    ...(binaryValue !== undefined && { binaryValue }),
+  });
+  return Object.fromEntries(Object.entries(attributes).map(([name, each]) => [name, withValue(each)]));
+}

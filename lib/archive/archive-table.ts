@@ -1,0 +1,117 @@
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnNamedQuery, CfnWorkGroup } from 'aws-cdk-lib/aws-athena';
+import {
+  type Column,
+  Database,
+  DataFormat,
+  PartitionProjectionConfiguration,
+  S3Table,
+  S3TableStorage,
+  Schema,
+} from 'aws-cdk-lib/aws-glue';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
+import { QUERY_RESULTS_PREFIX } from './archive-bucket.ts';
+
+export interface ArchiveTableProps {
+  /** Of the archive. */
+  readonly bucket: IBucket;
+  /**
+   * Key that encrypts what queries find.
+   * @default - keys of S3
+   */
+  readonly encryptionKey?: IKey;
+}
+
+/** What a query may read before Athena ends it: at $5 per TB, half a dollar. https://aws.amazon.com/athena/pricing/ */
+const QUERY_BYTES = 100_000_000_000;
+/** No archive is older than this project. */
+const FIRST_DAY = '2026-01-01';
+
+const { STRING } = Schema;
+/** The fields of `ArchivedMessage` in contract/archive.ts. Glue wants lower case, and the reader of JSON does not mind. */
+const COLUMNS: Column[] = [
+  { name: 'messageid', type: STRING },
+  { name: 'sentat', type: STRING },
+  { name: 'groupid', type: STRING },
+  { name: 'sequencenumber', type: STRING },
+  {
+    name: 'attributes',
+    type: Schema.map(
+      STRING,
+      Schema.struct([
+        { name: 'datatype', type: STRING },
+        { name: 'stringvalue', type: STRING },
+        { name: 'binaryvalue', type: STRING },
+      ]),
+    ),
+  },
+  { name: 'body', type: STRING },
+];
+
+/**
+ * The archive as a table that Athena can query at once: which days and hours there are follows from the clock, so that nothing has
+ * to crawl the bucket. None of it costs anything before somebody queries.
+ */
+export class ArchiveTable extends Construct {
+  constructor(scope: Construct, id: string, { bucket, encryptionKey }: ArchiveTableProps) {
+    super(scope, id);
+    const database = new Database(this, 'Database');
+    // It says where the objects are, and is made again at any time; CDK would keep it, and its name with it.
+    database.applyRemovalPolicy(RemovalPolicy.DESTROY);
+    const table = new S3Table(this, 'Table', {
+      database,
+      storage: S3TableStorage.fromBucket(bucket),
+      s3Prefix: ARCHIVE_PREFIX,
+      columns: COLUMNS,
+      partitionKeys: [
+        { name: 'dt', type: STRING },
+        { name: 'hh', type: STRING },
+      ],
+      dataFormat: DataFormat.JSON,
+      compressed: true,
+      partitionProjection: {
+        dt: PartitionProjectionConfiguration.date({ min: FIRST_DAY, max: 'NOW', format: 'yyyy-MM-dd' }),
+        hh: PartitionProjectionConfiguration.integer({ min: 0, max: 23, digits: 2 }),
+      },
+    });
+    const workGroup = this.workGroup(bucket, encryptionKey);
+    const query = new CfnNamedQuery(this, 'OrderQuery', {
+      database: database.databaseName,
+      workGroup: workGroup.name,
+      name: 'All events of an order',
+      description: 'Put in the days to look at, and the order: Athena bills what it reads of these days',
+      queryString: orderQuery(table.tableName),
+    });
+    query.addResourceDependency(workGroup);
+  }
+
+  /** With a bound to what a query may read, and results where they are encrypted and go away. */
+  private workGroup(bucket: IBucket, encryptionKey: IKey | undefined): CfnWorkGroup {
+    return new CfnWorkGroup(this, 'WorkGroup', {
+      name: `${Stack.of(this).stackName}-archive`,
+      recursiveDeleteOption: true,
+      workGroupConfiguration: {
+        enforceWorkGroupConfiguration: true,
+        publishCloudWatchMetricsEnabled: false,
+        bytesScannedCutoffPerQuery: QUERY_BYTES,
+        resultConfiguration: {
+          outputLocation: bucket.s3UrlForObject(QUERY_RESULTS_PREFIX),
+          encryptionConfiguration: encryptionKey
+            ? { encryptionOption: 'SSE_KMS', kmsKey: encryptionKey.keyArn }
+            : { encryptionOption: 'SSE_S3' },
+        },
+      },
+    });
+  }
+}
+
+function orderQuery(table: string): string {
+  return `SELECT sentat, json_extract_scalar(body, '$.eventType') AS event, body
+FROM "${table}"
+WHERE dt BETWEEN '2026-11-01' AND '2026-11-30'
+  AND json_extract_scalar(body, '$.orderId') = '4711'
+ORDER BY sentat`;
+}
