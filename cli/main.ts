@@ -4,11 +4,13 @@ import { explain } from './aws/errors.ts';
 import { CommandError } from './command-error.ts';
 import type { Io } from './terminal/io.ts';
 import { printable } from './terminal/text.ts';
+import { defineArchive } from './usage/archive.ts';
 import { defineCheck } from './usage/check.ts';
 import { defineFailed } from './usage/failed.ts';
 import { definePublish } from './usage/publish.ts';
 import { definePurge } from './usage/purge.ts';
 import { defineRedrive } from './usage/redrive.ts';
+import { defineReplay } from './usage/replay.ts';
 import { defineStatus } from './usage/status.ts';
 import { defineStock } from './usage/stock.ts';
 import { defineStop } from './usage/stop.ts';
@@ -17,11 +19,13 @@ import { defineTrace } from './usage/trace.ts';
 import { defineWatch } from './usage/watch.ts';
 
 const COMMANDS = {
+  archive: () => import('./commands/archive.ts'),
   check: () => import('./commands/check.ts'),
   failed: () => import('./commands/failed.ts'),
   publish: () => import('./commands/publish.ts'),
   purge: () => import('./commands/purge.ts'),
   redrive: () => import('./commands/redrive.ts'),
+  replay: () => import('./commands/replay.ts'),
   status: () => import('./commands/status.ts'),
   stop: () => import('./commands/stop.ts'),
   stock: () => import('./commands/stock.ts'),
@@ -45,6 +49,8 @@ const DEFINITIONS = [
   defineFailed,
   defineRedrive,
   definePurge,
+  defineReplay,
+  defineArchive,
   defineStop,
   defineCheck,
   defineStatus,

@@ -5,6 +5,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -31,6 +32,7 @@ export interface Clients {
   readonly cloudWatch: CloudWatchClient;
   readonly cloudWatchLogs: CloudWatchLogsClient;
   readonly kms: KMSClient;
+  readonly s3: S3Client;
   readonly sts: STSClient;
 }
 
@@ -76,6 +78,7 @@ export function createClients(options: ClientOptions): Clients {
     cloudWatch: new CloudWatchClient(settings),
     cloudWatchLogs: new CloudWatchLogsClient(settings),
     kms: new KMSClient(settings),
+    s3: new S3Client({ ...settings, forcePathStyle: isLocal }),
     sts: new STSClient(settings),
   };
   for (const client of Object.values(clients)) noteEndpoint(client.middlewareStack, isLocal);

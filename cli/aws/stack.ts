@@ -1,5 +1,6 @@
 /** Finds a deployed stack, on AWS or on this machine, and what it says of itself in its outputs. */
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { ARCHIVE } from '../../contract/archive.ts';
 import { type ConsumerHandles, readConsumers, STACK_OUTPUTS } from '../../contract/stack-outputs.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import type { Io } from '../terminal/io.ts';
@@ -14,11 +15,13 @@ export interface StackHandles {
   readonly region?: string;
   /** The topic that orders are published to. */
   readonly topicArn: string;
-  /** In the order of their names. */
+  /** In the order of their names; the archive, if there is one, is among them. */
   readonly consumers: readonly ConsumerHandles[];
   /** Where alarms are announced that have to wake somebody, and where the others; absent where the stack has one topic for both. */
   readonly pagesTopicArn?: string;
   readonly noticesTopicArn?: string;
+  /** Where the archive keeps its objects; absent where the stack has no archive. */
+  readonly archiveBucket?: string;
   /** Where messages lie that no consumer's subscription asks for; absent where the stack was deployed before it had that queue. */
   readonly unroutedQueueUrl?: string;
   /** Publishers give each message its customer as group. */
@@ -49,6 +52,11 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
   if (found) return found;
   const names = consumers.map((each) => each.name).join(', ');
   throw usageError(`No consumer "${name}" in ${stackName}: it has ${names}`);
+}
+
+/** The consumers that have a record of each order: all but the archive, which keeps messages as they are. */
+export function recordingConsumers({ consumers }: StackHandles): ConsumerHandles[] {
+  return consumers.filter(({ name }) => name !== ARCHIVE);
 }
 
 /** Name of the table of what is in stock. @throws CommandError for a stack without stock */
@@ -98,6 +106,7 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
   }
   const unroutedQueueUrl = outputs.get(STACK_OUTPUTS.unroutedQueueUrl);
   const operationsLogGroup = outputs.get(STACK_OUTPUTS.operationsLogGroupName);
+  const archiveBucket = outputs.get(STACK_OUTPUTS.archiveBucketName);
   const pagesTopicArn = outputs.get(STACK_OUTPUTS.pagesTopicArn);
   const noticesTopicArn = outputs.get(STACK_OUTPUTS.noticesTopicArn);
   const missing = (output: string): never => {
@@ -113,6 +122,7 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     ...(outputs.get(STACK_OUTPUTS.fairQueues) === 'true' && { fairQueues: true }),
     ...(pagesTopicArn && { pagesTopicArn }),
     ...(noticesTopicArn && { noticesTopicArn }),
+    ...(archiveBucket && { archiveBucket }),
     ...(unroutedQueueUrl && { unroutedQueueUrl }),
     ...(operationsLogGroup && { operationsLogGroup }),
   };

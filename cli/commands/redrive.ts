@@ -1,4 +1,5 @@
 /** `orders redrive`: what is to be sent back is looked at, sent, recorded and reported. */
+import { ARCHIVE } from '../../contract/archive.ts';
 import { UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
@@ -13,7 +14,7 @@ import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts
 import { type Redrive, type RedriveResult, redrive as sendAll } from '../dead-letters/redrive.ts';
 import { backToConsumer, onFromUnrouted, type Route } from '../dead-letters/route.ts';
 import { SentEdits } from '../dead-letters/sent-edits.ts';
-import { isSwitch, type Operation, OperationsLog } from '../operations/record.ts';
+import { isReplay, isSwitch, type Operation, OperationsLog } from '../operations/record.ts';
 import { type FileProblem, listProblems } from '../orders/order-file.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
@@ -82,10 +83,15 @@ async function routeOf(
   clients: Clients,
   stack: StackHandles,
   name: string,
-  { to }: RedriveOptions,
+  { to, canary }: RedriveOptions,
 ): Promise<Route> {
   if (name === UNROUTED) return await onFromUnrouted(clients, stack, letterQueueOf(stack, name), to);
   const consumer = consumerOf(stack, name);
+  if (canary && name === ARCHIVE) {
+    throw usageError(
+      '--canary is for consumers with records: of the archive nobody can tell whether it has one message',
+    );
+  }
   if (to === undefined) return backToConsumer(clients, consumer);
   throw usageError(`--to ${to} is for \`redrive ${UNROUTED}\`: dead letters of ${name} go back to ${name}`);
 }
@@ -247,15 +253,16 @@ function inWords(options: RedriveOptions): string {
   ].join(', ');
 }
 
-/** `--history`: the redrives on record, and the stops and starts between them. @returns the exit code */
+/** `--history`: the redrives on record, and the replays, stops and starts between them. @returns the exit code */
 export async function history(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const consumer = name === undefined ? undefined : letterQueueOf(stack, name).name;
   const log = new OperationsLog(clients, stack, options, io);
   const onRecord = (await log.read()).filter((each) => consumer === undefined || each.consumer === consumer);
   if (options.json) {
-    const redrives = onRecord.filter((each) => !isSwitch(each));
-    io.printJson({ stack: stack.name, redrives, stopsAndStarts: onRecord.filter(isSwitch) });
+    const redrives = onRecord.filter((each) => !isSwitch(each) && !isReplay(each));
+    const [replays, stopsAndStarts] = [onRecord.filter(isReplay), onRecord.filter(isSwitch)];
+    io.printJson({ stack: stack.name, redrives, replays, stopsAndStarts });
     return 0;
   }
   if (onRecord.length === 0) io.print(`No redrive is on record in ${log.place}`);
@@ -273,6 +280,12 @@ function wordsOf(operation: Operation): [what: string, end: string] {
   if (isSwitch(operation)) {
     const { operation: what, reason, outcome = open } = operation;
     return [reason === undefined ? what : `${what} (${reason})`, outcome];
+  }
+  if (isReplay(operation)) {
+    const { what, objects, sent, skipped = 0, outcome } = operation;
+    const read = `replay of ${what}, ${count(objects, 'object')}`;
+    if (sent === undefined) return [read, open];
+    return [read, `${count(sent, 'message')} sent, ${count(skipped, 'object')} skipped; ${outcome}`];
   }
   const { what, letters, sent, cameBack = 0, outcome } = operation;
   if (sent === undefined) return [what, `${count(letters, 'letter')}; ${open}`];

@@ -3,7 +3,7 @@
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
-import { followMessages } from '../orders/follow.ts';
+import { awaitCanary } from '../orders/canary.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format, printable } from '../terminal/text.ts';
 import type { Correction, Edits } from './edits.ts';
@@ -113,37 +113,19 @@ async function sendCanary(
   };
   if (sent.sent === 0 || signal.aborted) return { ...sent, isProcessed: false };
 
-  const step = progress.step(`Waiting for the end of order ${orderId}`);
-  const outcomes = await followMessages({
+  const { refused, ...end } = await awaitCanary({
     clients,
-    stack: { ...stack, consumers },
-    messages: [{ body: edit?.body ?? canary.body, attributes: {}, orderId }],
-    takes: () => true,
+    stack,
+    consumers,
+    orderId,
+    body: edit?.body ?? canary.body,
     earlierLetters,
-    timeoutMs: canarySeconds * 1000,
+    seconds: canarySeconds,
+    progress,
     signal,
-  }).catch((error) => {
-    step.fail(`Could not follow order ${orderId}`);
-    throw error;
   });
-  const ends = Array.from(outcomes.values());
-  const refused = ends.flatMap((each) => each.refused);
-  if (ends.every(({ processed }) => processed > 0)) {
-    step.done(`The canary, order ${orderId}, was processed`);
-    return { ...sent, isProcessed: true };
-  }
-  for (const { reason = NO_REASON } of refused) sent.cameBack.count(reason, new Date());
-  if (refused.length > 0) {
-    step.fail(`The canary, order ${orderId}, came back`);
-    return { ...sent, isProcessed: false, stopped: 'the canary came back' };
-  }
-  if (signal.aborted) {
-    step.fail(`Stopped waiting for order ${orderId}`);
-    return { ...sent, isProcessed: false };
-  }
-  step.fail(`The canary, order ${orderId}, has not ended within ${canarySeconds} s`);
-  const stopped = `the canary has not ended within ${canarySeconds} s`;
-  return { ...sent, isProcessed: false, stopped, ...(orderId && { next: ['trace', orderId] }) };
+  if (!end.isProcessed) for (const reason of refused) sent.cameBack.count(reason ?? NO_REASON, new Date());
+  return { ...sent, ...end };
 }
 
 /** What is sent in place of a letter, if not the letter as it was. */

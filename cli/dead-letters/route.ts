@@ -4,7 +4,7 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { MAX_ATTRIBUTES } from '../../contract/dead-letter.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { consumerOf, type StackHandles } from '../aws/stack.ts';
+import { consumerOf, recordingConsumers, type StackHandles } from '../aws/stack.ts';
 import { eventIn } from '../orders/follow.ts';
 import { readSubscriptions, type Takes } from '../orders/subscriptions.ts';
 import type { Correction } from './edits.ts';
@@ -69,7 +69,7 @@ export async function onFromUnrouted(
   to: string | undefined,
 ): Promise<Route> {
   const consumer = to === undefined ? undefined : consumerOf(stack, to);
-  const consumers = consumer ? [consumer] : stack.consumers;
+  const consumers = consumer ? [consumer] : recordingConsumers(stack);
   const takes = await readSubscriptions(sns, { ...stack, consumers });
   const topic: Destination = {
     address: stack.topicArn,

@@ -1,4 +1,4 @@
-/** The record of what operators did: who sent back what, or stopped and started whom, when, and how it ended. On AWS in a log group of the stack, else in a file. */
+/** The record of what operators did: who sent back or replayed what, or stopped and started whom, when, and how it ended. On AWS in a log group of the stack, else in a file. */
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -30,6 +30,23 @@ interface RedriveEnd extends End {
   readonly cameBack: number;
 }
 
+/** What is known of a replay before it begins. */
+interface ReplayStart {
+  readonly operation: 'replay';
+  /** In words: `2026-11-01 to 2026-11-02, order 4711`. */
+  readonly what: string;
+  /** Objects of the archive that are to be read. */
+  readonly objects: number;
+}
+
+interface ReplayEnd extends End {
+  readonly sent: number;
+  /** Objects that could not be read. */
+  readonly skipped: number;
+  /** The object up to which all was sent. */
+  readonly after?: string;
+}
+
 /** What is known of a stop or a start of a consumer before it begins. */
 interface SwitchStart {
   readonly operation: 'stop' | 'start';
@@ -53,13 +70,14 @@ interface Origin {
 }
 
 type Redrive = Origin & RedriveStart & { readonly endedAt?: string } & Partial<RedriveEnd>;
+type Replay = Origin & ReplayStart & { readonly endedAt?: string } & Partial<ReplayEnd>;
 type Switch = Origin & SwitchStart & { readonly endedAt?: string } & Partial<End>;
 /** What somebody did; without its end while it goes on, and for good where its command was killed. */
-export type Operation = Redrive | Switch;
+export type Operation = Redrive | Replay | Switch;
 
 type Entry =
-  | ({ event: 'started' } & Origin & (RedriveStart | SwitchStart))
-  | ({ event: 'ended'; id: string; at: string } & (RedriveEnd | End));
+  | ({ event: 'started' } & Origin & (RedriveStart | ReplayStart | SwitchStart))
+  | ({ event: 'ended'; id: string; at: string } & (RedriveEnd | ReplayEnd | End));
 
 const STREAM = 'operations';
 const LOCAL_FILE = 'operations.jsonl';
@@ -68,6 +86,8 @@ const FORMER_LOCAL_FILE = 'redrives.jsonl';
 
 export const isSwitch = (operation: Operation): operation is Switch =>
   operation.operation === 'stop' || operation.operation === 'start';
+
+export const isReplay = (operation: Operation): operation is Replay => operation.operation === 'replay';
 
 /** Keeps the records of one stack. */
 export class OperationsLog {
@@ -107,13 +127,14 @@ export class OperationsLog {
    * @throws whatever the SDK throws, before anything has been done
    */
   async begin(consumer: string, start: RedriveStart): Promise<(end: RedriveEnd) => Promise<void>>;
+  async begin(consumer: string, start: ReplayStart): Promise<(end: ReplayEnd) => Promise<void>>;
   async begin(consumer: string, start: SwitchStart): Promise<(end: End) => Promise<void>>;
-  async begin(consumer: string, start: RedriveStart | SwitchStart) {
+  async begin(consumer: string, start: RedriveStart | ReplayStart | SwitchStart) {
     const id = randomUUID();
     const { name: stack } = this.stack;
     const who = await callerOf(this.clients.sts, this.isLocal);
     await this.write({ event: 'started', id, at: now(), who, stack, consumer, ...start });
-    return async (end: RedriveEnd | End) => {
+    return async (end: RedriveEnd | ReplayEnd | End) => {
       await this.write({ event: 'ended', id, at: now(), ...end }).catch((error) => {
         this.io.say(`The end of the ${start.operation} could not be recorded: ${explain(error) ?? error}`);
       });

@@ -13,10 +13,10 @@ import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Patience } from '../aws/patience.ts';
-import type { StackHandles } from '../aws/stack.ts';
+import { recordingConsumers, type StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
-import type { OutgoingMessage } from './publisher.ts';
+import type { OutgoingMessage } from './batches.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 /** A published message; copies of it count as one. */
@@ -78,7 +78,7 @@ interface Recorded {
 }
 
 /**
- * Waits until each message has ended at each consumer whose filter policy lets it through, at most `timeoutMs`. Throttling, errors
+ * Waits until each message has ended at each consumer with records whose filter policy lets it through, at most `timeoutMs`. Throttling, errors
  * of AWS and an outage of the network are waited out.
  * @returns consumer → outcome, in the order of the stack
  * @throws CommandError for a consumer that cannot be followed; whatever else the SDK throws, and what lasts to the end before the
@@ -95,7 +95,7 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
     if (!distinct.has(message.body)) distinct.set(message.body, { message, event: eventIn(message.body) });
   }
   const followed = await Promise.all(
-    stack.consumers.map(async (consumer) => {
+    recordingConsumers(stack).map(async (consumer) => {
       const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
       const table = await patience.insist(() => recordTable(clients.dynamodb, consumer));
       return new FollowedConsumer(clients, consumer, table, expected, earlierLetters);

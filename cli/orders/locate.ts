@@ -7,7 +7,7 @@ import { ORDER_PLACED } from '../../contract/order.ts';
 import { type ConsumerHandles, UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
-import type { StackHandles } from '../aws/stack.ts';
+import { recordingConsumers, type StackHandles } from '../aws/stack.ts';
 import type { Letter } from '../dead-letters/letter.ts';
 import { deadLettersOf, type LetterQueue, letterQueues } from '../dead-letters/letter-queue.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
@@ -94,7 +94,7 @@ export class OrderTrace {
   async look(signal: AbortSignal): Promise<ConsumerView[]> {
     const { stack, clients } = this;
     const depths = await Promise.all(
-      stack.consumers.map(async (consumer) => {
+      recordingConsumers(stack).map(async (consumer) => {
         // Before the record: what has left the queue by now has its record, or its letter.
         const figures = await queueDepth(clients.sqs, consumer.queueUrl);
         await this.lookForRecord(consumer);
@@ -107,9 +107,10 @@ export class OrderTrace {
       const record = this.records.get(name);
       return !(record && this.isWhole(record)) && this.lettersOf(name).length === 0;
     };
-    if (stack.consumers.some(isOpen)) this.policies ??= await readFilterPolicies(clients.sns, stack);
+    if (recordingConsumers(stack).some(isOpen))
+      this.policies ??= await readFilterPolicies(clients.sns, stack);
     const known = this.attributes();
-    return stack.consumers.map((consumer, index): ConsumerView => {
+    return recordingConsumers(stack).map((consumer, index): ConsumerView => {
       const { name } = consumer;
       const record = this.records.get(name);
       const letters = this.lettersOf(name);
@@ -209,7 +210,7 @@ export class OrderTrace {
       known.schemaVersion = string('1');
       if (requiresShipping !== undefined) known.requiresShipping = string(String(requiresShipping));
     }
-    const letters = this.stack.consumers
+    const letters = recordingConsumers(this.stack)
       .flatMap(({ name }) => this.lettersOf(name))
       .filter(({ message }) => message.MessageAttributes?.eventType?.StringValue !== ORDER_CANCELLED);
     // What nobody took tells of an order that nobody has; others may have got it with other attributes.

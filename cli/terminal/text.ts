@@ -70,6 +70,13 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** `812 bytes`, `16.4 KiB`, `1.2 MiB`, `3,400.0 MiB`. */
+export function byteSize(bytes: number): string {
+  if (bytes < 2 ** 10) return count(bytes, 'byte');
+  const [size, unit] = bytes < 2 ** 20 ? [bytes / 2 ** 10, 'KiB'] : [bytes / 2 ** 20, 'MiB'];
+  return `${size.toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 })} ${unit}`;
+}
+
 /** The columns that a text takes on a terminal. */
 export function widthOf(text: string): number {
   return stripVTControlCharacters(text).length;

@@ -76,9 +76,10 @@ export function defineRedrive(program: Command, { io, load, exitWith }: Invocati
     )
     .option('--dry-run', 'say what would be sent back, and send nothing')
     .addOption(
-      new Option('--history', 'list the redrives on record, and the stops and starts between them').conflicts(
-        ['reason', 'order', 'since', 'limit', 'rate', 'edit', 'to', 'canary', 'dryRun'],
-      ),
+      new Option(
+        '--history',
+        'list the redrives on record, and the replays, stops and starts between them',
+      ).conflicts(['reason', 'order', 'since', 'limit', 'rate', 'edit', 'to', 'canary', 'dryRun']),
     );
   addStackOptions(command)
     .option('--json', 'print one JSON object')

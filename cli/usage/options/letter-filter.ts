@@ -33,5 +33,5 @@ export function typedFilter({ reason, order, since: from }: LetterFilter): strin
 export function typed(name: string, value: string | number | undefined): string[] {
   if (value === undefined) return [];
   const text = String(value);
-  return [name, /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`];
+  return [name, /^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`];
 }

@@ -1,0 +1,219 @@
+/** A replay: messages of the archive go to the queue of one consumer, as they were published, and to nobody else. */
+import { randomUUID } from 'node:crypto';
+import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
+import { explain } from '../aws/errors.ts';
+import type { StackHandles } from '../aws/stack.ts';
+import { lookAtDeadLetters } from '../dead-letters/look.ts';
+import { Pace } from '../orders/batches.ts';
+import { awaitCanary } from '../orders/canary.ts';
+import { customerGroup } from '../orders/customer-group.ts';
+import { eventIn } from '../orders/follow.ts';
+import { type Destination, sendMessages } from '../orders/sending.ts';
+import type { Takes } from '../orders/subscriptions.ts';
+import { createProgress, type Progress } from '../terminal/progress.ts';
+import { count, format } from '../terminal/text.ts';
+import {
+  type ArchiveReading,
+  type ArchiveSize,
+  type Portion,
+  readArchive,
+  type SkippedObject,
+} from './reader.ts';
+import { type ArchivedOutgoing, type ArchiveFilter, outgoing } from './selection.ts';
+
+export interface Replay {
+  readonly clients: Clients;
+  readonly stack: StackHandles;
+  readonly consumer: ConsumerHandles;
+  /** Whether the consumer's subscription lets a message through. */
+  readonly takes: Takes;
+  readonly reading: ArchiveReading;
+  readonly size: ArchiveSize;
+  readonly filter: ArchiveFilter;
+  /** Whether messages are counted and none is sent. */
+  readonly isDryRun: boolean;
+  /** Messages per second, at most. */
+  readonly rate?: number | undefined;
+  /** Whether one message is sent first, and the others only if it was processed within so many seconds. */
+  readonly canarySeconds?: number | undefined;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Called when more were sent, with their number so far. */
+  readonly onSent: (sent: number) => void;
+}
+
+/** What a replay came to. */
+export interface ReplayResult {
+  /** Messages of the span. */
+  read: number;
+  /** Event type → messages that the consumer takes and the filter lets through; those that name none under ''. */
+  readonly wanted: Map<string, number>;
+  sent: number;
+  /** Messages that SQS refuses, and why: they are not sent. */
+  readonly refused: { readonly messageId: string; readonly reason: string }[];
+  /** Objects that could not be read. */
+  readonly skipped: SkippedObject[];
+  /** The object up to which all is sent: a replay that goes on begins after it. */
+  after?: string;
+  /** Why it ended before its end; absent after Ctrl-C. */
+  stopped?: string;
+  /** The command to type next, if it is not the usual one. */
+  next?: readonly string[];
+}
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+const MAX_BATCH_BYTES = 1_048_576;
+
+/**
+ * Sends what is wanted, in the order in which it lies in the archive. Wherever it ends, every message of the objects up to `after` is
+ * sent; of the next ones some may be. Consumers take a message that they know already for a copy. On a FIFO queue a group keeps the
+ * order of the archive, and a message gets a new deduplication ID: the one it was published with would have SQS throw it away.
+ * @throws what the SDK throws while the archive is read
+ */
+export function replay(task: Replay): Promise<ReplayResult> {
+  return new Replaying(task).run();
+}
+
+class Replaying {
+  private readonly task: Replay;
+  private readonly destination: Destination<ArchivedOutgoing>;
+  private readonly pace: Pace;
+  private readonly result: ReplayResult = { read: 0, wanted: new Map(), sent: 0, refused: [], skipped: [] };
+  private readonly step: ReturnType<Progress['step']>;
+  private canaryIsDue: boolean;
+
+  constructor(task: Replay) {
+    const { clients, consumer, rate, canarySeconds, isDryRun, progress } = task;
+    this.task = task;
+    this.destination = queue(clients.sqs, consumer.queueUrl);
+    this.pace = new Pace(rate);
+    this.step = progress.step(isDryRun ? 'Reading the archive' : 'Replaying');
+    this.canaryIsDue = canarySeconds !== undefined && !isDryRun;
+  }
+
+  async run(): Promise<ReplayResult> {
+    const { reading, size, isDryRun, signal } = this.task;
+    const { result, step } = this;
+    let objects = 0;
+    try {
+      for await (const portion of readArchive(reading)) {
+        if (!(await this.take(portion))) break;
+        result.after = portion.lastKey;
+        objects += portion.objects;
+        step.bar(objects, size.objects, `${format(isDryRun ? result.read : result.sent)} messages`);
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        step.fail('The archive cannot be read');
+        throw error;
+      }
+    }
+    const done = isDryRun ? `Read ${count(result.read, 'message')}` : `Sent ${count(result.sent, 'message')}`;
+    if (signal.aborted || result.stopped) step.fail(`${done}, then stopped`);
+    else step.done(done);
+    return result;
+  }
+
+  /** @returns whether all of it is sent */
+  private async take({ messages, skipped }: Portion): Promise<boolean> {
+    const { consumer, takes, filter, isDryRun, signal } = this.task;
+    const { result } = this;
+    result.read += messages.length;
+    result.skipped.push(...skipped);
+    const wanted = messages
+      .map((message) => outgoing(message, filter))
+      .filter((message) => message !== undefined)
+      .filter((message) => takes(consumer.name, message));
+    for (const { eventType = '' } of wanted) {
+      result.wanted.set(eventType, (result.wanted.get(eventType) ?? 0) + 1);
+    }
+    if (isDryRun) return true;
+    const canary = this.canaryIsDue ? wanted.find(({ body }) => eventIn(body) !== undefined) : undefined;
+    if (canary && !(await this.sendCanary(canary))) return false;
+    await this.send(wanted.filter((message) => message !== canary));
+    return result.stopped === undefined && !signal.aborted;
+  }
+
+  private async send(messages: readonly ArchivedOutgoing[]): Promise<void> {
+    const { signal, onSent } = this.task;
+    const { result } = this;
+    const before = result.sent;
+    const { sent, failed, stopped } = await sendMessages(this.destination, {
+      messages,
+      pace: this.pace,
+      signal,
+      onProgress: (progress) => onSent(before + progress.sent),
+    });
+    result.sent += sent;
+    for (const { index, reason } of failed) {
+      if (reason !== stopped) result.refused.push({ messageId: messages[index]?.messageId ?? '', reason });
+    }
+    if (stopped !== undefined && !signal.aborted) result.stopped = stopped;
+  }
+
+  /** @returns whether the others may follow */
+  private async sendCanary(canary: ArchivedOutgoing): Promise<boolean> {
+    const { clients, stack, consumer, canarySeconds = 0, signal } = this.task;
+    const { result } = this;
+    const { orderId = '' } = canary;
+    this.canaryIsDue = false;
+    const earlierLetters = new Set<string>();
+    await lookAtDeadLetters(
+      clients.sqs,
+      consumer.deadLetterQueueUrl,
+      ({ MessageId = '' }) => earlierLetters.add(MessageId),
+      { signal },
+    );
+    await this.send([canary]);
+    if (result.sent === 0 || signal.aborted) return false;
+    this.step.update(`Replaying: waiting for the end of order ${orderId}`);
+    const { isProcessed, refused, ...end } = await awaitCanary({
+      clients,
+      stack,
+      consumers: [consumer],
+      orderId,
+      body: canary.body,
+      earlierLetters,
+      seconds: canarySeconds,
+      progress: createProgress({ silent: true }),
+      signal,
+    }).catch((error) => ({
+      isProcessed: false,
+      refused: [],
+      stopped: explain(error) ?? String(error),
+    }));
+    this.step.update('Replaying');
+    Object.assign(result, end);
+    return isProcessed;
+  }
+}
+
+function queue(sqs: SQSClient, QueueUrl: string): Destination<ArchivedOutgoing> {
+  const isFifo = QueueUrl.endsWith('.fifo');
+  const replayId = randomUUID();
+  const groupOf = (message: ArchivedOutgoing) => message.groupId ?? customerGroup(message);
+  const grouping = (message: ArchivedOutgoing) => ({
+    ...((isFifo || message.groupId !== undefined) && { MessageGroupId: groupOf(message) }),
+    ...(isFifo && { MessageDeduplicationId: `${replayId}:${message.messageId}` }),
+  });
+  return {
+    service: 'SQS',
+    action: 'sqs:SendMessage',
+    maxBytes: MAX_BATCH_BYTES,
+    ...(isFifo && { groupOf }),
+    send: (messages) =>
+      sqs.send(
+        new SendMessageBatchCommand({
+          QueueUrl,
+          Entries: messages.map((message, position) => ({
+            Id: String(position),
+            MessageBody: message.body,
+            MessageAttributes: message.attributes,
+            ...grouping(message),
+          })),
+        }),
+      ),
+  };
+}

@@ -1,0 +1,53 @@
+/** Which messages of the archive are meant, and as what they are sent. */
+import type { ArchivedMessage } from '../../contract/archive.ts';
+import { toRequest } from '../../contract/dead-letter.ts';
+import type { OutgoingMessage } from '../orders/batches.ts';
+
+/** What narrows down the messages of a span. */
+export interface ArchiveFilter {
+  /** Only those of this order. */
+  readonly order?: string;
+  /** Only those of this event type. */
+  readonly type?: string;
+}
+
+/** A message as it was published, with its place in its group. */
+export interface ArchivedOutgoing extends OutgoingMessage {
+  readonly messageId: string;
+  readonly groupId?: string;
+  /** That its body names, whether or not it is an event. */
+  readonly eventType?: string;
+}
+
+/** The message as it is sent again; undefined where the filter leaves it out. */
+export function outgoing(
+  message: ArchivedMessage,
+  { order, type }: ArchiveFilter,
+): ArchivedOutgoing | undefined {
+  const { body, messageId, groupId } = message;
+  // Most of an archive is of other orders, and needs no parser to tell.
+  if (order !== undefined && !body.includes(order)) return undefined;
+  const { orderId, eventType } = namesIn(body);
+  if (order !== undefined && orderId !== order) return undefined;
+  if (type !== undefined && eventType !== type) return undefined;
+  return {
+    messageId,
+    body,
+    attributes: toRequest(message.attributes as Parameters<typeof toRequest>[0]),
+    ...(groupId !== undefined && { groupId }),
+    ...(orderId !== undefined && { orderId }),
+    ...(eventType !== undefined && { eventType }),
+  };
+}
+
+function namesIn(body: string): { orderId?: string; eventType?: string } {
+  try {
+    const { orderId, eventType } = JSON.parse(body) ?? {};
+    return {
+      ...(typeof orderId === 'string' && { orderId }),
+      ...(typeof eventType === 'string' && { eventType }),
+    };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,65 @@
+/** `orders archive get`: all messages about an order. */
+
+import type { ArchivedMessage } from '../../contract/archive.ts';
+import { archiveBucketOf, listSkipped, sizeInWords, spanOf } from '../archive/open.ts';
+import { readArchive, type SkippedObject, sizeOf } from '../archive/reader.ts';
+import { outgoing } from '../archive/selection.ts';
+import { connect } from '../aws/stack.ts';
+import { CommandError } from '../command-error.ts';
+import { INTERRUPTED } from '../terminal/interrupt.ts';
+import type { Io } from '../terminal/io.ts';
+import { count, printable, table, time } from '../terminal/text.ts';
+import type { ArchiveGetOptions } from '../usage/archive.ts';
+
+const WEEK_MS = 7 * 86_400_000;
+
+/** @returns the exit code */
+export async function getOrder(order: string, options: ArchiveGetOptions, io: Io): Promise<number> {
+  const { from, to = new Date(), maxMib, json } = options;
+  const span = spanOf(from ?? new Date(to.getTime() - WEEK_MS), to);
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const reading = { s3: clients.s3, bucket: archiveBucketOf(stack), span, signal };
+  const found: (ArchivedMessage & { readonly eventType?: string })[] = [];
+  const skipped: SkippedObject[] = [];
+  try {
+    const size = await sizeOf(reading);
+    if (size.bytes > maxMib * 2 ** 20) {
+      throw new CommandError(
+        `From ${span.from.toISOString()} to ${span.to.toISOString()} there are ${sizeInWords(size)}, more than --max-mib ${maxMib}: ` +
+          'narrow --from and --to, raise --max-mib, or use the saved query in Athena',
+      );
+    }
+    io.say(`To read: ${sizeInWords(size)}`);
+    const step = io.progress({ silent: json === true }).step('Reading the archive');
+    let objects = 0;
+    for await (const portion of readArchive(reading)) {
+      skipped.push(...portion.skipped);
+      for (const message of portion.messages) {
+        const about = outgoing(message, { order });
+        if (about) found.push({ ...message, ...(about.eventType && { eventType: about.eventType }) });
+      }
+      objects += portion.objects;
+      step.bar(objects, size.objects);
+    }
+    step.done(`Read ${sizeInWords(size)}`);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    io.say('Stopped.');
+    return INTERRUPTED;
+  }
+  if (json) io.printJson({ stack: stack.name, order, messages: found, skipped });
+  else if (found.length > 0) io.print(lines(found));
+  else io.print(`Nothing about ${order} from ${time(span.from)} to ${time(span.to)}`);
+  listSkipped(skipped, io);
+  return found.length > 0 && skipped.length === 0 ? 0 : 1;
+}
+
+function lines(found: readonly (ArchivedMessage & { readonly eventType?: string })[]): string {
+  const rows = found.map(({ sentAt, eventType = 'no event', messageId }) => [
+    time(new Date(sentAt)),
+    printable(eventType, 64),
+    messageId,
+  ]);
+  return `${table(rows, [1, 2])}\n${count(found.length, 'message')}; --json prints them whole`;
+}

@@ -1,0 +1,294 @@
+/** The command that sends messages of the archive to a consumer once more. */
+import { setTimeout } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { DeleteQueueCommand } from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ArchivedMessage } from '../../../../contract/archive.ts';
+import { originalAttributes } from '../../../../contract/dead-letter.ts';
+import { type DeadLetterStack, startDeadLetterStack } from '../../../fixtures/dead-letter-stack.ts';
+import { aCancellation, anItem, anOrder } from '../../../fixtures/order-fixtures.ts';
+import { archivedEvent, archivedMessage } from '../../../fixtures/test-archive.ts';
+
+let stack: DeadLetterStack;
+beforeEach(async () => {
+  stack = await startDeadLetterStack(0, { hasArchive: true });
+});
+afterEach(() => stack.stop());
+
+const DAY = ['--from', '2026-11-22', '--to', '2026-11-23'];
+const replay = (...args: string[]) => stack.orders('replay', ...args);
+const digital = anItem({ requiresShipping: false });
+const order = (orderId: string, more: Partial<ArchivedMessage> = {}, items = [anItem()]) =>
+  archivedEvent(anOrder({ orderId, items }), more);
+const orderIdOf = (body = '') => JSON.parse(body).orderId;
+const received = async (queue: string) => (await stack.take(queue)).map(({ Body }) => Body ?? '').sort();
+
+describe('what is sent', () => {
+  test('is what the consumer takes, as it was published, and to nobody else', async () => {
+    const ships = order('o-ships', { groupId: 'customer-1' });
+    const blob = { dataType: 'Binary', binaryValue: Buffer.from([0, 255]).toString('base64') };
+    ships.attributes.blob = blob;
+    await stack.archive.put(
+      ships,
+      order('o-digital', {}, [digital]),
+      archivedMessage('{"no": "attributes"}'),
+    );
+
+    const { code, stdout } = await replay('shipping', ...DAY);
+
+    expect(stdout).toMatch(/^Sent 1 of 1 message to shipping in [\d.]+ s \(3 read\)\n$/);
+    expect(code).toBe(0);
+    const [message, ...others] = await stack.take('shipping');
+    expect(others).toEqual([]);
+    expect(message?.Body).toBe(ships.body);
+    expect(message?.MessageAttributes).toEqual({
+      eventType: { DataType: 'String', StringValue: 'order.placed' },
+      schemaVersion: { DataType: 'String', StringValue: '1' },
+      requiresShipping: { DataType: 'String', StringValue: 'true' },
+      blob: { DataType: 'Binary', BinaryValue: new Uint8Array([0, 255]) },
+    });
+    expect((await stack.depth('billing')).visible).toBe(0);
+    expect((await stack.depth('unrouted')).visible).toBe(0);
+  });
+
+  test('can be narrowed down to an order, and to a type of event', async () => {
+    const cancelled = aCancellation({ orderId: 'o-1' });
+    await stack.archive.put(order('o-1'), order('o-10'), order('o-2'), archivedEvent(cancelled));
+
+    const byOrder = await replay('billing', ...DAY, '--order', 'o-1', '--json');
+    const byType = await replay('billing', ...DAY, '--type', 'order.placed', '--json');
+
+    // Billing is subscribed to orders alone here.
+    expect(JSON.parse(byOrder.stdout)).toMatchObject({
+      read: 4,
+      wanted: 1,
+      sent: 1,
+      byType: { 'order.placed': 1 },
+    });
+    expect(JSON.parse(byType.stdout)).toMatchObject({ read: 4, wanted: 3, sent: 3 });
+    expect((await received('billing')).map(orderIdOf)).toEqual(['o-1', 'o-1', 'o-10', 'o-2']);
+  });
+
+  test('is nothing with --dry-run, which counts it by type', async () => {
+    await stack.archive.put(order('o-1'), order('o-2'), archivedEvent(aCancellation()));
+
+    const { code, stdout, stderr } = await replay('billing', ...DAY, '--dry-run');
+
+    expect(stdout).toBe('2 messages of 3 would be sent to billing:\norder.placed  2\n');
+    expect(stderr).toContain(
+      'npm run orders -- replay billing --from 2026-11-22T00:00:00.000Z --to 2026-11-23T00:00:00.000Z --canary --local',
+    );
+    expect(code).toBe(0);
+    expect((await stack.depth('billing')).visible).toBe(0);
+    expect((await stack.orders('redrive', '--history')).stdout).toContain('No redrive is on record');
+  });
+});
+
+describe('what cannot be read or sent', () => {
+  test('is skipped and named, and nothing else is lost', async () => {
+    await stack.archive.put(order('o-1'));
+    await stack.archive.putAs('orders/dt=2026-11-22/hh=17/\u001b[31mred.txt', Buffer.from('hello'));
+    await stack.archive.putAs(
+      `orders/dt=2026-11-22/hh=18/2026-11-22T18:00:00.000Z-${'0'.repeat(64)}.jsonl.gz`,
+      gzipSync('{"messageId":1}\n'),
+    );
+    await stack.archive.put(order('o-2', { sentAt: '2026-11-22T19:00:00.000Z' }));
+
+    const { code, stdout, stderr } = await replay('billing', ...DAY);
+
+    expect(stdout).toContain('Sent 2 of 2 messages');
+    expect(stderr).toContain('2 objects skipped:\n');
+    expect(stderr).toContain('hh=17/\u{fffd}[31mred.txt: its key is none that the archive gives');
+    expect(stderr).toContain('jsonl.gz: its content is not what its key says: it was changed');
+    expect(code).toBe(1);
+  });
+
+  test('is named where SQS refuses single messages', async () => {
+    const unsendable = { ...order('o-2'), body: 'a character that SQS does not take: \u0001' };
+    await stack.archive.put(order('o-1'), unsendable, order('o-3'));
+
+    const { code, stdout, stderr } = await replay('billing', ...DAY);
+
+    expect(stdout).toContain('Sent 2 of 3 messages');
+    expect(stderr).toMatch(new RegExp(`Not sent: ${unsendable.messageId} \\(InvalidMessageContents`));
+    expect(code).toBe(1);
+  });
+
+  test('ends the replay where SQS refuses all', async () => {
+    await stack.archive.put(order('o-1'));
+    await stack.archive.put(order('o-2', { sentAt: '2026-11-22T18:00:00.000Z' }));
+    await stack.sqs.send(new DeleteQueueCommand({ QueueUrl: stack.queues.billing }));
+
+    const { code, stdout, stderr } = await replay('billing', ...DAY);
+
+    expect(stdout).toContain('Sent 0 of 1 message ');
+    expect(stderr).toMatch(/Stopped: .*queue does not exist/i);
+    expect(stderr).toMatch(/replay billing --from \S+ --to \S+ --local\n$/);
+    expect(code).toBe(1);
+  });
+});
+
+describe('the canary', () => {
+  test('goes first, and the others follow when it was processed', async () => {
+    await stack.archive.put(archivedMessage('no order', order('o-1')), order('o-2'), order('o-3'));
+    const consumer = stack.consume('billing', (body) =>
+      body === 'no order' ? { error: 'NotJson', message: '' } : undefined,
+    );
+
+    const { code, stdout } = await replay('billing', ...DAY, '--canary', '--timeout', '20');
+    await consumer.stop();
+
+    expect(stdout).toContain('Sent 3 of 3 messages');
+    expect(code).toBe(0);
+  });
+
+  test('keeps the others back when it is refused', async () => {
+    await stack.archive.put(order('o-1'), order('o-2'));
+    const consumer = stack.consume('billing', () => ({ error: 'Down', message: 'no' }));
+
+    const { code, stdout, stderr } = await replay('billing', ...DAY, '--canary', '--timeout', '20');
+    await consumer.stop();
+
+    expect(stdout).toContain('Sent 1 of 2 messages');
+    expect(stderr).toContain('Stopped: the canary came back.');
+    expect(stderr).toMatch(/replay billing --from \S+ --to \S+ --local/);
+    expect(code).toBe(1);
+  });
+
+  test('keeps the others back when it does not end in time', async () => {
+    await stack.archive.put(order('o-1'), order('o-2'));
+
+    const { code, stderr } = await replay('billing', ...DAY, '--canary', '--timeout', '1');
+
+    expect(stderr).toContain('Stopped: the canary has not ended within 1 s.');
+    expect(stderr).toContain('npm run orders -- trace o-1 --local');
+    expect(code).toBe(1);
+    expect(await received('billing')).toHaveLength(1);
+  });
+});
+
+describe('a replay that is interrupted', () => {
+  test('says where it stopped, is on record, and is gone on with there', async () => {
+    for (let hour = 0; hour < 20; hour += 1) {
+      const sentAt = `2026-11-22T${String(hour).padStart(2, '0')}:10:00.000Z`;
+      await stack.archive.put(order(`o-${hour}`, { sentAt }));
+    }
+    const running = stack.start('replay', 'billing', ...DAY, '--rate', '10');
+    while ((await stack.depth('billing')).visible < 2) await setTimeout(10);
+    running.interrupt();
+    const stopped = await running.ended;
+    const [, key = ''] = /--after (\S+)/.exec(stopped.stderr) ?? [];
+    const before = await received('billing');
+
+    const rest = await replay('billing', ...DAY, '--after', key, '--json');
+    const history = await stack.orders('redrive', '--history', '--json');
+
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toContain('Stopped: interrupted.');
+    expect(before.length).toBeGreaterThan(0);
+    expect(before.length).toBeLessThan(20);
+    const ids = new Set([...before, ...(await received('billing'))].map(orderIdOf));
+    expect(ids.size).toBe(20);
+    expect(JSON.parse(rest.stdout).sent).toBeLessThan(20);
+    expect(JSON.parse(history.stdout).replays).toMatchObject([
+      { operation: 'replay', consumer: 'billing', objects: 20, outcome: 'stopped: interrupted', after: key },
+      { what: expect.stringContaining(`after ${key}`), outcome: 'done', skipped: 0 },
+    ]);
+  });
+
+  test('before it has begun has sent nothing', async () => {
+    await stack.archive.put(order('o-1'));
+    const running = stack.start('replay', 'billing', ...DAY);
+    running.interrupt();
+
+    const { code, stderr } = await running.ended;
+
+    expect(code).toBe(130);
+    expect(stderr).toContain('Stopped');
+    expect((await stack.depth('billing')).visible).toBe(0);
+  });
+});
+
+test('a replay is on record with what it was of', async () => {
+  await stack.archive.put(order('o-1'));
+
+  await replay('billing', ...DAY, '--order', 'o-1');
+  const { stdout } = await stack.orders('redrive', '--history');
+
+  expect(stdout.replace(/\s+/g, ' ')).toContain(
+    'billing: replay of 2026-11-22T00:00:00.000Z to 2026-11-23T00:00:00.000Z, order o-1, 1 object 1 message sent, 0 objects skipped; done by local',
+  );
+});
+
+describe('wrong usage', () => {
+  test.each([
+    [
+      ['billing', '--from', '2026-11-23', '--to', '2026-11-22'],
+      '--from 2026-11-23T00:00:00.000Z is not before --to',
+    ],
+    [['nobody', ...DAY], 'No consumer "nobody" in OrderFanOut-dev'],
+    [['billing'], "required option '--from <time>' not specified"],
+    [['billing', '--from', 'yesterday'], 'It must be a day like 2026-11-22, or a time'],
+    [['billing', ...DAY, '--after', 'somewhere'], 'It must be the key of an object'],
+  ])('%j is refused', async (args, said) => {
+    const { code, stderr } = await replay(...args);
+
+    expect(stderr).toContain(said);
+    expect(code).toBe(2);
+  });
+});
+
+test('a stack without archive says how to get one', async () => {
+  await stack.stop();
+  stack = await startDeadLetterStack();
+
+  const { code, stderr } = await replay('billing', ...DAY);
+
+  expect(stderr).toContain('Stack "OrderFanOut-dev" has no archive: deploy it with');
+  expect(code).toBe(1);
+});
+
+describe('archive get', () => {
+  const get = (...args: string[]) => stack.orders('archive', 'get', ...args);
+
+  test('finds all messages about an order, in the order in which they came', async () => {
+    const cancelled = archivedEvent(aCancellation({ orderId: 'o-1' }), {
+      sentAt: '2026-11-22T17:05:00.000Z',
+    });
+    await stack.archive.put(cancelled, order('o-1'), order('o-11'));
+
+    const { code, stdout, stderr } = await get('o-1', ...DAY);
+    const json = await get('o-1', ...DAY, '--json');
+
+    expect(stdout).toMatch(
+      /^2026-11-22 17:00:00Z {2}order\.placed {5}message-\d+\n2026-11-22 17:05:00Z {2}order\.cancelled {2}message-\d+\n2 messages;/,
+    );
+    expect(stderr).toMatch(/^To read: 1 object, \d+ bytes\n/);
+    expect(code).toBe(0);
+    const { messages } = JSON.parse(json.stdout);
+    expect(messages[1]).toEqual({ ...cancelled, eventType: 'order.cancelled' });
+    expect(originalAttributes(messages[1].attributes)).toEqual(cancelled.attributes);
+  });
+
+  test('says so where there is nothing', async () => {
+    const { code, stdout } = await get('o-1', ...DAY);
+
+    expect(stdout).toBe('Nothing about o-1 from 2026-11-22 00:00:00Z to 2026-11-23 00:00:00Z\n');
+    expect(code).toBe(1);
+  });
+
+  test('reads no more than it is allowed, and says how much there is', async () => {
+    const incompressible = Array.from(
+      { length: 40_000 },
+      (_, index) => (index * 2654435761) % 4294967296,
+    ).join();
+    for (const hour of ['01', '02', '03', '04', '05', '06', '07', '08']) {
+      await stack.archive.put(archivedMessage(incompressible, { sentAt: `2026-11-22T${hour}:00:00.000Z` }));
+    }
+
+    const { code, stderr } = await get('o-1', ...DAY, '--max-mib', '1');
+
+    expect(stderr).toMatch(/there are 8 objects, [\d.]+ MiB, more than --max-mib 1: narrow --from and --to/);
+    expect(code).toBe(1);
+  });
+});
