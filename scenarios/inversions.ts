@@ -1,7 +1,7 @@
 // Whether a consumer processed the orders of each customer in the order in which they were published.
 import fs from 'node:fs';
 import path from 'node:path';
-import type { StackHandles } from '../cli/aws/stack.ts';
+import { recordingConsumers, type StackHandles } from '../cli/aws/stack.ts';
 import { customerGroup } from '../cli/orders/customer-group.ts';
 import { cancelledIds, type TestMessage } from '../cli/orders/test-orders.ts';
 import { count } from '../cli/terminal/text.ts';
@@ -73,7 +73,7 @@ export function inversionsByConsumer(
 ): Record<string, number> {
   const cancelled = cancelledIds(messages);
   return Object.fromEntries(
-    stack.consumers.map(({ name, functionName }) => {
+    recordingConsumers(stack).map(({ name, functionName }) => {
       const lines = linesOf(path.join(logDirectory, `${functionName}.log`));
       const leftOut = deadLettered(messages, letters.get(name));
       const recorded = [...recordedOrders(lines, cancelled)].filter((orderId) => !leftOut.has(orderId));

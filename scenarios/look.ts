@@ -1,7 +1,7 @@
 // What tables and dead-letter queues of a stack hold at one moment.
 import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { StackHandles } from '../cli/aws/stack.ts';
+import { recordingConsumers, type StackHandles } from '../cli/aws/stack.ts';
 import type { LocalRun } from '../local/run.ts';
 
 /** What the tables of all consumers hold at one moment. */
@@ -37,8 +37,9 @@ export interface Look {
  * by creditNoteId credit notes.
  */
 export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles): Promise<Ledger> {
-  const ledger = emptyLedger(stack.consumers.map(({ name }) => name));
-  for (const { name, tables } of stack.consumers) {
+  const consumers = recordingConsumers(stack);
+  const ledger = emptyLedger(consumers.map(({ name }) => name));
+  for (const { name, tables } of consumers) {
     for (const TableName of Object.values(tables)) {
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
       const key = Table?.KeySchema?.[0]?.AttributeName;

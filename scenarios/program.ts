@@ -77,7 +77,7 @@ export async function runProgram<Options extends ProgramOptions>(
 }
 
 /**
- * Synthesizes the project's stack into a folder, as `cdk synth` does.
+ * Synthesizes the project's stack into a folder, as `cdk synth` does, with its archive.
  * @param context what `-c name=value` would give
  * @throws Error that says why it could not
  */
@@ -89,12 +89,11 @@ export async function synthesizeProject(
   context: Record<string, string> = {},
 ): Promise<void> {
   const synth = progress.step('Synthesizing the stack');
-  await synthesize(PROJECT, assembly, { ...context, ...(ordered && { ordered: 'true' }) }).catch(
-    (error: Error) => {
-      synth.fail('The stack could not be synthesized');
-      throw error;
-    },
-  );
+  const chosen = { archive: 'true', ...context, ...(ordered && { ordered: 'true' }) };
+  await synthesize(PROJECT, assembly, chosen).catch((error: Error) => {
+    synth.fail('The stack could not be synthesized');
+    throw error;
+  });
   signal.throwIfAborted();
   synth.done('Synthesized the stack');
 }

@@ -3,6 +3,8 @@
 import { digestOf } from '../../cli/orders/follow.ts';
 import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import { ARCHIVE } from '../../contract/archive.ts';
+import { type Archived, textOf } from '../archive-books.ts';
 import { type Difference, refusals } from '../books.ts';
 import { balanceCancellations, balanceCreditNotes, cancellationsIn } from '../cancellations.ts';
 import type { Ledger, Letters, Look } from '../look.ts';
@@ -129,6 +131,31 @@ export function rewritten(before: Ledger, after: Ledger): Difference[] {
 }
 
 /** One message of each body. */
-function distinct(messages: TestMessage[]): TestMessage[] {
+function distinct(messages: readonly TestMessage[]): TestMessage[] {
   return [...new Map(messages.map((message) => [message.body, message])).values()];
+}
+
+/** Where each distinct message is, of which the archive takes every one: in an object, dead-lettered, or missing. */
+export function tallyOfArchive(
+  messages: readonly TestMessage[],
+  { messages: archived }: Archived,
+  letters: Letters,
+): { tally: Tally; missing: Difference[] } {
+  const published = distinct(messages);
+  const tally = { published: published.length, filtered: 0, processed: 0, deadLettered: 0, both: 0 };
+  const missing: Difference[] = [];
+  for (const message of published) {
+    const isLettered = letters.get(ARCHIVE)?.has(message.body) === true;
+    if (archived.has(textOf(message))) {
+      tally.processed += 1;
+      if (isLettered) tally.both += 1;
+    } else if (isLettered) tally.deadLettered += 1;
+    else
+      missing.push({
+        consumer: ARCHIVE,
+        orderId: message.orderId,
+        problem: 'neither archived nor dead-lettered',
+      });
+  }
+  return { tally, missing };
 }

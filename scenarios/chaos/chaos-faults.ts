@@ -21,8 +21,10 @@ const FAULTS: FaultPlan['faults'] = {
   'killed-before-write': { share: 0.02 },
   'killed-after-write': { share: 0.02 },
 };
+/** Of the archive. In a row, as DynamoDB's. */
+const ARCHIVE_FAULTS: FaultPlan['faults'] = { 's3-error': { share: 0.2, most: 30 } };
 /** A FIFO queue takes nothing in twice. */
-const STANDARD_FAULTS: FaultPlan['faults'] = { 'duplicate-delivery': { share: 0.05 }, ...FAULTS };
+const STANDARD_FAULTS: FaultPlan['faults'] = { 'duplicate-delivery': { share: 0.05 } };
 
 /** A plan without what differs from one start of the stack to the next. */
 export type ChaosFaults = Omit<FaultPlan, 'seed' | 'logFile'>;
@@ -34,7 +36,7 @@ export type ChaosFaults = Omit<FaultPlan, 'seed' | 'logFile'>;
  */
 export function chaosFaults(
   messages: readonly TestMessage[],
-  isOrdered: boolean,
+  { isOrdered, isArchived }: { readonly isOrdered: boolean; readonly isArchived: boolean },
   slowMs: number,
 ): ChaosFaults {
   // Every consumer takes them.
@@ -42,7 +44,7 @@ export function chaosFaults(
     .filter(({ kind, attributes }) => kind === 'order' && attributes.requiresShipping?.StringValue === 'true')
     .map(({ orderId }) => orderId);
   return {
-    faults: isOrdered ? FAULTS : STANDARD_FAULTS,
+    faults: { ...(!isOrdered && STANDARD_FAULTS), ...FAULTS, ...(isArchived && ARCHIVE_FAULTS) },
     slowMs,
     killOn: everywhere.slice(0, ALWAYS_KILLED),
     failOn: everywhere.slice(ALWAYS_KILLED).slice(-ALWAYS_REFUSED),

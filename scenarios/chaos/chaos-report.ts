@@ -2,11 +2,18 @@
 import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { table } from '../../cli/terminal/text.ts';
+import { ARCHIVE } from '../../contract/archive.ts';
+import { type Archived, balanceArchive } from '../archive-books.ts';
 import { type Difference, stockDifferences } from '../books.ts';
 import { differenceLines } from '../difference-lines.ts';
-import { disorder } from '../inversions.ts';
+import { disorder, withoutCopies } from '../inversions.ts';
 import type { Ledger, Letters, Look } from '../look.ts';
-import { rewritten, type Tally, tallyOf, unsettled } from './chaos-books.ts';
+import { rewritten, type Tally, tallyOf, tallyOfArchive, unsettled } from './chaos-books.ts';
+
+/** What a run has left behind, with the archive where the stack has one. */
+export interface ChaosLook extends Look {
+  readonly archived?: Archived;
+}
 
 /** What a run published, did and found. */
 export interface ChaosFindings {
@@ -16,12 +23,14 @@ export interface ChaosFindings {
   readonly takes: Takes;
   /** Whether the stack keeps each customer's order. */
   readonly isOrdered: boolean;
+  /** What was published once more at the end. */
+  readonly lateCopies: readonly TestMessage[];
   /** How often each fault was injected. */
   readonly faults: Record<string, number>;
   readonly before: Ledger;
-  readonly underFaults: Look;
+  readonly underFaults: ChaosLook;
   /** After the redrive, without faults. */
-  readonly after: Look;
+  readonly after: ChaosLook;
   /** Consumer → orders that it recorded after a later one of the same customer. */
   readonly inversions: Record<string, number>;
   /** What the run itself could not do. */
@@ -52,7 +61,7 @@ export interface ChaosResult {
 /** Holds what was found against what was published. */
 export function chaosResult(found: ChaosFindings): ChaosResult {
   const { orders, seed, messages, takes, isOrdered, faults, before, underFaults, after } = found;
-  const { inversions, problems } = found;
+  const { inversions, problems, lateCopies } = found;
   const first = tallyOf(messages, takes, underFaults.ledger, underFaults.letters);
   const last = tallyOf(messages, takes, after.ledger, after.letters);
   const open = unsettled(messages, takes, before, after);
@@ -73,6 +82,19 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
     ...(isOrdered ? disorder(inversions) : []),
     ...problems.map((problem) => ({ consumer: 'local run', problem })),
   ];
+  for (const [tallies, { archived, letters }] of [[first, underFaults] as const, [last, after] as const]) {
+    if (!archived) continue;
+    const archive = tallyOfArchive(messages, archived, letters);
+    tallies.consumers[ARCHIVE] = archive.tally;
+    missing.push(...archive.missing);
+  }
+  if (after.archived) {
+    const published = [...messages, ...lateCopies];
+    balanceArchive(isOrdered ? withoutCopies(published) : published, [], after.archived, {
+      missing,
+      unexpected,
+    });
+  }
   const consumers = Object.fromEntries(
     Object.entries(first.consumers).map(([name, tally]) => [
       name,
@@ -119,7 +141,7 @@ function reportOf(summary: ChaosSummary, isOrdered: boolean): string {
     'inversions',
   ];
   const rows = Object.entries(consumers).flatMap(([name, { underFaults, redriven, afterRedrive }]) => [
-    [name, ...figures(underFaults), String(redriven), String(inversions[name] ?? 0)],
+    [name, ...figures(underFaults), String(redriven), String(inversions[name] ?? '-')],
     ['  redriven', ...figures(afterRedrive)],
   ]);
   const verdict =

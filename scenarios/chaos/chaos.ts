@@ -11,13 +11,14 @@ import { plural } from '../../cli/terminal/text.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import { KillableRun } from '../../local/faults/killable-run.ts';
 import { readAssembly } from '../../local/template/assembly.ts';
+import { readArchived } from '../archive-books.ts';
 import { type DrainedOptions, drained } from '../drained.ts';
 import { inversionsByConsumer, isOrdered } from '../inversions.ts';
-import { type Look, readLedger, readLetters } from '../look.ts';
+import { readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
 import { fillStock } from '../start/local-orders.ts';
 import { type ChaosFaults, chaosFaults } from './chaos-faults.ts';
-import { type ChaosFindings, type ChaosResult, chaosResult } from './chaos-report.ts';
+import { type ChaosFindings, type ChaosLook, type ChaosResult, chaosResult } from './chaos-report.ts';
 import { freePort } from './free-port.ts';
 
 export interface ChaosOptions {
@@ -110,7 +111,8 @@ class Chaos {
       const takes = await readSubscriptions(clients.sns, stack);
       // No late copy makes good for an order that was lost.
       const uncopied = this.messages.filter((message) => !this.lateCopies.has(message));
-      this.faults = chaosFaults(uncopied, isOrdered(stack), SLOW_MS);
+      const kind = { isOrdered: isOrdered(stack), isArchived: stack.archiveBucket !== undefined };
+      this.faults = chaosFaults(uncopied, kind, SLOW_MS);
       await fillStock(clients.dynamodb, stack);
       const before = await readLedger(clients.dynamodb, stack);
 
@@ -132,7 +134,8 @@ class Chaos {
       const inversions = inversionsByConsumer(stack, messages, logsIn(workspace), underFaults.letters);
       return chaosResult({
         ...{ orders, seed, messages, takes, before, underFaults, after, inversions, problems },
-        isOrdered: isOrdered(stack),
+        isOrdered: kind.isOrdered,
+        lateCopies: [...this.lateCopies],
         faults: this.injected(),
       });
     } catch (error) {
@@ -195,9 +198,9 @@ class Chaos {
       // Few at a time, so that the kill comes in the middle.
       concurrency: 2,
       signal: AbortSignal.any([signal, failure.signal]),
-      onProgress: (sent) => {
-        publishing.bar(sent.published, messages.length);
-        if (sent.published < first * messages.length) return;
+      onProgress: ({ sent }) => {
+        publishing.bar(sent, messages.length);
+        if (sent < first * messages.length) return;
         restarted ??= this.killAndRestart().catch((error) => failure.abort(error));
       },
     }).finally(() => restarted);
@@ -243,8 +246,12 @@ class Chaos {
     return drained(sqs, queueUrls, { patienceMs: PATIENCE_MS, pollMs: POLL_MS, signal, onLook });
   }
 
-  private async look({ dynamodb }: Clients, stack: StackHandles, healed: KillableRun): Promise<Look> {
-    return { ledger: await readLedger(dynamodb, stack), letters: await readLetters(healed, stack) };
+  private async look(clients: Clients, stack: StackHandles, healed: KillableRun): Promise<ChaosLook> {
+    return {
+      ledger: await readLedger(clients.dynamodb, stack),
+      letters: await readLetters(healed, stack),
+      ...(stack.archiveBucket !== undefined && { archived: await readArchived(clients, stack) }),
+    };
   }
 
   /** How often each fault was injected. */

@@ -2,14 +2,16 @@
 import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
-import { findStack, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
+import { findStack, recordingConsumers, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
 import { initialStock } from '../../cli/orders/catalogue.ts';
 import { readSubscriptions } from '../../cli/orders/subscriptions.ts';
 import { cancelledIds, generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
+import { ARCHIVE } from '../../contract/archive.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import type { LocalRun } from '../../local/run.ts';
+import { balanceArchive, readArchived } from '../archive-books.ts';
 import { balance, type ConsumerBooks } from '../books.ts';
 import { drained } from '../drained.ts';
 import { disorder, inversionsByConsumer, isOrdered, withoutCopies } from '../inversions.ts';
@@ -100,6 +102,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const takes = await readSubscriptions(clients.sns, stack);
     await fillStock(clients.dynamodb, stack);
     const before = await readLedger(clients.dynamodb, stack);
+    const { keys } = await readArchived(clients, stack);
     const known = new Set<string>();
     await readLetters(run, stack, known);
     const waiting = await takeUp(run, stack, progress);
@@ -116,7 +119,14 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const after = { ledger, letters };
     const ordered = isOrdered(stack);
     const arriving = ordered ? withoutCopies(messages) : messages;
-    const differences = balance({ messages: arriving, takes, waiting, counted: consumers, before, after });
+    const counted = Object.fromEntries(
+      recordingConsumers(stack).flatMap(({ name }) => (consumers[name] ? [[name, consumers[name]]] : [])),
+    );
+    const differences = balance({ messages: arriving, takes, waiting, counted, before, after });
+    if (stack.archiveBucket) {
+      const archived = await readArchived(clients, stack, keys);
+      balanceArchive(arriving, waiting.get(ARCHIVE) ?? [], archived, differences);
+    }
     const inversions = inversionsByConsumer(stack, messages, options.logDirectory);
     if (ordered) differences.unexpected.push(...disorder(inversions));
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
@@ -174,7 +184,7 @@ async function sendThrough(
     topicArn: stack.topicArn,
     messages,
     signal,
-    onProgress: (sent) => publishing.bar(sent.published, messages.length),
+    onProgress: ({ sent }) => publishing.bar(sent, messages.length),
   });
   publishing.done(`Published ${published} ${plural(published, 'message')}: ${kindsOf(messages)}`);
 
@@ -182,6 +192,7 @@ async function sendThrough(
   const quiet = new Quiet(run);
   let retried = 0;
   let most = 1;
+  let before = 0;
   const queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
   const isEmpty = await drained(sqs, queueUrls, {
     patienceMs: PATIENCE_MS,
@@ -189,6 +200,9 @@ async function sendThrough(
     async onLook(left) {
       most = Math.max(most, left);
       processing.bar(most - left, most);
+      // Where nothing else moves, a batch is not waited for that no more messages will fill.
+      if (left === before) run.endBatchingWindows();
+      before = left;
       if (left > 0 && quiet.lasts(left)) retried += await run.endVisibilityTimeouts();
     },
   });

@@ -48,7 +48,7 @@ function booksOf(
 ): string {
   const rows = Object.entries(consumers).map(([name, { delivered, processed, duplicates, deadLettered }]) => [
     name,
-    ...[delivered, processed, duplicates, deadLettered, inversions[name] ?? 0].map(String),
+    ...[delivered, processed, duplicates, deadLettered, inversions[name] ?? '-'].map(String),
   ]);
   const figures = table([
     ['consumer', 'delivered', 'processed', 'duplicates', 'dead-lettered', 'inversions'],

@@ -21,6 +21,7 @@ const findings = {
     takes: () => true,
     faults: { 'stack-killed': 4 },
     problems: [],
+    lateCopies: [],
   },
   before: emptyLedger(['billing']),
   underFaults: look(new Map([['billing', new Map([[order.body, [undefined]]])]]), false),
