@@ -1,0 +1,243 @@
+// What the archive is for: tables that were lost are made again from it, a replay over what is there changes nothing, and a consumer
+// that comes later gets what was published before it.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  DeleteItemCommand,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Clients, createClients, destroyClients } from '../../cli/aws/clients.ts';
+import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
+import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { archive, type ConsumerSettings, consumers, stages } from '../../lib/config.ts';
+import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
+import { LocalRun } from '../../local/run.ts';
+import { synthesize } from '../../local/synthesize.ts';
+import { drained } from '../../scenarios/drained.ts';
+import { inversions } from '../../scenarios/inversions.ts';
+import { readLedger } from '../../scenarios/look.ts';
+import { publishAll } from '../../scenarios/publish-all.ts';
+import { fillStock } from '../../scenarios/start/local-orders.ts';
+import { command } from '../fixtures/command.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { testApp } from '../fixtures/synthesized.ts';
+import { temporaryFolder } from '../fixtures/temporary.ts';
+
+const folder = temporaryFolder('archive-');
+const TODAY = ['--from', new Date().toISOString().slice(0, 10)];
+/** A customer's orders are many, so that their order matters. */
+const CUSTOMERS = 12;
+
+let run: LocalRun;
+let clients: Clients;
+let stack: StackHandles;
+
+/** Deploys an assembly over what is there, as an update of the stack would. */
+async function deploy(assembly: string, state: string): Promise<void> {
+  run = await LocalRun.start({
+    assembly,
+    port: 0,
+    logDirectory: path.join(folder, state, 'logs'),
+    stateDirectory: path.join(folder, state),
+  });
+  process.env.LOCAL_RUN_DIRECTORY = folder;
+  fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
+  clients = createClients(run.client);
+  stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
+  run.consume();
+}
+
+async function stop(): Promise<void> {
+  destroyClients(clients);
+  await run.stop();
+}
+
+const orders = (...args: string[]) => command([...args, '--local']);
+
+async function settle(): Promise<void> {
+  const urls = stack.consumers.map(({ queueUrl }) => queueUrl);
+  const onLook = () => run.endBatchingWindows();
+  expect(await drained(clients.sqs, urls, { patienceMs: 20_000, onLook })).toBe(true);
+}
+
+async function publish(messages: readonly TestMessage[]): Promise<void> {
+  await fillStock(clients.dynamodb, stack);
+  await publishAll({ sns: clients.sns, topicArn: stack.topicArn, messages });
+  await settle();
+}
+
+const tablesOf = (consumer: string) =>
+  Object.values(stack.consumers.find(({ name }) => name === consumer)?.tables ?? {});
+
+/** What a table holds, by its key, without the times at which its consumer wrote. */
+async function contentOf(TableName: string): Promise<Record<string, object>> {
+  const { Items = [] } = await clients.dynamodb.send(new ScanCommand({ TableName }));
+  const key = await keyOf(clients.dynamodb, TableName);
+  return Object.fromEntries(
+    Items.map((item) => {
+      const { issuedAt, createdAt, ...record } = unmarshall(item);
+      return [record[key], record];
+    }),
+  );
+}
+
+async function empty(TableName: string): Promise<void> {
+  const key = await keyOf(clients.dynamodb, TableName);
+  for (const id of Object.keys(await contentOf(TableName))) {
+    await clients.dynamodb.send(new DeleteItemCommand({ TableName, Key: { [key]: { S: id } } }));
+  }
+}
+
+async function keyOf(dynamodb: DynamoDBClient, TableName: string): Promise<string> {
+  const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
+  return Table?.KeySchema?.[0]?.AttributeName ?? '';
+}
+
+const contents = async (consumer: string) => Promise.all(tablesOf(consumer).map(contentOf));
+
+describe('on standard queues', () => {
+  const assembly = path.join(folder, 'cdk.out');
+  // No poison is a valid order, which may or may not come before another of the same ID.
+  const messages = generateOrders({
+    count: 120,
+    seed: 6,
+    duplicates: 6,
+    cancellations: 12,
+    poison: 3,
+  });
+  const placed = new Set(messages.filter(({ kind }) => kind === 'order').map(({ orderId }) => orderId));
+
+  beforeAll(async () => {
+    await synthesize(PROJECT, assembly, { archive: 'true' });
+    await deploy(assembly, 'standard');
+    await publish(messages);
+  });
+  afterAll(stop);
+
+  test('a day that is replayed to a consumer whose tables were emptied makes them what they were', async () => {
+    const before = await contents('billing');
+    for (const table of tablesOf('billing')) await empty(table);
+
+    const { code, stdout } = await orders('replay', 'billing', ...TODAY);
+    await settle();
+
+    expect(stdout).toContain(`Sent ${messages.length} of ${messages.length} messages to billing`);
+    expect(code).toBe(0);
+    expect(await contents('billing')).toEqual(before);
+    expect(Object.keys(before[0] ?? {})).toHaveLength(placed.size);
+    expect(Object.keys(before[1] ?? {})).toHaveLength(12);
+  });
+
+  test('a replay over what is there changes nothing, and says again what is wrong with poison', async () => {
+    const before = await readLedger(clients.dynamodb, stack);
+    const failed = JSON.parse((await orders('failed', '--json')).stdout).consumers;
+
+    const { code } = await orders('replay', 'inventory', ...TODAY);
+    await settle();
+
+    expect(code).toBe(0);
+    expect(await readLedger(clients.dynamodb, stack)).toEqual(before);
+    const { inventory, shipping } = JSON.parse((await orders('failed', '--json')).stdout).consumers;
+    expect(inventory.deadLetters).toBe(2 * failed.inventory.deadLetters);
+    expect(shipping.deadLetters).toBe(failed.shipping.deadLetters);
+  });
+
+  test('a consumer that comes later gets what was published before it', async () => {
+    await stop();
+    await deploy(withPoints(), 'standard');
+    const { code, stdout } = await orders('replay', 'points', ...TODAY, '--canary');
+    await settle();
+
+    const [points = {}] = await contents('points');
+    expect(stdout).toContain('messages to points');
+    expect(code).toBe(0);
+    expect(new Set(Object.keys(points))).toEqual(placed);
+    expect(points).toMatchObject(
+      Object.fromEntries(
+        messages
+          .filter(({ kind }) => kind === 'order')
+          .map(({ body, orderId }) => [orderId, { points: Math.floor(JSON.parse(body).total / 100) }]),
+      ),
+    );
+  });
+
+  test('an order’s events are found, with what was published', async () => {
+    const [cancelled] = messages.filter(({ kind }) => kind === 'cancellation');
+    const of = messages.filter(({ orderId }) => orderId === cancelled?.orderId);
+
+    const { code, stdout } = await orders('archive', 'get', cancelled?.orderId ?? '', '--json');
+
+    const found: { body: string }[] = JSON.parse(stdout).messages;
+    expect(code).toBe(0);
+    expect(found.map(({ body }) => body).sort()).toEqual(of.map(({ body }) => body).sort());
+  });
+});
+
+describe('on FIFO queues', () => {
+  const messages = generateOrders({ count: 100, seed: 6, customers: CUSTOMERS, cancellations: 10 });
+
+  beforeAll(async () => {
+    const assembly = path.join(folder, 'ordered.out');
+    await synthesize(PROJECT, assembly, { archive: 'true', ordered: 'true' });
+    await deploy(assembly, 'ordered');
+    await publish(messages);
+  });
+  afterAll(stop);
+
+  test('a replay keeps the order of each customer', async () => {
+    const before = await contents('billing');
+    for (const table of tablesOf('billing')) await empty(table);
+    const earlier = recorded('billing').length;
+
+    const { code } = await orders('replay', 'billing', ...TODAY);
+    await settle();
+
+    expect(code).toBe(0);
+    expect(await contents('billing')).toEqual(before);
+    const replayed = recorded('billing').slice(earlier);
+    expect(replayed).toHaveLength(earlier);
+    expect(inversions(messages, replayed)).toBe(0);
+  });
+});
+
+/** The orders that a consumer recorded, by its log. */
+function recorded(consumer: string): string[] {
+  const { functionName = '' } = stack.consumers.find(({ name }) => name === consumer) ?? {};
+  return fs
+    .readFileSync(path.join(folder, 'ordered', 'logs', `${functionName}.log`), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"message":"created"'))
+    .map((line) => JSON.parse(line).orderId);
+}
+
+/** The stack with the consumer of docs/archive.md: one entry in lib/config.ts, and one file in lambda/. */
+function withPoints(): string {
+  const points: ConsumerSettings = {
+    ...consumers.billing,
+    eventTypes: ['order.placed'],
+    tables: { points: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
+  };
+  const project = path.join(folder, 'project');
+  for (const room of ['lambda', 'contract']) {
+    fs.cpSync(path.join(PROJECT, room), path.join(project, room), { recursive: true });
+  }
+  fs.symlinkSync(path.join(PROJECT, 'node_modules'), path.join(project, 'node_modules'));
+  fs.mkdirSync(path.join(project, 'lambda', 'points'));
+  const page = fs.readFileSync(path.join(PROJECT, 'docs', 'archive.md'), 'utf8');
+  const [, handler = ''] = /`lambda\/points\/handler\.ts`:\n\n```ts\n(.*?)^```$/ms.exec(page) ?? [];
+  fs.writeFileSync(path.join(project, 'lambda', 'points', 'handler.ts'), handler);
+  const app = testApp({ 'aws:cdk:bundling-stacks': ['**'] });
+  new OrderFanOutStack(app, 'OrderFanOut-dev', {
+    stage: 'dev',
+    settings: { ...stages.dev, archive },
+    consumers: { ...consumers, points },
+    handlers: path.join(project, 'lambda'),
+  });
+  app.synth();
+  return app.outdir;
+}
