@@ -52,7 +52,7 @@ export async function failed(name: string | undefined, options: FailedOptions, i
   if (options.json) printJson(stack.name, found, signal.aborted, io);
   else printText(found, name, options, io);
   for (const { queue, result } of found) {
-    const unseen = signal.aborted ? undefined : unseenLine(queue.name, result.unseen);
+    const unseen = signal.aborted ? undefined : unseenLine(queue, result.unseen);
     if (unseen) io.say(unseen);
   }
   if (signal.aborted) {

@@ -97,7 +97,7 @@ function announce(
   const print = (line: string) => (options.json ? io.say(line) : io.print(line));
   print(`${headline(queue, wanted.size)}${which && ` (${which})`}`);
   if (wanted.size > 0) print(reasons.describe());
-  const rest = unseenLine(queue.name, unseen);
+  const rest = unseenLine(queue, unseen);
   if (rest) io.say(rest);
 }
 

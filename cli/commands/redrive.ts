@@ -110,7 +110,7 @@ async function makePlan({ clients, route, options, edits, io, progress, signal }
   try {
     const plan = await planRedrive(clients, from, selection, { signal, onProgress });
     step.done(`Looked at ${count(plan.present.size, from.noun)}`);
-    const unseen = signal.aborted ? undefined : unseenLine(from.name, plan.unseen);
+    const unseen = signal.aborted ? undefined : unseenLine(from, plan.unseen);
     if (unseen) io.say(unseen);
     return plan;
   } catch (error) {

@@ -13,7 +13,7 @@ export interface LookResult {
   readonly seen: number;
   /**
    * About how many more SQS counts: somebody else has received them, they are more than SQS has in flight at a time
-   * (120,000), or they have only just left.
+   * (120,000), they have only just left, or they lie behind ten of their group in a FIFO queue.
    */
   readonly unseen: number;
 }
@@ -29,6 +29,12 @@ export interface LookOptions {
   readonly onProgress?: (progress: { seen: number; expected: number }) => void;
 }
 
+/** How a letter that is hidden from others is given back, and what it holds up meanwhile. */
+interface Held {
+  readonly handle: string;
+  readonly group: string | undefined;
+}
+
 /** How long a letter is hidden from others if the look is cut off before it gives the letters back. */
 const LEAST_HIDDEN_SECONDS = 60;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html */
@@ -40,6 +46,8 @@ const BATCH = 10;
 const POLLERS = 4;
 /** So many polls on end without a new letter are enough, even if SQS still counts letters: its count lags behind. */
 const MAX_EMPTY_POLLS = 5;
+/** The same of a FIFO queue, which counts letters that it holds back as well. */
+const MAX_EMPTY_FIFO_POLLS = 1;
 
 /** Shows `visit` each letter in the queue once, and leaves all of them there. */
 export function lookAtDeadLetters(
@@ -58,7 +66,8 @@ export function lookAtDeadLetters(
 /**
  * Hands each letter in the queue to `handle` once, in batches of up to ten, some of them at the same time. At the end, on an
  * error too, all letters become visible again but those that `handle` returned: these are deleted already. Only IDs are
- * kept. Of a group of a FIFO queue no more letters can be seen than SQS hands out at a time.
+ * kept. Of a group of a FIFO queue no more than ten can be seen, as many as SQS hands out at a time: while one of them is in
+ * flight, it hands out none behind it. https://repost.aws/knowledge-center/sqs-fifo-messages-not-returned
  */
 export async function forEachBatch(
   sqs: SQSClient,
@@ -73,23 +82,47 @@ export async function forEachBatch(
     Math.ceil(LEAST_HIDDEN_SECONDS + expected * SECONDS_A_LETTER + handlingSeconds),
   );
   const seen = new Set<string>();
-  const held = new Map<string, string>();
+  const held = new Map<string, Held>();
+  const isFifo = queueUrl.endsWith('.fifo');
+  const maxEmpty = isFifo ? MAX_EMPTY_FIFO_POLLS : MAX_EMPTY_POLLS;
   let hasFailed = false;
 
+  /** @returns whether there were letters that had not been seen */
+  const take = async (): Promise<boolean> => {
+    const letters = await receive(sqs, queueUrl, hiddenSeconds);
+    const unknown = letters.filter(({ MessageId = '' }) => !seen.has(MessageId));
+    for (const { MessageId = '', ReceiptHandle = '', Attributes } of letters) {
+      seen.add(MessageId);
+      held.set(MessageId, { handle: ReceiptHandle, group: Attributes?.MessageGroupId });
+    }
+    if (unknown.length === 0) return false;
+    for (const { MessageId = '' } of await handle(unknown)) held.delete(MessageId);
+    onProgress?.({ seen: seen.size, expected: Math.max(expected, seen.size) });
+    return true;
+  };
+  const hasMore = async () => !hasFailed && !signal?.aborted && (await queueDepth(sqs, queueUrl)).waiting > 0;
   const poll = async () => {
-    for (let empty = 0; empty < MAX_EMPTY_POLLS && !hasFailed && !signal?.aborted; ) {
-      const letters = await receive(sqs, queueUrl, hiddenSeconds);
-      const unknown = letters.filter(({ MessageId = '' }) => !seen.has(MessageId));
-      for (const { MessageId = '', ReceiptHandle = '' } of letters) {
-        seen.add(MessageId);
-        held.set(MessageId, ReceiptHandle);
-      }
-      if (unknown.length > 0) {
-        empty = 0;
-        for (const { MessageId = '' } of await handle(unknown)) held.delete(MessageId);
-        onProgress?.({ seen: seen.size, expected: Math.max(expected, seen.size) });
-      } else if ((await queueDepth(sqs, queueUrl)).waiting === 0) return;
-      else empty++;
+    for (let empty = 0; empty < maxEmpty && !hasFailed && !signal?.aborted; ) {
+      if (await take()) empty = 0;
+      else if (await hasMore()) empty++;
+      else return;
+    }
+  };
+  /** An answer may end in the middle of a group. Given back while all others are in flight, a group comes whole. */
+  const completeGroups = async () => {
+    const groups = Map.groupBy(held, ([, { group }]) => group);
+    for (const [group, letters] of groups) {
+      if (group === undefined || letters.length >= BATCH) continue;
+      do {
+        if (!(await hasMore())) return;
+        const given = Array.from(held).filter(([, each]) => each.group === group);
+        for (const [messageId] of given) held.delete(messageId);
+        await giveBack(
+          sqs,
+          queueUrl,
+          given.map(([, { handle }]) => handle),
+        );
+      } while (await take());
     }
   };
   const polls = await Promise.allSettled(
@@ -100,7 +133,12 @@ export async function forEachBatch(
       }),
     ),
   );
-  const givenBack = await giveBack(sqs, queueUrl, Array.from(held.values()));
+  if (isFifo) polls.push(...(await Promise.allSettled([completeGroups()])));
+  const givenBack = await giveBack(
+    sqs,
+    queueUrl,
+    Array.from(held.values(), ({ handle }) => handle),
+  );
   for (const result of [...polls, ...givenBack]) if (result.status === 'rejected') throw result.reason;
   return { seen: seen.size, unseen: Math.max(0, expected - seen.size) };
 }

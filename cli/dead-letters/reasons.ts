@@ -86,10 +86,16 @@ export function headline({ name, noun }: Pick<LetterQueue, 'name' | 'noun'>, let
 }
 
 /** What to say of letters that SQS counts but did not hand out; undefined if there are none. */
-export function unseenLine(consumer: string, unseen: number): string | undefined {
+export function unseenLine(
+  { name, url }: Pick<LetterQueue, 'name' | 'url'>,
+  unseen: number,
+): string | undefined {
   if (unseen === 0) return undefined;
-  const text = `SQS counts about ${format(unseen)} more, which somebody else is looking at or has just taken away. Look again in a minute.`;
-  return hang(`${consumer}:`, text, consumer.length + 2);
+  const why = url.endsWith('.fifo')
+    ? "which lie behind ten letters of the same customer (redrive or purge these first), or are in somebody else's hands"
+    : 'which somebody else is looking at or has just taken away';
+  const text = `SQS counts about ${format(unseen)} more, ${why}. Look again in a minute.`;
+  return hang(`${name}:`, text, name.length + 2);
 }
 
 /** Whether a letter is one of those asked for. */

@@ -1,6 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CreateQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { type LookOptions, lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
+import { queueDepth } from '../../../../cli/aws/queue-depth.ts';
+import { forEachBatch, type LookOptions, lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
+import { deleteLetters } from '../../../../cli/dead-letters/send-back.ts';
+import { clientSettings } from '../../../../local/client-settings.ts';
+import { Emulators } from '../../../../local/server/emulators.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
@@ -171,5 +176,59 @@ describe('a look into a queue on many servers', () => {
     await expect(look()).rejects.toThrow('no');
 
     expect((await stack.visibleLetters('billing')).length).toBeGreaterThanOrEqual(13);
+  });
+});
+
+describe('a look into a FIFO dead-letter queue', () => {
+  let emulators: Emulators;
+  let made = 0;
+  beforeAll(async () => {
+    emulators = await Emulators.start({ port: 0 });
+  });
+  afterAll(() => emulators.stop());
+
+  /** Letters `a1`, `b1`, `a2`, …, of which the first letter is the group. */
+  async function look(letters: readonly string[], isDone = (_: string) => false) {
+    const { sqs } = createClients(clientSettings(emulators.endpoint));
+    made += 1;
+    const { QueueUrl: url = '' } = await sqs.send(
+      new CreateQueueCommand({ QueueName: `dead-${made}.fifo`, Attributes: { FifoQueue: 'true' } }),
+    );
+    for (const MessageBody of letters) {
+      const ids = { MessageGroupId: MessageBody.slice(0, 1), MessageDeduplicationId: MessageBody };
+      await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody, ...ids }));
+    }
+    const seen: string[] = [];
+    const result = await forEachBatch(sqs, url, async (messages) => {
+      seen.push(...messages.map(({ Body = '' }) => Body));
+      const done = messages.filter(({ Body = '' }) => isDone(Body));
+      return done.length === 0 ? [] : deleteLetters(sqs, url, done);
+    });
+    const { waiting, inFlight } = await queueDepth(sqs, url);
+    return { seen: seen.sort(), unseen: result.unseen, waiting, inFlight };
+  }
+  const group = (name: string, size: number) =>
+    Array.from({ length: size }, (_, index) => `${name}${String(index + 1).padStart(2, '0')}`);
+
+  test('shows all of a group that an answer has cut, and leaves all of them there', async () => {
+    const letters = ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((name) => group(name, 4));
+
+    expect(await look(letters)).toEqual({ seen: letters, unseen: 0, waiting: 24, inFlight: 0 });
+  });
+
+  test('shows ten of a group, and says how many lie behind them', async () => {
+    const letters = group('a', 12);
+
+    expect(await look(letters)).toEqual({
+      ...{ seen: letters.slice(0, 10), unseen: 2, waiting: 12, inFlight: 0 },
+    });
+  });
+
+  test('gets to those behind letters that stay, as others are deleted', async () => {
+    const letters = [...group('a', 3), ...group('b', 12)];
+
+    const found = await look(letters, (body) => body > 'b01');
+
+    expect(found).toEqual({ seen: letters, unseen: 0, waiting: 4, inFlight: 0 });
   });
 });

@@ -134,9 +134,14 @@ describe('a dead letter', () => {
 });
 
 test('letters that SQS counts but does not hand out are told of, if there are any', () => {
-  expect(unseenLine('billing', 0)).toBeUndefined();
-  expect(unseenLine('billing', 1_200)?.replace(/\s+/g, ' ')).toBe(
+  const queue = { name: 'billing', url: 'https://sqs/billing' };
+
+  expect(unseenLine(queue, 0)).toBeUndefined();
+  expect(unseenLine(queue, 1_200)?.replace(/\s+/g, ' ')).toBe(
     'billing: SQS counts about 1,200 more, which somebody else is looking at or has just taken away. Look again in a minute.',
+  );
+  expect(unseenLine({ ...queue, url: 'https://sqs/billing.fifo' }, 3)?.replace(/\s+/g, ' ')).toContain(
+    'about 3 more, which lie behind ten letters of the same customer (redrive or purge these first), or ',
   );
 });
 
