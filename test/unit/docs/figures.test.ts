@@ -2,8 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { archive, stages } from '../../../lib/config.ts';
 import { PROJECT } from '../../fixtures/project.ts';
-import { type Resource, stageNames, synthesize } from '../../fixtures/synthesized.ts';
+import { type Resource, resource, stageNames, synthesize } from '../../fixtures/synthesized.ts';
 
 const read = (...file: string[]) => fs.readFileSync(path.join(PROJECT, ...file), 'utf8');
 const resourcesOf = (stage: (typeof stageNames)[number]) =>
@@ -31,7 +32,15 @@ describe('docs/deploy.md, what remains after destroy', () => {
     tables: /^AWS::DynamoDB::GlobalTable$/,
     logs: /^AWS::Logs::LogGroup$/,
     key: /^AWS::KMS::Key$/,
+    'archive, where there is one': /^AWS::S3::Bucket$/,
   };
+  const resourcesWithArchive = (stage: (typeof stageNames)[number]) =>
+    Object.values(
+      synthesize(stage, { settings: { ...stages[stage], archive } }).toJSON().Resources as Record<
+        string,
+        Resource
+      >,
+    );
   const rows = rowsUnder('What remains after `destroy`', read('docs', 'deploy.md'));
   const known = Object.values(kinds);
 
@@ -43,7 +52,7 @@ describe('docs/deploy.md, what remains after destroy', () => {
     '$kind',
     ({ kind, said }) => {
       for (const stage of stageNames) {
-        const found = resourcesOf(stage).filter(
+        const found = resourcesWithArchive(stage).filter(
           ({ Type }) => kinds[kind]?.test(Type) ?? !known.some((each) => each.test(Type)),
         );
         const fates = new Set(
@@ -84,7 +93,20 @@ test('docs/cost.md counts the composite alarms', () => {
   for (const stage of stageNames) {
     const { length } = resourcesOf(stage).filter(({ Type }) => Type === 'AWS::CloudWatch::CompositeAlarm');
 
-    expect(read('docs', 'cost.md')).toContain(`| composite alarms | ${length} |`);
+    expect(read('docs', 'cost.md')).toContain(
+      stage === 'dev' ? `| composite alarms | ${length};` : `| composite alarms | 6; \`prod\` ${length} |`,
+    );
+  }
+});
+
+test('docs/cost.md counts the metrics on the dashboard, of which so many are free', () => {
+  for (const stage of stageNames) {
+    const metrics = dashboardMetrics(stage);
+
+    expect(metrics.size > 50).toBe(stage === 'prod');
+    expect(read('docs', 'cost.md')).toContain(
+      stage === 'dev' ? `| dashboard | 1 of ${metrics.size} metrics;` : `metrics; \`prod\` ${metrics.size} |`,
+    );
   }
 });
 
@@ -98,3 +120,17 @@ test('README counts the alarms of a consumer and of the topic', () => {
   expect([count('Billing'), count('Orders')]).toEqual([13, 6]);
   expect(read('README.md')).toContain('Twelve alarms for each consumer and six for the topic');
 });
+
+/** Namespace, name and dimensions of each metric. */
+function dashboardMetrics(stage: (typeof stageNames)[number]): Set<string> {
+  const { Properties } = resource(synthesize(stage), 'AWS::CloudWatch::Dashboard', 'OverviewDashboard');
+  const [separator, parts] = (Properties.DashboardBody as { 'Fn::Join': [string, object[]] })['Fn::Join'];
+  const body = parts.map((part) =>
+    typeof part === 'string' ? part : JSON.stringify(part).replaceAll('"', "'"),
+  );
+  const { widgets } = JSON.parse(body.join(separator)) as {
+    widgets: { properties: { metrics: unknown[][] } }[];
+  };
+  const metrics = widgets.flatMap(({ properties }) => properties.metrics);
+  return new Set(metrics.map((metric) => metric.filter((part) => typeof part === 'string').join()));
+}
