@@ -39,7 +39,11 @@ Examples:
 )
   .option('--port <port>', 'port on 127.0.0.1, 0 for any free one', wholeNumber(0, 65_535), 0)
   .option('--keep', 'stay up afterwards, until Ctrl-C', false)
-  .option('--persist', 'keep queues and tables in .local/state for the next run with --persist', false);
+  .option(
+    '--persist',
+    'keep queues, tables and archive in .local/state for the next run with --persist',
+    false,
+  );
 
 await runProgram(command, async (options: Options, progress, signal) => {
   const { json } = options;
@@ -87,7 +91,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
 });
 
 async function startStack(progress: Progress, options: LocalRunOptions): Promise<LocalRun> {
-  const start = progress.step('Starting SNS, SQS, DynamoDB and the functions');
+  const start = progress.step('Starting SNS, SQS, DynamoDB, S3 and the functions');
   const run = await LocalRun.start(options).catch((error: Error) => {
     start.fail('The stack did not start');
     throw error;

@@ -9,6 +9,9 @@ import { ARCHIVE, type ArchivedMessage } from '../contract/archive.ts';
 import { toRequest } from '../contract/dead-letter.ts';
 import type { Balance } from './books.ts';
 
+/** What books that balance have shown of it. */
+export const IN_ARCHIVE = 'The archive has each message that was published, byte for byte.';
+
 /** What the archive has. */
 export interface Archived {
   /** Keys of its objects. */

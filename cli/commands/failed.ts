@@ -1,4 +1,5 @@
 /** `orders failed`: the dead letters of one consumer or all, by reason, and all of them left where they are. */
+import { ARCHIVE } from '../../contract/archive.ts';
 import { UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { connect } from '../aws/stack.ts';
@@ -27,7 +28,7 @@ interface Found {
   readonly queue: LetterQueue;
   readonly reasons: Reasons;
   readonly result: LookResult;
-  /** How many hold a valid order, so that they may succeed as they are. */
+  /** How many hold a valid order, or anything where the archive is meant, so that they may succeed as they are. */
   readonly valid: number;
   /** Only for --show --json. */
   readonly letters: ReturnType<typeof exported>[];
@@ -74,7 +75,8 @@ export async function failed(name: string | undefined, options: FailedOptions, i
 /** What to type next: the same letters, sent back; where none of them can succeed as it is, corrected. */
 function nextStep({ queue: { name }, valid }: Found, options: FailedOptions): string {
   if (valid > 0) {
-    const redrive = commandFor(options, 'redrive', name, ...typedFilter(options), '--canary');
+    const canary = name === ARCHIVE ? [] : ['--canary'];
+    const redrive = commandFor(options, 'redrive', name, ...typedFilter(options), ...canary);
     return `Next, once the cause is gone:\n  ${redrive}`;
   }
   const { export: file = `${name}.jsonl` } = options;
@@ -108,7 +110,7 @@ async function look(
         const visit = (letter: Letter) => {
           if (!isWanted(letter)) return;
           reasons.add(letter);
-          if (eventIn(letter.body) !== undefined) valid++;
+          if (queue.name === ARCHIVE || eventIn(letter.body) !== undefined) valid++;
           file?.append(queue.name, [letter]);
           if (!options.show) return;
           if (options.json) letters.push(exported(queue.name, letter));

@@ -83,14 +83,13 @@ async function routeOf(
   clients: Clients,
   stack: StackHandles,
   name: string,
-  { to, canary }: RedriveOptions,
+  { to, canary, edit }: RedriveOptions,
 ): Promise<Route> {
   if (name === UNROUTED) return await onFromUnrouted(clients, stack, letterQueueOf(stack, name), to);
   const consumer = consumerOf(stack, name);
-  if (canary && name === ARCHIVE) {
-    throw usageError(
-      '--canary is for consumers with records: of the archive nobody can tell whether it has one message',
-    );
+  if (name === ARCHIVE && (canary || edit !== undefined)) {
+    const option = canary ? '--canary' : '--edit';
+    throw usageError(`${option} is for consumers with records: the archive takes any message, as it is`);
   }
   if (to === undefined) return backToConsumer(clients, consumer);
   throw usageError(`--to ${to} is for \`redrive ${UNROUTED}\`: dead letters of ${name} go back to ${name}`);

@@ -1,6 +1,7 @@
 /** From where to where letters are sent: back to their consumer, or on from the queue of unrouted messages. */
 import { type MessageAttributeValue, PublishCommand } from '@aws-sdk/client-sns';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { ARCHIVE } from '../../contract/archive.ts';
 import { MAX_ATTRIBUTES } from '../../contract/dead-letter.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
@@ -53,6 +54,8 @@ export function backToConsumer({ sqs }: Pick<Clients, 'sqs'>, consumer: Consumer
     moveTo: consumer.queueUrl,
     consumers: [consumer],
     correct: () => undefined,
+    // It takes whatever comes.
+    ...(consumer.name === ARCHIVE && { refusal: () => undefined }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { table } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
-import { type Archived, balanceArchive } from '../archive-books.ts';
+import { type Archived, balanceArchive, IN_ARCHIVE } from '../archive-books.ts';
 import { type Difference, stockDifferences } from '../books.ts';
 import { differenceLines } from '../difference-lines.ts';
 import { disorder, withoutCopies } from '../inversions.ts';
@@ -148,7 +148,7 @@ function reportOf(summary: ChaosSummary, isOrdered: boolean): string {
     missing.length + unexpected.length === 0
       ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it each of
 the ${orders} orders is exactly once in every table where it belongs, no duplicate has changed a record, the stock adds
-up, and only poison is in the dead-letter queues, each with its reason.${isOrdered ? IN_ORDER : ''}`
+up, and only poison is in the dead-letter queues, each with its reason.${consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : ''}${isOrdered ? IN_ORDER : ''}`
       : `Not proved:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
   return `

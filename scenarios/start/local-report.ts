@@ -2,7 +2,9 @@
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { count, plural, table } from '../../cli/terminal/text.ts';
 import { readAlarmText } from '../../contract/alarm-text.ts';
+import { ARCHIVE } from '../../contract/archive.ts';
 import type { AlarmStatus } from '../../local/cloudwatch/alarm.ts';
+import { IN_ARCHIVE } from '../archive-books.ts';
 import type { Balance, ConsumerBooks } from '../books.ts';
 import { differenceLines } from '../difference-lines.ts';
 
@@ -59,7 +61,7 @@ function booksOf(
 ${figures}
 
 ${orders === 1 ? 'The order' : `Each of the ${orders} orders`} is exactly once in every table where it belongs, each poison message in the
-dead-letter queues, and the stock adds up (${count(backordered, 'order')} on backorder).${cancelled === 0 ? '' : cancelledLine(cancelled)}`;
+dead-letter queues, and the stock adds up (${count(backordered, 'order')} on backorder).${cancelled === 0 ? '' : cancelledLine(cancelled)}${consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : ''}`;
   }
   return `
 ${figures}
