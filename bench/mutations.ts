@@ -79,9 +79,8 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'integration/cli/commands/redrive',
   ],
   ['cli/dead-letters/sent-edits.ts', 'integration/cli/commands/redrive'],
-  ['cli/orders/publisher.ts', 'integration/cli/orders/publisher'],
-  ['cli/orders/sending.ts', 'integration/cli/orders/publisher'],
-  ['cli/orders/batches.ts', 'integration/cli/orders/publisher'],
+  ['cli/publishing/', 'integration/cli/publishing/publisher'],
+  ['cli/archive/', 'integration/cli/archive', 'integration/cli/commands/replay'],
   ['cli/orders/stock', 'unit/cli/orders/stock-file', 'integration/cli/commands/stock'],
   ['cli/checks/', 'integration/cli/commands/check', 'unit/cli/checks'],
   ['cli/commands/stock.ts', 'integration/cli/commands/stock'],
@@ -90,7 +89,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['local/lambda/lambda-api.ts', 'integration/local/lambda/lambda-api'],
   ['local/resources/lambda-versions.ts', 'integration/local/lambda/alias'],
 ];
-const PATHS = ['contract', 'lambda', 'cli/dead-letters', 'cli/operations', 'cli/orders/sending.ts'];
+const PATHS = ['contract', 'lambda', 'cli/dead-letters', 'cli/operations', 'cli/publishing'];
 const PROJECT = path.join(import.meta.dirname, '..');
 
 async function main(

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { recordingConsumers, type StackHandles } from '../cli/aws/stack.ts';
-import { customerGroup } from '../cli/orders/customer-group.ts';
 import { cancelledIds, type TestMessage } from '../cli/orders/test-orders.ts';
+import { customerGroup } from '../cli/publishing/customer-group.ts';
 import { count } from '../cli/terminal/text.ts';
 import type { Difference } from './books.ts';
 import type { Letters } from './look.ts';

@@ -1,4 +1,4 @@
-import { type PublishOptions, publishMessages } from '../cli/orders/publisher.ts';
+import { type PublishOptions, publishMessages } from '../cli/publishing/publisher.ts';
 
 /**
  * Publishes all messages.

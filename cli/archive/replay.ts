@@ -6,12 +6,12 @@ import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
-import { Pace } from '../orders/batches.ts';
 import { awaitCanary } from '../orders/canary.ts';
-import { customerGroup } from '../orders/customer-group.ts';
 import { eventIn } from '../orders/follow.ts';
-import { type Destination, sendMessages } from '../orders/sending.ts';
 import type { Takes } from '../orders/subscriptions.ts';
+import { Pace } from '../publishing/batches.ts';
+import { customerGroup } from '../publishing/customer-group.ts';
+import { type Destination, sendMessages } from '../publishing/sending.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format } from '../terminal/text.ts';
 import {

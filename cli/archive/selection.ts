@@ -1,7 +1,7 @@
 /** Which messages of the archive are meant, and as what they are sent. */
 import type { ArchivedMessage } from '../../contract/archive.ts';
 import { toRequest } from '../../contract/dead-letter.ts';
-import type { OutgoingMessage } from '../orders/batches.ts';
+import type { OutgoingMessage } from '../publishing/batches.ts';
 
 /** What narrows down the messages of a span. */
 export interface ArchiveFilter {

@@ -5,6 +5,7 @@ import { clientOptions, connect, type StackHandles } from '../aws/stack.ts';
 import { usageError } from '../command-error.ts';
 import { type FollowedMessage, followMessages, type Outcome } from '../orders/follow.ts';
 import { listProblems, readOrderFile } from '../orders/order-file.ts';
+import { generateOrders, idsInConflict } from '../orders/test-orders.ts';
 import {
   badNews,
   describe,
@@ -12,10 +13,9 @@ import {
   printJson,
   printText,
   type Selection,
-} from '../orders/publish-report.ts';
-import { publishMessages } from '../orders/publisher.ts';
-import type { SendResult } from '../orders/sending.ts';
-import { generateOrders, idsInConflict } from '../orders/test-orders.ts';
+} from '../publishing/publish-report.ts';
+import { publishMessages } from '../publishing/publisher.ts';
+import type { SendResult } from '../publishing/sending.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Progress } from '../terminal/progress.ts';

@@ -32,7 +32,11 @@ interface Context extends Omit<Redrive, 'onSent' | 'rate' | 'canarySeconds'> {
 /** @returns the exit code */
 export async function redrive(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
   if (name === undefined) throw usageError('Whose dead letters? Name a consumer, as in `redrive billing`');
-  const { reason, order, since, limit, edit } = options;
+  const { reason, order, since, limit, edit, canary } = options;
+  if (name === ARCHIVE && (canary || edit !== undefined)) {
+    const option = canary ? '--canary' : '--edit';
+    throw usageError(`${option} is for consumers with records: the archive takes any message, as it is`);
+  }
   const signal = io.untilInterrupted();
   const edits = edit === undefined ? undefined : await readEdits(edit, io.stdin);
   if (edits && edits.problems.length > 0) return refuse(options, edits.problems, io);
@@ -53,7 +57,7 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
     signal,
   };
   // SQS needs no look to move them all, and they may be more than can be looked at.
-  const hasPlan = context.isSelection || options.canary || options.dryRun || route.moveTo === undefined;
+  const hasPlan = context.isSelection || canary || options.dryRun || route.moveTo === undefined;
   const plan = hasPlan ? await makePlan(context) : undefined;
   const letters = plan ? plan.wanted.size : await countAll(context);
   if (signal.aborted) {
@@ -70,7 +74,7 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
     io.say(`${format(before)} of ${all} had been sent back before (${sentEdits?.path})`);
   }
   if (letters === 0 || options.dryRun) return announce(context, plan);
-  if (options.canary && !plan?.canary) {
+  if (canary && !plan?.canary) {
     throw new CommandError(
       `None of ${count(letters, 'letter')} holds a valid order, so that none can succeed: correct them with --edit, or purge them`,
     );
@@ -83,14 +87,10 @@ async function routeOf(
   clients: Clients,
   stack: StackHandles,
   name: string,
-  { to, canary, edit }: RedriveOptions,
+  { to }: RedriveOptions,
 ): Promise<Route> {
   if (name === UNROUTED) return await onFromUnrouted(clients, stack, letterQueueOf(stack, name), to);
   const consumer = consumerOf(stack, name);
-  if (name === ARCHIVE && (canary || edit !== undefined)) {
-    const option = canary ? '--canary' : '--edit';
-    throw usageError(`${option} is for consumers with records: the archive takes any message, as it is`);
-  }
   if (to === undefined) return backToConsumer(clients, consumer);
   throw usageError(`--to ${to} is for \`redrive ${UNROUTED}\`: dead letters of ${name} go back to ${name}`);
 }

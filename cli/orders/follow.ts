@@ -16,7 +16,7 @@ import { Patience } from '../aws/patience.ts';
 import { recordingConsumers, type StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
-import type { OutgoingMessage } from './batches.ts';
+import type { OutgoingMessage } from '../publishing/batches.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 /** A published message; copies of it count as one. */

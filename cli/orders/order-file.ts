@@ -1,12 +1,12 @@
 /** Reads orders, and cancellations of orders, from a file or standard input: JSON Lines, a JSON array, or a single order. */
 import { checkEvent, messageAttributes, type OrderEvent } from '../../contract/events.ts';
 import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
+import { messageSize } from '../publishing/batches.ts';
+import { MAX_BATCH_BYTES } from '../publishing/publisher.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
 import { format, printable } from '../terminal/text.ts';
-import { messageSize } from './batches.ts';
 import type { FollowedMessage } from './follow.ts';
-import { MAX_BATCH_BYTES } from './publisher.ts';
 
 /** Something in the file that keeps it from being published. */
 export interface FileProblem {

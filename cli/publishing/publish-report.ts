@@ -1,9 +1,9 @@
 /** What `orders publish` says: what was published, what was not, and what consumers made of it. */
 import { explain } from '../aws/errors.ts';
 import type { StackHandles } from '../aws/stack.ts';
+import type { FollowedMessage, Outcome } from '../orders/follow.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable, table } from '../terminal/text.ts';
-import type { FollowedMessage, Outcome } from './follow.ts';
 import type { SendResult } from './sending.ts';
 
 const MAX_LISTED = 20;

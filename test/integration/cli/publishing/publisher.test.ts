@@ -2,8 +2,12 @@ import { getEventListeners } from 'node:events';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { inBatches, messageSize, type OutgoingMessage } from '../../../../cli/orders/batches.ts';
-import { MAX_BATCH_BYTES, type PublishOptions, publishMessages } from '../../../../cli/orders/publisher.ts';
+import { inBatches, messageSize, type OutgoingMessage } from '../../../../cli/publishing/batches.ts';
+import {
+  MAX_BATCH_BYTES,
+  type PublishOptions,
+  publishMessages,
+} from '../../../../cli/publishing/publisher.ts';
 import {
   batchAnswer,
   batchEntries,
