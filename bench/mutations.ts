@@ -29,6 +29,7 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['contract/fields.ts', 'unit/contract'],
   ['contract/retries.ts', 'unit/contract/retries'],
   ['contract/alarm-text.ts', 'unit/lib/operations', 'integration/cli/aws/health'],
+  ['contract/archive.ts', 'unit/contract/archive', 'unit/lambda/archive', 'unit/lib/archive'],
   [
     'contract/',
     'unit/contract/names',
@@ -41,8 +42,10 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['lib/operations/', 'unit/lib/operations'],
   ['lib/checks/guard-rails.ts', 'unit/lib/checks', 'unit/lib/consumer'],
   ['lib/choices.ts', 'unit/lib/choices'],
+  ['lib/archive/', 'unit/lib/archive'],
   ['local/cloudwatch/', 'unit/local/cloudwatch'],
   ['lambda/batch.ts', 'integration/lambda/batch'],
+  ['lambda/archive/', 'unit/lambda/archive', 'integration/lambda/archive'],
   ['lambda/backoff.ts', 'unit/lambda/backoff'],
   ['lambda/dead-letter.ts', 'unit/lambda/dead-letter', 'integration/lambda/batch'],
   ['lambda/', 'unit/lambda', 'integration/lambda/(handlers|interleavings)'],

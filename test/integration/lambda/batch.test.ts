@@ -3,7 +3,7 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { batchHandler } from '../../../lambda/batch.ts';
+import { batchHandler, recordsHandler } from '../../../lambda/batch.ts';
 import { PermanentError } from '../../../lambda/permanent-error.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
 import { lambdaContext, sqsRecord, startQueues } from '../../fixtures/order-queue.ts';
@@ -175,6 +175,29 @@ describe('a batch', () => {
     await new Promise((resolve) => setTimeout(resolve, 400));
 
     expect(output.logs().map(({ message }) => message)).toEqual(['stored']);
+  });
+
+  test('that could not even begin fails as a whole, and its time is not counted on', async () => {
+    await queue.send(reading('quick'));
+    const handler = recordsHandler(
+      () => {
+        throw new Error('no place to write to');
+      },
+      {
+        sqs,
+        consumer: 'telemetry',
+        url: queue.url,
+        deadLetterUrl: queue.deadLetterUrl,
+        maxReceiveCount: 5,
+        logger: new Logger({ serviceName: 'telemetry' }),
+        metrics: new Metrics({ namespace: 'Test', serviceName: 'telemetry' }),
+      },
+    );
+
+    await expect(handler(await queue.receive(), lambdaContext(100))).rejects.toThrow('no place to write to');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+
+    expect(output.logs()).toEqual([]);
   });
 
   test('stops what it has reported as unfinished: nothing of it is dead-lettered or put off afterwards', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { ConfigError } from '../../../lib/checks/settings.ts';
 import { readChoices } from '../../../lib/choices.ts';
-import { consumers, stages } from '../../../lib/config.ts';
+import { archive, consumers, stages } from '../../../lib/config.ts';
 import { testApp } from '../../fixtures/synthesized.ts';
 
 const chosen = (context: Record<string, unknown>) => readChoices(testApp(context).node);
@@ -12,6 +12,10 @@ test('without a choice the stage is dev, as its settings say, and consumers are 
 
 test('a stage is as its settings say: nothing has to be given again at the next deployment', () => {
   expect(chosen({ stage: 'prod' })).toEqual({ stage: 'prod', settings: stages.prod, consumers });
+});
+
+test('prod has an archive, dev has none', () => {
+  expect([stages.prod.archive, stages.dev.archive]).toEqual([archive, undefined]);
 });
 
 test('prod goes to one account and region, and keeps what operators did for a year', () => {
@@ -25,6 +29,7 @@ test('prod goes to one account and region, and keeps what operators did for a ye
 
 test('what is chosen goes before the settings, each by itself', () => {
   const { operations } = stages.dev;
+  const { archive: _, ...prodWithoutArchive } = stages.prod;
 
   expect(chosen({ alarmEmail: 'ops@example.com' }).settings).toEqual({
     ...stages.dev,
@@ -39,6 +44,11 @@ test('what is chosen goes before the settings, each by itself', () => {
     region: stages.prod.env?.region,
   });
   expect(chosen({ ordered: 'true' }).settings).toEqual({ ...stages.dev, ordered: true });
+  expect(chosen({ archive: 'true' }).settings).toEqual({ ...stages.dev, archive });
+  expect(chosen({ archive: true }).settings.archive).toEqual(archive);
+  expect(chosen({ archive: 'false' }).settings).toEqual(stages.dev);
+  expect(chosen({ stage: 'prod', archive: 'false' }).settings).toEqual(prodWithoutArchive);
+  expect(chosen({ stage: 'prod', archive: 'true' }).settings).toEqual(stages.prod);
   expect(chosen({ account: '999988887777', region: 'eu-central-1' }).settings.env).toEqual({
     account: '999988887777',
     region: 'eu-central-1',
@@ -54,6 +64,7 @@ test.each<[string, unknown[], string]>([
   ['operatorPolicy', ['', 'yes', 1, ['true', 'false']], 'one of true, false'],
   ['gradualReleases', ['no', 0], 'one of true, false'],
   ['ordered', ['fifo', 1], 'one of true, false'],
+  ['archive', ['maybe', '', 90, { coldAfterDays: 1 }], 'one of true, false'],
   ['account', ['', '12345678901', '1234567890123', 'prod'], 'an account ID of 12 digits'],
   ['region', ['', 'europe', 'eu-central', 'EU-CENTRAL-1'], 'a region like eu-central-1'],
   ['outlastMinutes', ['', '0', '-5', '1.5', '2h', '100000'], 'a whole number of minutes'],
