@@ -10,15 +10,15 @@ import { stageNames } from '../fixtures/synthesized.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
 describe.each(
-  stageNames.flatMap((stage) => [
-    { stage, ordered: 'false' },
-    { stage, ordered: 'true' },
-  ]),
-)('stage $stage, ordered: $ordered,', ({ stage, ordered }) => {
+  stageNames.flatMap((stage) =>
+    ['false', 'true'].flatMap((ordered) => ['false', 'true'].map((archive) => ({ stage, ordered, archive }))),
+  ),
+)('stage $stage, ordered: $ordered, archive: $archive,', ({ stage, ordered, archive }) => {
   test('synthesizes with no finding of cdk-nag or of the CloudFormation schemas left open', async () => {
     const { code, errors, outputFolder } = await runApp({
       stage,
       ordered,
+      archive,
       alarmEmail: 'ops@example.com',
       operatorPolicy: 'true',
     });
