@@ -19,7 +19,7 @@ export interface Choices {
 
 /**
  * The stage that `-c stage=` names (default dev), with what else `-c` overrides for this once: `account` and `region`,
- * `alarmEmail`, `operatorPolicy`, `gradualReleases`, `ordered`, `archive`, and `outlastMinutes` of all consumers.
+ * `alarmEmail`, `operatorPolicy`, `gradualReleases`, `ordered`, `archive`, and `outlastMinutes` of all consumers and of the archive.
  *
  * @throws ConfigError naming the value and what is allowed
  */
@@ -43,11 +43,12 @@ export function readChoices(node: Node): Choices {
   );
   const isArchived = context.flag('archive') ?? archive !== undefined;
   const outlast = context.like('outlastMinutes', /^[1-9]\d{0,4}$/, 'a whole number of minutes');
+  const outlasting = outlast !== undefined && { outlastMinutes: Number(outlast) };
   return {
     stage,
     settings: {
       ...others,
-      ...(isArchived && { archive: archive ?? defaultArchive }),
+      ...(isArchived && { archive: { ...(archive ?? defaultArchive), ...outlasting } }),
       ...(account && region && { env: { account, region } }),
       ordered: context.flag('ordered') ?? ordered,
       gradualReleases: context.flag('gradualReleases') ?? gradualReleases,
@@ -58,10 +59,7 @@ export function readChoices(node: Node): Choices {
       },
     },
     consumers: Object.fromEntries(
-      Object.entries<ConsumerSettings>(consumers).map(([name, each]) => [
-        name,
-        { ...each, ...(outlast && { outlastMinutes: Number(outlast) }) },
-      ]),
+      Object.entries<ConsumerSettings>(consumers).map(([name, each]) => [name, { ...each, ...outlasting }]),
     ),
   };
 }

@@ -59,6 +59,11 @@ export interface ArchiveSettings {
   readonly coldAfterDays: number;
   /** After so many days they are deleted: more than `coldAfterDays`. */
   readonly deleteAfterDays: number;
+  /**
+   * For how long S3 may be down before messages are dead-lettered.
+   * @default - 360 minutes
+   */
+  readonly outlastMinutes?: number;
 }
 
 /** Who is told what, and who may do what about it. */
@@ -291,25 +296,32 @@ export const consumers = {
   },
 } satisfies Record<string, ConsumerSettings>;
 
-const archiveAlarms: ConsumerThresholds = {
-  queueDepth: 50_000,
-  oldestMessageSeconds: 900,
-  promisedSeconds: 1_800,
-  retries: 10,
-  functionErrors: 3,
-  functionThrottles: 10,
-};
-
 /**
  * The consumer that writes the archive, from a queue that is FIFO where the stage is ordered. Large batches make large objects,
  * of which S3 asks less money than of many small ones; a FIFO queue has batches of ten, which nobody waits for.
  */
-export const archiveConsumer = (ordered: boolean): ConsumerSettings => ({
-  tables: {},
-  memoryMiB: 512,
-  timeoutSeconds: 20,
-  batchSize: ordered ? 10 : 1_000,
-  batchWindowSeconds: ordered ? 0 : 60,
-  maxConcurrency: 5,
-  alarms: { dev: archiveAlarms, prod: archiveAlarms },
-});
+export function archiveConsumer(
+  ordered: boolean,
+  { outlastMinutes }: ArchiveSettings = archive,
+): ConsumerSettings {
+  const batchSize = ordered ? 10 : 1_000;
+  const alarms: ConsumerThresholds = {
+    queueDepth: 50_000,
+    oldestMessageSeconds: 900,
+    promisedSeconds: 1_800,
+    // All messages of a batch are tried again when S3 refuses its object.
+    retries: 5 * batchSize,
+    functionErrors: 3,
+    functionThrottles: 10,
+  };
+  return {
+    tables: {},
+    memoryMiB: 512,
+    timeoutSeconds: 20,
+    batchSize,
+    batchWindowSeconds: ordered ? 0 : 60,
+    maxConcurrency: 5,
+    ...(outlastMinutes !== undefined && { outlastMinutes }),
+    alarms: { dev: alarms, prod: alarms },
+  };
+}

@@ -1,20 +1,19 @@
 import { join } from 'node:path';
-import { CfnOutput, Duration, RemovalPolicy, Size, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import { LambdaApplication } from 'aws-cdk-lib/aws-codedeploy';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
-import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { ARCHIVE, ARCHIVE_PREFIX } from '../contract/archive.ts';
-import { alarmsId, isKebabCase, pascalCase, upperSnakeCase } from '../contract/names.ts';
+import { alarmsId, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, publisherParameters, STACK_OUTPUTS, UNROUTED } from '../contract/stack-outputs.ts';
 import { ArchiveBucket } from './archive/archive-bucket.ts';
 import { ArchiveTable } from './archive/archive-table.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { checkGroupPeak } from './checks/fifo-rails.ts';
 import { guardRails } from './checks/guard-rails.ts';
-import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
+import { checkWholeNumbers } from './checks/settings.ts';
 import {
   archiveConsumer,
   type ConsumerSettings,
@@ -27,6 +26,7 @@ import {
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';
+import { checkName, consumerProps, eventTypesOf } from './consumer-settings.ts';
 import { FanOutTopic } from './fan-out-topic.ts';
 import { MessagingKey } from './messaging-key.ts';
 import { OnDemandTable } from './on-demand-table.ts';
@@ -74,7 +74,7 @@ export class OrderFanOutStack extends Stack {
     this.tag(props.stage);
     const everybody = Object.entries<ConsumerSettings>(props.consumers ?? consumers);
     for (const [name] of everybody) checkName(name);
-    if (stage.archive) everybody.push([ARCHIVE, archiveConsumer(stage.ordered)]);
+    if (stage.archive) everybody.push([ARCHIVE, archiveConsumer(stage.ordered, stage.archive)]);
 
     const key = stage.customerManagedKey
       ? new MessagingKey(this, 'Key', {
@@ -93,7 +93,7 @@ export class OrderFanOutStack extends Stack {
       ordered: stage.ordered,
       topic,
       attribute: 'eventType',
-      known: eventTypes(everybody.map(([, settings]) => settings)),
+      known: eventTypesOf(everybody.map(([, settings]) => settings)),
       removalPolicy: this.keptWhereUsed,
     });
     const ofTopic = { topic, name: 'orders', unrouted, operations, ...stage.topicAlarms };
@@ -133,7 +133,8 @@ export class OrderFanOutStack extends Stack {
 
   private addConsumer(name: string, settings: ConsumerSettings, handlerEntry: string): Consumer {
     const consumer = new Consumer(this, pascalCase(name), {
-      ...this.consumerProps(name, settings),
+      ...consumerProps(name, settings, this.stage),
+      removalPolicy: this.keptWhereUsed,
       ...this.encryption,
       topic: this.orders.topic,
       handlerEntry,
@@ -171,29 +172,6 @@ export class OrderFanOutStack extends Stack {
   private tag(stage: StageName): void {
     const tags = { ...this.stage.tags, stage, service: 'order-fan-out' };
     for (const [tag, value] of Object.entries(tags)) Tags.of(this).add(tag, value);
-  }
-
-  /** Props of the construct from the settings in lib/config.ts. */
-  private consumerProps(name: string, settings: ConsumerSettings) {
-    checkWholeNumbers(`consumers.${name} in lib/config.ts`, settings);
-    const { outlastMinutes, reservedConcurrency, onPermanentError } = settings;
-    const filterPolicy = filterOf(settings);
-    return {
-      name,
-      ...(filterPolicy && { filterPolicy }),
-      memory: Size.mebibytes(settings.memoryMiB),
-      timeout: Duration.seconds(settings.timeoutSeconds),
-      batchSize: settings.batchSize,
-      batchWindow: Duration.seconds(settings.batchWindowSeconds),
-      maxConcurrency: settings.maxConcurrency,
-      ordered: this.stage.ordered,
-      ...(onPermanentError && { onPermanentError }),
-      ...(reservedConcurrency !== undefined && { reservedConcurrency }),
-      ...(outlastMinutes !== undefined && { outlast: Duration.minutes(outlastMinutes) }),
-      logRetention: Duration.days(this.stage.logRetentionDays),
-      removalPolicy: this.keptWhereUsed,
-      tracing: this.stage.tracing,
-    };
   }
 
   /** Physical names, which publishers can know beforehand; a parameter is replaced by nothing but another name. */
@@ -266,35 +244,4 @@ export class OrderFanOutStack extends Stack {
   private output(name: string, value: string): void {
     new CfnOutput(this, name, { value });
   }
-}
-
-/** Message attribute → the values of it that the consumer takes; undefined where it takes everything. */
-function filterOf({ eventTypes, filter }: ConsumerSettings): Record<string, SubscriptionFilter> | undefined {
-  const allowed = Object.entries({ ...(eventTypes && { eventType: eventTypes }), ...filter });
-  if (allowed.length === 0) return undefined;
-  return Object.fromEntries(
-    allowed.map(([attribute, allowlist]) => [
-      attribute,
-      SubscriptionFilter.stringFilter({ allowlist: [...allowlist] }),
-    ]),
-  );
-}
-
-/** The event types that some consumer takes. */
-function eventTypes(settings: readonly ConsumerSettings[]): string[] {
-  return [...new Set(settings.flatMap((each) => each.eventTypes ?? []))];
-}
-
-/** Names that mean something else, and what. */
-const TAKEN = new Map([
-  [UNROUTED, 'the queue of messages that nobody takes'],
-  [ARCHIVE, 'the consumer of the archive, which is a setting of the stage'],
-]);
-
-/** @throws ConfigError for a name that no ID can be made of, or that is taken */
-function checkName(name: string): void {
-  const taken = TAKEN.get(name);
-  if (taken !== undefined) throw new ConfigError(`"${name}" is ${taken}: choose another name`);
-  if (isKebabCase(name)) return;
-  throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`);
 }

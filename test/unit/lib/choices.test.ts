@@ -57,6 +57,9 @@ test('what is chosen goes before the settings, each by itself', () => {
     billing: { outlastMinutes: 2 },
     inventory: { outlastMinutes: 2 },
   });
+  expect(chosen({ outlastMinutes: '2', archive: 'true' }).settings.archive).toMatchObject({
+    outlastMinutes: 2,
+  });
 });
 
 test.each<[string, unknown[], string]>([
