@@ -15,6 +15,7 @@ process.on('message', async (request: RunRequest) => {
   try {
     if (request.ask === 'start') run = await start(request.options);
     if (request.ask === 'consume') run.consume();
+    if (request.ask === 'end-batching-windows') run.endBatchingWindows();
     if (request.ask === 'stop') await run.stop();
     say({ id: request.id, value: await answerTo(request) });
     if (request.ask === 'stop') process.disconnect();

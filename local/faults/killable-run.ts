@@ -7,6 +7,7 @@ import type { LocalEndpoint, LocalRunOptions } from '../run.ts';
 export type RunRequest =
   | { id: number; ask: 'start'; options: LocalRunOptions }
   | { id: number; ask: 'consume' }
+  | { id: number; ask: 'end-batching-windows' }
   | { id: number; ask: 'messages'; queueUrl: string }
   | { id: number; ask: 'stop' };
 
@@ -40,6 +41,11 @@ export class KillableRun {
   /** Lets messages be consumed. */
   async consume(): Promise<void> {
     await this.child.ask({ ask: 'consume' });
+  }
+
+  /** Lets what is collected go to the functions: see LocalRun. */
+  async endBatchingWindows(): Promise<void> {
+    await this.child.ask({ ask: 'end-batching-windows' });
   }
 
   /** The messages that lie in a queue, by its URL; none of them is touched. */

@@ -230,7 +230,12 @@ class Chaos {
     const moved = (await Promise.all(moves)).reduce((sum, move) => sum + move.moved, 0);
     await publishAll({ sns, topicArn: stack.topicArn, messages: [...this.lateCopies], signal });
     await healed.consume();
-    const isEmpty = await this.drained(sqs, stack);
+    let before = 0;
+    const isEmpty = await this.drained(sqs, stack, async (left) => {
+      // Time goes as it does on AWS, but no more messages are to fill a batch.
+      if (left === before) await healed.endBatchingWindows();
+      before = left;
+    });
     const redrove = `Redrove ${moved} ${plural(moved, 'dead letter')}`;
     if (isEmpty) redriving.done(redrove);
     else redriving.fail(`${redrove}, and the queues do not become empty`);
