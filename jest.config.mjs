@@ -12,8 +12,9 @@ export default {
   // Generous, for machines under load: a test ends on what it waits for, not on time.
   testTimeout: 120_000,
   roots: ['<rootDir>/test'],
-  // Without test/e2e, which jest.all.config.mjs adds.
+  // Without the end-to-end runs and the tests of the emulators, which jest.all.config.mjs adds.
   testMatch: ['<rootDir>/test/!(e2e)/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/test/integration/local/'],
   cacheDirectory: path.join(cache, 'jest'),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

@@ -7,29 +7,52 @@ export const ARCHIVE = 'archive';
 /** All objects of the archive, and nothing else, have keys that begin so. */
 export const ARCHIVE_PREFIX = 'orders/';
 
-const attribute = z.strictObject({
-  dataType: z.string(),
-  stringValue: z.optional(z.string()),
-  /** Base64. */
-  binaryValue: z.optional(z.base64()),
-});
-
-const line = z.strictObject({
+/** A message as the archive has it. */
+export interface ArchivedMessage {
   /** Of the message in the archive's queue: a copy that was published has another. */
-  messageId: z.string(),
+  readonly messageId: string;
   /** When it came into the archive's queue, which is when it was published, or when an operator sent it back there. */
-  sentAt: z.iso.datetime(),
+  readonly sentAt: string;
   /** Its message group, if it had one. */
-  groupId: z.optional(z.string()),
+  readonly groupId?: string;
   /** Its place in the archive's queue, where that is FIFO: the later one of a group has the greater number. */
-  sequenceNumber: z.optional(z.string().check(z.regex(/^\d+$/))),
-  attributes: z.record(z.string(), attribute),
+  readonly sequenceNumber?: string;
+  readonly attributes: Readonly<Record<string, ArchivedAttribute>>;
   /** As it was published, byte for byte, whether or not it is JSON. */
+  readonly body: string;
+}
+
+interface ArchivedAttribute {
+  readonly dataType: string;
+  readonly stringValue?: string;
+  /** Base64. */
+  readonly binaryValue?: string;
+}
+
+/**
+ * How they stand in a line of JSON. In lower case, as the columns of a table are: then nothing has to be mapped or compared without
+ * regard to case, and attributes whose names differ in case alone can be told apart.
+ * https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+ */
+const lineAttribute = z.strictObject({
+  datatype: z.string(),
+  stringvalue: z.optional(z.string()),
+  binaryvalue: z.optional(z.base64()),
+});
+const line = z.strictObject({
+  messageid: z.string().check(z.regex(/^[\w-]{1,100}$/)),
+  sentat: z.iso.datetime(),
+  groupid: z.optional(z.string()),
+  sequencenumber: z.optional(z.string().check(z.regex(/^\d+$/))),
+  // A record of zod's would leave out an attribute `__proto__`.
+  attributes: z.custom<Record<string, z.output<typeof lineAttribute>>>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      Object.values(value).every((each) => lineAttribute.safeParse(each).success),
+  ),
   body: z.string(),
 });
-
-/** A message as the archive has it, in one line of JSON. */
-export type ArchivedMessage = z.output<typeof line>;
 
 /** An object of the archive: where it lies, and its content before it is compressed. */
 export interface ArchiveObject {
@@ -52,21 +75,20 @@ export interface ArchiveKey {
  * @param messages at least one
  */
 export function archiveObject(messages: readonly ArchivedMessage[]): ArchiveObject {
-  const content = messages
-    .toSorted(inOrder)
-    .map((message) => `${JSON.stringify(message)}\n`)
-    .join('');
+  const content = inOrder(messages).map(lineOf).join('');
   // Sequence numbers of different groups say nothing of the time.
   const [firstAt = ''] = messages.map(({ sentAt }) => sentAt).sort();
   return { key: `${hourPrefix(new Date(firstAt))}${firstAt}-${digestOf(content)}.jsonl.gz`, content };
 }
 
-/** Of a group of a FIFO queue the places in it, otherwise when they came. */
-export function inOrder(one: ArchivedMessage, other: ArchivedMessage): number {
-  if (one.sequenceNumber && other.sequenceNumber) {
-    return Number(BigInt(one.sequenceNumber) - BigInt(other.sequenceNumber));
-  }
-  return compare(one.sentAt, other.sentAt) || compare(one.messageId, other.messageId);
+/** By their places in a FIFO queue, where all are of one; otherwise by when they came. */
+export function inOrder(messages: readonly ArchivedMessage[]): ArchivedMessage[] {
+  const isFifo = messages.every(({ sequenceNumber }) => sequenceNumber !== undefined);
+  return messages.toSorted((one, other) =>
+    isFifo
+      ? Number(BigInt(one.sequenceNumber ?? 0) - BigInt(other.sequenceNumber ?? 0))
+      : compare(one.sentAt, other.sentAt) || compare(one.messageId, other.messageId),
+  );
 }
 
 /** The same on every machine, whatever its language. */
@@ -90,14 +112,51 @@ export function digestOf(content: string): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
+function lineOf({ messageId, sentAt, groupId, sequenceNumber, attributes, body }: ArchivedMessage): string {
+  const values = Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
+    name,
+    { datatype: dataType, stringvalue: stringValue, binaryvalue: binaryValue },
+  ]);
+  const fields: z.output<typeof line> = {
+    messageid: messageId,
+    sentat: sentAt,
+    groupid: groupId,
+    sequencenumber: sequenceNumber,
+    attributes: Object.fromEntries(values),
+    body,
+  };
+  return `${JSON.stringify(fields)}\n`;
+}
+
 /** The message in a line; undefined for anything that the archive does not write. */
 export function parseArchivedMessage(text: string): ArchivedMessage | undefined {
   try {
     const result = line.safeParse(JSON.parse(text));
-    return result.success ? result.data : undefined;
+    return result.success ? messageIn(result.data) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function messageIn({ groupid, sequencenumber, ...fields }: z.output<typeof line>): ArchivedMessage {
+  const attributes = Object.entries(fields.attributes).map(
+    ([name, { datatype, stringvalue, binaryvalue }]) => [
+      name,
+      {
+        dataType: datatype,
+        ...(stringvalue !== undefined && { stringValue: stringvalue }),
+        ...(binaryvalue !== undefined && { binaryValue: binaryvalue }),
+      },
+    ],
+  );
+  return {
+    messageId: fields.messageid,
+    sentAt: fields.sentat,
+    ...(groupid !== undefined && { groupId: groupid }),
+    ...(sequencenumber !== undefined && { sequenceNumber: sequencenumber }),
+    attributes: Object.fromEntries(attributes),
+    body: fields.body,
+  };
 }
 
 /** What the keys of messages that came in the hour of `at` begin with: `orders/dt=2026-11-26/hh=10/`. */

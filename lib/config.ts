@@ -57,7 +57,7 @@ export interface Stage {
 export interface ArchiveSettings {
   /** After so many days they go to storage that costs a sixth to keep, and something to read. */
   readonly coldAfterDays: number;
-  /** After so many days they are deleted: more than `coldAfterDays`. */
+  /** After so many days they are deleted, and 30 days later they are gone: more than `coldAfterDays`. */
   readonly deleteAfterDays: number;
   /**
    * For how long S3 may be down before messages are dead-lettered.
@@ -304,13 +304,11 @@ export function archiveConsumer(
   ordered: boolean,
   { outlastMinutes }: ArchiveSettings = archive,
 ): ConsumerSettings {
-  const batchSize = ordered ? 10 : 1_000;
   const alarms: ConsumerThresholds = {
     queueDepth: 50_000,
     oldestMessageSeconds: 900,
     promisedSeconds: 1_800,
-    // All messages of a batch are tried again when S3 refuses its object.
-    retries: 5 * batchSize,
+    retries: 10,
     functionErrors: 3,
     functionThrottles: 10,
   };
@@ -318,7 +316,7 @@ export function archiveConsumer(
     tables: {},
     memoryMiB: 512,
     timeoutSeconds: 20,
-    batchSize,
+    batchSize: ordered ? 10 : 1_000,
     batchWindowSeconds: ordered ? 0 : 60,
     maxConcurrency: 5,
     ...(outlastMinutes !== undefined && { outlastMinutes }),

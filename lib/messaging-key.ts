@@ -10,7 +10,7 @@ import type { Construct } from 'constructs';
 export class MessagingKey extends Key {
   constructor(scope: Construct, id: string, props: { readonly removalPolicy: RemovalPolicy }) {
     super(scope, id, {
-      description: `Topics, queues and logs of ${Stack.of(scope).stackName}`,
+      description: `Topics, queues, logs and archive of ${Stack.of(scope).stackName}`,
       enableKeyRotation: true,
       removalPolicy: props.removalPolicy,
     });

@@ -1,4 +1,6 @@
 /** The objects of the archive in a span of time, and what they hold. */
+import { addAbortSignal, type Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { GetObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
@@ -10,6 +12,7 @@ import {
   parseArchivedMessage,
   parseArchiveKey,
 } from '../../contract/archive.ts';
+import { explain, isDenied, isTransient } from '../aws/errors.ts';
 
 /** From `from` on and up to, without, `to`. */
 export interface Span {
@@ -26,12 +29,20 @@ export interface StoredObject {
 
 /** What an object holds, or why it cannot be read. */
 export type ObjectContent = StoredObject &
-  ({ readonly messages: readonly ArchivedMessage[] } | { readonly problem: string });
+  (
+    | { readonly messages: readonly ArchivedMessage[] }
+    /** `denied` is the answer of S3 where it refuses the object. */
+    | { readonly problem: string; readonly denied?: Error }
+  );
 
 /** An invocation, and so an object, holds 6 MB at most, which grow by what JSON has to escape. */
 const MOST_BYTES = 64 * 2 ** 20;
 const TOO_LARGE = 'it is larger than the archive writes';
 const HOUR_MS = 3_600_000;
+/** The SDK tries a request again, but not the content that an answer brings. */
+const TRIES = 3;
+/** For a whole object to come, however slowly. */
+const CONTENT_MS = 60_000;
 
 const decompress = promisify(gunzip);
 
@@ -39,19 +50,21 @@ const decompress = promisify(gunzip);
  * Lists the objects of all hours that the span touches, in the order of their keys, which is the order in which they began; whatever
  * else lies among them as well.
  * @param after the key behind which it begins @default - with the first
- * @throws whatever the SDK throws
+ * @throws whatever the SDK throws; an AbortError on the signal
  */
 export async function* listObjects(
   s3: S3Client,
   Bucket: string,
   { from, to }: Span,
-  after = '',
+  { after = '', signal }: { readonly after?: string | undefined; readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<StoredObject> {
   const begin = hourPrefix(from);
   const end = hourPrefix(new Date(Math.ceil(to.getTime() / HOUR_MS) * HOUR_MS));
   const request = { Bucket, Prefix: ARCHIVE_PREFIX, StartAfter: after > begin ? after : begin };
-  for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, request)) {
+  const pages = paginateListObjectsV2({ client: s3 }, request, { abortSignal: signal });
+  for await (const { Contents = [] } of pages) {
     for (const { Key: key = '', Size: bytes = 0 } of Contents) {
+      signal?.throwIfAborted();
       if (key >= end) return;
       yield { key, bytes };
     }
@@ -60,22 +73,32 @@ export async function* listObjects(
 
 /**
  * Reads an object, and makes sure that it is what the archive has written: its key has the digest of its content.
- * @throws whatever the SDK throws, but for an object that is gone
+ * @throws whatever the SDK throws, but for an object that is gone or refused; an AbortError on the signal
  */
-export async function readObject(s3: S3Client, Bucket: string, object: StoredObject): Promise<ObjectContent> {
+export async function readObject(
+  s3: S3Client,
+  Bucket: string,
+  object: StoredObject,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ObjectContent> {
   const { key, bytes } = object;
   const bad = (problem: string) => ({ ...object, problem });
   const written = parseArchiveKey(key);
   if (!written) return bad('its key is none that the archive gives');
   if (bytes > MOST_BYTES) return bad(TOO_LARGE);
-  const compressed = await contentOf(s3, Bucket, key);
-  if (!compressed) return bad('it has been deleted meanwhile');
   let content: string;
   try {
+    const compressed = await contentOf(s3, Bucket, key, signal);
     content = (await decompress(compressed, { maxOutputLength: MOST_BYTES })).toString();
   } catch (error) {
-    const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-    return bad(isTooLarge ? TOO_LARGE : 'it is cut off, or not compressed by gzip');
+    const { name, code = '' } = error as NodeJS.ErrnoException;
+    if (name === 'NoSuchKey') return bad('it has been deleted meanwhile');
+    if (isDenied(error) || name === 'InvalidObjectState') {
+      return { ...bad(explain(error, 's3:GetObject') ?? name), denied: error as Error };
+    }
+    if (code === 'ERR_BUFFER_TOO_LARGE') return bad(TOO_LARGE);
+    if (code.startsWith('Z_')) return bad('it is cut off, or not compressed by gzip');
+    throw error;
   }
   if (digestOf(content) !== written.digest)
     return bad('its content is not what its key says: it was changed');
@@ -85,12 +108,17 @@ export async function readObject(s3: S3Client, Bucket: string, object: StoredObj
   return { ...object, messages: messages as ArchivedMessage[] };
 }
 
-async function contentOf(s3: S3Client, Bucket: string, Key: string): Promise<Uint8Array | undefined> {
-  try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-    return await Body?.transformToByteArray();
-  } catch (error) {
-    if ((error as Error).name === 'NoSuchKey') return undefined;
-    throw error;
+/** The bytes of an object. @throws as `readObject`, but also for an object that is gone or refused */
+async function contentOf(s3: S3Client, Bucket: string, Key: string, signal: AbortSignal): Promise<Buffer> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }), { abortSignal: signal });
+      const ends = AbortSignal.any([signal, AbortSignal.timeout(CONTENT_MS)]);
+      return await buffer(addAbortSignal(ends, Body as Readable));
+    } catch (error) {
+      signal.throwIfAborted();
+      const isWorthATry = isTransient(error) || (error as Error).name === 'AbortError';
+      if (tries === TRIES || !isWorthATry) throw error;
+    }
   }
 }

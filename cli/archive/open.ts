@@ -1,13 +1,20 @@
-/** The archive of a stack, before anything of it is read. */
-import type { StackHandles } from '../aws/stack.ts';
-import { deployCommand } from '../aws/stack.ts';
+/** The archive of a stack, and the span of it that is meant. */
+import { ARCHIVE } from '../../contract/archive.ts';
+import type { Clients } from '../aws/clients.ts';
+import { queueDepth } from '../aws/queue-depth.ts';
+import { deployCommand, type StackHandles } from '../aws/stack.ts';
 import { CommandError, usageError } from '../command-error.ts';
-import type { Io } from '../terminal/io.ts';
-import { byteSize, count, format, printable } from '../terminal/text.ts';
 import type { Span } from './objects.ts';
-import type { ArchiveSize, SkippedObject } from './reader.ts';
 
-const MAX_LISTED = 10;
+/** A message is in the archive by then, where nothing fails: its batch is waited for, and what SQS counts lags behind. */
+const SETTLED_MS = 15 * 60_000;
+
+/** Messages of the topic that are not in the archive. */
+export interface NotArchived {
+  /** In its queue, or on their way into an object. */
+  readonly waiting: number;
+  readonly deadLetters: number;
+}
 
 /** Name of its bucket. @throws CommandError for a stack without archive */
 export function archiveBucketOf({ name, archiveBucket }: StackHandles): string {
@@ -23,15 +30,25 @@ export function spanOf(from: Date, to = new Date()): Span {
   throw usageError(`--from ${from.toISOString()} is not before --to ${to.toISOString()}`);
 }
 
-/** `3 objects, 1.2 MiB`. */
-export function sizeInWords({ objects, bytes }: ArchiveSize): string {
-  return `${count(objects, 'object')}, ${byteSize(bytes)}`;
-}
-
-/** Names what could not be read. */
-export function listSkipped(skipped: readonly SkippedObject[], io: Pick<Io, 'say'>): void {
-  if (skipped.length === 0) return;
-  io.say(`${count(skipped.length, 'object')} skipped:`);
-  for (const { key, problem } of skipped.slice(0, MAX_LISTED)) io.say(`  ${printable(key)}: ${problem}`);
-  if (skipped.length > MAX_LISTED) io.say(`  … and ${format(skipped.length - MAX_LISTED)} more`);
+/**
+ * How many messages of a span may be missing from the archive: dead letters can be of any time, what waits in a queue that works is
+ * of the last minutes.
+ * @throws whatever the SDK throws
+ */
+export async function notArchived(
+  { sqs }: Pick<Clients, 'sqs'>,
+  { consumers }: StackHandles,
+  { to }: Span,
+): Promise<NotArchived> {
+  const archive = consumers.find(({ name }) => name === ARCHIVE);
+  if (!archive) return { waiting: 0, deadLetters: 0 };
+  const [queue, dead] = await Promise.all([
+    queueDepth(sqs, archive.queueUrl),
+    queueDepth(sqs, archive.deadLetterQueueUrl),
+  ]);
+  const isRecent = to.getTime() > Date.now() - SETTLED_MS;
+  return {
+    waiting: isRecent ? queue.waiting + queue.inFlight : 0,
+    deadLetters: dead.waiting + dead.inFlight,
+  };
 }

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type ArchivedMessage, inOrder, parseArchiveKey } from '../../contract/archive.ts';
-import { listObjects, readObject, type Span } from './objects.ts';
+import { listObjects, type ObjectContent, readObject, type Span, type StoredObject } from './objects.ts';
 
 export interface ArchiveReading {
   readonly s3: S3Client;
@@ -33,19 +33,18 @@ export interface Portion {
   readonly skipped: readonly SkippedObject[];
   /** How many they came from, with those that were skipped. */
   readonly objects: number;
-  /** The last of these objects. */
-  readonly lastKey: string;
+  /** The last of these objects that is the archive's; absent where none is. */
+  readonly lastKey?: string;
 }
 
-/** Objects that are read at the same time; each takes some MB of memory. */
-const READS = 8;
+/** Objects that are read at the same time. Up to three times as many wait in memory to be taken. */
+const READS = 4;
 const MINUTE_MS = 60_000;
 
-/** Counts what is to be read. @throws whatever the SDK throws */
+/** Counts what is to be read. @throws whatever the SDK throws; an AbortError on the signal */
 export async function sizeOf({ s3, bucket, span, after, signal }: ArchiveReading): Promise<ArchiveSize> {
   let [objects, bytes] = [0, 0];
-  for await (const object of listObjects(s3, bucket, span, after)) {
-    signal.throwIfAborted();
+  for await (const object of listObjects(s3, bucket, span, { after, signal })) {
     objects += 1;
     bytes += object.bytes;
   }
@@ -55,7 +54,7 @@ export async function sizeOf({ s3, bucket, span, after, signal }: ArchiveReading
 /**
  * Reads the messages of a span, an object's at a time. Those of a FIFO queue come by the minute, put in order: two objects of a
  * minute can hold messages of the same group. What cannot be read is skipped and named.
- * @throws whatever the SDK throws; an AbortError on the signal
+ * @throws whatever the SDK throws, also where S3 refuses the very first object; an AbortError on the signal
  */
 export async function* readArchive({
   s3,
@@ -64,50 +63,52 @@ export async function* readArchive({
   after,
   signal,
 }: ArchiveReading): AsyncGenerator<Portion> {
-  const contents = Readable.from(listObjects(s3, bucket, span, after)).map(
-    (object) => readObject(s3, bucket, object),
-    { concurrency: READS, signal },
-  ) as AsyncIterable<Awaited<ReturnType<typeof readObject>>>;
-  let gathered: Portion[] = [];
-  let minute: number | undefined;
+  const contents: AsyncIterable<ObjectContent> = Readable.from(
+    listObjects(s3, bucket, span, { after, signal }),
+  ).map((object: StoredObject) => readObject(s3, bucket, object, signal), { concurrency: READS, signal });
+  let hasRead = false;
+  let minute: Portion[] = [];
+  let minuteAt: number | undefined;
   for await (const content of contents) {
-    const begun = minuteOf(content.key);
-    if (gathered.length > 0 && begun !== undefined && begun !== minute) {
-      yield together(gathered);
-      gathered = [];
+    if ('denied' in content && content.denied && !hasRead) throw content.denied;
+    hasRead ||= 'messages' in content;
+    const at = minuteOf(content.key);
+    if (minute.length > 0 && at !== undefined && at !== minuteAt) {
+      yield together(minute);
+      minute = [];
     }
     const portion = portionOf(content, span);
-    gathered.push(portion);
-    minute = begun ?? minute;
-    if (gathered.length > 1 || isOrdered(portion)) continue;
+    minute.push(portion);
+    minuteAt = at ?? minuteAt;
+    if (minute.length > 1 || isOfFifoQueue(content)) continue;
     yield portion;
-    gathered = [];
+    minute = [];
   }
-  if (gathered.length > 0) yield together(gathered);
+  if (minute.length > 0) yield together(minute);
 }
 
-function isOrdered({ messages }: Portion): boolean {
-  return messages[0]?.sequenceNumber !== undefined;
+function isOfFifoQueue(content: ObjectContent): boolean {
+  return 'messages' in content && content.messages[0]?.sequenceNumber !== undefined;
 }
 
-function portionOf(content: Awaited<ReturnType<typeof readObject>>, { from, to }: Span): Portion {
+function portionOf(content: ObjectContent, { from, to }: Span): Portion {
   const { key } = content;
-  if ('problem' in content) {
-    return { messages: [], skipped: [{ key, problem: content.problem }], objects: 1, lastKey: key };
-  }
+  const read = { objects: 1, ...(parseArchiveKey(key) && { lastKey: key }) };
+  if ('problem' in content) return { messages: [], skipped: [{ key, problem: content.problem }], ...read };
   const messages = content.messages.filter(({ sentAt }) => {
     const at = new Date(sentAt);
     return at >= from && at < to;
   });
-  return { messages, skipped: [], objects: 1, lastKey: key };
+  return { messages, skipped: [], ...read };
 }
 
 function together(portions: readonly Portion[]): Portion {
+  const lastKey = portions.findLast((portion) => portion.lastKey !== undefined)?.lastKey;
   return {
-    messages: portions.flatMap(({ messages }) => messages).sort(inOrder),
+    messages: inOrder(portions.flatMap(({ messages }) => messages)),
     skipped: portions.flatMap(({ skipped }) => skipped),
     objects: portions.length,
-    lastKey: portions.at(-1)?.lastKey ?? '',
+    ...(lastKey !== undefined && { lastKey }),
   };
 }
 

@@ -6,14 +6,15 @@ import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
+import { NO_REASON } from '../dead-letters/reasons.ts';
 import { awaitCanary } from '../orders/canary.ts';
-import { eventIn } from '../orders/follow.ts';
 import type { Takes } from '../orders/subscriptions.ts';
 import { Pace } from '../publishing/batches.ts';
 import { customerGroup } from '../publishing/customer-group.ts';
 import { type Destination, sendMessages } from '../publishing/sending.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format } from '../terminal/text.ts';
+import { findCanary } from './find-canary.ts';
 import {
   type ArchiveReading,
   type ArchiveSize,
@@ -59,6 +60,10 @@ export interface ReplayResult {
   after?: string;
   /** Why it ended before its end; absent after Ctrl-C. */
   stopped?: string;
+  /** What the consumer has said of a canary that came back. */
+  cameBack: readonly string[];
+  /** Whether the canary was processed, so that the others could follow. */
+  isProved: boolean;
   /** The command to type next, if it is not the usual one. */
   next?: readonly string[];
 }
@@ -68,9 +73,9 @@ const MAX_BATCH_BYTES = 1_048_576;
 
 /**
  * Sends what is wanted, in the order in which it lies in the archive. Wherever it ends, every message of the objects up to `after` is
- * sent; of the next ones some may be. Consumers take a message that they know already for a copy. On a FIFO queue a group keeps the
- * order of the archive, and a message gets a new deduplication ID: the one it was published with would have SQS throw it away.
- * @throws what the SDK throws while the archive is read
+ * sent or refused; of the next ones some may be. Consumers take a message that they know already for a copy. On a FIFO queue a group
+ * keeps the order of the archive, and a message gets a new deduplication ID: by the one it was published with SQS could throw it away.
+ * @throws what is no answer of AWS, and no fault of the network
  */
 export function replay(task: Replay): Promise<ReplayResult> {
   return new Replaying(task).run();
@@ -80,35 +85,39 @@ class Replaying {
   private readonly task: Replay;
   private readonly destination: Destination<ArchivedOutgoing>;
   private readonly pace: Pace;
-  private readonly result: ReplayResult = { read: 0, wanted: new Map(), sent: 0, refused: [], skipped: [] };
   private readonly step: ReturnType<Progress['step']>;
-  private canaryIsDue: boolean;
+  private readonly result: ReplayResult;
 
   constructor(task: Replay) {
-    const { clients, consumer, rate, canarySeconds, isDryRun, progress } = task;
+    const { clients, consumer, rate, isDryRun, progress } = task;
     this.task = task;
     this.destination = queue(clients.sqs, consumer.queueUrl);
     this.pace = new Pace(rate);
     this.step = progress.step(isDryRun ? 'Reading the archive' : 'Replaying');
-    this.canaryIsDue = canarySeconds !== undefined && !isDryRun;
+    this.result = {
+      read: 0,
+      wanted: new Map(),
+      sent: 0,
+      refused: [],
+      skipped: [],
+      cameBack: [],
+      isProved: false,
+    };
   }
 
   async run(): Promise<ReplayResult> {
-    const { reading, size, isDryRun, signal } = this.task;
+    const { isDryRun, canarySeconds, signal } = this.task;
     const { result, step } = this;
-    let objects = 0;
     try {
-      for await (const portion of readArchive(reading)) {
-        if (!(await this.take(portion))) break;
-        result.after = portion.lastKey;
-        objects += portion.objects;
-        step.bar(objects, size.objects, `${format(isDryRun ? result.read : result.sent)} messages`);
-      }
+      const canary = canarySeconds === undefined || isDryRun ? undefined : await this.sendCanary();
+      if (result.stopped === undefined && !signal.aborted) await this.sendAll(canary);
     } catch (error) {
-      if (!signal.aborted) {
-        step.fail('The archive cannot be read');
+      const reason = signal.aborted ? '' : explain(error);
+      if (reason === undefined) {
+        step.fail('The replay has failed');
         throw error;
       }
+      if (reason) result.stopped = reason;
     }
     const done = isDryRun ? `Read ${count(result.read, 'message')}` : `Sent ${count(result.sent, 'message')}`;
     if (signal.aborted || result.stopped) step.fail(`${done}, then stopped`);
@@ -116,24 +125,41 @@ class Replaying {
     return result;
   }
 
+  /** @param canary what is sent already */
+  private async sendAll(canary: ArchivedOutgoing | undefined): Promise<void> {
+    const { reading, size, isDryRun } = this.task;
+    const { result, step } = this;
+    let objects = 0;
+    for await (const portion of readArchive(reading)) {
+      if (!(await this.take(portion, canary?.messageId))) return;
+      if (portion.lastKey !== undefined) result.after = portion.lastKey;
+      objects += portion.objects;
+      step.bar(objects, size.objects, `${format(isDryRun ? result.read : result.sent)} messages`);
+    }
+  }
+
   /** @returns whether all of it is sent */
-  private async take({ messages, skipped }: Portion): Promise<boolean> {
-    const { consumer, takes, filter, isDryRun, signal } = this.task;
+  private async take({ messages, skipped }: Portion, canaryId: string | undefined): Promise<boolean> {
+    const { isDryRun, signal } = this.task;
     const { result } = this;
     result.read += messages.length;
     result.skipped.push(...skipped);
-    const wanted = messages
-      .map((message) => outgoing(message, filter))
-      .filter((message) => message !== undefined)
-      .filter((message) => takes(consumer.name, message));
+    const wanted = this.select(messages);
     for (const { eventType = '' } of wanted) {
       result.wanted.set(eventType, (result.wanted.get(eventType) ?? 0) + 1);
     }
     if (isDryRun) return true;
-    const canary = this.canaryIsDue ? wanted.find(({ body }) => eventIn(body) !== undefined) : undefined;
-    if (canary && !(await this.sendCanary(canary))) return false;
-    await this.send(wanted.filter((message) => message !== canary));
+    await this.send(wanted.filter(({ messageId }) => messageId !== canaryId));
     return result.stopped === undefined && !signal.aborted;
+  }
+
+  /** What the consumer takes and the filter lets through. */
+  private select(messages: Portion['messages']): ArchivedOutgoing[] {
+    const { consumer, takes, filter } = this.task;
+    return messages
+      .map((message) => outgoing(message, filter))
+      .filter((message) => message !== undefined)
+      .filter((message) => takes(consumer.name, message));
   }
 
   private async send(messages: readonly ArchivedOutgoing[]): Promise<void> {
@@ -143,6 +169,8 @@ class Replaying {
     const { sent, failed, stopped } = await sendMessages(this.destination, {
       messages,
       pace: this.pace,
+      // What is not sent now is for the replay that goes on from here.
+      endsAtFailure: true,
       signal,
       onProgress: (progress) => onSent(before + progress.sent),
     });
@@ -153,12 +181,22 @@ class Replaying {
     if (stopped !== undefined && !signal.aborted) result.stopped = stopped;
   }
 
-  /** @returns whether the others may follow */
-  private async sendCanary(canary: ArchivedOutgoing): Promise<boolean> {
-    const { clients, stack, consumer, canarySeconds = 0, signal } = this.task;
-    const { result } = this;
-    const { orderId = '' } = canary;
-    this.canaryIsDue = false;
+  /** Sends one message and waits for its end. @returns it; undefined where nothing more is to be sent */
+  private async sendCanary(): Promise<ArchivedOutgoing | undefined> {
+    const { clients, consumer, reading, size, signal } = this.task;
+    const { result, step } = this;
+    step.update('Replaying: looking for a canary');
+    const canary = await findCanary({
+      clients,
+      consumer,
+      reading,
+      select: (messages) => this.select(messages),
+      onProgress: (objects) => step.bar(objects, size.objects),
+    });
+    if (!canary) {
+      result.stopped = `${consumer.name} has all on record, or there is nothing valid: a canary would prove nothing`;
+      return undefined;
+    }
     const earlierLetters = new Set<string>();
     await lookAtDeadLetters(
       clients.sqs,
@@ -167,9 +205,18 @@ class Replaying {
       { signal },
     );
     await this.send([canary]);
-    if (result.sent === 0 || signal.aborted) return false;
-    this.step.update(`Replaying: waiting for the end of order ${orderId}`);
-    const { isProcessed, refused, ...end } = await awaitCanary({
+    if (result.sent === 0 && !signal.aborted) result.stopped ??= 'SQS refuses the canary';
+    if (result.stopped !== undefined || signal.aborted) return undefined;
+    await this.awaitEnd(canary, earlierLetters);
+    return canary;
+  }
+
+  private async awaitEnd(canary: ArchivedOutgoing, earlierLetters: ReadonlySet<string>): Promise<void> {
+    const { clients, stack, consumer, canarySeconds = 0, signal } = this.task;
+    const { result, step } = this;
+    const { orderId = '' } = canary;
+    step.update(`Replaying: waiting for the end of order ${orderId}`);
+    const { isProcessed, refused, stopped, next } = await awaitCanary({
       clients,
       stack,
       consumers: [consumer],
@@ -179,14 +226,14 @@ class Replaying {
       seconds: canarySeconds,
       progress: createProgress({ silent: true }),
       signal,
-    }).catch((error) => ({
-      isProcessed: false,
-      refused: [],
-      stopped: explain(error) ?? String(error),
-    }));
-    this.step.update('Replaying');
-    Object.assign(result, end);
-    return isProcessed;
+    });
+    step.update('Replaying');
+    result.isProved = isProcessed;
+    result.cameBack = refused.map((reason) => reason ?? NO_REASON);
+    if (stopped !== undefined) {
+      result.stopped = stopped;
+      result.next = next ?? ['failed', consumer.name];
+    }
   }
 }
 

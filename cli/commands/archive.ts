@@ -1,8 +1,9 @@
 /** `orders archive get`: all messages about an order. */
 
 import type { ArchivedMessage } from '../../contract/archive.ts';
-import { archiveBucketOf, listSkipped, sizeInWords, spanOf } from '../archive/open.ts';
+import { archiveBucketOf, notArchived, spanOf } from '../archive/open.ts';
 import { readArchive, type SkippedObject, sizeOf } from '../archive/reader.ts';
+import { listSkipped, sayNotArchived, sizeInWords } from '../archive/report.ts';
 import { outgoing } from '../archive/selection.ts';
 import { connect } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
@@ -13,6 +14,8 @@ import type { ArchiveGetOptions } from '../usage/archive.ts';
 
 const WEEK_MS = 7 * 86_400_000;
 
+type FoundMessage = ArchivedMessage & { readonly eventType?: string };
+
 /** @returns the exit code */
 export async function getOrder(order: string, options: ArchiveGetOptions, io: Io): Promise<number> {
   const { from, to = new Date(), maxMib, json } = options;
@@ -20,7 +23,8 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const reading = { s3: clients.s3, bucket: archiveBucketOf(stack), span, signal };
-  const found: (ArchivedMessage & { readonly eventType?: string })[] = [];
+  // By ID: a batch that was tried again lies in two objects.
+  const found = new Map<string, FoundMessage>();
   const skipped: SkippedObject[] = [];
   try {
     const size = await sizeOf(reading);
@@ -37,7 +41,9 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
       skipped.push(...portion.skipped);
       for (const message of portion.messages) {
         const about = outgoing(message, { order });
-        if (about) found.push({ ...message, ...(about.eventType && { eventType: about.eventType }) });
+        const { messageId } = message;
+        if (about)
+          found.set(messageId, { ...message, ...(about.eventType && { eventType: about.eventType }) });
       }
       objects += portion.objects;
       step.bar(objects, size.objects);
@@ -48,18 +54,21 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
     io.say('Stopped.');
     return INTERRUPTED;
   }
-  if (json) io.printJson({ stack: stack.name, order, messages: found, skipped });
-  else if (found.length > 0) io.print(lines(found));
+  const messages = [...found.values()];
+  const missing = await notArchived(clients, stack, span);
+  if (json) io.printJson({ stack: stack.name, order, messages, skipped, notArchived: missing });
+  else if (messages.length > 0) io.print(lines(messages));
   else io.print(`Nothing about ${order} from ${time(span.from)} to ${time(span.to)}`);
   listSkipped(skipped, io);
-  return found.length > 0 && skipped.length === 0 ? 0 : 1;
+  const isMissing = sayNotArchived(missing, io);
+  return messages.length > 0 && skipped.length === 0 && !isMissing ? 0 : 1;
 }
 
-function lines(found: readonly (ArchivedMessage & { readonly eventType?: string })[]): string {
+function lines(found: readonly FoundMessage[]): string {
   const rows = found.map(({ sentAt, eventType = 'no event', messageId }) => [
     time(new Date(sentAt)),
     printable(eventType, 64),
-    messageId,
+    printable(messageId, 100),
   ]);
   return `${table(rows, [1, 2])}\n${count(found.length, 'message')}; --json prints them whole`;
 }

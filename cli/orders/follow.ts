@@ -205,6 +205,27 @@ export async function recordTable(
   throw new CommandError(`Cannot follow orders to ${name}: it has no table with the key orderId`);
 }
 
+/**
+ * Those of the messages whose event would change what the consumer has on record: an order that it has not, or a cancellation of one
+ * that is not cancelled there.
+ * @throws CommandError for a consumer without records; whatever the SDK throws
+ */
+export async function notOnRecord<M extends FollowedMessage>(
+  dynamodb: DynamoDBClient,
+  consumer: ConsumerHandles,
+  messages: readonly M[],
+): Promise<M[]> {
+  const table = await recordTable(dynamodb, consumer);
+  const ids = new Set(messages.map(({ orderId }) => orderId));
+  const records = await readRecords(dynamodb, table, Array.from(ids));
+  return messages.filter(({ body, orderId }) => {
+    const event = eventIn(body);
+    const record = records.get(orderId);
+    if (event?.eventType === ORDER_PLACED) return record?.digest === undefined;
+    return event !== undefined && record?.isCancelled !== true;
+  });
+}
+
 /** Whether what is recorded is, or includes, the event. */
 function tellsOf({ digest, isCancelled }: Recorded, event: OrderEvent): boolean {
   // Another digest: a different order has the orderId, and this message will be refused.

@@ -54,6 +54,8 @@ export interface SendOptions<M extends OutgoingMessage> {
   readonly concurrency?: number;
   /** Tries of one message. @default 8 */
   readonly attempts?: number;
+  /** Whether a message that failed in all its tries ends the run, instead of counting as failed. @default false */
+  readonly endsAtFailure?: boolean;
   /** The longest wait before the first retry, in milliseconds; it doubles with each one. @default 100 */
   readonly backoffMs?: number;
   /** Called after each batch. */
@@ -146,11 +148,14 @@ class Sending<M extends OutgoingMessage> {
       const isLast = attempt === this.attempts;
       const reasons = await this.sendOnce(left, isLast);
       left = left.filter((entry) => reasons.has(entry));
-      if (isLast && !signal.aborted) {
-        for (const entry of left) this.fail(entry, `${reasons.get(entry)} (tried ${attempt} times)`);
-        return;
-      }
       if (left.length === 0) return;
+      if (isLast && !signal.aborted) {
+        const failure = (entry: Entry<M>) => `${reasons.get(entry)} (tried ${attempt} times)`;
+        const [first] = left;
+        if (this.options.endsAtFailure && first) this.stop.abort(failure(first));
+        else for (const entry of left) this.fail(entry, failure(entry));
+        if (!signal.aborted) return;
+      }
       await pause(Math.random() * Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** (attempt - 1)), signal);
     }
   }

@@ -28,10 +28,13 @@ Examples:
   npm run orders -- replay shipping --from 2026-11-01 --order 4711 --local
 
 What the consumer's subscription would let through is sent to its queue, as it was published; nobody else gets it. Consumers know
-an order that they have, so that a replay over what is there changes nothing. A span is from --from up to, without, --to: the
-times at which messages were published. After Ctrl-C it says how to go on where it stopped.
+an order that they have, so that a replay over what is there changes nothing. A span is from --from up to, without, --to: when
+messages came to the archive, which is when they were published or, of its dead letters, sent back. The canary is the first
+message that the consumer has not on record. After Ctrl-C, and where AWS refuses, it says how to go on where it stopped.
+\`redrive --history\` lists replays.
 
-Exits with 0 if all was sent, with 1 if something was skipped or refused, with 2 for wrong usage and with 130 after Ctrl-C.`;
+Exits with 0 if all was sent, with 1 if something was skipped, refused or not yet in the archive, with 2 for wrong usage and with
+130 after Ctrl-C.`;
 
 export function defineReplay(program: Command, { io, load, exitWith }: Invocation): void {
   const command = program

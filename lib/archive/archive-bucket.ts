@@ -16,7 +16,7 @@ import { refuse } from '../checks/settings.ts';
 export interface ArchiveBucketProps {
   /** After how long objects of 128 KB and more go to Glacier Instant Retrieval, which reads as fast and costs a sixth to keep. */
   readonly coldAfter: Duration;
-  /** After how long objects are deleted. */
+  /** After how long objects are deleted: as versions that are not current they stay for 30 days more. */
   readonly deleteAfter: Duration;
   /**
    * Key that encrypts the objects.

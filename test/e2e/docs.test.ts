@@ -236,7 +236,7 @@ function onThisMachine(command: string): string {
     .replace(/ --stack \S+/, ' --local')
     .replace('<consumer>', 'billing')
     // The consumer that comes later: test/e2e/archive.test.ts has it.
-    .replace('replay points', 'replay billing')
+    .replace(/replay points (.*) --canary/, 'replay billing $1')
     .replace('<orderId>', 'test-1-o000001')
     .replace(/ (purge|check --fire) .*/, (asks) => (asks.includes('--yes') ? asks : `${asks} --yes`));
   return /--local|--dry-run|--help/.test(named) ? named : named.replace(/(?= >|$)/, ' --local');

@@ -461,6 +461,30 @@ test('the operator may look at messages that nobody takes, send them on and take
   expect(purged).toMatchObject({ code: 0, stdout: expect.stringContaining('Deleted 1 of 1 message') });
 });
 
+test('the operator may look into the archive, and replay it', async () => {
+  const aws = await scriptedAws({
+    'logs:CreateLogStream': () => ({ json: {} }),
+    'logs:PutLogEvents': () => ({ json: {} }),
+  });
+  const remotely = (...args: string[]) =>
+    orders([...args, '--stack', STACK], undefined, { AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: aws.endpoint });
+  const order = anOrder({ orderId: 'archived' });
+  const today = new Date().toISOString().slice(0, 10);
+  await publish(order);
+  const onLook = () => run.endBatchingWindows();
+  await queuesDrained(sqs, [output('ArchiveQueueUrl')], { patienceMs: 60_000, onLook });
+
+  const found = await remotely('archive', 'get', 'archived', '--json');
+  const replayed = await remotely('replay', 'billing', '--from', today, '--order', 'archived');
+  const again = await remotely('replay', 'billing', '--from', today, '--order', 'archived', '--canary');
+  await aws.close();
+
+  expect(found.code).toBe(0);
+  expect(JSON.parse(found.stdout).messages).toMatchObject([{ body: JSON.stringify(order) }]);
+  expect(replayed).toMatchObject({ code: 0, stdout: expect.stringContaining('Sent 1 message to billing') });
+  expect(again.stderr).toContain('Stopped: billing has all on record');
+});
+
 test('the operator may check all but the drift, and set alarms for a test', async () => {
   const { code, stdout } = await remote('check', '--fire', '--yes', '--json');
   const { findings } = JSON.parse(stdout) as {

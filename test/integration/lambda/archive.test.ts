@@ -2,7 +2,12 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { SQSEvent, SQSRecord } from 'aws-lambda';
-import { type ArchivedMessage, digestOf, parseArchiveKey } from '../../../contract/archive.ts';
+import {
+  type ArchivedMessage,
+  digestOf,
+  parseArchivedMessage,
+  parseArchiveKey,
+} from '../../../contract/archive.ts';
 import { messageAttributes } from '../../../contract/events.ts';
 import { anOrder } from '../../fixtures/order-fixtures.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
@@ -80,7 +85,7 @@ const messagesIn = (put: Put): ArchivedMessage[] =>
   contentOf(put)
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line));
+    .flatMap((line) => parseArchivedMessage(line) ?? []);
 const failedBodies = (event: SQSEvent, { batchItemFailures }: Awaited<ReturnType<Handler>>) => {
   const failed = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   return event.Records.filter(({ messageId }) => failed.includes(messageId)).map(({ body }) => body);

@@ -172,7 +172,7 @@ describe.each(NAMES)('at %s', (name) => {
 
         expect(await contents(of)).toEqual(end);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 

@@ -142,7 +142,7 @@ describe('what is not the archive’s', () => {
   const key = (message: ArchivedMessage) => archiveObject([message]).key;
   const good = at('2026-11-22T17:20:00.000Z', 'good');
   const bad = at('2026-11-22T17:10:00.000Z', 'bad');
-  const lineOf = (value: object) => `${JSON.stringify(value)}\n`;
+  const contentOf = (message: ArchivedMessage) => archiveObject([message]).content;
   /** Under the key that its content would have. */
   const putLine = async (line: string) => {
     const { createHash } = await import('node:crypto');
@@ -154,17 +154,17 @@ describe('what is not the archive’s', () => {
   test.each<[string, () => Promise<void>, string]>([
     [
       'an object that is cut off',
-      () => archive.putAs(key(bad), gzipSync(lineOf(bad)).subarray(0, -10)),
+      () => archive.putAs(key(bad), gzipSync(contentOf(bad)).subarray(0, -10)),
       'it is cut off, or not compressed by gzip',
     ],
     [
       'an object that is not compressed',
-      () => archive.putAs(key(bad), Buffer.from(lineOf(bad))),
+      () => archive.putAs(key(bad), Buffer.from(contentOf(bad))),
       'it is cut off, or not compressed by gzip',
     ],
     [
       'an object with another content',
-      () => archive.putAs(key(bad), gzipSync(lineOf({ ...bad, body: 'worse' }))),
+      () => archive.putAs(key(bad), gzipSync(contentOf({ ...bad, body: 'worse' }))),
       'its content is not what its key says: it was changed',
     ],
     [
@@ -179,18 +179,18 @@ describe('what is not the archive’s', () => {
     ],
     [
       'an object in the wrong hour',
-      () => archive.putAs(key(bad).replace('hh=17', 'hh=18'), gzipSync(lineOf(bad))),
+      () => archive.putAs(key(bad).replace('hh=17', 'hh=18'), gzipSync(contentOf(bad))),
       'its key is none that the archive gives',
     ],
     [
       'a line with a field too many',
-      () => putLine(lineOf({ ...bad, more: 1 })),
+      () => putLine(contentOf(bad).replace('{', '{"more":1,')),
       'line 1 is none that the archive writes',
     ],
-    ['a line that is not JSON', () => putLine('{"messageId":\n'), 'line 1 is none that the archive writes'],
+    ['a line that is not JSON', () => putLine('{"messageid":\n'), 'line 1 is none that the archive writes'],
     [
       'a line without a body',
-      () => putLine(lineOf(bad).replace('"body"', '"text"')),
+      () => putLine(contentOf(bad).replace('"body"', '"text"')),
       'line 1 is none that the archive writes',
     ],
   ])('%s is skipped and named, and the others are read', async (_, put, problem) => {

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { SetTopicAttributesCommand, SNSClient, UnsubscribeCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { stages } from '../../../../lib/config.ts';
 import {
   type CommandOptions,
   command,
@@ -29,7 +30,8 @@ let sns: SNSClient;
 
 beforeAll(async () => {
   // The stage with a key of its own.
-  const template = synthesize('prod', withOperators('prod')).toJSON() as StackTemplate;
+  const { archive, ...settings } = withOperators('prod').settings ?? stages.prod;
+  const template = synthesize('prod', { settings }).toJSON() as StackTemplate;
   stack = await WatchedStack.start(structuredClone(template));
   sns = new SNSClient(stack.run.client);
   const directory = temporaryFolder('check-');

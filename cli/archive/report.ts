@@ -1,0 +1,142 @@
+/** What commands on the archive say: how much there is to read, what was skipped, and what a replay came to. */
+import { INTERRUPTED } from '../terminal/interrupt.ts';
+import type { Io } from '../terminal/io.ts';
+import { byteSize, count, format, printable, table } from '../terminal/text.ts';
+import { typed } from '../usage/options/letter-filter.ts';
+import { commandFor } from '../usage/options/stack-options.ts';
+import type { ReplayOptions } from '../usage/replay.ts';
+import type { NotArchived } from './open.ts';
+import type { ArchiveSize, SkippedObject } from './reader.ts';
+import type { ReplayResult } from './replay.ts';
+
+/** A replay, and what is to be known beside its result. */
+export interface ReplayReport {
+  readonly stack: string;
+  readonly consumer: string;
+  readonly size: ArchiveSize;
+  readonly result: ReplayResult;
+  /** Messages of the span that may be missing from it. */
+  readonly notArchived: NotArchived;
+  readonly isInterrupted: boolean;
+  readonly seconds: number;
+}
+
+const MAX_LISTED = 5;
+
+/** `3 objects, 1.2 MiB`. */
+export function sizeInWords({ objects, bytes }: ArchiveSize): string {
+  return `${count(objects, 'object')}, ${byteSize(bytes)}`;
+}
+
+/** Names what could not be read. */
+export function listSkipped(skipped: readonly SkippedObject[], io: Pick<Io, 'say'>): void {
+  if (skipped.length === 0) return;
+  io.say(`${count(skipped.length, 'object')} skipped:`);
+  listSome(
+    skipped.map(({ key, problem }) => `  ${printable(key)}: ${printable(problem)}`),
+    io,
+  );
+}
+
+function listSome(lines: readonly string[], io: Pick<Io, 'say'>): void {
+  for (const line of lines.slice(0, MAX_LISTED)) io.say(line);
+  if (lines.length > MAX_LISTED) io.say(`… and ${format(lines.length - MAX_LISTED)} more`);
+}
+
+/**
+ * Says what a replay came to, and what to type next.
+ * @param options as they were typed, with the end of the span
+ * @returns the exit code
+ */
+export function reportReplay(report: ReplayReport, options: ReplayOptions, io: Io): number {
+  const { result, consumer, isInterrupted, notArchived } = report;
+  const { refused, skipped, cameBack, stopped } = result;
+  const isStopped = stopped !== undefined || isInterrupted;
+  if (options.json) io.printJson(asJson(report, options));
+  else printResult(report, options, io);
+  listSome(
+    refused.map(({ messageId, reason }) => `Not sent: ${printable(messageId)} (${printable(reason)})`),
+    io,
+  );
+  listSkipped(skipped, io);
+  for (const reason of cameBack) io.say(`It came back: ${printable(reason)}`);
+  if (isStopped) io.say(`Stopped: ${printable(stopped ?? 'interrupted')}.`);
+  const isMissing = sayNotArchived(notArchived, io);
+  io.say(`\nNext:\n  ${printable(nextStep(result, consumer, options, isStopped), 1_000)}`);
+  if (isInterrupted) return INTERRUPTED;
+  return isStopped || isMissing || refused.length + skipped.length > 0 ? 1 : 0;
+}
+
+function asJson({ size, result, notArchived, seconds, ...of }: ReplayReport, options: ReplayOptions): object {
+  const { read, sent, refused, skipped, cameBack, stopped, after } = result;
+  const { stack, consumer } = of;
+  return {
+    ...{ stack, consumer, dryRun: options.dryRun ?? false, ...size, read },
+    ...{ wanted: wantedIn(result), byType: byType(result), sent, refused, skipped, cameBack, notArchived },
+    ...(stopped !== undefined && { stopped }),
+    ...(after !== undefined && { after }),
+    seconds,
+  };
+}
+
+function printResult({ result, consumer, seconds }: ReplayReport, { dryRun }: ReplayOptions, io: Io): void {
+  const { read, sent } = result;
+  if (!dryRun) {
+    const messages = count(sent, 'message');
+    io.print(`Sent ${messages} to ${consumer} in ${seconds.toFixed(1)} s (${format(read)} read)`);
+    return;
+  }
+  const wanted = count(wantedIn(result), 'message');
+  const types = Object.entries(byType(result));
+  io.print(`${wanted} of ${format(read)} would be sent to ${consumer}${types.length > 0 ? ':' : ''}`);
+  if (types.length > 0) io.print(table(types.map(([type, each]) => [printable(type), format(each)])));
+}
+
+function wantedIn({ wanted }: ReplayResult): number {
+  return [...wanted.values()].reduce((sum, each) => sum + each, 0);
+}
+
+function byType({ wanted }: ReplayResult): Record<string, number> {
+  return Object.fromEntries(Array.from(wanted, ([type, each]) => [type || 'none', each]));
+}
+
+/** Says what the archive has still to take in. @returns whether there is something */
+export function sayNotArchived({ waiting, deadLetters }: NotArchived, io: Pick<Io, 'say'>): boolean {
+  if (waiting + deadLetters === 0) return false;
+  const parts = [
+    ...(waiting > 0 ? [`${count(waiting, 'message')} still on the way into the archive`] : []),
+    ...(deadLetters > 0 ? [`${count(deadLetters, 'dead letter')} of the archive`] : []),
+  ];
+  const what = parts.join(' and ');
+  io.say(
+    `${what.charAt(0).toUpperCase()}${what.slice(1)} may be of this span: try again once \`status\` shows 0.`,
+  );
+  return true;
+}
+
+function nextStep(
+  { after, next, isProved, wanted }: ReplayResult,
+  consumer: string,
+  options: ReplayOptions,
+  isStopped: boolean,
+): string {
+  if (next) return commandFor(options, ...next);
+  const { dryRun, canary, timeout } = options;
+  const again = ['replay', consumer, ...selectionOf(options)];
+  // What has not been proved is to be proved the next time.
+  const proof = canary && !isProved ? ['--canary', '--timeout', String(timeout)] : [];
+  if (isStopped) return commandFor(options, ...again, ...typed('--after', after ?? options.after), ...proof);
+  if (!dryRun || wanted.size === 0) return commandFor(options, 'status');
+  return commandFor(options, ...again, ...typed('--after', options.after), '--canary');
+}
+
+/** The selection as it is typed. */
+function selectionOf({ from, to, order, type, rate }: ReplayOptions): string[] {
+  return [
+    ...typed('--from', from.toISOString()),
+    ...typed('--to', to?.toISOString()),
+    ...typed('--order', order),
+    ...typed('--type', type),
+    ...typed('--rate', rate),
+  ];
+}
