@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteBucketCommand, DeleteObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -49,13 +50,16 @@ interface Grant {
 
 /** For a run in which something that should fail does not. */
 const PATIENCE_MS = 30_000;
+/** Seconds. */
+const LONGEST_BACKOFF = 900;
 
 const STACK = 'OrderFanOut-prod';
 const root = temporaryFolder('grants-');
 const base = path.join(root, 'base');
 // The stage with a key of its own has every permission that the other has. Tests are named after what is found in it.
 // The operator's policy is no function's: operator.test.ts is about it.
-await synthesize(PROJECT, base, { stage: 'prod', operatorPolicy: 'false' });
+// Tried five times: the archive's function dead-letters a message at its last try alone.
+await synthesize(PROJECT, base, { stage: 'prod', operatorPolicy: 'false', outlastMinutes: '2' });
 const templateFile = `${STACK}.template.json`;
 const template: Template = JSON.parse(fs.readFileSync(path.join(base, templateFile), 'utf8'));
 const all = grantsOf(template);
@@ -141,6 +145,7 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
   const denials = () => run.problems.filter((problem) => problem.includes('is not authorized to perform'));
   const client = { ...run.client, maxAttempts: 1 };
   const [sns, sqs, dynamodb] = [new SNSClient(client), new SQSClient(client), new DynamoDBClient(client)];
+  const s3 = new S3Client(client);
   const outputs = Object.fromEntries(run.stack.description.outputs.map(({ key, value }) => [key, value]));
   const named = (ending: RegExp) =>
     Object.keys(outputs)
@@ -155,11 +160,15 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
         MessageAttributes: { ...messageAttributes(anOrder()), ...attributes },
       }),
     );
-  const isOver = async (holds: () => Promise<boolean>) => {
+  const isOver = async (holds: () => Promise<boolean>, backoffSeconds = 0) => {
     const isDenied = () =>
       removed.length > 0 && removed.every((grant) => denials().some((line) => isDenialOf(grant, line)));
     const deadline = Date.now() + PATIENCE_MS;
-    while (!(await holds()) && !isDenied() && Date.now() < deadline) await pause(20);
+    while (!(await holds()) && !isDenied() && Date.now() < deadline) {
+      run.endBatchingWindows();
+      if (backoffSeconds > 0 && !run.isBusy) await run.passTime(backoffSeconds);
+      await pause(20);
+    }
     return isDenied();
   };
   const isEmpty = async () => {
@@ -181,9 +190,12 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     if (await isOver(isEmpty)) return denials();
 
     for (const TableName of named(/TableName$/)) await dynamodb.send(new DeleteTableCommand({ TableName }));
+    await deleteBucket(s3, outputs.ArchiveBucketName ?? '');
     await publish(JSON.stringify(anOrder({ orderId: 'order-2' })));
-    const retries = async () => (await asked(/ sqs:ChangeMessageVisibility /)) === queues.length;
-    if (await isOver(retries)) return denials();
+    const retries = async () =>
+      (await asked(/ sqs:ChangeMessageVisibility /)) === queues.length &&
+      (await asked(/assumed-role.* sqs:SendMessage .*ArchiveDeadLetterQueue/)) > 0;
+    if (await isOver(retries, LONGEST_BACKOFF)) return denials();
 
     for (const QueueUrl of queues) await sqs.send(new DeleteQueueCommand({ QueueUrl }));
     await publish(JSON.stringify(anOrder({ orderId: 'order-3' })));
@@ -191,9 +203,15 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     if (removed.length === 0) accesses = await run.accesses();
     return denials();
   } finally {
-    for (const each of [sns, sqs, dynamodb]) each.destroy();
+    for (const each of [sns, sqs, dynamodb, s3]) each.destroy();
     await run.stop();
   }
+}
+
+async function deleteBucket(s3: S3Client, Bucket: string): Promise<void> {
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+  for (const { Key } of Contents) await s3.send(new DeleteObjectCommand({ Bucket, Key }));
+  await s3.send(new DeleteBucketCommand({ Bucket }));
 }
 
 /** What was asked for in the run with every permission. */

@@ -23,7 +23,13 @@ describe('npm start', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const summary = JSON.parse(stdout);
     expect(summary).toMatchObject({ orders: 60, missing: [], unexpected: [] });
-    expect(Object.keys(summary.consumers).sort()).toEqual(['billing', 'inventory', 'shipping']);
+    expect(Object.keys(summary.consumers).sort()).toEqual(['archive', 'billing', 'inventory', 'shipping']);
+    expect(summary.consumers.archive).toEqual({
+      delivered: 64,
+      processed: 64,
+      duplicates: 0,
+      deadLettered: 0,
+    });
     for (const name of ['billing', 'inventory']) {
       expect(summary.consumers[name]).toEqual({
         delivered: 64,

@@ -85,8 +85,8 @@ async function publish(order: Order): Promise<void> {
 const drained = () =>
   queuesDrained(
     sqs,
-    ['Billing', 'Inventory', 'Shipping'].map((name) => output(`${name}QueueUrl`)),
-    { patienceMs: 60_000 },
+    ['Archive', 'Billing', 'Inventory', 'Shipping'].map((name) => output(`${name}QueueUrl`)),
+    { patienceMs: 60_000, onLook: () => run.endBatchingWindows() },
   );
 /** An address is not broken. */
 const fits = (text: string) =>
@@ -227,7 +227,7 @@ $`,
       ok: false,
       next: `npm run orders -- failed billing --stack ${STACK}`,
     });
-    expect(consumers[2]).toMatchObject({ name: 'shipping', waiting: 0, deadLetters: 1, processed: 1 });
+    expect(consumers[3]).toMatchObject({ name: 'shipping', waiting: 0, deadLetters: 1, processed: 1 });
   });
 
   test('watch prints a line a look in a pipe, and ends well with Ctrl-C', async () => {
@@ -243,7 +243,7 @@ $`,
     expect(stderr).toBe(`${STACK} in us-east-1: waiting/in flight/dead letters\n`);
     for (const line of stdout.trimEnd().split('\n')) {
       expect(line).toMatch(
-        /^[\d-]{10} [\d:]{8}Z {2}billing 0\/0\/1 {2}inventory 0\/0\/1 {2}shipping 0\/0\/1 {2}alarms 6$/,
+        /^[\d-]{10} [\d:]{8}Z {2}archive 0\/0\/0 {2}billing 0\/0\/1 {2}inventory 0\/0\/1 {2}shipping 0\/0\/1 {2}alarms 6$/,
       );
     }
     expect(code).toBe(0);
@@ -328,7 +328,7 @@ test.concurrent.each([
   [['watch', '--interval', '0'], 'It must be a whole number from 1 to 3600.'],
   [
     ['tail', 'nobody', '--stack', STACK],
-    `No consumer "nobody" in ${STACK}: it has billing, inventory, shipping`,
+    `No consumer "nobody" in ${STACK}: it has archive, billing, inventory, shipping`,
   ],
   [['tail', 'billing', '--level', 'loud'], 'It must be one of TRACE, DEBUG, INFO'],
   [['tail', 'billing', '--since', 'yesterday'], 'It must be a time ago like 15m'],
@@ -426,7 +426,7 @@ test('a stopped consumer leaves its orders in the queue until it is started', as
   expect(during.stdout).not.toMatch(/billing +done/);
   expect(status).toMatchObject({
     ok: false,
-    consumers: [{ name: 'billing', enabled: false, waiting: 1 }, {}, {}],
+    consumers: [{ name: 'archive' }, { name: 'billing', enabled: false, waiting: 1 }, {}, {}],
   });
   expect(started).toMatchObject({ code: 0, stdout: expect.stringContaining('billing is started\n') });
   expect((await remotely('trace', 'waiting')).stdout).toMatch(/billing +done/);
