@@ -5,7 +5,7 @@ import { localDirectory } from '../cli/aws/local-stack.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
 import { count, printable, json as toJson } from '../cli/terminal/text.ts';
 import { wholeNumber } from '../cli/usage/options/values.ts';
-import { type LocalEndpoint, LocalRun, type LocalRunOptions } from '../local/run.ts';
+import { LocalRun, type LocalRunOptions } from '../local/run.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Claim } from '../scenarios/start/claim.ts';
 import {
@@ -16,6 +16,9 @@ import {
 } from '../scenarios/start/local-orders.ts';
 import { chooseSeed, noteSeed } from '../scenarios/start/seeds.ts';
 import { Workspace } from '../scenarios/workspace.ts';
+
+/** So long a batch is waited for on a stack that stays up, whatever its window. */
+const BATCH_MS = 1_000;
 
 interface Options extends ProgramOptions {
   port: number;
@@ -77,7 +80,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
     result = await runLocalOrders({ run, messages, logDirectory, progress, signal: ended });
     console.log(json ? toJson(result.summary) : result.report);
     if (!json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
-    if (options.keep) await stayUp(run.endpoint, json, ended);
+    if (options.keep) await stayUp(run, json, ended);
   } finally {
     claim?.withdraw();
     await stop(run).finally(() => {
@@ -109,12 +112,9 @@ async function stop(run: LocalRun | undefined): Promise<void> {
   });
 }
 
-/** Says how to go on and waits for Ctrl-C, or for the end of the emulators. */
-async function stayUp(
-  { endpoint, region }: LocalEndpoint,
-  json: boolean,
-  signal: AbortSignal,
-): Promise<void> {
+/** Says how to go on and waits for Ctrl-C, or for the end of the emulators. Nobody here waits for a batch to fill. */
+async function stayUp(run: LocalRun, json: boolean, signal: AbortSignal): Promise<void> {
+  const { endpoint, region } = run.endpoint;
   if (!json) {
     console.log(`
 The stack stays up at ${endpoint} until Ctrl-C. In another terminal:
@@ -122,5 +122,7 @@ The stack stays up at ${endpoint} until Ctrl-C. In another terminal:
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${region} aws --endpoint-url ${endpoint} sqs list-queues
 Logs of the functions: ${path.relative('', path.join(localDirectory(), 'logs'))}`);
   }
+  const batches = setInterval(() => run.endBatchingWindows(), BATCH_MS);
   await pause(2 ** 31 - 1, undefined, { signal }).catch(() => {});
+  clearInterval(batches);
 }

@@ -195,6 +195,15 @@ async function publishUnrouted(): Promise<void> {
   destroyClients(clients);
 }
 
+/** Waits until the archive has what was published. */
+async function archived(): Promise<void> {
+  for (;;) {
+    const { stdout } = await new RunningCommand(['status', '--json', '--local']).ended;
+    const [archive] = JSON.parse(stdout).consumers;
+    if (archive.waiting + archive.inFlight === 0) return;
+  }
+}
+
 describe('what the docs show no output of', () => {
   // The stories above begin without them.
   beforeAll(publishUnrouted);
@@ -210,6 +219,7 @@ describe('what the docs show no output of', () => {
       expect(await optionsOf(verb)).toEqual(expect.arrayContaining(options));
       // These two go on until Ctrl-C.
       if (verb === 'watch' || args.includes('--follow')) return;
+      if (verb === 'replay') await archived();
       expect(await type(onThisMachine(command))).toMatchObject({ code });
     } else if (/^npm (start|run chaos)\b/.test(command)) {
       const script = command.startsWith('npm start') ? 'bin/local.ts' : 'bin/chaos.ts';
