@@ -151,6 +151,12 @@ export interface ConsumerSettings {
    */
   readonly reservedConcurrency?: number;
   /**
+   * Whether its queue is FIFO where the stage is ordered. `false` leaves it a standard queue: larger batches and more throughput, in
+   * any order. What SNS cannot deliver to it then goes to `unrouted`, since a FIFO topic wants a FIFO queue for that.
+   * @default true
+   */
+  readonly ordered?: boolean;
+  /**
    * What an order that can never succeed means for the same customer's later ones, where the stage is ordered. `skip`: they go on
    * past its dead letter, as if it had not been. `block`: they wait while it is tried again, until an operator has dealt with it or
    * `outlastMinutes` are over. Skipping costs the order of that customer, blocking his time.

@@ -42,7 +42,7 @@ export function consumerProps(name: string, settings: ConsumerSettings, stage: S
     batchSize: settings.batchSize,
     batchWindow: Duration.seconds(settings.batchWindowSeconds),
     maxConcurrency: settings.maxConcurrency,
-    ordered: stage.ordered,
+    ordered: stage.ordered && settings.ordered !== false,
     ...(onPermanentError && { onPermanentError }),
     ...(reservedConcurrency !== undefined && { reservedConcurrency }),
     ...(outlastMinutes !== undefined && { outlast: Duration.minutes(outlastMinutes) }),

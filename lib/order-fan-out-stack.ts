@@ -63,6 +63,7 @@ export class OrderFanOutStack extends Stack {
   readonly orders: FanOutTopic;
   private readonly stage: Stage;
   private readonly encryption: { readonly encryptionKey?: MessagingKey };
+  private readonly unrouted: UnroutedMessages;
   private readonly tables: { partitionKey: string; table: OnDemandTable }[] = [];
 
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
@@ -88,7 +89,7 @@ export class OrderFanOutStack extends Stack {
     this.orders = new FanOutTopic(this, 'Orders', { ...this.encryption, ...stage });
     const { topic } = this.orders;
     this.tellPublishers(topic.topicArn, key?.keyArn);
-    const unrouted = new UnroutedMessages(this, pascalCase(UNROUTED), {
+    this.unrouted = new UnroutedMessages(this, pascalCase(UNROUTED), {
       ...this.encryption,
       ordered: stage.ordered,
       topic,
@@ -96,6 +97,7 @@ export class OrderFanOutStack extends Stack {
       known: eventTypesOf(everybody.map(([, settings]) => settings)),
       removalPolicy: this.keptWhereUsed,
     });
+    const { unrouted } = this;
     const ofTopic = { topic, name: 'orders', unrouted, operations, ...stage.topicAlarms };
     new TopicAlarms(this, 'OrdersAlarms', ofTopic);
     const operationsLog = new LogGroup(this, 'OperationsLog', {
@@ -109,17 +111,7 @@ export class OrderFanOutStack extends Stack {
     this.output(STACK_OUTPUTS.noticesTopicArn, operations.notices.topicArn);
     this.output(STACK_OUTPUTS.operationsLogGroupName, operationsLog.logGroupName);
 
-    const releases = stage.gradualReleases ? new LambdaApplication(this, 'Releases') : undefined;
-    const consumersByName = new Map<string, Consumer>();
-    for (const [name, settings] of everybody) {
-      const consumer = this.addConsumer(name, settings, join(props.handlers ?? HANDLERS, name, 'handler.ts'));
-      const alarms = this.addAlarms(consumer, name, settings.alarms[props.stage], operations);
-      if (releases) {
-        const release = { application: releases, alias: consumer.alias, alarms: alarms.takingReleasesBack() };
-        new GradualRelease(this, `${pascalCase(name)}Release`, release);
-      }
-      consumersByName.set(name, consumer);
-    }
+    const consumersByName = this.addConsumers(everybody, props, operations);
     const archive = this.addArchive(consumersByName.get(ARCHIVE));
     const shown = { topic, unroutedQueue: unrouted.queue, consumers: consumersByName };
     new FanOutDashboard(this, 'Overview', shown);
@@ -131,9 +123,30 @@ export class OrderFanOutStack extends Stack {
     acknowledgeFindings(this);
   }
 
+  /** Each with its alarms, and with releases that these take back. @returns the consumers by name */
+  private addConsumers(
+    everybody: readonly (readonly [string, ConsumerSettings])[],
+    { stage, handlers = HANDLERS }: OrderFanOutStackProps,
+    operations: Operations,
+  ): Map<string, Consumer> {
+    const releases = this.stage.gradualReleases ? new LambdaApplication(this, 'Releases') : undefined;
+    const consumersByName = new Map<string, Consumer>();
+    for (const [name, settings] of everybody) {
+      const consumer = this.addConsumer(name, settings, join(handlers, name, 'handler.ts'));
+      const alarms = this.addAlarms(consumer, name, settings.alarms[stage], operations);
+      if (releases) {
+        const release = { application: releases, alias: consumer.alias, alarms: alarms.takingReleasesBack() };
+        new GradualRelease(this, `${pascalCase(name)}Release`, release);
+      }
+      consumersByName.set(name, consumer);
+    }
+    return consumersByName;
+  }
+
   private addConsumer(name: string, settings: ConsumerSettings, handlerEntry: string): Consumer {
     const consumer = new Consumer(this, pascalCase(name), {
       ...consumerProps(name, settings, this.stage),
+      ...(this.stage.ordered && settings.ordered === false && { undelivered: this.unrouted.queue }),
       removalPolicy: this.keptWhereUsed,
       ...this.encryption,
       topic: this.orders.topic,

@@ -82,10 +82,16 @@ export function inversionsByConsumer(
   );
 }
 
-/** What must not be where a customer's orders are processed in order. */
-export function disorder(inversions: Readonly<Record<string, number>>): Difference[] {
+/**
+ * What must not be where a customer's orders are processed in order.
+ * @param ordered the consumers that do so
+ */
+export function disorder(
+  inversions: Readonly<Record<string, number>>,
+  ordered: ReadonlySet<string>,
+): Difference[] {
   return Object.entries(inversions)
-    .filter(([, inverted]) => inverted > 0)
+    .filter(([consumer, inverted]) => ordered.has(consumer) && inverted > 0)
     .map(([consumer, inverted]) => ({
       consumer,
       problem: `${count(inverted, 'order')} processed after a later one of the same customer`,
@@ -122,7 +128,12 @@ function entryOf(line: string): { message?: unknown; orderId?: unknown } {
   }
 }
 
-/** Whether a stack keeps each customer's order. */
+/** The consumers of a stack that keep each customer's order: none where the topic does not. */
+export function orderedConsumers({ consumers }: StackHandles): Set<string> {
+  return new Set(consumers.filter(({ queueUrl }) => queueUrl.endsWith('.fifo')).map(({ name }) => name));
+}
+
+/** Whether the topic of a stack keeps each customer's order, and drops copies. */
 export function isOrdered({ topicArn }: StackHandles): boolean {
   return topicArn.endsWith('.fifo');
 }

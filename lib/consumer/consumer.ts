@@ -28,10 +28,15 @@ export interface ConsumerProps {
   /** Topic whose messages the consumer takes. */
   readonly topic: ITopic;
   /**
-   * Whether the topic is FIFO, and so both queues as well: the messages of a group are processed in order.
+   * Whether both queues are FIFO: the messages of a group are processed in order. The topic has to be FIFO then.
    * @default false
    */
   readonly ordered?: boolean;
+  /**
+   * Where messages go that SNS cannot deliver: a FIFO queue where the topic is FIFO, whatever the consumer's own queue is.
+   * @default - the dead-letter queue
+   */
+  readonly undelivered?: MessageQueue;
   /**
    * Whether, in a FIFO queue, the messages behind one that can never succeed go on past it, or wait until it has had all its
    * tries: see lambda/batch.ts.
@@ -213,7 +218,7 @@ export class Consumer extends Construct {
   }
 
   /** Not SqsSubscription: with an encrypted topic it would make key and topic depend on each other. */
-  private subscribe({ topic, filterPolicy }: ConsumerProps): void {
+  private subscribe({ topic, filterPolicy, undelivered = this.deadLetterQueue }: ConsumerProps): void {
     this.queue.letSend(topic);
     const subscription = new Subscription(this, 'Subscription', {
       topic,
@@ -221,11 +226,11 @@ export class Consumer extends Construct {
       endpoint: this.queue.queueArn,
       rawMessageDelivery: true,
       ...(filterPolicy && { filterPolicy }),
-      // One dead-letter queue for what cannot be delivered and what cannot be processed. This also lets SNS send to it.
-      deadLetterQueue: this.deadLetterQueue,
+      // Mostly one dead-letter queue for what cannot be delivered and what cannot be processed. This also lets SNS send to it.
+      deadLetterQueue: undelivered,
     });
     // Queues with their policies first: SNS does not try again what a queue refuses.
-    subscription.node.addDependency(this.queue, this.deadLetterQueue);
+    subscription.node.addDependency(this.queue, undelivered);
   }
 
   /** Fewer actions than Queue's own grants. */

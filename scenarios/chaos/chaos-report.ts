@@ -23,6 +23,8 @@ export interface ChaosFindings {
   readonly takes: Takes;
   /** Whether the stack keeps each customer's order. */
   readonly isOrdered: boolean;
+  /** The consumers that keep it. */
+  readonly orderedConsumers: ReadonlySet<string>;
   /** What was published once more at the end. */
   readonly lateCopies: readonly TestMessage[];
   /** How often each fault was injected. */
@@ -79,7 +81,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
     ...open.unexpected,
     ...stockDifferences(before, after.ledger),
     ...rewritten(underFaults.ledger, after.ledger),
-    ...(isOrdered ? disorder(inversions) : []),
+    ...disorder(inversions, found.orderedConsumers),
     ...problems.map((problem) => ({ consumer: 'local run', problem })),
   ];
   for (const [tallies, { archived, letters }] of [[first, underFaults] as const, [last, after] as const]) {

@@ -13,7 +13,7 @@ import { KillableRun } from '../../local/faults/killable-run.ts';
 import { readAssembly } from '../../local/template/assembly.ts';
 import { readArchived } from '../archive-books.ts';
 import { type DrainedOptions, drained } from '../drained.ts';
-import { inversionsByConsumer, isOrdered } from '../inversions.ts';
+import { inversionsByConsumer, isOrdered, orderedConsumers } from '../inversions.ts';
 import { readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
 import { fillStock } from '../start/local-orders.ts';
@@ -135,6 +135,7 @@ class Chaos {
       return chaosResult({
         ...{ orders, seed, messages, takes, before, underFaults, after, inversions, problems },
         isOrdered: kind.isOrdered,
+        orderedConsumers: orderedConsumers(stack),
         lateCopies: [...this.lateCopies],
         faults: this.injected(),
       });

@@ -14,7 +14,7 @@ import type { LocalRun } from '../../local/run.ts';
 import { balanceArchive, readArchived } from '../archive-books.ts';
 import { balance, type ConsumerBooks } from '../books.ts';
 import { drained } from '../drained.ts';
-import { disorder, inversionsByConsumer, isOrdered, withoutCopies } from '../inversions.ts';
+import { disorder, inversionsByConsumer, isOrdered, orderedConsumers, withoutCopies } from '../inversions.ts';
 import { type Letters, readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
 import { kindsOf, type LocalOrdersSummary, reportOf } from './local-report.ts';
@@ -128,7 +128,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
       balanceArchive(arriving, waiting.get(ARCHIVE) ?? [], archived, differences);
     }
     const inversions = inversionsByConsumer(stack, messages, options.logDirectory);
-    if (ordered) differences.unexpected.push(...disorder(inversions));
+    differences.unexpected.push(...disorder(inversions, orderedConsumers(stack)));
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
     await run.cloudWatch.endMinute();
     const alarms = await run.cloudWatch.alarms();

@@ -57,6 +57,39 @@ test('a consumer is told that a permanent error blocks only where the setting sa
   expect(variables('Shipping')).not.toHaveProperty('Variables.ON_PERMANENT_ERROR');
 });
 
+test('a consumer may stay on a standard queue, whose undelivered messages go to the unrouted ones', () => {
+  const { shipping, ...others } = consumers;
+  const settings = { ...stages.dev, ordered: true };
+  const larger = { ...shipping, ordered: false, batchSize: 100, batchWindowSeconds: 1 };
+
+  const template = synthesize('dev', { settings, consumers: { ...others, shipping: larger } });
+
+  const unrouted = resource(template, 'AWS::SQS::Queue', 'UnroutedQueue');
+  for (const queue of ['ShippingQueue', 'ShippingDeadLetterQueue']) {
+    expect(resource(template, 'AWS::SQS::Queue', queue).Properties).not.toHaveProperty('FifoQueue');
+  }
+  expect(resource(template, 'AWS::SNS::Subscription', 'ShippingSubscription').Properties).toMatchObject({
+    RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [unrouted.ref, 'Arn'] } },
+  });
+  expect(resource(template, 'AWS::SQS::Queue', 'BillingQueue').Properties.FifoQueue).toBe(true);
+  expect(resource(template, 'AWS::SNS::Subscription', 'BillingSubscription').Properties).toMatchObject({
+    RedrivePolicy: {
+      deadLetterTargetArn: {
+        'Fn::GetAtt': [resource(template, 'AWS::SQS::Queue', 'BillingDeadLetterQueue').ref, 'Arn'],
+      },
+    },
+  });
+});
+
+test('a standard queue is nothing else where the stage is not ordered', () => {
+  const { shipping, ...others } = consumers;
+  const standard = { ...others, shipping: { ...shipping, ordered: false } };
+
+  expect(synthesize('dev', { consumers: standard }).toJSON()).toEqual(
+    synthesize('dev', { consumers: { ...others, shipping } }).toJSON(),
+  );
+});
+
 test('a batch window is refused, which a FIFO queue has not', () => {
   const { billing, ...others } = consumers;
 

@@ -28,13 +28,14 @@ const findings = {
   after: look(new Map(), true),
   inversions: { billing: 0 },
   isOrdered: true,
+  orderedConsumers: new Set(['billing']),
 } satisfies ChaosFindings;
 
 test('an order after a later one of its customer is told, and a fault where the stack is ordered', () => {
   const inversions = { billing: 7 };
 
   const ordered = chaosResult({ ...findings, inversions });
-  const standard = chaosResult({ ...findings, inversions, isOrdered: false });
+  const standard = chaosResult({ ...findings, inversions, isOrdered: false, orderedConsumers: new Set() });
 
   expect(ordered).toMatchObject({ proved: false, summary: { inversions } });
   expect(ordered.report).toContain(
