@@ -64,6 +64,8 @@ export interface ReplayResult {
   cameBack: readonly string[];
   /** Whether the canary was processed, so that the others could follow. */
   isProved: boolean;
+  /** Nothing of the span could prove anything. */
+  hasNoCanary: boolean;
   /** The command to type next, if it is not the usual one. */
   next?: readonly string[];
 }
@@ -102,6 +104,7 @@ class Replaying {
       skipped: [],
       cameBack: [],
       isProved: false,
+      hasNoCanary: false,
     };
   }
 
@@ -194,6 +197,7 @@ class Replaying {
       onProgress: (objects) => step.bar(objects, size.objects),
     });
     if (!canary) {
+      result.hasNoCanary = true;
       result.stopped = `${consumer.name} has all on record, or there is nothing valid: a canary would prove nothing`;
       return undefined;
     }

@@ -109,13 +109,13 @@ export function sayNotArchived({ waiting, deadLetters }: NotArchived, io: Pick<I
   ];
   const what = parts.join(' and ');
   io.say(
-    `${what.charAt(0).toUpperCase()}${what.slice(1)} may be of this span: try again once \`status\` shows 0.`,
+    `${what.charAt(0).toUpperCase()}${what.slice(1)} may be of this span: repeat it ${deadLetters > 0 ? 'after a redrive, ' : ''}when they are in.`,
   );
   return true;
 }
 
 function nextStep(
-  { after, next, isProved, wanted }: ReplayResult,
+  { after, next, isProved, hasNoCanary, wanted }: ReplayResult,
   consumer: string,
   options: ReplayOptions,
   isStopped: boolean,
@@ -124,7 +124,7 @@ function nextStep(
   const { dryRun, canary, timeout } = options;
   const again = ['replay', consumer, ...selectionOf(options)];
   // What has not been proved is to be proved the next time.
-  const proof = canary && !isProved ? ['--canary', '--timeout', String(timeout)] : [];
+  const proof = canary && !isProved && !hasNoCanary ? ['--canary', '--timeout', String(timeout)] : [];
   if (isStopped) return commandFor(options, ...again, ...typed('--after', after ?? options.after), ...proof);
   if (!dryRun || wanted.size === 0) return commandFor(options, 'status');
   return commandFor(options, ...again, ...typed('--after', options.after), '--canary');

@@ -54,7 +54,10 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
     io.say('Stopped.');
     return INTERRUPTED;
   }
-  const messages = [...found.values()];
+  // Objects of a standard queue overlap.
+  const messages = [...found.values()].sort(
+    (one, other) => Date.parse(one.sentAt) - Date.parse(other.sentAt),
+  );
   const missing = await notArchived(clients, stack, span);
   if (json) io.printJson({ stack: stack.name, order, messages, skipped, notArchived: missing });
   else if (messages.length > 0) io.print(lines(messages));

@@ -20,8 +20,8 @@ Examples:
 The archive has no index: all of the span is read, and before that it is said how much that is. What is more than --max-mib
 is refused; the saved query in Athena answers for months and years.
 
-Exits with 0 if it found something, with 1 if not, or if objects could not be read, with 2 for wrong usage and with 130 after
-Ctrl-C.`;
+Exits with 0 if it found something and has read all, with 1 if it found nothing, if objects could not be read, or if messages are
+not yet in the archive, with 2 for wrong usage and with 130 after Ctrl-C.`;
 
 export function defineArchive(program: Command, { io, load, exitWith }: Invocation): void {
   const archive = program

@@ -44,6 +44,8 @@ Unrouted messages go to the topic, or with --to to one consumer. One that holds
 a valid order gets the attributes of that order; what still no consumer takes
 stays where it is.
 
+The archive takes its letters as they are: --canary and --edit are refused.
+
 Exits with 0 if all were sent back and none came back, with 1 if not, with 2 for
 wrong usage and with 130 after Ctrl-C.`;
 

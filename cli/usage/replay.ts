@@ -33,8 +33,9 @@ messages came to the archive, which is when they were published or, of its dead 
 message that the consumer has not on record. After Ctrl-C, and where AWS refuses, it says how to go on where it stopped.
 \`redrive --history\` lists replays.
 
-Exits with 0 if all was sent, with 1 if something was skipped, refused or not yet in the archive, with 2 for wrong usage and with
-130 after Ctrl-C.`;
+Exits with 0 if all was sent, or counted; with 1 if the archive has nothing of the span, if it stopped, or if something was skipped,
+refused or not yet in the archive, with 2 for wrong usage and with 130 after Ctrl-C. While orders are being published, some are always
+on their way into the archive: give a --to that is more than 15 minutes ago.`;
 
 export function defineReplay(program: Command, { io, load, exitWith }: Invocation): void {
   const command = program

@@ -30,15 +30,22 @@ export const FAULT_KINDS = [
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+/** How often a fault happens. */
+interface FaultShare {
+  readonly share: number;
+  readonly most?: number;
+  readonly within?: number;
+}
+
 /** Which faults happen, and how often. */
 export interface FaultPlan {
   /** A whole number from 0 to 2^32 − 1. */
   readonly seed: number;
   /**
    * Share of the chances at which a fault begins, and the most chances in a row that it then takes: an outage, not a
-   * single failure. Each fault also begins at one of its first chances.
+   * single failure. Each fault also begins at one of its first chances, five of them unless `within` says how many.
    */
-  readonly faults: Readonly<Partial<Record<FaultKind, { readonly share: number; readonly most?: number }>>>;
+  readonly faults: Readonly<Partial<Record<FaultKind, FaultShare>>>;
   /** Milliseconds by which a slow call is late. */
   readonly slowMs: number;
   /** Texts: the process of an invocation whose event holds one of them is always killed. */

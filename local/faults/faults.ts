@@ -106,7 +106,7 @@ export class Faults {
     if (!chosen) return false;
     let state = this.kinds.get(kind);
     if (!state) {
-      state = { chances: 0, first: this.upTo(FIRST_CHANCES), left: 0 };
+      state = { chances: 0, first: this.upTo(chosen.within ?? FIRST_CHANCES), left: 0 };
       this.kinds.set(kind, state);
     }
     state.chances += 1;

@@ -21,8 +21,8 @@ const FAULTS: FaultPlan['faults'] = {
   'killed-before-write': { share: 0.02 },
   'killed-after-write': { share: 0.02 },
 };
-/** Of the archive. In a row, as DynamoDB's. */
-const ARCHIVE_FAULTS: FaultPlan['faults'] = { 's3-error': { share: 0.2, most: 30 } };
+/** Of the archive, whose objects are few: its first write fails. In a row, as DynamoDB's. */
+const ARCHIVE_FAULTS: FaultPlan['faults'] = { 's3-error': { share: 0.2, most: 30, within: 1 } };
 /** A FIFO queue takes nothing in twice. */
 const STANDARD_FAULTS: FaultPlan['faults'] = { 'duplicate-delivery': { share: 0.05 } };
 

@@ -14,13 +14,16 @@ import { temporaryFolder } from '../fixtures/temporary.ts';
 
 let folder: string;
 let assembly: string;
+let archived: string;
 let ordered: string;
 
 beforeAll(async () => {
   folder = temporaryFolder('chaos-');
   assembly = path.join(folder, 'cdk.out');
   ordered = path.join(folder, 'ordered.out');
+  archived = path.join(folder, 'archived.out');
   await synthesize(PROJECT, assembly, CONTEXT);
+  await synthesize(PROJECT, archived, { ...CONTEXT, archive: 'true' });
   await synthesize(PROJECT, ordered, { ...CONTEXT, ordered: 'true' });
 });
 
@@ -48,7 +51,7 @@ describe('npm run chaos', () => {
   test('loses nothing and does nothing twice, whatever goes wrong, the stack killed four times included', async () => {
     const { code, stdout, stderr } = await chaos(
       '--assembly',
-      assembly,
+      archived,
       '--orders',
       '150',
       '--seed',
@@ -59,9 +62,7 @@ describe('npm run chaos', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const summary: ChaosSummary = JSON.parse(stdout);
     expect(summary).toMatchObject({ orders: 150, seed: 3, missing: [], unexpected: [] });
-    // Nothing is written to S3.
-    const kinds = FAULT_KINDS.filter((kind) => kind !== 's3-error');
-    expect(Object.keys(summary.faults).sort()).toEqual([...kinds, 'stack-killed'].sort());
+    expect(Object.keys(summary.faults).sort()).toEqual([...FAULT_KINDS, 'stack-killed'].sort());
     for (const count of Object.values(summary.faults)) expect(count).toBeGreaterThan(0);
     expect(summary.faults['stack-killed']).toBe(4);
     for (const { underFaults, afterRedrive, redriven } of Object.values(summary.consumers)) {

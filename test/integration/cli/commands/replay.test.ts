@@ -178,7 +178,7 @@ describe('the canary', () => {
     expect(stderr).toContain(
       'billing has all on record, or there is nothing valid: a canary would prove nothing.',
     );
-    expect(stderr).toMatch(/replay billing .* --canary --timeout 300 --local\n$/);
+    expect(stderr).toMatch(/replay billing --from \S+ --to \S+ --local\n$/);
     expect(code).toBe(1);
     expect((await stack.depth('billing')).visible).toBe(0);
   });
@@ -247,7 +247,7 @@ describe('what the archive has still to take in', () => {
     const now = await replay('billing', '--from', '2026-11-22', '--json');
 
     expect(past.stderr).toContain(
-      '1 dead letter of the archive may be of this span: try again once `status` shows 0.',
+      '1 dead letter of the archive may be of this span: repeat it after a redrive, when they are in.',
     );
     expect(past.code).toBe(1);
     expect(JSON.parse(now.stdout).notArchived).toEqual({ waiting: 1, deadLetters: 1 });
