@@ -118,7 +118,9 @@ test('README counts the alarms of a consumer and of the topic', () => {
 
   // One more tells CodeDeploy alone.
   expect([count('Billing'), count('Orders')]).toEqual([13, 6]);
-  expect(read('README.md')).toContain('Twelve alarms for each consumer and six for the topic');
+  expect(read('README.md')).toContain(
+    'Twelve alarms for each consumer, two more that sum them up, and six for the topic',
+  );
 });
 
 /** Namespace, name and dimensions of each metric. */
