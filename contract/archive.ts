@@ -1,6 +1,7 @@
 /** How the archive keeps messages: the function of the archive writes objects so, operators' commands read them. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
+import type { AttributeValue } from './dead-letter.ts';
 
 /** What operators call the archive's queue and function. No consumer may be called so. */
 export const ARCHIVE = 'archive';
@@ -17,16 +18,9 @@ export interface ArchivedMessage {
   readonly groupId?: string;
   /** Its place in the archive's queue, where that is FIFO: the later one of a group has the greater number. */
   readonly sequenceNumber?: string;
-  readonly attributes: Readonly<Record<string, ArchivedAttribute>>;
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
   /** As it was published, byte for byte, whether or not it is JSON. */
   readonly body: string;
-}
-
-interface ArchivedAttribute {
-  readonly dataType: string;
-  readonly stringValue?: string;
-  /** Base64. */
-  readonly binaryValue?: string;
 }
 
 /**
@@ -82,7 +76,7 @@ export function archiveObject(messages: readonly ArchivedMessage[]): ArchiveObje
 }
 
 /** By their places in a FIFO queue, where all are of one; otherwise by when they came. */
-export function inOrder(messages: readonly ArchivedMessage[]): ArchivedMessage[] {
+export function inOrder<Message extends ArchivedMessage>(messages: readonly Message[]): Message[] {
   const isFifo = messages.every(({ sequenceNumber }) => sequenceNumber !== undefined);
   return messages.toSorted((one, other) =>
     isFifo

@@ -5,6 +5,14 @@ import type { SQSMessageAttribute } from 'aws-lambda';
 /** Attributes as a function gets them. */
 export type Attributes = Record<string, SQSMessageAttribute>;
 
+/** What an attribute says, without the lists that Lambda adds to each. */
+export interface AttributeValue {
+  readonly dataType: string;
+  readonly stringValue?: string | undefined;
+  /** Base64. */
+  readonly binaryValue?: string | undefined;
+}
+
 /** What SQS allows: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 export const MAX_ATTRIBUTES = 10;
 export const REASON_ATTRIBUTES = ['DeadLetterError', 'DeadLetterMessage', 'DeadLetterContext'] as const;
@@ -34,8 +42,10 @@ export function originalAttributes(attributes: Attributes): Attributes {
   return { ...Object.fromEntries(originals), ...displacedEarlier(attributes.DeadLetterContext?.stringValue) };
 }
 
-/** Attributes as a function gets them, as they are sent. */
-export function toRequest(attributes: Attributes): Record<string, MessageAttributeValue> {
+/** Attributes as a function gets them, or as the archive has them, as they are sent. */
+export function toRequest(
+  attributes: Readonly<Record<string, AttributeValue>>,
+): Record<string, MessageAttributeValue> {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
       name,

@@ -49,7 +49,7 @@ export async function readArchived(
 }
 
 function enter(messages: Map<string, Set<string>>, message: ArchivedMessage): void {
-  const attributes = toRequest(message.attributes as Parameters<typeof toRequest>[0]);
+  const attributes = toRequest(message.attributes);
   const says = textOf({ body: message.body, attributes });
   messages.set(says, (messages.get(says) ?? new Set()).add(message.messageId));
 }

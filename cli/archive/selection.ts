@@ -33,7 +33,7 @@ export function outgoing(
   return {
     messageId,
     body,
-    attributes: toRequest(message.attributes as Parameters<typeof toRequest>[0]),
+    attributes: toRequest(message.attributes),
     ...(groupId !== undefined && { groupId }),
     ...(orderId !== undefined && { orderId }),
     ...(eventType !== undefined && { eventType }),

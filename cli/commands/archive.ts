@@ -1,6 +1,6 @@
 /** `orders archive get`: all messages about an order. */
 
-import type { ArchivedMessage } from '../../contract/archive.ts';
+import { type ArchivedMessage, inOrder } from '../../contract/archive.ts';
 import { archiveBucketOf, notArchived, spanOf } from '../archive/open.ts';
 import { readArchive, type SkippedObject, sizeOf } from '../archive/reader.ts';
 import { listSkipped, sayNotArchived, sizeInWords } from '../archive/report.ts';
@@ -55,9 +55,7 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
     return INTERRUPTED;
   }
   // Objects of a standard queue overlap.
-  const messages = [...found.values()].sort(
-    (one, other) => Date.parse(one.sentAt) - Date.parse(other.sentAt),
-  );
+  const messages = inOrder([...found.values()]);
   const missing = await notArchived(clients, stack, span);
   if (json) io.printJson({ stack: stack.name, order, messages, skipped, notArchived: missing });
   else if (messages.length > 0) io.print(lines(messages));

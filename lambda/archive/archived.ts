@@ -1,5 +1,5 @@
 /** Which objects of the archive the messages of a batch make. */
-import type { SQSMessageAttribute, SQSMessageAttributes, SQSRecord } from 'aws-lambda';
+import type { SQSRecord } from 'aws-lambda';
 import { type ArchivedMessage, type ArchiveObject, archiveObject } from '../../contract/archive.ts';
 import { originalAttributes } from '../../contract/dead-letter.ts';
 import { isOrdered } from '../message-groups.ts';
@@ -29,21 +29,11 @@ function archivedMessage(record: SQSRecord): ArchivedMessage {
     sentAt: sentAt(record),
     ...(groupId !== undefined && { groupId }),
     ...(sequenceNumber !== undefined && { sequenceNumber }),
-    attributes: withValues(originalAttributes(record.messageAttributes)),
+    attributes: originalAttributes(record.messageAttributes),
     body: record.body,
   };
 }
 
 function sentAt({ attributes }: SQSRecord): string {
   return new Date(Number(attributes.SentTimestamp)).toISOString();
-}
-
-/** Lambda adds empty lists to each attribute. */
-function withValues(attributes: SQSMessageAttributes): ArchivedMessage['attributes'] {
-  const withValue = ({ dataType, stringValue, binaryValue }: SQSMessageAttribute) => ({
-    dataType,
-    ...(stringValue !== undefined && { stringValue }),
-    ...(binaryValue !== undefined && { binaryValue }),
-  });
-  return Object.fromEntries(Object.entries(attributes).map(([name, each]) => [name, withValue(each)]));
 }

@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type BuildOptions, build, buildSync, type Message, type OutputFile } from 'esbuild';
 
-const BUNDLING = {
+/** What makes a module of `lambda/` what AWS runs, wherever it is written to. */
+export const BUNDLING = {
   bundle: true,
   platform: 'node',
   target: 'node24',
