@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Option } from 'commander';
 import { json as toJson } from '../cli/terminal/text.ts';
 import { CONTEXT, runChaos } from '../scenarios/chaos/chaos.ts';
-import type { ChaosResult } from '../scenarios/chaos/chaos-report.ts';
+import type { ChaosResult } from '../scenarios/chaos/report.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Workspace } from '../scenarios/workspace.ts';
 

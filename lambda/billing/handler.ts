@@ -1,7 +1,7 @@
 import { environment } from '../environment.ts';
 import { orderConsumer } from '../order-consumer.ts';
 import { bill } from './invoice.ts';
-import { invoiceTable } from './invoices.ts';
+import { invoiceTable } from './invoice-table.ts';
 
 const invoices = invoiceTable({
   invoices: environment('INVOICES_TABLE'),

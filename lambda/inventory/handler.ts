@@ -1,7 +1,7 @@
 import { environment } from '../environment.ts';
 import { orderConsumer } from '../order-consumer.ts';
 import { reserve } from './reservation.ts';
-import { stockTable } from './stock.ts';
+import { stockTable } from './stock-table.ts';
 
 const stock = stockTable({
   stock: environment('STOCK_TABLE'),

@@ -1,7 +1,7 @@
 import { environment } from '../environment.ts';
 import { orderConsumer } from '../order-consumer.ts';
 import { ship } from './shipment.ts';
-import { shipmentTable } from './shipments.ts';
+import { shipmentTable } from './shipment-table.ts';
 
 const shipments = shipmentTable(environment('SHIPMENTS_TABLE'));
 

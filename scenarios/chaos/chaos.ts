@@ -11,15 +11,15 @@ import { plural } from '../../cli/terminal/text.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import { KillableRun } from '../../local/faults/killable-run.ts';
 import { readAssembly } from '../../local/template/assembly.ts';
-import { readArchived } from '../archive-books.ts';
-import { type DrainedOptions, drained } from '../drained.ts';
-import { inversionsByConsumer, isOrdered, orderedConsumers } from '../inversions.ts';
-import { readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
+import { readArchived } from '../reconciliation/archive.ts';
+import { inversionsByConsumer, isOrdered, orderedConsumers } from '../reconciliation/inversions.ts';
+import { readLedger, readLetters } from '../reconciliation/snapshot.ts';
 import { fillStock } from '../start/local-orders.ts';
-import { type ChaosFaults, chaosFaults } from './chaos-faults.ts';
-import { type ChaosFindings, type ChaosLook, type ChaosResult, chaosResult } from './chaos-report.ts';
+import { type DrainedOptions, drained } from '../wait-until-empty.ts';
+import { type ChaosFaults, chaosFaults } from './faults.ts';
 import { freePort } from './free-port.ts';
+import { type ChaosFindings, type ChaosLook, type ChaosResult, chaosResult } from './report.ts';
 
 export interface ChaosOptions {
   /** Folder of the cloud assembly. */

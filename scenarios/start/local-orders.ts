@@ -11,13 +11,19 @@ import { count, format, plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import type { LocalRun } from '../../local/run.ts';
-import { balanceArchive, readArchived } from '../archive-books.ts';
-import { balance, type ConsumerBooks } from '../books.ts';
-import { drained } from '../drained.ts';
-import { disorder, inversionsByConsumer, isOrdered, orderedConsumers, withoutCopies } from '../inversions.ts';
-import { type Letters, readLedger, readLetters } from '../look.ts';
 import { publishAll } from '../publish-all.ts';
-import { kindsOf, type LocalOrdersSummary, reportOf } from './local-report.ts';
+import { balanceArchive, readArchived } from '../reconciliation/archive.ts';
+import {
+  disorder,
+  inversionsByConsumer,
+  isOrdered,
+  orderedConsumers,
+  withoutCopies,
+} from '../reconciliation/inversions.ts';
+import { balance, type ConsumerBooks } from '../reconciliation/reconcile.ts';
+import { type Letters, readLedger, readLetters } from '../reconciliation/snapshot.ts';
+import { drained } from '../wait-until-empty.ts';
+import { kindsOf, type LocalOrdersSummary, reportOf } from './report.ts';
 
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
 const DUPLICATE_SHARE = 0.05;

@@ -18,11 +18,11 @@ import { archive, type ConsumerSettings, consumers, stages } from '../../lib/con
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { drained } from '../../scenarios/drained.ts';
-import { inversions } from '../../scenarios/inversions.ts';
-import { readLedger } from '../../scenarios/look.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
+import { inversions } from '../../scenarios/reconciliation/inversions.ts';
+import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
+import { drained } from '../../scenarios/wait-until-empty.ts';
 import { command } from '../fixtures/command.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { testApp } from '../fixtures/synthesized.ts';

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FAULT_KINDS } from '../../local/faults/fault-plan.ts';
 import { synthesize } from '../../local/synthesize.ts';
 import { CONTEXT } from '../../scenarios/chaos/chaos.ts';
-import type { ChaosSummary } from '../../scenarios/chaos/chaos-report.ts';
+import type { ChaosSummary } from '../../scenarios/chaos/report.ts';
 import { bundleHolding, ignoreFailures, rebuild } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';

@@ -10,7 +10,7 @@ import { messageAttributes } from '../../contract/events.ts';
 import type { Order } from '../../contract/order.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { drained as queuesDrained } from '../../scenarios/drained.ts';
+import { drained as queuesDrained } from '../../scenarios/wait-until-empty.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';

@@ -11,7 +11,7 @@ import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { messageAttributes } from '../../contract/events.ts';
 import { LocalRun } from '../../local/run.ts';
 import { synthesize } from '../../local/synthesize.ts';
-import { drained } from '../../scenarios/drained.ts';
+import { drained } from '../../scenarios/wait-until-empty.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';

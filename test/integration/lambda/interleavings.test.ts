@@ -35,9 +35,9 @@ beforeAll(async () => {
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
   });
-  const { invoiceTable } = await import('../../../lambda/billing/invoices.ts');
-  const { shipmentTable } = await import('../../../lambda/shipping/shipments.ts');
-  const { stockTable } = await import('../../../lambda/inventory/stock.ts');
+  const { invoiceTable } = await import('../../../lambda/billing/invoice-table.ts');
+  const { shipmentTable } = await import('../../../lambda/shipping/shipment-table.ts');
+  const { stockTable } = await import('../../../lambda/inventory/stock-table.ts');
   const invoices = invoiceTable({ invoices: 'invoices', creditNotes: 'credit-notes' });
   const shipments = shipmentTable('shipments');
   const stock = stockTable({ stock: 'stock', reservations: 'reservations' });

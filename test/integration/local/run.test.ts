@@ -7,7 +7,7 @@ import { describe, expect, test } from '@jest/globals';
 import { LocalRun } from '../../../local/run.ts';
 import { synthesize } from '../../../local/synthesize.ts';
 import { readAssembly } from '../../../local/template/assembly.ts';
-import { drained } from '../../../scenarios/drained.ts';
+import { drained } from '../../../scenarios/wait-until-empty.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const root = temporaryFolder('local-stack-');

@@ -19,7 +19,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { LocalRun } from '../../../../local/run.ts';
-import { drained } from '../../../../scenarios/drained.ts';
+import { drained } from '../../../../scenarios/wait-until-empty.ts';
 import { testApp } from '../../../fixtures/synthesized.ts';
 import { temporaryFolder } from '../../../fixtures/temporary.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { digestOf } from '../../../../cli/orders/follow.ts';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
-import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/chaos-report.ts';
-import { emptyLedger, type Look } from '../../../../scenarios/look.ts';
+import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/report.ts';
+import { emptyLedger, type Look } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const [order] = generateOrders({ count: 1, seed: 1 }) as [TestMessage];
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { generateOrders, type TestMessage } from '../../../cli/orders/test-orders.ts';
-import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../contract/order.ts';
-import { balance, type ConsumerBooks } from '../../../scenarios/books.ts';
-import { emptyLedger, type Ledger, type Letters } from '../../../scenarios/look.ts';
+import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
+import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../../contract/order.ts';
+import { balance, type ConsumerBooks } from '../../../../scenarios/reconciliation/reconcile.ts';
+import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { generateOrders } from '../../../cli/orders/test-orders.ts';
-import type { Balance } from '../../../scenarios/books.ts';
+import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import {
   balanceCancellations,
   balanceCreditNotes,
   cancellationsIn,
-} from '../../../scenarios/cancellations.ts';
-import { emptyLedger, type Ledger } from '../../../scenarios/look.ts';
+} from '../../../../scenarios/reconciliation/cancellations.ts';
+import type { Balance } from '../../../../scenarios/reconciliation/reconcile.ts';
+import { emptyLedger, type Ledger } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const CONSUMERS = ['billing', 'inventory'];
 

@@ -4,10 +4,14 @@ import { digestOf } from '../../cli/orders/follow.ts';
 import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
-import { type Archived, textOf } from '../archive-books.ts';
-import { type Difference, refusals } from '../books.ts';
-import { balanceCancellations, balanceCreditNotes, cancellationsIn } from '../cancellations.ts';
-import type { Ledger, Letters, Look } from '../look.ts';
+import { type Archived, textOf } from '../reconciliation/archive.ts';
+import {
+  balanceCancellations,
+  balanceCreditNotes,
+  cancellationsIn,
+} from '../reconciliation/cancellations.ts';
+import { type Difference, refusals } from '../reconciliation/reconcile.ts';
+import type { Ledger, Letters, Look } from '../reconciliation/snapshot.ts';
 
 /** Distinct messages of one consumer: copies of a message count once. */
 export interface Tally {

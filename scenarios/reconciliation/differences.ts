@@ -1,5 +1,5 @@
-import { printable } from '../cli/terminal/text.ts';
-import type { Difference } from './books.ts';
+import { printable } from '../../cli/terminal/text.ts';
+import type { Difference } from './reconcile.ts';
 
 /** How many differences a report for people spells out. */
 const SHOWN_DIFFERENCES = 20;

@@ -1,8 +1,8 @@
 // The books of cancelled orders: each is in the state that it has to be in at every consumer, whatever came first.
-import { eventIn } from '../cli/orders/follow.ts';
-import { ORDER_CANCELLED } from '../contract/cancellation.ts';
-import type { Balance } from './books.ts';
-import type { Ledger } from './look.ts';
+import { eventIn } from '../../cli/orders/follow.ts';
+import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
+import type { Balance } from './reconcile.ts';
+import type { Ledger } from './snapshot.ts';
 
 /** In which states the record of a cancelled order may end. */
 const ENDED = ['VOIDED', 'CANCELLED', 'TOO_LATE'];

@@ -4,9 +4,9 @@ import { count, plural, table } from '../../cli/terminal/text.ts';
 import { readAlarmText } from '../../contract/alarm-text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import type { AlarmStatus } from '../../local/cloudwatch/alarm.ts';
-import { IN_ARCHIVE } from '../archive-books.ts';
-import type { Balance, ConsumerBooks } from '../books.ts';
-import { differenceLines } from '../difference-lines.ts';
+import { IN_ARCHIVE } from '../reconciliation/archive.ts';
+import { differenceLines } from '../reconciliation/differences.ts';
+import type { Balance, ConsumerBooks } from '../reconciliation/reconcile.ts';
 
 /** The outcome, for programs. */
 export interface LocalOrdersSummary extends Balance {

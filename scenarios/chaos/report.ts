@@ -3,12 +3,12 @@ import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { table } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
-import { type Archived, balanceArchive, IN_ARCHIVE } from '../archive-books.ts';
-import { type Difference, stockDifferences } from '../books.ts';
-import { differenceLines } from '../difference-lines.ts';
-import { disorder, withoutCopies } from '../inversions.ts';
-import type { Ledger, Letters, Look } from '../look.ts';
-import { rewritten, type Tally, tallyOf, tallyOfArchive, unsettled } from './chaos-books.ts';
+import { type Archived, balanceArchive, IN_ARCHIVE } from '../reconciliation/archive.ts';
+import { differenceLines } from '../reconciliation/differences.ts';
+import { disorder, withoutCopies } from '../reconciliation/inversions.ts';
+import { type Difference, stockDifferences } from '../reconciliation/reconcile.ts';
+import type { Ledger, Letters, Look } from '../reconciliation/snapshot.ts';
+import { rewritten, type Tally, tallyOf, tallyOfArchive, unsettled } from './tally.ts';
 
 /** What a run has left behind, with the archive where the stack has one. */
 export interface ChaosLook extends Look {

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { digestOf } from '../../../../cli/orders/follow.ts';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
-import { rewritten, tallyOf, unsettled } from '../../../../scenarios/chaos/chaos-books.ts';
-import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/look.ts';
+import { rewritten, tallyOf, unsettled } from '../../../../scenarios/chaos/tally.ts';
+import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>

@@ -1,11 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import type { StackHandles } from '../../../cli/aws/stack.ts';
-import type { TestMessage } from '../../../cli/orders/test-orders.ts';
-import { inversions, inversionsByConsumer, withoutCopies } from '../../../scenarios/inversions.ts';
-import type { Letters } from '../../../scenarios/look.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
+import type { StackHandles } from '../../../../cli/aws/stack.ts';
+import type { TestMessage } from '../../../../cli/orders/test-orders.ts';
+import {
+  inversions,
+  inversionsByConsumer,
+  withoutCopies,
+} from '../../../../scenarios/reconciliation/inversions.ts';
+import type { Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
+import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const order = (orderId: string, customerId: string, kind: TestMessage['kind'] = 'order'): TestMessage => ({
   orderId,

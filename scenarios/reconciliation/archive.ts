@@ -1,13 +1,13 @@
 // The books of the archive: every message that was published is in it, byte for byte, and nothing else.
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
-import { listObjects, readObject } from '../cli/archive/objects.ts';
-import type { Clients } from '../cli/aws/clients.ts';
-import type { StackHandles } from '../cli/aws/stack.ts';
-import type { TestMessage } from '../cli/orders/test-orders.ts';
-import { plural } from '../cli/terminal/text.ts';
-import { ARCHIVE, type ArchivedMessage } from '../contract/archive.ts';
-import { toRequest } from '../contract/dead-letter.ts';
-import type { Balance } from './books.ts';
+import { listObjects, readObject } from '../../cli/archive/objects.ts';
+import type { Clients } from '../../cli/aws/clients.ts';
+import type { StackHandles } from '../../cli/aws/stack.ts';
+import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import { plural } from '../../cli/terminal/text.ts';
+import { ARCHIVE, type ArchivedMessage } from '../../contract/archive.ts';
+import { toRequest } from '../../contract/dead-letter.ts';
+import type { Balance } from './reconcile.ts';
 
 /** What books that balance have shown of it. */
 export const IN_ARCHIVE = 'The archive has each message that was published, byte for byte.';

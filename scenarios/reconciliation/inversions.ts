@@ -1,12 +1,12 @@
 // Whether a consumer processed the orders of each customer in the order in which they were published.
 import fs from 'node:fs';
 import path from 'node:path';
-import { recordingConsumers, type StackHandles } from '../cli/aws/stack.ts';
-import { cancelledIds, type TestMessage } from '../cli/orders/test-orders.ts';
-import { customerGroup } from '../cli/publishing/customer-group.ts';
-import { count } from '../cli/terminal/text.ts';
-import type { Difference } from './books.ts';
-import type { Letters } from './look.ts';
+import { recordingConsumers, type StackHandles } from '../../cli/aws/stack.ts';
+import { cancelledIds, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { customerGroup } from '../../cli/publishing/customer-group.ts';
+import { count } from '../../cli/terminal/text.ts';
+import type { Difference } from './reconcile.ts';
+import type { Letters } from './snapshot.ts';
 
 /** What a consumer's log says of an order that has a record: see `Outcome` in lambda/order-consumer.ts. */
 const RECORDED = ['created', 'backordered'];
