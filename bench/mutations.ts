@@ -46,7 +46,6 @@ const COVERED: readonly (readonly [prefix: string, ...tests: string[]])[] = [
   ['local/cloudwatch/', 'unit/local/cloudwatch'],
   ['lambda/batch.ts', 'integration/lambda/batch'],
   ['lambda/archive/', 'unit/lambda/archive', 'integration/lambda/archive'],
-  ['lambda/backoff.ts', 'unit/lambda/backoff'],
   ['lambda/dead-letter.ts', 'unit/lambda/dead-letter', 'integration/lambda/batch'],
   ['lambda/', 'unit/lambda', 'integration/lambda/(handlers|interleavings)'],
   ['cli/dead-letters/edits.ts', 'unit/cli/dead-letters', 'integration/cli/commands/redrive'],

@@ -5,6 +5,7 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, SQSBatchResponse, SQSEvent, SQSMessageAttributes, SQSRecord } from 'aws-lambda';
 import pLimit from 'p-limit';
+import type { MetricName } from '../contract/metrics.ts';
 import { retryDelay } from '../contract/retries.ts';
 import { deadLetter } from './dead-letter.ts';
 import { readBody } from './message-body.ts';
@@ -35,6 +36,11 @@ export type RecordHandler = (
   signal: AbortSignal,
 ) => Promise<string | undefined>;
 
+/** Metrics by the names of the contract, and no others. */
+export type ConsumerMetrics = Omit<Metrics, 'addMetric'> & {
+  addMetric(name: MetricName, unit: Parameters<Metrics['addMetric']>[1], value: number): void;
+};
+
 /** The queue the messages come from, and the means to talk to it. */
 export type Queue = {
   readonly sqs: SQSClient;
@@ -52,7 +58,7 @@ export type Queue = {
    */
   readonly onPermanentError?: 'skip' | 'block' | undefined;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: ConsumerMetrics;
 };
 
 /** A message with those that wait behind it in its group. */

@@ -12,7 +12,7 @@ import {
   versionsOf,
 } from '../contract/events.ts';
 import { ID } from '../contract/ids.ts';
-import { batchHandler } from './batch.ts';
+import { batchHandler, type ConsumerMetrics } from './batch.ts';
 import { consumerQueue } from './consumer-queue.ts';
 import { PermanentError } from './permanent-error.ts';
 
@@ -31,7 +31,7 @@ type Handle<E extends OrderEvent> = (event: E, at: Date, signal: AbortSignal) =>
 /** A Lambda handler that gives each event of a batch to the handler of its type. */
 export function orderConsumer<T extends EventType>(handlers: Handlers<T>) {
   const logger = new Logger();
-  const metrics = new Metrics();
+  const metrics: ConsumerMetrics = new Metrics();
   const types = Object.keys(handlers) as T[];
   const handlerOf = (type: EventType) => handlers[type as T] as Handle<OrderEvent>;
 

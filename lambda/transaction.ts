@@ -5,13 +5,12 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
-import { fullJitter } from './backoff.ts';
+import { backoffDelay } from '../contract/retries.ts';
 import { dynamodb } from './clients.ts';
 
 /** Waits of 2.6 s in all at most, 1.3 s on average: enough for a hot SKU, and far from the function's 30 s. */
 const MAX_TRIES = 10;
-const RETRY_BASE_MS = 20;
-const RETRY_CAP_MS = 500;
+const BACKOFF_MS = { first: 20, longest: 500 };
 
 /** Code of a write whose condition has failed. */
 export const CONDITION_FAILED = 'ConditionalCheckFailed';
@@ -35,7 +34,7 @@ export async function transact(
       if (error.CancellationReasons?.some(({ Code }) => Code === CONDITION_FAILED)) return error;
       if (!isConflict(error) || tries === MAX_TRIES) throw error;
     }
-    await setTimeout(fullJitter(tries, RETRY_BASE_MS, RETRY_CAP_MS), undefined, { signal });
+    await setTimeout(backoffDelay(tries, BACKOFF_MS), undefined, { signal });
   }
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { checkEvent, type OrderEvent } from '../../contract/events.ts';
 import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
+import { backoffDelay } from '../../contract/retries.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Patience } from '../aws/patience.ts';
@@ -271,7 +272,7 @@ async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: str
     if (left && tries === MAX_EMPTY_ANSWERS) {
       throw new CommandError('DynamoDB throttles dynamodb:BatchGetItem: try again later');
     }
-    if (left && tries > 0) await setTimeout(Math.random() * FIRST_PAUSE_MS * 2 ** tries);
+    if (left && tries > 0) await setTimeout(backoffDelay(tries, { first: 2 * FIRST_PAUSE_MS }));
   }
 }
 

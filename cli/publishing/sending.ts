@@ -1,4 +1,5 @@
 /** Sends messages to a topic or a queue in batches, and accounts for every one of them. */
+import { backoffDelay } from '../../contract/retries.ts';
 import { explain, isThrottlingCode, isTransient, isUnreachable } from '../aws/errors.ts';
 import { type Entry, inBatches, messageSize, type OutgoingMessage, Pace, pause } from './batches.ts';
 
@@ -156,7 +157,7 @@ class Sending<M extends OutgoingMessage> {
         else for (const entry of left) this.fail(entry, failure(entry));
         if (!signal.aborted) return;
       }
-      await pause(Math.random() * Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** (attempt - 1)), signal);
+      await pause(backoffDelay(attempt, { first: backoffMs, longest: MAX_BACKOFF_MS }), signal);
     }
   }
 

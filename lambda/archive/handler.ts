@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSRecord } from 'aws-lambda';
-import { recordsHandler } from '../batch.ts';
+import { type ConsumerMetrics, recordsHandler } from '../batch.ts';
 import { consumerQueue } from '../consumer-queue.ts';
 import { environment } from '../environment.ts';
 import { archived } from './archived.ts';
@@ -9,7 +9,7 @@ import { archiveBucket } from './bucket.ts';
 
 const bucket = archiveBucket(environment('ARCHIVE_BUCKET'));
 const logger = new Logger();
-const metrics = new Metrics();
+const metrics: ConsumerMetrics = new Metrics();
 
 /** A record is done when the object that holds it is written. */
 export const handler = recordsHandler(

@@ -12,6 +12,7 @@ import {
   SubscriptionProtocol,
 } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import type { MetricName } from '../../contract/metrics.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
 import { leastVisibility } from '../checks/guard-rails.ts';
 import { checkWithin, type Range, refuse } from '../checks/settings.ts';
@@ -168,8 +169,8 @@ export class Consumer extends Construct {
     this.grantQueues(props.encryptionKey);
   }
 
-  /** A metric that the function itself reports: `Retried`, `DeadLettered` and what its handler counts. */
-  metric(metricName: string, options: MetricOptions): Metric {
+  /** A metric that the function itself reports. */
+  metric(metricName: MetricName, options: MetricOptions): Metric {
     return new Metric({
       namespace: this.metricsNamespace,
       metricName,

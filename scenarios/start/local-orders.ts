@@ -9,6 +9,7 @@ import { cancelledIds, generateOrders, type TestMessage } from '../../cli/orders
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
+import type { MetricName } from '../../contract/metrics.ts';
 import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 import type { LocalRun } from '../../local/run.ts';
 import { publishAll } from '../publish-all.ts';
@@ -273,6 +274,6 @@ async function countMessages(
   return Object.fromEntries(await Promise.all(books));
 }
 
-function metric(run: LocalRun, consumer: string, name: string): Promise<number> {
+function metric(run: LocalRun, consumer: string, name: MetricName): Promise<number> {
   return run.cloudWatch.metricSum(run.endpoint.stackName, name, { service: consumer });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { retryDelay, shortestTimeOf, triesToOutlast } from '../../../contract/retries.ts';
+import { backoffDelay, retryDelay, shortestTimeOf, triesToOutlast } from '../../../contract/retries.ts';
 
 const highest = () => 1 - Number.EPSILON;
 const HOUR = 3_600;
@@ -27,6 +27,24 @@ describe('the delay', () => {
         expect(Number.isInteger(delay) && delay >= 10 && delay <= 900).toBe(true);
       }),
     );
+  });
+});
+
+describe('full jitter', () => {
+  test.each([
+    [1, 10],
+    [5, 160],
+    [6, 180],
+    [2_000, 180],
+  ])('after try %i waits at most %i, or not at all', (tries, most) => {
+    const backoff = { first: 10, longest: 180 };
+
+    expect(backoffDelay(tries, backoff, highest)).toBe(most);
+    expect(backoffDelay(tries, backoff, () => 0)).toBe(0);
+  });
+
+  test('has no limit unless there is one', () => {
+    expect(backoffDelay(11, { first: 10 }, highest)).toBe(10_240);
   });
 });
 
