@@ -57,7 +57,8 @@ function watched(denial?: string, lateMetrics?: LateMetrics) {
 }
 
 beforeEach(() => {
-  jest.useFakeTimers({ now: Date.UTC(2026, 10, 11, 2, 45, 20) });
+  jest.useFakeTimers();
+  jest.setSystemTime(Date.UTC(2026, 10, 11, 2, 45, 20));
 });
 
 afterEach(() => {
@@ -321,14 +322,19 @@ describe('an alarm that says that nobody polls a queue', () => {
 });
 
 describe('real time', () => {
+  async function advance(ms: number): Promise<void> {
+    jest.advanceTimersByTime(ms);
+    await Promise.resolve();
+  }
+
   test('goes on after a minute whose datapoints could not be taken, and reports it', async () => {
     const { cloudWatch, sample, metrics, problems } = watched();
     cloudWatch.followRealTime();
     sample.queues = [{ ...idle, sent: (() => {}) as never }];
-    await jest.advanceTimersByTimeAsync(60_000);
+    await advance(60_000);
     sample.queues = [{ ...idle, sent: 2 }];
 
-    await jest.advanceTimersByTimeAsync(60_000);
+    await advance(60_000);
     cloudWatch.stop();
 
     expect(problems).toEqual([expect.stringMatching(/^ending a minute: .*could not be cloned/)]);
@@ -339,17 +345,17 @@ describe('real time', () => {
     const { cloudWatch, sample, last } = watched();
     cloudWatch.followRealTime();
     sample.queues = [{ ...idle, sent: 1 }];
-    await jest.advanceTimersByTimeAsync(39_999);
+    await advance(39_999);
     const before = last('Sum', 'NumberOfMessagesSent');
 
-    await jest.advanceTimersByTimeAsync(1);
+    await advance(1);
     const first = last('Sum', 'NumberOfMessagesSent');
     sample.queues = [{ ...idle, sent: 4 }];
-    await jest.advanceTimersByTimeAsync(60_000);
+    await advance(60_000);
     const second = last('Sum', 'NumberOfMessagesSent');
     cloudWatch.stop();
     sample.queues = [{ ...idle, sent: 9 }];
-    await jest.advanceTimersByTimeAsync(120_000);
+    await advance(120_000);
 
     expect([before, first, second, last('Sum', 'NumberOfMessagesSent')]).toEqual([undefined, 1, 3, 3]);
   });
