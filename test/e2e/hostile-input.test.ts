@@ -14,6 +14,7 @@ import { synthesize } from '../../local/synthesize.ts';
 import { drained } from '../../scenarios/wait-until-empty.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
+import { PROJECT } from '../fixtures/project.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
 /** The table with a record an order. */
@@ -39,7 +40,7 @@ const goodId = (index: number) => `good-${index}`;
 
 beforeAll(async () => {
   folder = temporaryFolder('hostile-');
-  await synthesize(path.join(import.meta.dirname, '../..'), path.join(folder, 'cdk.out'));
+  await synthesize(PROJECT, path.join(folder, 'cdk.out'));
   run = await LocalRun.start({
     assembly: path.join(folder, 'cdk.out'),
     port: 0,
