@@ -1,8 +1,8 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { rulePacks } from './checks/rule-packs.ts';
-import { settingProblem } from './checks/settings.ts';
-import { readChoices } from './choices.ts';
 import { OrderFanOutStack } from './order-fan-out-stack.ts';
+import { readChoices } from './settings/choices.ts';
+import { settingProblem } from './settings/validation.ts';
 
 /**
  * Synthesizes the stack of the stage that the context asks for, and checks it against the stage's rule packs.

@@ -8,12 +8,12 @@ import type { Construct } from 'constructs';
 import { ARCHIVE, ARCHIVE_PREFIX } from '../contract/archive.ts';
 import { alarmsId, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import { consumerOutputs, publisherParameters, STACK_OUTPUTS, UNROUTED } from '../contract/stack-outputs.ts';
+import { Operations } from './alarms/operations.ts';
 import { ArchiveBucket } from './archive/archive-bucket.ts';
 import { ArchiveTable } from './archive/archive-table.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { checkGroupPeak } from './checks/fifo-rails.ts';
 import { guardRails } from './checks/guard-rails.ts';
-import { checkWholeNumbers } from './checks/settings.ts';
 import {
   archiveConsumer,
   type ConsumerSettings,
@@ -26,15 +26,15 @@ import {
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';
-import { checkName, consumerProps, eventTypesOf } from './consumer-settings.ts';
-import { FanOutTopic } from './fan-out-topic.ts';
-import { MessagingKey } from './messaging-key.ts';
-import { OnDemandTable } from './on-demand-table.ts';
+import { OnDemandTable } from './consumer/on-demand-table.ts';
+import { MessagingKey } from './messaging/messaging-key.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
-import { Operations } from './operations/operations.ts';
 import { OperatorPolicy, type OperatorPolicyProps } from './operations/operator-policy.ts';
-import { TopicAlarms } from './operations/topic-alarms.ts';
-import { UnroutedMessages } from './unrouted-messages.ts';
+import { checkName, consumerProps, eventTypesOf } from './settings/consumer-props.ts';
+import { checkWholeNumbers } from './settings/validation.ts';
+import { FanOutTopic } from './topic/fan-out-topic.ts';
+import { TopicAlarms } from './topic/topic-alarms.ts';
+import { UnroutedMessages } from './topic/unrouted-messages.ts';
 
 const HANDLERS = join(import.meta.dirname, '..', 'lambda');
 

@@ -11,7 +11,7 @@ import {
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
-import { refuse } from '../checks/settings.ts';
+import { refuse } from '../settings/validation.ts';
 
 export interface ArchiveBucketProps {
   /** After how long objects of 128 KB and more go to Glacier Instant Retrieval, which reads as fast and costs a sixth to keep. */

@@ -3,15 +3,15 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
+import { OperationsTopic } from '../alarms/operations-topic.ts';
 import { ArchiveBucket } from '../archive/archive-bucket.ts';
 import { Consumer } from '../consumer/consumer.ts';
 import { ConsumerAlarms } from '../consumer/consumer-alarms.ts';
 import { GradualRelease } from '../consumer/gradual-release.ts';
-import { FanOutTopic } from '../fan-out-topic.ts';
-import { OperationsTopic } from '../operations/operations-topic.ts';
+import { SummaryAlarm } from '../consumer/summary-alarm.ts';
 import { OperatorPolicy } from '../operations/operator-policy.ts';
-import { SummaryAlarm } from '../operations/summary-alarm.ts';
-import { UnroutedMessages } from '../unrouted-messages.ts';
+import { FanOutTopic } from '../topic/fan-out-topic.ts';
+import { UnroutedMessages } from '../topic/unrouted-messages.ts';
 
 const OWN_POLICY =
   'The policy is for this role alone and goes with it; a managed one could be attached to others.';

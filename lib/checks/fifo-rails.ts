@@ -4,8 +4,8 @@ import type { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { type CfnSubscription, CfnTopic } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
+import { refuse } from '../settings/validation.ts';
 import { numberOf, ownerOf, resolve, resourceReferredTo } from './references.ts';
-import { refuse } from './settings.ts';
 
 const LAMBDA_SQS = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html';
 const SQS_DEAD_LETTERS =

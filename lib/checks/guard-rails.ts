@@ -9,10 +9,10 @@ import { CfnLogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnSubscription } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
+import { ConfigError, checkWithin, type Range, refuse } from '../settings/validation.ts';
 import { checkFifoMapping, checkFifoQueue, checkFifoSubscription } from './fifo-rails.ts';
 import { checkPolicySize } from './policy-size.ts';
 import { numberOf, ownerOf, refersTo, resolve, resourceReferredTo } from './references.ts';
-import { ConfigError, checkWithin, type Range, refuse } from './settings.ts';
 
 const LAMBDA_LIMITS = 'https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html';
 const LAMBDA_SQS = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html';

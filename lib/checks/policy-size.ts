@@ -1,8 +1,8 @@
 /** Whether IAM takes a managed policy for its length. */
 import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { CfnManagedPolicy } from 'aws-cdk-lib/aws-iam';
+import { refuse } from '../settings/validation.ts';
 import { ownerOf, resolve } from './references.ts';
-import { refuse } from './settings.ts';
 
 const IAM_QUOTAS = 'https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html';
 /** Characters, without blanks. */

@@ -3,12 +3,12 @@ import { MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { atLeast } from '../../contract/alarm-text.ts';
 import { RELEASE_ALARM } from '../../contract/names.ts';
-import { checkWithin } from '../checks/settings.ts';
-import { type AlarmedConsumer, consumerAlarm } from '../operations/consumer-alarm.ts';
-import type { OperationsAlarm } from '../operations/operations-alarm.ts';
-import { oldestIn, pollingOf, waitingIn } from '../operations/queue-metrics.ts';
-import { SummaryAlarm } from '../operations/summary-alarm.ts';
+import type { OperationsAlarm } from '../alarms/operations-alarm.ts';
+import { oldestIn, pollingOf, waitingIn } from '../messaging/queue-metrics.ts';
+import { checkWithin } from '../settings/validation.ts';
+import { type AlarmedConsumer, consumerAlarm } from './consumer-alarm.ts';
 import { deadLetterAlarms } from './dead-letter-alarms.ts';
+import { SummaryAlarm } from './summary-alarm.ts';
 
 const FIVE_MINUTES = Duration.minutes(5);
 const SUM_OF_FIVE_MINUTES = { period: FIVE_MINUTES, statistic: Stats.SUM };

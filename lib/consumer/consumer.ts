@@ -15,8 +15,8 @@ import { Construct } from 'constructs';
 import type { MetricName } from '../../contract/metrics.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
 import { leastVisibility } from '../checks/guard-rails.ts';
-import { checkWithin, type Range, refuse } from '../checks/settings.ts';
-import { MessageQueue } from '../message-queue.ts';
+import { MessageQueue } from '../messaging/message-queue.ts';
+import { checkWithin, type Range, refuse } from '../settings/validation.ts';
 import { consumerFunction } from './consumer-function.ts';
 
 const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';

@@ -2,10 +2,10 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
-import { type AlarmedConsumer, consumerAlarm } from '../operations/consumer-alarm.ts';
-import type { OperationsAlarm } from '../operations/operations-alarm.ts';
-import { messagesIn, oldestIn } from '../operations/queue-metrics.ts';
-import { SummaryAlarm } from '../operations/summary-alarm.ts';
+import type { OperationsAlarm } from '../alarms/operations-alarm.ts';
+import { messagesIn, oldestIn } from '../messaging/queue-metrics.ts';
+import { type AlarmedConsumer, consumerAlarm } from './consumer-alarm.ts';
+import { SummaryAlarm } from './summary-alarm.ts';
 
 const MINUTE = Duration.minutes(1);
 /** Metrics of a queue that wakes from inactivity come so late: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/monitoring-using-cloudwatch.html */

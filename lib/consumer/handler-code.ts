@@ -5,7 +5,7 @@ import { Annotations, DockerImage, Stack } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import type { BuildFailure, Message } from 'esbuild';
-import { refuse } from '../checks/settings.ts';
+import { refuse } from '../settings/validation.ts';
 import { type Bundle, bundle } from './handler-bundle.ts';
 
 /**

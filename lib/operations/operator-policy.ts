@@ -8,8 +8,8 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
+import type { Operations } from '../alarms/operations.ts';
 import type { Consumer } from '../consumer/consumer.ts';
-import type { Operations } from './operations.ts';
 
 export interface OperatorPolicyProps {
   /** Topic that orders are published to. */

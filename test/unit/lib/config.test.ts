@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { ConfigError, settingProblem } from '../../../lib/checks/settings.ts';
 import { type ConsumerSettings, consumers } from '../../../lib/config.ts';
+import { ConfigError, settingProblem } from '../../../lib/settings/validation.ts';
 import { synthesize } from '../../fixtures/synthesized.ts';
 
 const dev = consumers.billing.alarms.dev;

@@ -2,8 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { type ArchivedMessage, archiveObject } from '../../../../contract/archive.ts';
-import { ConfigError } from '../../../../lib/checks/settings.ts';
 import { archive, consumers, type Stage, stages } from '../../../../lib/config.ts';
+import { ConfigError } from '../../../../lib/settings/validation.ts';
 import {
   type Resource,
   resource,

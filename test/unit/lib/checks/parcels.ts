@@ -22,7 +22,7 @@ import { Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { guardRails } from '../../../../lib/checks/guard-rails.ts';
-import { ConfigError } from '../../../../lib/checks/settings.ts';
+import { ConfigError } from '../../../../lib/settings/validation.ts';
 import { testApp } from '../../../fixtures/synthesized.ts';
 
 export interface Parts {

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { ConfigError } from '../../../lib/checks/settings.ts';
-import { readChoices } from '../../../lib/choices.ts';
-import { archive, consumers, stages } from '../../../lib/config.ts';
-import { testApp } from '../../fixtures/synthesized.ts';
+import { archive, consumers, stages } from '../../../../lib/config.ts';
+import { readChoices } from '../../../../lib/settings/choices.ts';
+import { ConfigError } from '../../../../lib/settings/validation.ts';
+import { testApp } from '../../../fixtures/synthesized.ts';
 
 const chosen = (context: Record<string, unknown>) => readChoices(testApp(context).node);
 

@@ -4,9 +4,9 @@ import { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AccountPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { type StageName, stages } from '../../../lib/config.ts';
-import { FanOutTopic } from '../../../lib/fan-out-topic.ts';
-import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import { type StageName, stages } from '../../../../lib/config.ts';
+import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
+import { FanOutTopic } from '../../../../lib/topic/fan-out-topic.ts';
 import {
   ordersTopic,
   resource,
@@ -14,7 +14,7 @@ import {
   stageNames,
   synthesize,
   testApp,
-} from '../../fixtures/synthesized.ts';
+} from '../../../fixtures/synthesized.ts';
 
 const SHOP = '111111111111';
 const MARKET = '222222222222';

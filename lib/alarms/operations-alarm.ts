@@ -10,7 +10,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { alarmText } from '../../contract/alarm-text.ts';
-import { checkWithin } from '../checks/settings.ts';
+import { checkWithin } from '../settings/validation.ts';
 import type { Operations } from './operations.ts';
 
 export interface OperationsAlarmProps {

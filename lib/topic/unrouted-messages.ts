@@ -2,7 +2,7 @@ import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type ITopic, Subscription, SubscriptionFilter, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { MessageQueue } from './message-queue.ts';
+import { MessageQueue } from '../messaging/message-queue.ts';
 
 export interface UnroutedMessagesProps {
   /** Topic whose messages nobody may be subscribed to. */

@@ -1,8 +1,8 @@
 import { AlarmRule, AlarmState, CompositeAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { alarmText } from '../../contract/alarm-text.ts';
+import { notify, type OperationsAlarm } from '../alarms/operations-alarm.ts';
 import { type About, type AlarmedConsumer, pagesOf } from './consumer-alarm.ts';
-import { notify, type OperationsAlarm } from './operations-alarm.ts';
 
 export interface SummaryAlarmProps {
   readonly of: AlarmedConsumer;

@@ -1,6 +1,5 @@
 /** What whoever calls `cdk` chooses with `-c`, over the settings in config.ts. */
 import type { Node } from 'constructs';
-import { ConfigError } from './checks/settings.ts';
 import {
   type ConsumerSettings,
   consumers,
@@ -8,7 +7,8 @@ import {
   type Stage,
   type StageName,
   stages,
-} from './config.ts';
+} from '../config.ts';
+import { ConfigError } from './validation.ts';
 
 /** A stage as it is to be deployed, and who consumes orders there. */
 export interface Choices {

@@ -11,7 +11,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { FifoThroughputScope, LoggingProtocol, Topic, TracingConfig } from 'aws-cdk-lib/aws-sns';
 import { CfnResourcePolicy } from 'aws-cdk-lib/aws-xray';
 import { Construct } from 'constructs';
-import { refuse } from './checks/settings.ts';
+import { refuse } from '../settings/validation.ts';
 
 export interface FanOutTopicProps {
   /**

@@ -1,8 +1,8 @@
 import type { Construct } from 'constructs';
-import type { Consumer } from '../consumer/consumer.ts';
-import { functionPage, queuePage } from './console-links.ts';
-import type { Operations } from './operations.ts';
-import { OperationsAlarm, type OperationsAlarmProps } from './operations-alarm.ts';
+import { functionPage, queuePage } from '../alarms/console-links.ts';
+import type { Operations } from '../alarms/operations.ts';
+import { OperationsAlarm, type OperationsAlarmProps } from '../alarms/operations-alarm.ts';
+import type { Consumer } from './consumer.ts';
 
 /** A consumer whose alarms are announced. */
 export interface AlarmedConsumer {

@@ -3,11 +3,11 @@ import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { atLeast } from '../../contract/alarm-text.ts';
-import type { UnroutedMessages } from '../unrouted-messages.ts';
-import { queuePage, topicPage } from './console-links.ts';
-import type { Operations } from './operations.ts';
-import { OperationsAlarm } from './operations-alarm.ts';
-import { messagesIn, oldestIn } from './queue-metrics.ts';
+import { queuePage, topicPage } from '../alarms/console-links.ts';
+import type { Operations } from '../alarms/operations.ts';
+import { OperationsAlarm } from '../alarms/operations-alarm.ts';
+import { messagesIn, oldestIn } from '../messaging/queue-metrics.ts';
+import type { UnroutedMessages } from './unrouted-messages.ts';
 
 /** Before an unrouted message is deleted. */
 const DAYS_LEFT = 4;

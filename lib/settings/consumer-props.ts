@@ -1,11 +1,11 @@
 /** What the settings of consumers in config.ts come to: names that can be used, filters, and props of the construct. */
 import { Duration, Size } from 'aws-cdk-lib';
 import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
-import { ARCHIVE } from '../contract/archive.ts';
-import { isKebabCase } from '../contract/names.ts';
-import { UNROUTED } from '../contract/stack-outputs.ts';
-import { ConfigError, checkWholeNumbers } from './checks/settings.ts';
-import type { ConsumerSettings, Stage } from './config.ts';
+import { ARCHIVE } from '../../contract/archive.ts';
+import { isKebabCase } from '../../contract/names.ts';
+import { UNROUTED } from '../../contract/stack-outputs.ts';
+import type { ConsumerSettings, Stage } from '../config.ts';
+import { ConfigError, checkWholeNumbers } from './validation.ts';
 
 /** Names that mean something else, and what. */
 const TAKEN = new Map([
