@@ -1,5 +1,6 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { rulePacks } from './checks/rule-packs.ts';
+import { archive, consumers, stages } from './config.ts';
 import { OrderFanOutStack } from './order-fan-out-stack.ts';
 import { readChoices } from './settings/choices.ts';
 import { settingProblem } from './settings/validation.ts';
@@ -13,7 +14,7 @@ export async function synthesizeApp(bundled: Promise<void>): Promise<void> {
   try {
     // Without autoSynth an app that could not be built is not synthesized in part when the process ends.
     const app = new App({ autoSynth: false });
-    const choices = readChoices(app.node);
+    const choices = readChoices(app.node, { stages, consumers, archive });
     await bundled;
     new OrderFanOutStack(app, `OrderFanOut-${choices.stage}`, {
       description: `Order fan-out, stage ${choices.stage}`,

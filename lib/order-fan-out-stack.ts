@@ -14,15 +14,7 @@ import { ArchiveTable } from './archive/archive-table.ts';
 import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { checkGroupPeak } from './checks/fifo-rails.ts';
 import { guardRails } from './checks/guard-rails.ts';
-import {
-  archiveConsumer,
-  type ConsumerSettings,
-  type ConsumerThresholds,
-  consumers,
-  type Stage,
-  type StageName,
-  stages,
-} from './config.ts';
+import { archiveConsumer, consumers, stages } from './config.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';
@@ -31,6 +23,7 @@ import { MessagingKey } from './messaging/messaging-key.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
 import { OperatorPolicy, type OperatorPolicyProps } from './operations/operator-policy.ts';
 import { checkName, consumerProps, eventTypesOf } from './settings/consumer-props.ts';
+import type { ConsumerSettings, ConsumerThresholds, Stage, StageName } from './settings/types.ts';
 import { checkWholeNumbers } from './settings/validation.ts';
 import { FanOutTopic } from './topic/fan-out-topic.ts';
 import { TopicAlarms } from './topic/topic-alarms.ts';
@@ -44,17 +37,17 @@ export interface OrderFanOutStackProps extends StackProps {
    * What belongs to the stage.
    * @default - its settings in config.ts
    */
-  readonly settings?: Stage;
+  readonly settings?: Stage | undefined;
   /**
    * Who consumes orders.
    * @default - the table in config.ts
    */
-  readonly consumers?: Readonly<Record<string, ConsumerSettings>>;
+  readonly consumers?: Readonly<Record<string, ConsumerSettings>> | undefined;
   /**
    * Folder with a folder for each consumer, which holds its `handler.ts`.
    * @default - lambda/ of this project
    */
-  readonly handlers?: string;
+  readonly handlers?: string | undefined;
 }
 
 /** Orders, from the topic they are published to, to the tables of their consumers. */

@@ -21,17 +21,17 @@ export interface OperationsAlarmProps {
    * Periods looked at.
    * @default 1
    */
-  readonly evaluationPeriods?: number;
+  readonly evaluationPeriods?: number | undefined;
   /**
    * How many of them must be over the threshold.
    * @default - all
    */
-  readonly datapointsToAlarm?: number;
+  readonly datapointsToAlarm?: number | undefined;
   /**
    * Whether the alarm is in ALARM below the threshold instead, and where there are no data.
    * @default false
    */
-  readonly below?: boolean;
+  readonly below?: boolean | undefined;
   /** What it means that the alarm is in ALARM, as a sentence. */
   readonly meaning: string;
   /** Anchor of its article in the runbook. */
@@ -43,7 +43,7 @@ export interface OperationsAlarmProps {
    * Which topic of `operations` is told when the alarm goes into ALARM and when it returns to OK.
    * @default - none: a composite alarm announces it
    */
-  readonly announce?: 'pages' | 'notices';
+  readonly announce?: 'pages' | 'notices' | undefined;
 }
 
 /** An alarm that says what it means, where to read on and where to look. */

@@ -9,19 +9,19 @@ export interface OperationsTopicProps {
    * Key that encrypts notifications at rest. Its policy must let cloudwatch.amazonaws.com use it.
    * @default - not encrypted by the topic
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
   /**
    * Address that gets every notification, once its owner has confirmed.
    * @default - nobody is subscribed
    */
-  readonly email?: string;
+  readonly email?: string | undefined;
 }
 
 /** The topic that alarms notify, over TLS only. */
 export class OperationsTopic extends Construct {
   readonly topic: Topic;
   /** Undefined where nobody is mailed. */
-  readonly emailSubscription?: Subscription;
+  readonly emailSubscription?: Subscription | undefined;
 
   constructor(scope: Construct, id: string, props: OperationsTopicProps = {}) {
     super(scope, id);

@@ -8,22 +8,22 @@ export interface OperationsProps {
    * Key that encrypts notifications at rest. Its policy must let cloudwatch.amazonaws.com use it.
    * @default - not encrypted by the topics
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
   /**
    * Address that is subscribed to those of the topics that are new, once its owner has confirmed.
    * @default - nobody is subscribed
    */
-  readonly email?: string;
+  readonly email?: string | undefined;
   /**
    * An existing topic for pages, which lets cloudwatch.amazonaws.com publish.
    * @default - a new one
    */
-  readonly pageTopicArn?: string;
+  readonly pageTopicArn?: string | undefined;
   /**
    * An existing topic for notices, which lets cloudwatch.amazonaws.com publish.
    * @default - a new one
    */
-  readonly noticeTopicArn?: string;
+  readonly noticeTopicArn?: string | undefined;
   /** Address of the runbook. */
   readonly runbook: string;
 }

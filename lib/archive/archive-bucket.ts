@@ -22,7 +22,7 @@ export interface ArchiveBucketProps {
    * Key that encrypts the objects.
    * @default - keys of S3
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
 }
 
 /** What is kept of an object that was overwritten or deleted, and of what a query found. */

@@ -23,7 +23,7 @@ export interface ArchiveTableProps {
    * Key that encrypts what queries find.
    * @default - keys of S3
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
 }
 
 /** What a query may read before Athena ends it: at $5 per TB, half a dollar. https://aws.amazon.com/athena/pricing/ */

@@ -17,7 +17,7 @@ export type About = 'queue' | 'deadLetterQueue';
 
 interface ConsumerAlarmProps extends Omit<OperationsAlarmProps, 'operations' | 'links'> {
   /** @default - the queue */
-  readonly about?: About;
+  readonly about?: About | undefined;
 }
 
 /** Makes an alarm of a consumer, whose text begins with its name and leads to the pages of its queue and its function. */

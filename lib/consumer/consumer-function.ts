@@ -18,13 +18,13 @@ export interface ConsumerFunctionProps {
   readonly environment: Record<string, string>;
   readonly memory: Size;
   readonly timeout: Duration;
-  readonly reservedConcurrency?: number;
+  readonly reservedConcurrency?: number | undefined;
   readonly logRetention: Duration;
   /**
    * Key that encrypts the logs. Its policy must let CloudWatch Logs use it.
    * @default - a key that CloudWatch Logs owns
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
   /** What becomes of the logs when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
   readonly tracing: boolean;

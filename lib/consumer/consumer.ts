@@ -32,23 +32,23 @@ export interface ConsumerProps {
    * Whether both queues are FIFO: the messages of a group are processed in order. The topic has to be FIFO then.
    * @default false
    */
-  readonly ordered?: boolean;
+  readonly ordered?: boolean | undefined;
   /**
    * Where messages go that SNS cannot deliver: a FIFO queue where the topic is FIFO, whatever the consumer's own queue is.
    * @default - the dead-letter queue
    */
-  readonly undelivered?: MessageQueue;
+  readonly undelivered?: MessageQueue | undefined;
   /**
    * Whether, in a FIFO queue, the messages behind one that can never succeed go on past it, or wait until it has had all its
    * tries: see lambda/batch.ts.
    * @default 'skip'
    */
-  readonly onPermanentError?: 'skip' | 'block';
+  readonly onPermanentError?: 'skip' | 'block' | undefined;
   /**
    * Filters by message attribute; a message must pass all.
    * @default - every message
    */
-  readonly filterPolicy?: Record<string, SubscriptionFilter>;
+  readonly filterPolicy?: Record<string, SubscriptionFilter> | undefined;
   /** Path of the TypeScript module that exports `handler`. */
   readonly handlerEntry: string;
   readonly memory: Size;
@@ -59,35 +59,35 @@ export interface ConsumerProps {
    * How long to wait for a batch to fill.
    * @default - not at all
    */
-  readonly batchWindow?: Duration;
+  readonly batchWindow?: Duration | undefined;
   /** Most invocations at a time. */
   readonly maxConcurrency: number;
   /**
    * Concurrency of the account that is kept for the function, and is its bound as well.
    * @default - it shares what the account's other functions leave
    */
-  readonly reservedConcurrency?: number;
+  readonly reservedConcurrency?: number | undefined;
   /**
    * For how long what the consumer depends on may be down before messages are dead-lettered: it decides how often each is
    * tried. The queue must keep messages for more than twice as long.
    * @default - 6 hours
    */
-  readonly outlast?: Duration;
+  readonly outlast?: Duration | undefined;
   /**
    * How long the queue keeps a message.
    * @default - 4 days
    */
-  readonly retention?: Duration;
+  readonly retention?: Duration | undefined;
   /**
    * How long a dead-letter message is kept, counted from when the message was first sent.
    * @default - 14 days
    */
-  readonly deadLetterRetention?: Duration;
+  readonly deadLetterRetention?: Duration | undefined;
   /**
    * Key that encrypts both queues and the logs. Its policy must let SNS and CloudWatch Logs use it.
    * @default - keys that SQS and CloudWatch Logs own
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
   /** How long logs are kept: one of the periods that CloudWatch Logs knows. */
   readonly logRetention: Duration;
   /** What becomes of the queues and the logs when the stack is deleted, or the consumer taken out of it. */
@@ -96,7 +96,7 @@ export interface ConsumerProps {
    * Whether X-Ray follows messages through the function.
    * @default false
    */
-  readonly tracing?: boolean;
+  readonly tracing?: boolean | undefined;
 }
 
 /**

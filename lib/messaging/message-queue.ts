@@ -24,7 +24,7 @@ export interface MessageQueueProps {
   /** For how long a message is hidden from others once it was received. @default - 30 seconds */
   readonly visibilityTimeout?: Duration;
   /** Whether it is FIFO, with the throughput of each message group for itself. @default false */
-  readonly ordered?: boolean;
+  readonly ordered?: boolean | undefined;
   /** Where messages go that were received too often. @default - they stay */
   readonly deadLetterQueue?: DeadLetterQueue;
 }

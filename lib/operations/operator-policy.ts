@@ -27,14 +27,14 @@ export interface OperatorPolicyProps {
    * Bucket of the archive.
    * @default - there is none
    */
-  readonly archive?: IBucket;
+  readonly archive?: IBucket | undefined;
   /** Where it is recorded what operators did. */
   readonly operationsLog: ILogGroup;
   /**
    * Key that encrypts topic and queues.
    * @default - keys of the services, which need no permission
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
 }
 
 /** What the verbs of `npm run orders` call, and nothing else. Attach it to the role or group of those on call. */

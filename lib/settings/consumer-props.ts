@@ -4,7 +4,7 @@ import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { isKebabCase } from '../../contract/names.ts';
 import { UNROUTED } from '../../contract/stack-outputs.ts';
-import type { ConsumerSettings, Stage } from '../config.ts';
+import type { ConsumerSettings, Stage } from './types.ts';
 import { ConfigError, checkWholeNumbers } from './validation.ts';
 
 /** Names that mean something else, and what. */

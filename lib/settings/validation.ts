@@ -12,9 +12,9 @@ export interface Range {
   readonly min: number;
   readonly max: number;
   /** @default - a bare count */
-  readonly unit?: string;
+  readonly unit?: string | undefined;
   /** @default - not a limit of AWS */
-  readonly source?: string;
+  readonly source?: string | undefined;
 }
 
 /**

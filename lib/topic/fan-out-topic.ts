@@ -19,34 +19,34 @@ export interface FanOutTopicProps {
    * are each group's own.
    * @default false
    */
-  readonly ordered?: boolean;
+  readonly ordered?: boolean | undefined;
   /**
    * Key that encrypts messages at rest.
    * @default - not encrypted by the topic
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
   /**
    * Whether X-Ray follows messages through the topic.
    * @default false
    */
-  readonly tracing?: boolean;
+  readonly tracing?: boolean | undefined;
   /**
    * Whether SNS logs each delivery to a queue that failed, with the queue's answer.
    * @default false
    */
-  readonly deliveryLogging?: boolean;
+  readonly deliveryLogging?: boolean | undefined;
   /**
    * IDs of other accounts, 12 digits each, that may publish. Which of its roles do is for each of them to say.
    * @default - this account alone
    */
-  readonly publisherAccounts?: readonly string[];
+  readonly publisherAccounts?: readonly string[] | undefined;
 }
 
 /** The topic that messages are published to, over TLS only. */
 export class FanOutTopic extends Construct {
   readonly topic: Topic;
   /** By what SNS logs failed deliveries, and the logs that it may write, as a pattern; undefined where it does not. */
-  readonly deliveryLogging?: { readonly role: Role; readonly logs: string };
+  readonly deliveryLogging?: { readonly role: Role; readonly logs: string } | undefined;
 
   constructor(scope: Construct, id: string, props: FanOutTopicProps = {}) {
     super(scope, id);

@@ -15,9 +15,9 @@ export interface UnroutedMessagesProps {
    * Key that encrypts the queue. Its policy must let SNS use it.
    * @default - a key that SQS owns
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | undefined;
   /** Whether the topic is FIFO, and so the queue as well. @default false */
-  readonly ordered?: boolean;
+  readonly ordered?: boolean | undefined;
   /** What becomes of the queue when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
 }

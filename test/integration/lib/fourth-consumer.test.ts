@@ -2,8 +2,9 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
-import { type ConsumerSettings, consumers } from '../../../lib/config.ts';
+import { consumers } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import type { ConsumerSettings } from '../../../lib/settings/types.ts';
 import { PROJECT } from '../../fixtures/project.ts';
 import { resource, synthesize, testApp } from '../../fixtures/synthesized.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { type ConsumerSettings, consumers } from '../../../lib/config.ts';
+import { consumers } from '../../../lib/config.ts';
+import type { ConsumerSettings } from '../../../lib/settings/types.ts';
 import { ConfigError, settingProblem } from '../../../lib/settings/validation.ts';
 import { synthesize } from '../../fixtures/synthesized.ts';
 

@@ -5,8 +5,9 @@
  * not all of them have begins with the name of the one that has it. The archive's consumer has a part of its own.
  */
 import { describe, expect, test } from '@jest/globals';
-import { archive as defaultArchive, type StageName, stages } from '../../../lib/config.ts';
+import { archive as defaultArchive, stages } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import type { StageName } from '../../../lib/settings/types.ts';
 import { stageNames, testApp, withOperators } from '../../fixtures/synthesized.ts';
 import { readableStack } from './readable-stack.ts';
 

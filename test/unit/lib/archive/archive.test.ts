@@ -2,7 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { type ArchivedMessage, archiveObject } from '../../../../contract/archive.ts';
-import { archive, consumers, type Stage, stages } from '../../../../lib/config.ts';
+import { archive, consumers, stages } from '../../../../lib/config.ts';
+import type { Stage } from '../../../../lib/settings/types.ts';
 import { ConfigError } from '../../../../lib/settings/validation.ts';
 import {
   type Resource,

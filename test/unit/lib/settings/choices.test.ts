@@ -4,7 +4,8 @@ import { readChoices } from '../../../../lib/settings/choices.ts';
 import { ConfigError } from '../../../../lib/settings/validation.ts';
 import { testApp } from '../../../fixtures/synthesized.ts';
 
-const chosen = (context: Record<string, unknown>) => readChoices(testApp(context).node);
+const chosen = (context: Record<string, unknown>) =>
+  readChoices(testApp(context).node, { stages, consumers, archive });
 
 test('without a choice the stage is dev, as its settings say, and consumers are as theirs say', () => {
   expect(chosen({})).toEqual({ stage: 'dev', settings: stages.dev, consumers });

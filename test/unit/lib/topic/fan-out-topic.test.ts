@@ -4,8 +4,9 @@ import { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AccountPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { type StageName, stages } from '../../../../lib/config.ts';
+import { stages } from '../../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
+import type { StageName } from '../../../../lib/settings/types.ts';
 import { FanOutTopic } from '../../../../lib/topic/fan-out-topic.ts';
 import {
   ordersTopic,

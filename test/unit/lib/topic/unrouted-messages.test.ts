@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
-import { type ConsumerSettings, consumers, stages } from '../../../../lib/config.ts';
+import { consumers, stages } from '../../../../lib/config.ts';
+import type { ConsumerSettings } from '../../../../lib/settings/types.ts';
 import { ordersTopic, resource, stageNames, synthesize } from '../../../fixtures/synthesized.ts';
 
 describe.each(stageNames)('in %s', (stage) => {
