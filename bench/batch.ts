@@ -1,37 +1,24 @@
 /**
- * Records per second of one batch, by its size: `node bench/batch.ts`. Billing's handler, over the real SDK and HTTP, puts into
- * the local DynamoDB, which is most of the time; only the ratios carry over to Lambda. Logs and metrics are off.
+ * Records per second of one batch, by its size: `node bench/batch.ts [size …]`. Billing's handler, over the real SDK and HTTP, puts
+ * into the local DynamoDB, which is most of the time; only the ratios carry over to Lambda. Logs and metrics are off.
  */
-import { CreateTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import type { Context, SQSRecord } from 'aws-lambda';
+import { CreateTableCommand, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { generateOrders } from '../cli/orders/test-orders.ts';
 import { Emulators } from '../local/server/emulators.ts';
+import { functionEnvironment } from '../test/fixtures/function-environment.ts';
+import { lambdaContext, sqsRecord } from '../test/fixtures/order-queue.ts';
 
-/** So many batches of each size, so that small ones are measured about as long as large ones. */
-const BATCHES = [
-  { size: 10, batches: 100 },
-  { size: 100, batches: 10 },
-  { size: 1_000, batches: 2 },
-  { size: 10_000, batches: 1 },
-];
 const TABLE = 'invoices';
+/** Small batches are measured about as long as large ones. */
+const RECORDS = 1_000;
 /** Enough for the largest batch: what is measured is the work, not the time limit. */
-const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => 600_000 } as Context;
+const context = lambdaContext(600_000);
 
+const sizes = process.argv.slice(2).map(Number);
 const emulators = await Emulators.start({ port: 0 });
-Object.assign(process.env, {
-  AWS_ENDPOINT_URL: emulators.endpoint,
-  AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'local',
-  AWS_SECRET_ACCESS_KEY: 'local',
-  QUEUE_URL: `${emulators.endpoint}/000000000000/queue`,
-  DEAD_LETTER_QUEUE_URL: `${emulators.endpoint}/000000000000/dead-letters`,
-  MAX_RECEIVE_COUNT: '5',
-  POWERTOOLS_SERVICE_NAME: 'bench',
-  POWERTOOLS_METRICS_NAMESPACE: 'OrderFanOut',
+Object.assign(process.env, functionEnvironment(emulators.endpoint), {
   POWERTOOLS_METRICS_DISABLED: 'true',
   POWERTOOLS_LOG_LEVEL: 'SILENT',
-  INVOICES_TABLE: TABLE,
 });
 const dynamodb = new DynamoDBClient();
 await dynamodb.send(
@@ -47,64 +34,34 @@ const { handler } = await import('../lambda/billing/handler.ts');
 let seed = 0;
 let expected = 0;
 try {
-  await measure(500, 1); // Warms up.
-  const rows: { size: number; 'records/s': number; failures: number }[] = [];
-  for (const { size, batches } of BATCHES) {
-    const { seconds, failures } = await measure(size, batches);
-    rows.push({ size, 'records/s': Math.round((size * batches) / seconds), failures });
+  await measure(500); // Warms up.
+  const rows = [];
+  for (const size of sizes.length > 0 ? sizes : [10, 100, 1_000, 10_000]) {
+    const batches = Math.max(1, RECORDS / size);
+    let seconds = 0;
+    for (let batch = 0; batch < batches; batch++) seconds += await measure(size);
+    rows.push({ size, 'records/s': Math.round((size * batches) / seconds) });
   }
-  const [first] = rows;
-  console.table(
-    rows.map((row) => ({
-      ...row,
-      'of 10': Number((row['records/s'] / (first?.['records/s'] ?? 1)).toFixed(2)),
-    })),
-  );
-  const stored = await countItems();
+  console.table(rows);
+  let stored = 0;
+  for await (const { Count = 0 } of paginateScan({ client: dynamodb }, { TableName: TABLE, Select: 'COUNT' }))
+    stored += Count;
   if (stored !== expected) throw new Error(`${stored} invoices of ${expected} orders`);
-  if (rows.some(({ failures }) => failures > 0)) throw new Error('some records failed');
 } finally {
   dynamodb.destroy();
   await emulators.stop();
 }
 
-/** Seconds that so many batches take, one after the other, each of orders that nobody has seen. */
-async function measure(size: number, batches: number): Promise<{ seconds: number; failures: number }> {
-  let seconds = 0;
-  let failures = 0;
-  for (let batch = 0; batch < batches; batch++) {
-    const Records = Array.from(generateOrders({ count: size, seed: ++seed }), ({ body }, index) =>
-      record(`${seed}-${index}`, body),
-    );
-    const start = performance.now();
-    const { batchItemFailures } = await handler({ Records }, context);
-    seconds += (performance.now() - start) / 1000;
-    failures += batchItemFailures.length;
-    expected += size;
-  }
-  return { seconds, failures };
-}
-
-function record(messageId: string, body: string): SQSRecord {
-  return {
-    messageId,
-    body,
-    receiptHandle: messageId,
-    attributes: { ApproximateReceiveCount: '1' },
-    messageAttributes: {},
-    eventSource: 'aws:sqs',
-  } as unknown as SQSRecord;
-}
-
-async function countItems(): Promise<number> {
-  let count = 0;
-  let ExclusiveStartKey: Record<string, { S: string }> | undefined;
-  do {
-    const page = await dynamodb.send(
-      new ScanCommand({ TableName: TABLE, Select: 'COUNT', ExclusiveStartKey }),
-    );
-    count += page.Count ?? 0;
-    ExclusiveStartKey = page.LastEvaluatedKey as typeof ExclusiveStartKey;
-  } while (ExclusiveStartKey);
-  return count;
+/** Seconds that a batch of orders takes which nobody has seen before. @throws where one of them fails */
+async function measure(size: number): Promise<number> {
+  seed += 1;
+  const Records = Array.from(generateOrders({ count: size, seed }), ({ body }, index) =>
+    sqsRecord({ MessageId: `${seed}-${index}`, Body: body }),
+  );
+  const start = performance.now();
+  const { batchItemFailures } = await handler({ Records }, context);
+  const seconds = (performance.now() - start) / 1000;
+  if (batchItemFailures.length > 0) throw new Error(`${batchItemFailures.length} of ${size} records failed`);
+  expected += size;
+  return seconds;
 }

@@ -1,12 +1,11 @@
 /**
- * Dead letters per second, by how many there are: `node bench/dead-letters.ts`. Looks at them with `failed`, and sends them
+ * Dead letters per second, by how many there are: `node bench/dead-letters.ts [few many]`. Looks at them with `failed`, and sends them
  * back one by one with a selection and all at once with a move, on the local SQS, which moves 500 a second as AWS does. Each
  * look ends with a second of waiting for more, which small numbers feel.
  */
 import { generateOrders } from '../cli/orders/test-orders.ts';
 import { startDeadLetterStack } from '../test/fixtures/dead-letter-stack.ts';
 
-const SIZES = [500, 5_000];
 const REASON = { error: 'Throttling', message: 'slow down' };
 const WORK = {
   look: (name: string) => ['failed', name],
@@ -14,21 +13,20 @@ const WORK = {
   'move all': (name: string) => ['redrive', name],
 };
 
+const [few = 500, many = 5_000] = process.argv.slice(2).map(Number);
 const stack = await startDeadLetterStack(1);
 const name = stack.next();
 const rows: Record<string, string | number>[] = [];
 try {
-  await measure('look', 50); // Warms up.
+  await measure('look', Math.min(50, few)); // Warms up.
   for (const work of Object.keys(WORK) as (keyof typeof WORK)[]) {
-    const [few = Number.NaN, many = Number.NaN] = [
-      await measure(work, SIZES[0] ?? 0),
-      await measure(work, SIZES[1] ?? 0),
-    ];
+    const ofFew = await measure(work, few);
+    const ofMany = await measure(work, many);
     rows.push({
       work,
-      [`letters/s of ${SIZES[0]}`]: Math.round(few),
-      [`letters/s of ${SIZES[1]}`]: Math.round(many),
-      ratio: Number((many / few).toFixed(2)),
+      [`letters/s of ${few}`]: Math.round(ofFew),
+      [`letters/s of ${many}`]: Math.round(ofMany),
+      ratio: Number((ofMany / ofFew).toFixed(2)),
     });
   }
   console.table(rows);
