@@ -3,7 +3,7 @@
 import type { ArchivedMessage } from '../../contract/archive.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { notOnRecord } from '../orders/follow.ts';
+import { notOnRecord } from '../outcomes/follow.ts';
 import { type ArchiveReading, readArchive } from './reader.ts';
 import type { ArchivedOutgoing } from './selection.ts';
 

@@ -3,11 +3,24 @@ import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { byteSize, count, format, printable, table } from '../terminal/text.ts';
 import { typed } from '../usage/options/letter-filter.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
-import type { ReplayOptions } from '../usage/replay.ts';
+import { commandFor, type StackOptions } from '../usage/options/stack-options.ts';
 import type { NotArchived } from './open.ts';
 import type { ArchiveSize, SkippedObject } from './reader.ts';
 import type { ReplayResult } from './replay.ts';
+
+/** What the user asked for. */
+export interface ReplayOptions extends StackOptions {
+  readonly from: Date;
+  readonly to?: Date;
+  readonly order?: string;
+  readonly type?: string;
+  readonly after?: string;
+  readonly rate?: number;
+  readonly canary?: boolean;
+  readonly timeout: number;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
 
 /** A replay, and what is to be known beside its result. */
 export interface ReplayReport {

@@ -7,7 +7,7 @@ import {
   paginateDescribeStackResourceDrifts,
   type StackResourceDrift,
 } from '@aws-sdk/client-cloudformation';
-import { Patience } from '../aws/patience.ts';
+import { Deadline } from '../aws/deadline.ts';
 import { deployCommand } from '../aws/stack.ts';
 import type { CheckContext } from './context.ts';
 import { type Finding, problem, well, wellUnless } from './finding.ts';
@@ -45,12 +45,12 @@ async function detection(
   StackDriftDetectionId: string | undefined,
   signal: AbortSignal,
 ): Promise<Partial<DescribeStackDriftDetectionStatusOutput>> {
-  const patience = new Patience(TIMEOUT_MS, signal);
+  const deadline = new Deadline(TIMEOUT_MS, signal);
   const command = new DescribeStackDriftDetectionStatusCommand({ StackDriftDetectionId });
   for (;;) {
-    const status = await patience.insist(() => cloudFormation.send(command));
-    if (status.DetectionStatus !== 'DETECTION_IN_PROGRESS' || patience.isOver) return status;
-    await patience.wait(PAUSE_MS);
+    const status = await deadline.retry(() => cloudFormation.send(command));
+    if (status.DetectionStatus !== 'DETECTION_IN_PROGRESS' || deadline.isOver) return status;
+    await deadline.wait(PAUSE_MS);
   }
 }
 

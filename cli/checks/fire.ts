@@ -1,8 +1,8 @@
 /** Sets an alarm of each severity to ALARM for a moment, and watches whether its topic takes what it tells. */
 import { SetAlarmStateCommand, type StateValue } from '@aws-sdk/client-cloudwatch';
 import { callerOf } from '../aws/caller.ts';
+import { Deadline } from '../aws/deadline.ts';
 import { explain, isDenied } from '../aws/errors.ts';
-import { Patience } from '../aws/patience.ts';
 import type { StackAlarm } from '../aws/stack-alarms.ts';
 import { time } from '../terminal/text.ts';
 import { type Action, actionsOn } from './alarm-history.ts';
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 60_000;
 const PAUSE_MS = 1_000;
 
 /** An alarm that is to be set, and whom it tells. */
-export interface Shot {
+export interface TestAlarm {
   readonly topic: OperationsTopic;
   /** Undefined where none will do. */
   readonly alarm: StackAlarm | undefined;
@@ -27,7 +27,7 @@ export interface Shot {
  * look at: a composite alarm that was set by hand may stay so, and a release is rolled back by the alarms of its consumer.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
  */
-export function chooseShots({ stack }: CheckContext, alarms: readonly StackAlarm[]): Shot[] {
+export function chooseTestAlarms({ stack }: CheckContext, alarms: readonly StackAlarm[]): TestAlarm[] {
   const watched = new Set(alarms.flatMap(({ children }) => children));
   return operationsTopics(stack).map((topic) => ({
     topic,
@@ -44,12 +44,12 @@ export function chooseShots({ stack }: CheckContext, alarms: readonly StackAlarm
 
 /** @param onWaiting called with what is waited for */
 export async function fire(
-  shots: readonly Shot[],
+  tests: readonly TestAlarm[],
   context: CheckContext,
   onWaiting: (what: string) => void,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { topic, alarm } of shots) {
+  for (const { topic, alarm } of tests) {
     const subject = `${topic.severity} test`;
     if (context.signal.aborted) break;
     if (alarm === undefined) {
@@ -95,12 +95,12 @@ async function actionAfter(
   alarm: StackAlarm,
   context: CheckContext,
 ): Promise<Action | undefined> {
-  const patience = new Patience(TIMEOUT_MS, context.signal);
+  const deadline = new Deadline(TIMEOUT_MS, context.signal);
   for (;;) {
-    const after = await patience.insist(() => lastAction(topic, alarm, context));
+    const after = await deadline.retry(() => lastAction(topic, alarm, context));
     if (isNewer(after, before)) return after;
-    if (patience.isOver) return undefined;
-    await patience.wait(PAUSE_MS);
+    if (deadline.isOver) return undefined;
+    await deadline.wait(PAUSE_MS);
   }
 }
 

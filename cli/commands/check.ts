@@ -4,7 +4,7 @@ import { readStackAlarms } from '../aws/stack-alarms.ts';
 import { checkStack } from '../checks/check-stack.ts';
 import type { CheckContext } from '../checks/context.ts';
 import type { Finding } from '../checks/finding.ts';
-import { chooseShots, fire, type Shot } from '../checks/fire.ts';
+import { chooseTestAlarms, fire, type TestAlarm } from '../checks/fire.ts';
 import { usageError } from '../command-error.ts';
 import { ask, canAsk } from '../terminal/ask.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
@@ -23,15 +23,15 @@ export async function check(options: CheckOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const context: CheckContext = { clients, stack, options, signal };
-  const shots = options.fire
-    ? chooseShots(context, await readStackAlarms(clients.cloudWatch, stack.name))
+  const tests = options.fire
+    ? chooseTestAlarms(context, await readStackAlarms(clients.cloudWatch, stack.name))
     : [];
-  if (shots.some(({ alarm }) => alarm) && !options.yes && !(await isAgreed(shots, signal, io))) {
+  if (tests.some(({ alarm }) => alarm) && !options.yes && !(await isAgreed(tests, signal, io))) {
     io.say('No alarm was set.');
     return signal.aborted ? INTERRUPTED : 1;
   }
   const step = io.progress({ silent: options.json === true }).step(`Checking ${stack.name}`);
-  const fired = await fire(shots, context, (what) => step.update(`Waiting ${what}`));
+  const fired = await fire(tests, context, (what) => step.update(`Waiting ${what}`));
   step.update(`Checking ${stack.name}`);
   const findings = signal.aborted ? fired : [...(await checkStack(context, options)), ...fired];
   if (signal.aborted) {
@@ -45,8 +45,8 @@ export async function check(options: CheckOptions, io: Io): Promise<number> {
   return ok ? 0 : 1;
 }
 
-async function isAgreed(shots: readonly Shot[], signal: AbortSignal, io: Io): Promise<boolean> {
-  for (const { topic, alarm } of shots) {
+async function isAgreed(tests: readonly TestAlarm[], signal: AbortSignal, io: Io): Promise<boolean> {
+  for (const { topic, alarm } of tests) {
     if (alarm)
       io.say(printable(`${alarm.name} will be set to ALARM and back, and tell the ${topic.severity} topic.`));
   }

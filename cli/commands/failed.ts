@@ -15,7 +15,7 @@ import {
   reasonOf,
   unseenLine,
 } from '../dead-letters/reasons.ts';
-import { eventIn } from '../orders/follow.ts';
+import { eventIn } from '../outcomes/follow.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, printable, time } from '../terminal/text.ts';

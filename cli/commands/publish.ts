@@ -3,9 +3,9 @@ import { randomInt } from 'node:crypto';
 import { type Clients, createClients, destroyClients } from '../aws/clients.ts';
 import { clientOptions, connect, type StackHandles } from '../aws/stack.ts';
 import { usageError } from '../command-error.ts';
-import { type FollowedMessage, followMessages, type Outcome } from '../orders/follow.ts';
 import { listProblems, readOrderFile } from '../orders/order-file.ts';
 import { generateOrders, idsInConflict } from '../orders/test-orders.ts';
+import { followMessages, type Outcome } from '../outcomes/follow.ts';
 import {
   badNews,
   describe,
@@ -13,7 +13,8 @@ import {
   printJson,
   printText,
   type Selection,
-} from '../publishing/publish-report.ts';
+} from '../outcomes/publish-report.ts';
+import type { OrderMessage } from '../publishing/batches.ts';
 import { publishMessages } from '../publishing/publisher.ts';
 import type { SendResult } from '../publishing/sending.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
@@ -151,7 +152,7 @@ async function send(
 }
 
 async function follow(
-  messages: FollowedMessage[],
+  messages: OrderMessage[],
   { clients, stack }: Target & { stack: StackHandles },
   { timeout }: PublishOptions,
   progress: Progress,
@@ -178,7 +179,7 @@ async function follow(
   }
 }
 
-function withoutFailed({ messages }: Selection, { failed }: SendResult): FollowedMessage[] {
+function withoutFailed({ messages }: Selection, { failed }: SendResult): OrderMessage[] {
   const indexes = new Set(failed.map(({ index }) => index));
   return messages.filter((_, index) => !indexes.has(index));
 }

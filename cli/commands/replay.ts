@@ -4,15 +4,14 @@ import type { Span } from '../archive/objects.ts';
 import { archiveBucketOf, notArchived, spanOf } from '../archive/open.ts';
 import { sizeOf } from '../archive/reader.ts';
 import { type Replay, type ReplayResult, replay as sendAll } from '../archive/replay.ts';
-import { reportReplay, sizeInWords } from '../archive/report.ts';
+import { type ReplayOptions, reportReplay, sizeInWords } from '../archive/report.ts';
 import { explain } from '../aws/errors.ts';
 import { connect, consumerOf } from '../aws/stack.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import { OperationsLog } from '../operations/record.ts';
-import { readSubscriptions } from '../orders/subscriptions.ts';
+import { readSubscriptions } from '../outcomes/subscriptions.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
-import type { ReplayOptions } from '../usage/replay.ts';
 
 /** @returns the exit code */
 export async function replay(name: string, options: ReplayOptions, io: Io): Promise<number> {

@@ -2,9 +2,9 @@
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
+import { Deadline } from '../aws/deadline.ts';
 import { explain } from '../aws/errors.ts';
 import { mappingState, switchMapping } from '../aws/event-source-mapping.ts';
-import { Patience } from '../aws/patience.ts';
 import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
 import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
@@ -61,10 +61,10 @@ async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Pro
     );
   }
   const context: Context = { clients, stack, consumer, mapping, options, io, signal };
-  const patience = new Patience(options.timeout * 1000, signal, (reason) => io.say(reason));
-  const before = await settle(context, SETTLED, patience);
+  const deadline = new Deadline(options.timeout * 1000, signal, (reason) => io.say(reason));
+  const before = await settle(context, SETTLED, deadline);
   const wasSo = before === verb.wanted;
-  const state = wasSo || !SETTLED.includes(before) ? before : await recorded(verb, context, patience);
+  const state = wasSo || !SETTLED.includes(before) ? before : await recorded(verb, context, deadline);
   if (state === verb.wanted) {
     await report(verb, wasSo, context);
     return 0;
@@ -79,7 +79,7 @@ async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Pro
 }
 
 /** Turns the mapping and has it on record. @returns its state at the end */
-async function recorded(verb: Verb, context: Context, patience: Patience): Promise<string> {
+async function recorded(verb: Verb, context: Context, deadline: Deadline): Promise<string> {
   const { clients, stack, consumer, mapping, options, io } = context;
   const { reason } = options;
   const log = new OperationsLog(clients, stack, options, io);
@@ -91,7 +91,7 @@ async function recorded(verb: Verb, context: Context, patience: Patience): Promi
   try {
     await switchMapping(clients.lambda, mapping, verb.wanted === 'Enabled');
     step.update(`${verb.doing} ${consumer.name}: until its mapping is ${verb.wanted}`);
-    const state = await settle(context, [verb.wanted], patience);
+    const state = await settle(context, [verb.wanted], deadline);
     const isDone = state === verb.wanted;
     await end({ outcome: isDone ? 'done' : `not awaited: the mapping was ${state}` });
     if (isDone) step.done(`${consumer.name} is ${verb.done}`);
@@ -107,21 +107,21 @@ async function recorded(verb: Verb, context: Context, patience: Patience): Promi
   }
 }
 
-/** Waits for one of these states, as long as there is patience. @returns the state at the end */
+/** Waits for one of these states, until the deadline. @returns the state at the end */
 async function settle(
   { clients, consumer, mapping, stack }: Context,
   states: readonly string[],
-  patience: Patience,
+  deadline: Deadline,
 ): Promise<string> {
   for (;;) {
-    const state = await patience.insist(() => mappingState(clients.lambda, mapping));
+    const state = await deadline.retry(() => mappingState(clients.lambda, mapping));
     if (state === undefined) {
       throw new CommandError(
         `The event source mapping ${mapping} of ${consumer.name} is not there: somebody has deleted it, which the drift of ${stack.name} shows`,
       );
     }
-    if (states.includes(state) || patience.isOver) return state;
-    await patience.wait(PAUSE_MS);
+    if (states.includes(state) || deadline.isOver) return state;
+    await deadline.wait(PAUSE_MS);
   }
 }
 

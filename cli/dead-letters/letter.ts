@@ -2,9 +2,8 @@
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute } from 'aws-lambda';
 import { type DeadLetterContext, originalAttributes, toRequest } from '../../contract/dead-letter.ts';
-import { messageAttributes } from '../../contract/events.ts';
+import { messageAttributes, type OrderEvent } from '../../contract/events.ts';
 import { printable } from '../terminal/text.ts';
-import type { Correction } from './edits.ts';
 
 export interface Letter {
   readonly messageId: string;
@@ -19,6 +18,12 @@ export interface Letter {
   readonly context: Partial<DeadLetterContext>;
   /** As SQS handed it out. */
   readonly message: Message;
+}
+
+/** What is sent in place of a letter: another body, and the attributes that the contract derives from its event. */
+export interface Correction {
+  readonly body: string;
+  readonly event: OrderEvent;
 }
 
 /** Reads what SQS handed out with all attributes. */

@@ -1,12 +1,11 @@
 /** Reads orders, and cancellations of orders, from a file or standard input: JSON Lines, a JSON array, or a single order. */
 import { checkEvent, messageAttributes, type OrderEvent } from '../../contract/events.ts';
 import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
-import { messageSize } from '../publishing/batches.ts';
+import { messageSize, type OrderMessage } from '../publishing/batches.ts';
 import { MAX_BATCH_BYTES } from '../publishing/publisher.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
 import { format, printable } from '../terminal/text.ts';
-import type { FollowedMessage } from './follow.ts';
 
 /** Something in the file that keeps it from being published. */
 export interface FileProblem {
@@ -18,7 +17,7 @@ export interface FileProblem {
 }
 
 export interface OrderFile {
-  readonly messages: FollowedMessage[];
+  readonly messages: OrderMessage[];
   /** How many of `messages` repeat an earlier one. */
   readonly duplicates: number;
   /** How many of the others cancel an order. */
@@ -54,7 +53,7 @@ export function listProblems(file: string, problems: readonly FileProblem[], io:
 /** Checks every order in `text`, a JSON array where it begins with `[`, else JSON Lines or one order over several lines. */
 export function parseOrders(text: string): OrderFile {
   const problems: FileProblem[] = [];
-  const messages: FollowedMessage[] = [];
+  const messages: OrderMessage[] = [];
   const known = new Map<string, { line: number; digest: string }>();
   let duplicates = 0;
   let cancellations = 0;
@@ -93,7 +92,7 @@ export function parseOrders(text: string): OrderFile {
 }
 
 /** The body keeps fields that the contract does not know: another consumer may. */
-function toMessage(event: OrderEvent, value: unknown): FollowedMessage {
+function toMessage(event: OrderEvent, value: unknown): OrderMessage {
   return { body: JSON.stringify(value), attributes: messageAttributes(event), orderId: event.orderId };
 }
 

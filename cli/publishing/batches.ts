@@ -10,6 +10,11 @@ export interface OutgoingMessage {
   readonly orderId?: string;
 }
 
+/** A message about an order; copies of it count as one. */
+export interface OrderMessage extends OutgoingMessage {
+  readonly orderId: string;
+}
+
 /** A message and its position among all, from 0. */
 export interface Entry<M extends OutgoingMessage = OutgoingMessage> {
   readonly index: number;

@@ -1,22 +1,10 @@
 /** `orders replay`: messages of the archive go to one consumer once more. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseArchiveKey } from '../../contract/archive.ts';
+import type { ReplayOptions } from '../archive/report.ts';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
+import { addStackOptions } from './options/stack-options.ts';
 import { dayOrTime, orderId, wholeNumber } from './options/values.ts';
-
-export interface ReplayOptions extends StackOptions {
-  readonly from: Date;
-  readonly to?: Date;
-  readonly order?: string;
-  readonly type?: string;
-  readonly after?: string;
-  readonly rate?: number;
-  readonly canary?: boolean;
-  readonly timeout: number;
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-}
 
 const MAX_RATE = 10_000;
 

@@ -1,6 +1,7 @@
 // What a chaos run has shown, for programs and for people.
-import type { Takes } from '../../cli/orders/subscriptions.ts';
+
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { table } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { type Archived, balanceArchive, IN_ARCHIVE } from '../reconciliation/archive.ts';

@@ -1,8 +1,8 @@
 // The books of a chaos run: where every distinct message is, under faults, and after the redrive.
 
-import { digestOf } from '../../cli/orders/follow.ts';
-import type { Takes } from '../../cli/orders/subscriptions.ts';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import { digestOf } from '../../cli/outcomes/follow.ts';
+import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { type Archived, textOf } from '../reconciliation/archive.ts';
 import {

@@ -1,5 +1,5 @@
 // The books of cancelled orders: each is in the state that it has to be in at every consumer, whatever came first.
-import { eventIn } from '../../cli/orders/follow.ts';
+import { eventIn } from '../../cli/outcomes/follow.ts';
 import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
 import type { Balance } from './reconcile.ts';
 import type { Ledger } from './snapshot.ts';

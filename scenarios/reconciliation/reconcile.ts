@@ -1,7 +1,8 @@
 // The books of a run: what was published against what every consumer's tables and dead-letter queue hold.
-import { digestOf } from '../../cli/orders/follow.ts';
-import type { Takes } from '../../cli/orders/subscriptions.ts';
+
 import { idsInConflict, type PoisonKind, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { digestOf } from '../../cli/outcomes/follow.ts';
+import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { plural } from '../../cli/terminal/text.ts';
 import { ORDER_CONFLICT } from '../../contract/dead-letter.ts';
 import { balanceCancellations, balanceCreditNotes, cancellationsIn } from './cancellations.ts';

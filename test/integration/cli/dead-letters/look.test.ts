@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { queueDepth } from '../../../../cli/aws/queue-depth.ts';
 import { forEachBatch, type LookOptions, lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
-import { deleteLetters } from '../../../../cli/dead-letters/send-back.ts';
+import { deleteLetters } from '../../../../cli/redrive/send-back.ts';
 import { clientSettings } from '../../../../local/client-settings.ts';
 import { Emulators } from '../../../../local/server/emulators.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';

@@ -1,7 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { readEdits } from '../../../../cli/dead-letters/edits.ts';
 import { readLetter } from '../../../../cli/dead-letters/letter.ts';
 import { exported } from '../../../../cli/dead-letters/letter-file.ts';
 import {
@@ -11,6 +10,7 @@ import {
   reasonOf,
   unseenLine,
 } from '../../../../cli/dead-letters/reasons.ts';
+import { readEdits } from '../../../../cli/redrive/edits.ts';
 import { printable } from '../../../../cli/terminal/text.ts';
 import { attribute } from '../../../fixtures/dead-letter-stack.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { digestOf } from '../../../../cli/orders/follow.ts';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
+import { digestOf } from '../../../../cli/outcomes/follow.ts';
 import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/report.ts';
 import { emptyLedger, type Look } from '../../../../scenarios/reconciliation/snapshot.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { digestOf } from '../../../../cli/orders/follow.ts';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
+import { digestOf } from '../../../../cli/outcomes/follow.ts';
 import { rewritten, tallyOf, unsettled } from '../../../../scenarios/chaos/tally.ts';
 import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 

@@ -1,21 +1,15 @@
 /** Corrections of dead letters, from a file with one JSON object a line. */
-import { checkEvent, type OrderEvent } from '../../contract/events.ts';
+import { checkEvent } from '../../contract/events.ts';
+import type { Correction, Letter } from '../dead-letters/letter.ts';
 import { type FileProblem, notJson } from '../orders/order-file.ts';
 import { readText } from '../terminal/read-text.ts';
 import { printable } from '../terminal/text.ts';
-import type { Letter } from './letter.ts';
 
 /** Corrected orders, by the letters that they stand in for. */
 export interface Edits {
   /** The correction of a letter, if there is one. */
   for(letter: Letter): Edit | undefined;
   readonly edits: readonly Edit[];
-}
-
-/** What is sent in place of a letter: another body, and the attributes that the contract derives from its event. */
-export interface Correction {
-  readonly body: string;
-  readonly event: OrderEvent;
 }
 
 export interface Edit extends Correction {

@@ -2,16 +2,16 @@
 import { messageAttributes } from '../../contract/events.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
-import { eventIn } from '../orders/follow.ts';
+import type { Letter } from '../dead-letters/letter.ts';
+import type { LetterQueue } from '../dead-letters/letter-queue.ts';
+import { type LookOptions, lookAtDeadLetters } from '../dead-letters/look.ts';
+import { letterFilter, Reasons } from '../dead-letters/reasons.ts';
 import type { FileProblem } from '../orders/order-file.ts';
-import { readSubscriptions } from '../orders/subscriptions.ts';
+import { eventIn } from '../outcomes/follow.ts';
+import { readSubscriptions } from '../outcomes/subscriptions.ts';
 import { printable } from '../terminal/text.ts';
 import type { LetterFilter } from '../usage/options/letter-filter.ts';
 import type { Edit, Edits } from './edits.ts';
-import type { Letter } from './letter.ts';
-import type { LetterQueue } from './letter-queue.ts';
-import { type LookOptions, lookAtDeadLetters } from './look.ts';
-import { letterFilter, Reasons } from './reasons.ts';
 import type { Route } from './route.ts';
 
 export interface Plan {

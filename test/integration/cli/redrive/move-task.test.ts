@@ -1,7 +1,7 @@
 /** What SQS says of a move on bad days; good ones are tested with the command. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { moveAll } from '../../../../cli/dead-letters/move-task.ts';
+import { moveAll } from '../../../../cli/redrive/move-task.ts';
 import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
 let aws: ScriptedAws;

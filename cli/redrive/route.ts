@@ -6,11 +6,10 @@ import { MAX_ATTRIBUTES } from '../../contract/dead-letter.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { consumerOf, recordingConsumers, type StackHandles } from '../aws/stack.ts';
-import { eventIn } from '../orders/follow.ts';
-import { readSubscriptions, type Takes } from '../orders/subscriptions.ts';
-import type { Correction } from './edits.ts';
-import { type Letter, sentAttributes } from './letter.ts';
-import { deadLettersOf, type LetterQueue } from './letter-queue.ts';
+import { type Correction, type Letter, sentAttributes } from '../dead-letters/letter.ts';
+import { deadLettersOf, type LetterQueue } from '../dead-letters/letter-queue.ts';
+import { eventIn } from '../outcomes/follow.ts';
+import { readSubscriptions, type Takes } from '../outcomes/subscriptions.ts';
 
 export interface Route {
   readonly from: LetterQueue;

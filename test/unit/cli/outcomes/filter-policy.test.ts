@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseFilterPolicy } from '../../../../cli/orders/filter-policy.ts';
+import { parseFilterPolicy } from '../../../../cli/outcomes/filter-policy.ts';
 
 const text = (value: string) => ({ DataType: 'String', StringValue: value });
 const number = (value: string) => ({ DataType: 'Number', StringValue: value });

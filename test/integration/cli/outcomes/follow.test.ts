@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { type FollowedMessage, type FollowOptions, followMessages } from '../../../../cli/orders/follow.ts';
-import { readSubscriptions } from '../../../../cli/orders/subscriptions.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { type FollowOptions, followMessages } from '../../../../cli/outcomes/follow.ts';
+import { readSubscriptions } from '../../../../cli/outcomes/subscriptions.ts';
+import type { OrderMessage } from '../../../../cli/publishing/batches.ts';
 import { requiresShipping } from '../../../../contract/order.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
@@ -16,14 +17,14 @@ beforeEach(async () => {
 });
 afterEach(() => aws.close());
 
-const messages: FollowedMessage[] = generateOrders({ count: 10, seed: 3 });
+const messages: OrderMessage[] = generateOrders({ count: 10, seed: 3 });
 const [first, second, third, ...others] = messages as [
-  FollowedMessage,
-  FollowedMessage,
-  FollowedMessage,
-  ...FollowedMessage[],
+  OrderMessage,
+  OrderMessage,
+  OrderMessage,
+  ...OrderMessage[],
 ];
-const ships = ({ body }: FollowedMessage) => requiresShipping(JSON.parse(body));
+const ships = ({ body }: OrderMessage) => requiresShipping(JSON.parse(body));
 const follow = (options: Partial<FollowOptions> = {}) =>
   followMessages({
     clients: createClients(aws.client),
@@ -32,7 +33,7 @@ const follow = (options: Partial<FollowOptions> = {}) =>
     timeoutMs: 60_000,
     ...options,
   });
-const recordAt = (consumer: string, those: FollowedMessage[]) =>
+const recordAt = (consumer: string, those: OrderMessage[]) =>
   those.forEach((message) => void stack.record(consumer, message.body));
 
 describe('following', () => {

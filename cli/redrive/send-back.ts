@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { DeleteMessageBatchCommand, type Message, type SQSClient } from '@aws-sdk/client-sqs';
 import { explain } from '../aws/errors.ts';
-import type { Correction } from './edits.ts';
-import { type Letter, sentAt, sentAttributes } from './letter.ts';
-import { forEachBatch } from './look.ts';
+import { type Correction, type Letter, sentAt, sentAttributes } from '../dead-letters/letter.ts';
+import { forEachBatch } from '../dead-letters/look.ts';
 import type { Route } from './route.ts';
 
 export interface SendBackOptions {

@@ -3,10 +3,10 @@ import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { sentAt } from '../../../../cli/dead-letters/letter.ts';
-import { planRedrive } from '../../../../cli/dead-letters/plan.ts';
-import { type Redrive, redrive } from '../../../../cli/dead-letters/redrive.ts';
-import { backToConsumer } from '../../../../cli/dead-letters/route.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { planRedrive } from '../../../../cli/redrive/plan.ts';
+import { type Redrive, redrive } from '../../../../cli/redrive/redrive.ts';
+import { backToConsumer } from '../../../../cli/redrive/route.ts';
 import { createProgress } from '../../../../cli/terminal/progress.ts';
 import type { ConsumerHandles } from '../../../../contract/stack-outputs.ts';
 import { captureIo } from '../../../fixtures/command.ts';

@@ -8,8 +8,8 @@ import {
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
-import { backToConsumer } from '../../../../cli/dead-letters/route.ts';
-import { type SendBackOptions, sendBack } from '../../../../cli/dead-letters/send-back.ts';
+import { backToConsumer } from '../../../../cli/redrive/route.ts';
+import { type SendBackOptions, sendBack } from '../../../../cli/redrive/send-back.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
 import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 

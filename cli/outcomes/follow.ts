@@ -13,17 +13,12 @@ import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import { backoffDelay } from '../../contract/retries.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { Patience } from '../aws/patience.ts';
+import { Deadline } from '../aws/deadline.ts';
 import { recordingConsumers, type StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../command-error.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
-import type { OutgoingMessage } from '../publishing/batches.ts';
+import type { OrderMessage } from '../publishing/batches.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
-
-/** A published message; copies of it count as one. */
-export interface FollowedMessage extends OutgoingMessage {
-  readonly orderId: string;
-}
 
 /** What became of the messages at one consumer. All of those that its filter lets through are in one of the three. */
 export interface Outcome {
@@ -32,11 +27,11 @@ export interface Outcome {
   /** In its dead-letter queue. */
   readonly refused: RefusedMessage[];
   /** In neither place when the time was over. */
-  readonly missing: FollowedMessage[];
+  readonly missing: OrderMessage[];
 }
 
 interface RefusedMessage {
-  readonly message: FollowedMessage;
+  readonly message: OrderMessage;
   /** What the consumer said; absent where SQS or SNS moved the message without a word. */
   readonly reason?: string;
 }
@@ -44,7 +39,7 @@ interface RefusedMessage {
 export interface FollowOptions {
   readonly clients: Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
   readonly stack: StackHandles;
-  readonly messages: Iterable<FollowedMessage>;
+  readonly messages: Iterable<OrderMessage>;
   /** How long to wait for the last one. */
   readonly timeoutMs: number;
   /** Which consumers get a message. @default what the filter policies say */
@@ -67,7 +62,7 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
 interface Open {
-  readonly message: FollowedMessage;
+  readonly message: OrderMessage;
   /** Absent where the message is no valid event: then it can only be refused. */
   readonly event: OrderEvent | undefined;
 }
@@ -88,9 +83,9 @@ interface Recorded {
 export async function followMessages(options: FollowOptions): Promise<Map<string, Outcome>> {
   const { clients, stack, messages, timeoutMs, onProgress, onTrouble } = options;
   const { signal = new AbortController().signal } = options;
-  const patience = new Patience(timeoutMs, signal, onTrouble);
+  const deadline = new Deadline(timeoutMs, signal, onTrouble);
   const { earlierLetters = new Set() } = options;
-  const takes = options.takes ?? (await patience.insist(() => readSubscriptions(clients.sns, stack)));
+  const takes = options.takes ?? (await deadline.retry(() => readSubscriptions(clients.sns, stack)));
   const distinct = new Map<string, Open>();
   for (const message of messages) {
     if (!distinct.has(message.body)) distinct.set(message.body, { message, event: eventIn(message.body) });
@@ -98,7 +93,7 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   const followed = await Promise.all(
     recordingConsumers(stack).map(async (consumer) => {
       const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
-      const table = await patience.insist(() => recordTable(clients.dynamodb, consumer));
+      const table = await deadline.retry(() => recordTable(clients.dynamodb, consumer));
       return new FollowedConsumer(clients, consumer, table, expected, earlierLetters);
     }),
   );
@@ -108,13 +103,13 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
 
   for (let left = expected, pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
     const before = left;
-    const isLast = patience.isOver;
-    await Promise.all(followed.map((each) => each.look(isLast))).catch((error) => patience.bear(error));
+    const isLast = deadline.isOver;
+    await Promise.all(followed.map((each) => each.look(isLast))).catch((error) => deadline.tolerate(error));
     left = sum((each) => each.open.size);
     onProgress?.({ ended: expected - left, expected });
     if (left === 0 || isLast) break;
     if (left < before) pause = FIRST_PAUSE_MS;
-    await patience.wait(pause);
+    await deadline.wait(pause);
   }
   return new Map(followed.map((each) => [each.name, each.outcome()]));
 }
@@ -211,7 +206,7 @@ export async function recordTable(
  * that is not cancelled there.
  * @throws CommandError for a consumer without records; whatever the SDK throws
  */
-export async function notOnRecord<M extends FollowedMessage>(
+export async function notOnRecord<M extends OrderMessage>(
   dynamodb: DynamoDBClient,
   consumer: ConsumerHandles,
   messages: readonly M[],
@@ -260,7 +255,7 @@ async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: str
     Keys: orderIds.map((orderId) => ({ orderId: { S: orderId } })),
     ProjectionExpression: 'orderId, orderDigest, cancelledAt',
   };
-  // Under load or over 16 MB DynamoDB answers in part, and asks for patience with the rest.
+  // Under load or over 16 MB DynamoDB answers in part, and asks for deadline with the rest.
   for (let left: KeysAndAttributes | undefined = all, tries = 0; left; tries++) {
     const answer: BatchGetItemCommandOutput = await dynamodb.send(
       new BatchGetItemCommand({ RequestItems: { [table]: left } }),

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { explain } from '../aws/errors.ts';
 import { CommandError } from '../command-error.ts';
-import { sentAt } from './letter.ts';
+import { sentAt } from '../dead-letters/letter.ts';
 
 export interface MoveOptions {
   readonly sqs: SQSClient;

@@ -1,16 +1,17 @@
 /** What `orders publish` says: what was published, what was not, and what consumers made of it. */
 import { explain } from '../aws/errors.ts';
 import type { StackHandles } from '../aws/stack.ts';
-import type { FollowedMessage, Outcome } from '../orders/follow.ts';
+import type { OrderMessage } from '../publishing/batches.ts';
+import type { SendResult } from '../publishing/sending.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable, table } from '../terminal/text.ts';
-import type { SendResult } from './sending.ts';
+import type { Outcome } from './follow.ts';
 
 const MAX_LISTED = 20;
 
 /** What is to be published. */
 export interface Selection {
-  readonly messages: readonly FollowedMessage[];
+  readonly messages: readonly OrderMessage[];
   /** Distinct valid orders among them. */
   readonly orders: number;
   readonly duplicates: number;
@@ -18,7 +19,7 @@ export interface Selection {
   readonly poison: number;
   readonly seed?: number;
   /** Whether it is no bad news if a consumer refuses the message. */
-  readonly mayBeRefused: (message: FollowedMessage) => boolean;
+  readonly mayBeRefused: (message: OrderMessage) => boolean;
 }
 
 /** Lines about orders that are missing, or refused though they should not be. */

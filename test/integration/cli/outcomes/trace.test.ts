@@ -2,7 +2,7 @@
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { OrderTrace } from '../../../../cli/orders/locate.ts';
+import { OrderTrace } from '../../../../cli/outcomes/trace.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
