@@ -36,6 +36,31 @@ export function consumerOutputs(consumer: string) {
   };
 }
 
+/**
+ * What a table holds, for the command line to find it by:
+ * - `records`: a record of each order, under its ID
+ * - `stock`: the pieces of each SKU that can still be reserved
+ * - `other`: what the command line leaves alone
+ */
+export type TableContents = 'records' | 'stock' | 'other';
+
+/** What a table's output says. */
+export interface TableHandles {
+  readonly name: string;
+  readonly partitionKey: string;
+  readonly holds: TableContents;
+}
+
+/** The description of a table's output, such as `Holds records by orderId`. */
+export function tableDescription({ holds, partitionKey }: Omit<TableHandles, 'name'>): string {
+  return `Holds ${holds} by ${partitionKey}`;
+}
+
+function readTableDescription(text: string): Omit<TableHandles, 'name'> | undefined {
+  const [, holds, partitionKey] = /^Holds (records|stock|other) by (.+)$/.exec(text) ?? [];
+  return holds && partitionKey ? { holds: holds as TableContents, partitionKey } : undefined;
+}
+
 /** What a consumer's outputs say. */
 export interface ConsumerHandles {
   /** In kebab-case, as in lib/config.ts: `billing`. */
@@ -47,8 +72,19 @@ export interface ConsumerHandles {
   readonly eventSourceMappingId?: string;
   /** Where its function logs; absent where the stack was deployed before it said so. */
   readonly logGroup?: string;
-  /** Table by its kebab-case name → table name. */
-  readonly tables: Readonly<Record<string, string>>;
+  /** By their kebab-case names in lib/config.ts. */
+  readonly tables: Readonly<Record<string, TableHandles>>;
+}
+
+/** The table with the consumer's record of each order; undefined for a consumer that keeps none. */
+export function recordsTable({ tables }: Pick<ConsumerHandles, 'tables'>): TableHandles | undefined {
+  return Object.values(tables).find(({ holds }) => holds === 'records');
+}
+
+/** An output as DescribeStacks tells it. */
+export interface StackOutput {
+  readonly value: string;
+  readonly description: string;
 }
 
 /**
@@ -56,19 +92,19 @@ export interface ConsumerHandles {
  * @param missing throws, for an output that a consumer must have and has not
  */
 export function readConsumers(
-  outputs: ReadonlyMap<string, string>,
+  outputs: ReadonlyMap<string, StackOutput>,
   missing: (output: string) => never,
 ): ConsumerHandles[] {
   const ids = Array.from(outputs.keys())
     .map((key) => /^(\w+)DeadLetterQueueUrl$/.exec(key)?.[1])
     .filter((id) => id !== undefined)
     .sort();
-  const get = (key: string) => outputs.get(key) || missing(key);
+  const get = (key: string) => outputs.get(key)?.value || missing(key);
   return ids.map((id) => {
     const name = kebabCase(id);
     const keys = consumerOutputs(name);
-    const eventSourceMappingId = outputs.get(keys.eventSourceMappingId);
-    const logGroup = outputs.get(keys.logGroupName);
+    const eventSourceMappingId = outputs.get(keys.eventSourceMappingId)?.value;
+    const logGroup = outputs.get(keys.logGroupName)?.value;
     return {
       name,
       queueUrl: get(keys.queueUrl),
@@ -76,18 +112,26 @@ export function readConsumers(
       functionName: get(keys.functionName),
       ...(eventSourceMappingId && { eventSourceMappingId }),
       ...(logGroup && { logGroup }),
-      tables: readTables(outputs, id, ids),
+      tables: readTables(outputs, id, ids, missing),
     };
   });
 }
 
-function readTables(outputs: ReadonlyMap<string, string>, id: string, ids: string[]): Record<string, string> {
-  const tables: Record<string, string> = {};
-  for (const [key, value] of outputs) {
+function readTables(
+  outputs: ReadonlyMap<string, StackOutput>,
+  id: string,
+  ids: string[],
+  missing: (output: string) => never,
+): Record<string, TableHandles> {
+  const tables: Record<string, TableHandles> = {};
+  for (const [key, { value, description }] of outputs) {
     // Of consumers `Order` and `OrderArchive`, the output OrderArchiveFilesTableName belongs to the longer one.
     const owner = ids.filter((each) => key.startsWith(each)).sort((a, b) => b.length - a.length)[0];
     const table = owner === id ? /^([A-Z]\w*)TableName$/.exec(key.slice(id.length))?.[1] : undefined;
-    if (table) tables[kebabCase(table)] = value;
+    if (table) {
+      const purpose = readTableDescription(description) ?? missing(`${key} with a description`);
+      tables[kebabCase(table)] = { name: value, ...purpose };
+    }
   }
   return tables;
 }

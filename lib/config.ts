@@ -53,8 +53,12 @@ export const consumers = {
   billing: {
     eventTypes: ['order.placed', 'order.cancelled'],
     tables: {
-      invoices: { partitionKey: 'orderId', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'] },
-      'credit-notes': { partitionKey: 'creditNoteId', actions: ['dynamodb:PutItem'] },
+      invoices: {
+        holds: 'records',
+        partitionKey: 'orderId',
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      },
+      'credit-notes': { holds: 'other', partitionKey: 'creditNoteId', actions: ['dynamodb:PutItem'] },
     },
     memoryMiB: 512,
     timeoutSeconds: 30,
@@ -84,7 +88,11 @@ export const consumers = {
     eventTypes: ['order.placed', 'order.cancelled'],
     filter: { requiresShipping: ['true'] },
     tables: {
-      shipments: { partitionKey: 'orderId', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'] },
+      shipments: {
+        holds: 'records',
+        partitionKey: 'orderId',
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      },
     },
     memoryMiB: 512,
     timeoutSeconds: 30,
@@ -113,8 +121,12 @@ export const consumers = {
   inventory: {
     eventTypes: ['order.placed', 'order.cancelled'],
     tables: {
-      reservations: { partitionKey: 'orderId', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'] },
-      stock: { partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
+      reservations: {
+        holds: 'records',
+        partitionKey: 'orderId',
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      },
+      stock: { holds: 'stock', partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
     },
     memoryMiB: 512,
     timeoutSeconds: 30,

@@ -7,7 +7,14 @@ import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { ARCHIVE, ARCHIVE_PREFIX } from '../contract/archive.ts';
 import { alarmsId, pascalCase, upperSnakeCase } from '../contract/names.ts';
-import { consumerOutputs, publisherParameters, STACK_OUTPUTS, UNROUTED } from '../contract/stack-outputs.ts';
+import {
+  consumerOutputs,
+  publisherParameters,
+  STACK_OUTPUTS,
+  type TableContents,
+  tableDescription,
+  UNROUTED,
+} from '../contract/stack-outputs.ts';
 import { Operations } from './alarms/operations.ts';
 import { ArchiveBucket } from './archive/archive-bucket.ts';
 import { ArchiveTable } from './archive/archive-table.ts';
@@ -57,7 +64,7 @@ export class OrderFanOutStack extends Stack {
   private readonly stage: Stage;
   private readonly encryption: { readonly encryptionKey?: MessagingKey };
   private readonly unrouted: UnroutedMessages;
-  private readonly tables: { partitionKey: string; table: OnDemandTable }[] = [];
+  private readonly tables: { holds: TableContents; table: OnDemandTable }[] = [];
 
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
     const stage = props.settings ?? stages[props.stage];
@@ -192,17 +199,18 @@ export class OrderFanOutStack extends Stack {
 
   private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings): void {
     const { keepData } = this.stage;
-    for (const [name, { partitionKey, actions }] of Object.entries(tables)) {
+    for (const [name, { holds, partitionKey, actions }] of Object.entries(tables)) {
       checkName(name);
       const table = new OnDemandTable(consumer, `${pascalCase(name)}Table`, { partitionKey, keepData });
       consumer.useTable(table, { variable: `${upperSnakeCase(name)}_TABLE`, actions });
-      this.output(consumerOutputs(owner).tableName(name), table.tableName);
-      this.tables.push({ partitionKey, table });
+      const output = consumerOutputs(owner).tableName(name);
+      this.output(output, table.tableName, tableDescription({ holds, partitionKey }));
+      this.tables.push({ holds, table });
     }
   }
 
-  private tablesBy(partitionKey: string): OnDemandTable[] {
-    return this.tables.filter((each) => each.partitionKey === partitionKey).map(({ table }) => table);
+  private tablesWith(contents: TableContents): OnDemandTable[] {
+    return this.tables.filter(({ holds }) => holds === contents).map(({ table }) => table);
   }
 
   private addAlarms(
@@ -231,8 +239,8 @@ export class OrderFanOutStack extends Stack {
     const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
       ...this.encryption,
       ...props,
-      recordTables: this.tablesBy('orderId'),
-      stockTables: this.tablesBy('sku'),
+      recordTables: this.tablesWith('records'),
+      stockTables: this.tablesWith('stock'),
     });
     this.output(STACK_OUTPUTS.operatorPolicyArn, managedPolicyArn);
   }
@@ -247,7 +255,7 @@ export class OrderFanOutStack extends Stack {
     this.output(outputs.logGroupName, lambdaFunction.logGroup.logGroupName);
   }
 
-  private output(name: string, value: string): void {
-    new CfnOutput(this, name, { value });
+  private output(name: string, value: string, description?: string): void {
+    new CfnOutput(this, name, { value, ...(description && { description }) });
   }
 }

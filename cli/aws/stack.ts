@@ -1,7 +1,11 @@
 /** Finds a deployed stack, on AWS or on this machine, and what it says of itself in its outputs. */
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import { ARCHIVE } from '../../contract/archive.ts';
-import { type ConsumerHandles, readConsumers, STACK_OUTPUTS } from '../../contract/stack-outputs.ts';
+import {
+  type ConsumerHandles,
+  readConsumers,
+  recordsTable,
+  STACK_OUTPUTS,
+} from '../../contract/stack-outputs.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import type { Io } from '../terminal/io.ts';
 import type { StackOptions } from '../usage/options/stack-options.ts';
@@ -54,16 +58,17 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
   throw usageError(`No consumer "${name}" in ${stackName}: it has ${names}`);
 }
 
-/** The consumers that have a record of each order: all but the archive, which keeps messages as they are. */
+/** The consumers that keep a record of each order: not the archive, for one. */
 export function recordingConsumers({ consumers }: StackHandles): ConsumerHandles[] {
-  return consumers.filter(({ name }) => name !== ARCHIVE);
+  return consumers.filter((consumer) => recordsTable(consumer) !== undefined);
 }
 
-/** Name of the table of what is in stock. @throws CommandError for a stack without stock */
+/** Name of the table that holds the stock. @throws CommandError for a stack without stock */
 export function stockTable({ name, consumers }: StackHandles): string {
-  const found = consumers.map(({ tables }) => tables.stock).find((each) => each !== undefined);
-  if (found) return found;
-  throw new CommandError(`No consumer of ${name} has a table "stock"`);
+  const tables = consumers.flatMap((consumer) => Object.values(consumer.tables));
+  const found = tables.find(({ holds }) => holds === 'stock');
+  if (found) return found.name;
+  throw new CommandError(`No consumer of ${name} has a table that holds stock`);
 }
 
 /** What deploys a stack of this name: the app knows the stage by its context alone. */
@@ -96,19 +101,23 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     );
   }
   const outputs = new Map(
-    stack.Outputs?.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
+    stack.Outputs?.map(({ OutputKey = '', OutputValue: value = '', Description: description = '' }) => [
+      OutputKey,
+      { value, description },
+    ]),
   );
-  const topicArn = outputs.get(STACK_OUTPUTS.ordersTopicArn);
+  const output = (key: string) => outputs.get(key)?.value;
+  const topicArn = output(STACK_OUTPUTS.ordersTopicArn);
   if (!topicArn) {
     throw new CommandError(
       `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
     );
   }
-  const unroutedQueueUrl = outputs.get(STACK_OUTPUTS.unroutedQueueUrl);
-  const operationsLogGroup = outputs.get(STACK_OUTPUTS.operationsLogGroupName);
-  const archiveBucket = outputs.get(STACK_OUTPUTS.archiveBucketName);
-  const pagesTopicArn = outputs.get(STACK_OUTPUTS.pagesTopicArn);
-  const noticesTopicArn = outputs.get(STACK_OUTPUTS.noticesTopicArn);
+  const unroutedQueueUrl = output(STACK_OUTPUTS.unroutedQueueUrl);
+  const operationsLogGroup = output(STACK_OUTPUTS.operationsLogGroupName);
+  const archiveBucket = output(STACK_OUTPUTS.archiveBucketName);
+  const pagesTopicArn = output(STACK_OUTPUTS.pagesTopicArn);
+  const noticesTopicArn = output(STACK_OUTPUTS.noticesTopicArn);
   const missing = (output: string): never => {
     throw new CommandError(
       `Stack "${name}" has no output ${output}: deploy its current version with \`${deployCommand(name)}\``,
@@ -119,7 +128,7 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     region,
     topicArn,
     consumers: readConsumers(outputs, missing),
-    ...(outputs.get(STACK_OUTPUTS.fairQueues) === 'true' && { fairQueues: true }),
+    ...(output(STACK_OUTPUTS.fairQueues) === 'true' && { fairQueues: true }),
     ...(pagesTopicArn && { pagesTopicArn }),
     ...(noticesTopicArn && { noticesTopicArn }),
     ...(archiveBucket && { archiveBucket }),

@@ -4,14 +4,13 @@ import { setTimeout } from 'node:timers/promises';
 import {
   BatchGetItemCommand,
   type BatchGetItemCommandOutput,
-  DescribeTableCommand,
   type DynamoDBClient,
   type KeysAndAttributes,
 } from '@aws-sdk/client-dynamodb';
 import { checkEvent, type OrderEvent } from '../../contract/events.ts';
 import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import { backoffDelay } from '../../contract/retries.ts';
-import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
+import { type ConsumerHandles, recordsTable, type TableHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Deadline } from '../aws/deadline.ts';
 import { recordingConsumers, type StackHandles } from '../aws/stack.ts';
@@ -90,13 +89,12 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   for (const message of messages) {
     if (!distinct.has(message.body)) distinct.set(message.body, { message, event: eventIn(message.body) });
   }
-  const followed = await Promise.all(
-    recordingConsumers(stack).map(async (consumer) => {
-      const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
-      const table = await deadline.retry(() => recordTable(clients.dynamodb, consumer));
-      return new FollowedConsumer(clients, consumer, table, expected, earlierLetters);
-    }),
-  );
+  const recording = recordingConsumers(stack);
+  if (recording.length === 0) stack.consumers.forEach(recordTable);
+  const followed = recording.map((consumer) => {
+    const expected = Array.from(distinct.values()).filter(({ message }) => takes(consumer.name, message));
+    return new FollowedConsumer(clients, consumer, recordTable(consumer), expected, earlierLetters);
+  });
   const sum = (of: (consumer: FollowedConsumer) => number) =>
     followed.reduce((all, each) => all + of(each), 0);
   const expected = sum((each) => each.open.size);
@@ -120,7 +118,7 @@ class FollowedConsumer {
   readonly open: Map<string, Open>;
   private readonly clients: FollowOptions['clients'];
   private readonly deadLetterQueueUrl: string;
-  private readonly table: string;
+  private readonly table: TableHandles;
   private readonly earlierLetters: ReadonlySet<string>;
   private processed = 0;
   private readonly refused: RefusedMessage[] = [];
@@ -128,7 +126,7 @@ class FollowedConsumer {
   constructor(
     clients: FollowOptions['clients'],
     consumer: ConsumerHandles,
-    table: string,
+    table: TableHandles,
     expected: Open[],
     earlierLetters: ReadonlySet<string>,
   ) {
@@ -186,19 +184,13 @@ class FollowedConsumer {
 }
 
 /**
- * The consumer's table of one record an order: the one whose key is orderId.
+ * The consumer's table of one record an order.
  * @throws CommandError where there is none
  */
-export async function recordTable(
-  dynamodb: DynamoDBClient,
-  { name, tables }: ConsumerHandles,
-): Promise<string> {
-  for (const TableName of Object.values(tables)) {
-    const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
-    const keys = Table?.KeySchema?.map(({ AttributeName }) => AttributeName);
-    if (keys?.length === 1 && keys[0] === 'orderId') return TableName;
-  }
-  throw new CommandError(`Cannot follow orders to ${name}: it has no table with the key orderId`);
+export function recordTable(consumer: ConsumerHandles): TableHandles {
+  const found = recordsTable(consumer);
+  if (found) return found;
+  throw new CommandError(`Cannot follow orders to ${consumer.name}: it has no table that holds records`);
 }
 
 /**
@@ -211,7 +203,7 @@ export async function notOnRecord<M extends OrderMessage>(
   consumer: ConsumerHandles,
   messages: readonly M[],
 ): Promise<M[]> {
-  const table = await recordTable(dynamodb, consumer);
+  const table = recordTable(consumer);
   const ids = new Set(messages.map(({ orderId }) => orderId));
   const records = await readRecords(dynamodb, table, Array.from(ids));
   return messages.filter(({ body, orderId }) => {
@@ -231,7 +223,7 @@ function tellsOf({ digest, isCancelled }: Recorded, event: OrderEvent): boolean 
 /** By orderId. */
 async function readRecords(
   dynamodb: DynamoDBClient,
-  table: string,
+  table: TableHandles,
   orderIds: string[],
 ): Promise<Map<string, Recorded>> {
   const records = new Map<string, Recorded>();
@@ -242,7 +234,8 @@ async function readRecords(
     for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
       for await (const item of readItems(dynamodb, table, chunk)) {
         const isCancelled = item.cancelledAt !== undefined;
-        if (item.orderId?.S) records.set(item.orderId.S, { digest: item.orderDigest?.S, isCancelled });
+        const orderId = item[table.partitionKey]?.S;
+        if (orderId) records.set(orderId, { digest: item.orderDigest?.S, isCancelled });
       }
     }
   };
@@ -250,19 +243,24 @@ async function readRecords(
   return records;
 }
 
-async function* readItems(dynamodb: DynamoDBClient, table: string, orderIds: string[]) {
+async function* readItems(
+  dynamodb: DynamoDBClient,
+  { name, partitionKey }: TableHandles,
+  orderIds: string[],
+) {
   const all: KeysAndAttributes = {
-    Keys: orderIds.map((orderId) => ({ orderId: { S: orderId } })),
-    ProjectionExpression: 'orderId, orderDigest, cancelledAt',
+    Keys: orderIds.map((orderId) => ({ [partitionKey]: { S: orderId } })),
+    ProjectionExpression: '#key, orderDigest, cancelledAt',
+    ExpressionAttributeNames: { '#key': partitionKey },
   };
   // Under load or over 16 MB DynamoDB answers in part, and asks for deadline with the rest.
   for (let left: KeysAndAttributes | undefined = all, tries = 0; left; tries++) {
     const answer: BatchGetItemCommandOutput = await dynamodb.send(
-      new BatchGetItemCommand({ RequestItems: { [table]: left } }),
+      new BatchGetItemCommand({ RequestItems: { [name]: left } }),
     );
-    const items = answer.Responses?.[table] ?? [];
+    const items = answer.Responses?.[name] ?? [];
     yield* items;
-    left = answer.UnprocessedKeys?.[table];
+    left = answer.UnprocessedKeys?.[name];
     if (items.length > 0) tries = 0;
     if (left && tries === MAX_EMPTY_ANSWERS) {
       throw new CommandError('DynamoDB throttles dynamodb:BatchGetItem: try again later');

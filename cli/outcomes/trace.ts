@@ -4,7 +4,7 @@ import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
 import { ORDER_PLACED } from '../../contract/order.ts';
-import { type ConsumerHandles, UNROUTED } from '../../contract/stack-outputs.ts';
+import { type ConsumerHandles, type TableHandles, UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
 import { recordingConsumers, type StackHandles } from '../aws/stack.ts';
@@ -75,7 +75,6 @@ export class OrderTrace {
   private readonly clients: TraceClients;
   private readonly stack: StackHandles;
   private readonly orderId: string;
-  private readonly tables = new Map<string, string>();
   private readonly records = new Map<string, OrderRecord>();
   private readonly letters = new Map<string, { at: number; wasIdle: boolean; found: Letter[] }>();
   private policies: Map<string, string | undefined> | undefined;
@@ -162,18 +161,16 @@ export class OrderTrace {
   private async lookForRecord(consumer: ConsumerHandles): Promise<void> {
     const { dynamodb } = this.clients;
     if (this.records.get(consumer.name)?.digest !== undefined) return;
-    let table: string;
+    const table = recordTable(consumer);
     let record: Awaited<ReturnType<typeof readRecord>>;
     try {
-      table = this.tables.get(consumer.name) ?? (await recordTable(dynamodb, consumer));
-      this.tables.set(consumer.name, table);
       record = await readRecord(dynamodb, table, this.orderId);
     } catch (error) {
       // A table that is gone holds no record. What the others know is worth telling all the same.
       if ((error as Error).name !== 'ResourceNotFoundException') throw error;
       return;
     }
-    const [id = table] = Object.entries(consumer.tables).find(([, name]) => name === table) ?? [];
+    const [id = table.name] = Object.entries(consumer.tables).find(([, each]) => each === table) ?? [];
     if (record) this.records.set(consumer.name, { table: id, ...record });
   }
 
@@ -232,11 +229,11 @@ function mentions({ orderId, body }: Letter, wanted: string): boolean {
 
 async function readRecord(
   dynamodb: DynamoDBClient,
-  TableName: string,
+  { name: TableName, partitionKey }: TableHandles,
   orderId: string,
 ): Promise<Omit<OrderRecord, 'table'> | undefined> {
   const { Item } = await dynamodb.send(
-    new GetItemCommand({ TableName, Key: { orderId: { S: orderId } }, ConsistentRead: true }),
+    new GetItemCommand({ TableName, Key: { [partitionKey]: { S: orderId } }, ConsistentRead: true }),
   );
   if (!Item) return undefined;
   const item = unmarshall(Item);

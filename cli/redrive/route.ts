@@ -5,7 +5,7 @@ import { ARCHIVE } from '../../contract/archive.ts';
 import { MAX_ATTRIBUTES } from '../../contract/dead-letter.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { consumerOf, recordingConsumers, type StackHandles } from '../aws/stack.ts';
+import { consumerOf, type StackHandles } from '../aws/stack.ts';
 import { type Correction, type Letter, sentAttributes } from '../dead-letters/letter.ts';
 import { deadLettersOf, type LetterQueue } from '../dead-letters/letter-queue.ts';
 import { eventIn } from '../outcomes/follow.ts';
@@ -71,7 +71,7 @@ export async function onFromUnrouted(
   to: string | undefined,
 ): Promise<Route> {
   const consumer = to === undefined ? undefined : consumerOf(stack, to);
-  const consumers = consumer ? [consumer] : recordingConsumers(stack);
+  const consumers = consumer ? [consumer] : stack.consumers.filter(({ name }) => name !== ARCHIVE);
   const takes = await readSubscriptions(sns, { ...stack, consumers });
   const topic: Destination = {
     address: stack.topicArn,

@@ -125,9 +125,9 @@ export class OperatorPolicy extends ManagedPolicy {
   private allowOnTables({ recordTables, stockTables }: OperatorPolicyProps): void {
     const arns = (tables: readonly TableV2[]) => tables.map(({ tableArn }) => tableArn);
     // publish --wait, trace
-    this.allow(['dynamodb:DescribeTable', 'dynamodb:GetItem', 'dynamodb:BatchGetItem'], arns(recordTables));
+    this.allow(['dynamodb:GetItem', 'dynamodb:BatchGetItem'], arns(recordTables));
     // stock
-    this.allow(['dynamodb:DescribeTable', 'dynamodb:Scan', 'dynamodb:UpdateItem'], arns(stockTables));
+    this.allow(['dynamodb:Scan', 'dynamodb:UpdateItem'], arns(stockTables));
   }
 
   /** replay, archive get */

@@ -1,5 +1,6 @@
 /** What can be set in config.ts. */
 import type { EventType } from '../../contract/events.ts';
+import type { TableContents } from '../../contract/stack-outputs.ts';
 
 export type StageName = 'dev' | 'prod';
 
@@ -115,6 +116,11 @@ export interface ConsumerThresholds {
 
 interface TableSettings {
   readonly partitionKey: string;
+  /**
+   * What the command line finds the table by. `records`: a record of each order, under its ID; `stock`: what is in stock, by SKU;
+   * `other`: something that it leaves alone.
+   */
+  readonly holds: TableContents;
   /** All that the consumer does to the table, as IAM actions. */
   readonly actions: readonly `dynamodb:${string}`[];
 }

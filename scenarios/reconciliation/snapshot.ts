@@ -1,5 +1,5 @@
 // What tables and dead-letter queues of a stack hold at one moment.
-import { DescribeTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { recordingConsumers, type StackHandles } from '../../cli/aws/stack.ts';
 import type { LocalRun } from '../../local/run.ts';
@@ -33,22 +33,19 @@ export interface Look {
 }
 
 /**
- * Reads every table of the stack. A table keyed by orderId holds its consumer's records, one keyed by sku the stock, one keyed
- * by creditNoteId credit notes.
+ * Reads the tables of all consumers with records, the stock among them.
  */
 export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles): Promise<Ledger> {
   const consumers = recordingConsumers(stack);
   const ledger = emptyLedger(consumers.map(({ name }) => name));
   for (const { name, tables } of consumers) {
-    for (const TableName of Object.values(tables)) {
-      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
-      const key = Table?.KeySchema?.[0]?.AttributeName;
+    for (const [table, { name: TableName, holds }] of Object.entries(tables)) {
       const pages = paginateScan({ client: dynamodb }, { TableName, ConsistentRead: true });
       for await (const { Items = [] } of pages) {
         for (const item of Items.map((each) => unmarshall(each))) {
-          if (key === 'sku') ledger.stock.set(item.sku, item.available);
-          if (key === 'creditNoteId') ledger.creditNotes.add(item.orderId);
-          if (key === 'orderId') enter(ledger, name, item);
+          if (holds === 'stock') ledger.stock.set(item.sku, item.available);
+          if (table === 'credit-notes') ledger.creditNotes.add(item.orderId);
+          if (holds === 'records') enter(ledger, name, item);
         }
       }
     }

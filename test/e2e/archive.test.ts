@@ -3,17 +3,13 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import {
-  DeleteItemCommand,
-  DescribeTableCommand,
-  type DynamoDBClient,
-  ScanCommand,
-} from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Clients, createClients, destroyClients } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
+import type { TableHandles } from '../../contract/stack-outputs.ts';
 import { archive, consumers, stages } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
 import type { ConsumerSettings } from '../../lib/settings/types.ts';
@@ -76,27 +72,21 @@ const tablesOf = (consumer: string) =>
   Object.values(stack.consumers.find(({ name }) => name === consumer)?.tables ?? {});
 
 /** What a table holds, by its key, without the times at which its consumer wrote. */
-async function contentOf(TableName: string): Promise<Record<string, object>> {
+async function contentOf({ name: TableName, partitionKey }: TableHandles): Promise<Record<string, object>> {
   const { Items = [] } = await clients.dynamodb.send(new ScanCommand({ TableName }));
-  const key = await keyOf(clients.dynamodb, TableName);
   return Object.fromEntries(
     Items.map((item) => {
       const { issuedAt, createdAt, ...record } = unmarshall(item);
-      return [record[key], record];
+      return [record[partitionKey], record];
     }),
   );
 }
 
-async function empty(TableName: string): Promise<void> {
-  const key = await keyOf(clients.dynamodb, TableName);
-  for (const id of Object.keys(await contentOf(TableName))) {
-    await clients.dynamodb.send(new DeleteItemCommand({ TableName, Key: { [key]: { S: id } } }));
+async function empty(table: TableHandles): Promise<void> {
+  for (const id of Object.keys(await contentOf(table))) {
+    const Key = { [table.partitionKey]: { S: id } };
+    await clients.dynamodb.send(new DeleteItemCommand({ TableName: table.name, Key }));
   }
-}
-
-async function keyOf(dynamodb: DynamoDBClient, TableName: string): Promise<string> {
-  const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }));
-  return Table?.KeySchema?.[0]?.AttributeName ?? '';
 }
 
 const contents = async (consumer: string) => Promise.all(tablesOf(consumer).map(contentOf));
@@ -221,7 +211,7 @@ function withPoints(): string {
   const points: ConsumerSettings = {
     ...consumers.billing,
     eventTypes: ['order.placed'],
-    tables: { points: { partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
+    tables: { points: { holds: 'records', partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
   };
   const project = path.join(folder, 'project');
   for (const room of ['lambda', 'contract']) {

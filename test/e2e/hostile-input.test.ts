@@ -191,7 +191,7 @@ async function readRecords(consumer: Consumer): Promise<Map<string, Item>> {
   const found = new Map<string, Item>();
   const pages = paginateScan(
     { client: clients.dynamodb },
-    { TableName: handles(consumer).tables[RECORDS[consumer]] },
+    { TableName: handles(consumer).tables[RECORDS[consumer]]?.name },
   );
   for await (const { Items = [] } of pages) {
     for (const item of Items) found.set(item.orderId?.S ?? '', item);

@@ -156,7 +156,7 @@ class Outage {
   }
 
   private async records(table: string): Promise<number> {
-    const TableName = this.stack.consumers.map(({ tables }) => tables[table]).find(Boolean);
+    const TableName = this.stack.consumers.map(({ tables }) => tables[table]?.name).find(Boolean);
     const { Count = 0 } = await this.clients.dynamodb.send(new ScanCommand({ TableName, Select: 'COUNT' }));
     return Count;
   }
@@ -182,7 +182,7 @@ class Outage {
   }
 
   private get table(): string {
-    return this.billing.tables.invoices ?? '';
+    return this.billing.tables.invoices?.name ?? '';
   }
 }
 

@@ -14,7 +14,7 @@ const fraudCheck: ConsumerSettings = {
   ...consumers.billing,
   eventTypes: ['order.placed'],
   filter: { currency: ['EUR', 'USD'] },
-  tables: { 'risk-scores': { partitionKey: 'customerId', actions: ['dynamodb:UpdateItem'] } },
+  tables: { 'risk-scores': { holds: 'other', partitionKey: 'customerId', actions: ['dynamodb:UpdateItem'] } },
 };
 const everybody = { ...consumers, 'fraud-check': fraudCheck };
 

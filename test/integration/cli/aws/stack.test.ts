@@ -27,11 +27,11 @@ describe('a stack is found by its outputs', () => {
         OrdersTopicArn: 'arn:orders',
         PagesTopicArn: 'arn:pages',
         ...consumer('Shipping'),
-        ShippingShipmentsTableName: 'shipments-1',
+        ShippingShipmentsTableName: ['shipments-1', 'Holds records by orderId'],
         ShippingLogGroupName: 'shipping-logs',
         ...consumer('Billing'),
-        BillingInvoicesTableName: 'invoices-1',
-        BillingOpenItemsTableName: 'open-items-1',
+        BillingInvoicesTableName: ['invoices-1', 'Holds records by invoiceId'],
+        BillingOpenItemsTableName: ['open-items-1', 'Holds other by itemId'],
       });
 
     const stack = await find('Any');
@@ -47,7 +47,10 @@ describe('a stack is found by its outputs', () => {
           queueUrl: 'https://sqs/Billing',
           deadLetterQueueUrl: 'https://sqs/Billing-dlq',
           functionName: 'Billing-function',
-          tables: { invoices: 'invoices-1', 'open-items': 'open-items-1' },
+          tables: {
+            invoices: { name: 'invoices-1', partitionKey: 'invoiceId', holds: 'records' },
+            'open-items': { name: 'open-items-1', partitionKey: 'itemId', holds: 'other' },
+          },
         },
         {
           name: 'shipping',
@@ -55,7 +58,7 @@ describe('a stack is found by its outputs', () => {
           deadLetterQueueUrl: 'https://sqs/Shipping-dlq',
           functionName: 'Shipping-function',
           logGroup: 'shipping-logs',
-          tables: { shipments: 'shipments-1' },
+          tables: { shipments: { name: 'shipments-1', partitionKey: 'orderId', holds: 'records' } },
         },
       ],
     });
@@ -67,16 +70,16 @@ describe('a stack is found by its outputs', () => {
       describedStack({
         OrdersTopicArn: 'arn:orders',
         ...consumer('Order'),
-        OrderLinesTableName: 'lines-1',
+        OrderLinesTableName: ['lines-1', 'Holds other by lineId'],
         ...consumer('OrderArchive'),
-        OrderArchiveFilesTableName: 'files-1',
+        OrderArchiveFilesTableName: ['files-1', 'Holds other by file'],
       });
 
     const { consumers } = await find('Any');
 
-    expect(consumers.map(({ name, tables }) => [name, tables])).toEqual([
-      ['order', { lines: 'lines-1' }],
-      ['order-archive', { files: 'files-1' }],
+    expect(consumers.map(({ name, tables }) => [name, Object.keys(tables)])).toEqual([
+      ['order', ['lines']],
+      ['order-archive', ['files']],
     ]);
   });
 

@@ -31,7 +31,7 @@ beforeEach(async () => {
       InventoryQueueUrl: 'any',
       InventoryDeadLetterQueueUrl: 'any',
       InventoryFunctionName: 'any',
-      InventoryStockTableName: 'stock',
+      InventoryStockTableName: ['stock', 'Holds stock by sku'],
     });
   aws.script['dynamodb:Scan'] = () => ({
     json: {

@@ -149,12 +149,10 @@ describe('following', () => {
   });
 
   test('names a consumer that has no table of orders', async () => {
-    aws.script['dynamodb:DescribeTable'] = () => ({
-      json: { Table: { KeySchema: [{ AttributeName: 'sku' }] } },
-    });
+    const consumers = stack.handles.consumers.map((consumer) => ({ ...consumer, tables: {} }));
 
-    await expect(follow()).rejects.toThrow(
-      'Cannot follow orders to billing: it has no table with the key orderId',
+    await expect(follow({ stack: { ...stack.handles, consumers } })).rejects.toThrow(
+      'Cannot follow orders to billing: it has no table that holds records',
     );
   });
 });

@@ -128,9 +128,9 @@ describe('a canary', () => {
   });
 
   test('that cannot be followed is the error, after it was said', async () => {
-    aws.script['dynamodb:DescribeTable'] = () => ({ json: { Table: { KeySchema: [] } } });
+    aws.script['dynamodb:BatchGetItem'] = () => refusal('AccessDeniedException', 'not you');
 
-    await expect(redriveAll(bodies, CANARY)).rejects.toThrow('it has no table with the key orderId');
+    await expect(redriveAll(bodies, CANARY)).rejects.toThrow('not you');
 
     expect(stderr.text).toMatch(/Could not follow order \S+\n$/);
   });
