@@ -51,13 +51,13 @@ export interface TableHandles {
   readonly holds: TableContents;
 }
 
-/** The description of a table's output, such as `Holds records by orderId`. */
+/** The description of a table's output, such as `Contents: records; key: orderId`. */
 export function tableDescription({ holds, partitionKey }: Omit<TableHandles, 'name'>): string {
-  return `Holds ${holds} by ${partitionKey}`;
+  return `Contents: ${holds}; key: ${partitionKey}`;
 }
 
 function readTableDescription(text: string): Omit<TableHandles, 'name'> | undefined {
-  const [, holds, partitionKey] = /^Holds (records|stock|other) by (.+)$/.exec(text) ?? [];
+  const [, holds, partitionKey] = /^Contents: (records|stock|other); key: (.+)$/.exec(text) ?? [];
   return holds && partitionKey ? { holds: holds as TableContents, partitionKey } : undefined;
 }
 

@@ -76,7 +76,7 @@ beforeAll(async () => {
     const answer = describeStacks?.(input);
     if (input.StackName === 'Broken') return queryError('Unknown', SENDABLE);
     const more =
-      '<member><OutputKey>BillingLogGroupName</OutputKey><OutputValue>log</OutputValue></member><member><OutputKey>BillingStockTableName</OutputKey><OutputValue>stock</OutputValue><Description>Holds stock by sku</Description></member>';
+      '<member><OutputKey>BillingLogGroupName</OutputKey><OutputValue>log</OutputValue></member><member><OutputKey>BillingStockTableName</OutputKey><OutputValue>stock</OutputValue><Description>Contents: stock; key: sku</Description></member>';
     return answer && 'xml' in answer
       ? { ...answer, xml: answer.xml.replace('<Outputs>', `<Outputs>${more}`) }
       : answer;

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
+import { readConsumers, recordsTable } from '../../../contract/stack-outputs.ts';
 import { consumers } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
 import type { ConsumerSettings } from '../../../lib/settings/types.ts';
@@ -16,13 +17,16 @@ const fraudCheck: ConsumerSettings = {
   filter: { currency: ['EUR', 'USD'] },
   tables: { 'risk-scores': { holds: 'other', partitionKey: 'customerId', actions: ['dynamodb:UpdateItem'] } },
 };
-const everybody = { ...consumers, 'fraud-check': fraudCheck };
+/** Keeps nothing. */
+const mailing: ConsumerSettings = { ...consumers.billing, eventTypes: ['order.placed'], tables: {} };
+const extended = { ...consumers, 'fraud-check': fraudCheck };
 
 const handlers = temporaryFolder('handlers-');
 
 beforeAll(() => {
   cpSync(join(PROJECT, 'lambda'), handlers, { recursive: true });
-  mkdirSync(join(handlers, 'fraud-check'));
+  for (const name of ['fraud-check', 'mailing']) mkdirSync(join(handlers, name));
+  writeFileSync(join(handlers, 'mailing', 'handler.ts'), 'export const handler = async () => {};');
   // The one folder in lambda/.
   writeFileSync(
     join(handlers, 'fraud-check', 'handler.ts'),
@@ -38,7 +42,7 @@ beforeAll(() => {
 
 test('a fourth consumer has what each of the first three has, under its own name', () => {
   const before = countByType(synthesize('prod'));
-  const after = countByType(synthesize('prod', { consumers: everybody, handlers }));
+  const after = countByType(synthesize('prod', { consumers: extended, handlers }));
 
   const added = Object.fromEntries(
     Object.entries(after).map(([type, count]) => [type, count - (before[type] ?? 0)]),
@@ -64,7 +68,7 @@ test('a fourth consumer has what each of the first three has, under its own name
 });
 
 test('a fourth consumer is wired by its entry: filter, table, outputs, dashboard', () => {
-  const template = synthesize('dev', { consumers: everybody, handlers });
+  const template = synthesize('dev', { consumers: extended, handlers });
 
   const table = resource(template, 'AWS::DynamoDB::GlobalTable', 'FraudCheckRiskScoresTable');
   expect(
@@ -82,6 +86,38 @@ test('a fourth consumer is wired by its entry: filter, table, outputs, dashboard
   expect(JSON.stringify(template.findResources('AWS::CloudWatch::Dashboard'))).toContain(
     'fraud-check: depth',
   );
+});
+
+test('the outputs tell which consumers keep a record of each order: neither one keyed otherwise nor one without a table', () => {
+  const template = synthesize('dev', { consumers: { ...extended, mailing }, handlers });
+  const outputs = Object.entries(template.findOutputs('*')).map(
+    ([key, { Description: description = '' }]) => [key, { value: key, description }] as const,
+  );
+
+  const found = readConsumers(new Map(outputs), (output) => {
+    throw new Error(output);
+  });
+
+  expect(found.map((each) => [each.name, recordsTable(each), Object.keys(each.tables)])).toEqual([
+    ['billing', records('BillingInvoicesTableName'), expect.arrayContaining(['invoices', 'credit-notes'])],
+    ['fraud-check', undefined, ['risk-scores']],
+    [
+      'inventory',
+      records('InventoryReservationsTableName'),
+      expect.arrayContaining(['reservations', 'stock']),
+    ],
+    ['mailing', undefined, []],
+    ['shipping', records('ShippingShipmentsTableName'), ['shipments']],
+  ]);
+  expect(found[1]?.tables['risk-scores']).toEqual({
+    name: 'FraudCheckRiskScoresTableName',
+    partitionKey: 'customerId',
+    holds: 'other',
+  });
+
+  function records(name: string) {
+    return { name, partitionKey: 'orderId', holds: 'records' };
+  }
 });
 
 test('a fourth consumer runs the handler of its folder, bundled to one ES module with a source map', async () => {

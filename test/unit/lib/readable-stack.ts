@@ -16,7 +16,7 @@ interface Resource {
 
 interface JsonTemplate {
   readonly Resources: Readonly<Record<string, Resource>>;
-  readonly Outputs: Readonly<Record<string, { readonly Value: unknown }>>;
+  readonly Outputs: Readonly<Record<string, { readonly Value: unknown; readonly Description?: string }>>;
 }
 
 export interface ReadableStack {
@@ -65,10 +65,10 @@ function summarize(id: string, resource: Resource, names: ReadonlyMap<string, st
   const name = names.get(id) ?? id;
   const { Type, DeletionPolicy = '', ...rest } = resource;
   const hash = createHash('sha256')
-    .update(maskAssets(JSON.stringify(rest)))
+    .update(maskCode(JSON.stringify(rest)))
     .digest('hex')
     .slice(0, 6);
-  return [Type.replace('AWS::', ''), name, id.slice(name.length), DeletionPolicy, hash]
+  return [Type.replace('AWS::', ''), name, maskCode(id).slice(name.length), DeletionPolicy, hash]
     .filter(Boolean)
     .join(' ');
 }
@@ -86,14 +86,14 @@ function render(path: string, value: unknown, names: ReadonlyMap<string, string>
   const plain = simplify(value, names);
   const inside = typeof plain === 'string' && plain.startsWith('{"') ? JSON.parse(plain) : plain;
   const line = `${path}: ${typeof inside === 'string' ? inside : JSON.stringify(inside)}`;
-  if (!isObject(inside) || (path && line.length <= LINE)) return [maskAssets(line)];
+  if (!isObject(inside) || (path && line.length <= LINE)) return [maskCode(line)];
   const entries = Object.entries(inside);
   const scalars = entries.filter(([, inner]) => !isObject(inner));
   const others = entries.filter(([, inner]) => isObject(inner));
   const together = `${path}: ${scalars.map(([key, inner]) => `${key}=${inner}`).join(' ')}`;
   const isShort = path && scalars.length > 1 && together.length <= LINE;
   return [
-    ...(isShort ? [maskAssets(together)] : []),
+    ...(isShort ? [maskCode(together)] : []),
     ...(isShort ? others : entries).flatMap(([key, inner]) =>
       render(path ? `${path}.${key}` : key, inner, names),
     ),
@@ -115,14 +115,19 @@ function simplify(value: unknown, names: ReadonlyMap<string, string>): unknown {
     return `\${${names.get(inner[0]) ?? inner[0]}.${inner[1]}}`;
   if (others.length === 0 && key === 'Fn::Join') {
     const [separator, parts] = inner;
-    return parts.map((part: unknown) => simplify(part, names)).join(separator);
+    return parts.map((part: unknown) => asText(simplify(part, names))).join(separator);
   }
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, simplify(each, names)]));
 }
 
+/** Such as `Fn::Select`, in a text. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : `\${${JSON.stringify(value)}}`;
+}
+
 /** Logical IDs without CDK's hash, where they are told apart without it. */
 function shortNames(ids: readonly string[]): Map<string, string> {
-  const short = ids.map((id) => id.replace(/[0-9A-F]{8}$/, ''));
+  const short = ids.map((id) => id.replace(/[0-9A-F]{8}([0-9a-f]{32})?$/, ''));
   return new Map(
     ids.map((id, index) => {
       const name = short[index] as string;
@@ -152,10 +157,18 @@ function mask(line: string, { name, id }: { name: string; id: string }): string 
     .replaceAll(new RegExp(`\\b${name}\\b`, 'g'), '<consumer>');
 }
 
-function maskAssets(text: string): string {
-  return text.replaceAll(/[0-9a-f]{64}/g, 'ASSET_HASH');
+/** The hashes that change with the code of a function: of its asset, and of its version. */
+function maskCode(text: string): string {
+  return text
+    .replaceAll(/[0-9a-f]{64}/g, 'ASSET_HASH')
+    .replaceAll(/(?<=CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g, '');
 }
 
 function outputsOf(template: JsonTemplate): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(template.Outputs).map(([name, { Value }]) => [name, Value]));
+  return Object.fromEntries(
+    Object.entries(template.Outputs).map(([name, { Value, Description }]) => [
+      name,
+      Description ? { Value, Description } : Value,
+    ]),
+  );
 }

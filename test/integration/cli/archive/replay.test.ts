@@ -57,7 +57,7 @@ function replayed(change: Partial<Clients> = {}, more: Partial<Replay> = {}) {
     queueUrl,
     deadLetterQueueUrl: queueUrl,
     functionName: 'billing-function',
-    tables: { records: { name: 'billing-records', partitionKey: 'orderId', holds: 'records' } },
+    tables: { records: { name: 'billing-records', partitionKey: 'orderId', holds: 'records' as const } },
   };
   const s3 = change.s3 ?? archive.s3;
   return replay({

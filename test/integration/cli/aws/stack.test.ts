@@ -27,11 +27,11 @@ describe('a stack is found by its outputs', () => {
         OrdersTopicArn: 'arn:orders',
         PagesTopicArn: 'arn:pages',
         ...consumer('Shipping'),
-        ShippingShipmentsTableName: ['shipments-1', 'Holds records by orderId'],
+        ShippingShipmentsTableName: ['shipments-1', 'Contents: records; key: orderId'],
         ShippingLogGroupName: 'shipping-logs',
         ...consumer('Billing'),
-        BillingInvoicesTableName: ['invoices-1', 'Holds records by invoiceId'],
-        BillingOpenItemsTableName: ['open-items-1', 'Holds other by itemId'],
+        BillingInvoicesTableName: ['invoices-1', 'Contents: records; key: invoiceId'],
+        BillingOpenItemsTableName: ['open-items-1', 'Contents: other; key: itemId'],
       });
 
     const stack = await find('Any');
@@ -70,9 +70,9 @@ describe('a stack is found by its outputs', () => {
       describedStack({
         OrdersTopicArn: 'arn:orders',
         ...consumer('Order'),
-        OrderLinesTableName: ['lines-1', 'Holds other by lineId'],
+        OrderLinesTableName: ['lines-1', 'Contents: other; key: lineId'],
         ...consumer('OrderArchive'),
-        OrderArchiveFilesTableName: ['files-1', 'Holds other by file'],
+        OrderArchiveFilesTableName: ['files-1', 'Contents: other; key: file'],
       });
 
     const { consumers } = await find('Any');

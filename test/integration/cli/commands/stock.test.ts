@@ -31,7 +31,7 @@ beforeEach(async () => {
       InventoryQueueUrl: 'any',
       InventoryDeadLetterQueueUrl: 'any',
       InventoryFunctionName: 'any',
-      InventoryStockTableName: ['stock', 'Holds stock by sku'],
+      InventoryStockTableName: ['stock', 'Contents: stock; key: sku'],
     });
   aws.script['dynamodb:Scan'] = () => ({
     json: {
