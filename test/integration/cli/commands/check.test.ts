@@ -71,7 +71,9 @@ async function scripted(
   args: string[] = ['--no-drift'],
   whenRunning: (running: RunningCommand, aws: ScriptedAws) => Promise<void> = async () => {},
 ): Promise<Ended & { calls: ScriptedAws['calls'] }> {
-  const outputs = stack.run.stack.description.outputs.map(({ key, value }) => [key, value]);
+  const outputs = stack.run.stack.description.outputs.map(
+    ({ key, value, description = '' }) => [key, [value, description]] as const,
+  );
   const aws = await scriptedAws({
     'cloudformation:DescribeStacks': () => describedStack(Object.fromEntries(outputs)),
     ...script,
