@@ -3,6 +3,6 @@ import config from './jest.config.mjs';
 /** @type {import('jest').Config} */
 export default {
   ...config,
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/'],
+  roots: ['<rootDir>/test', '<rootDir>/packages/local-run/test'],
+  testMatch: ['**/*.test.ts'],
 };

@@ -10,7 +10,6 @@ export default {
   setupFiles: ['<rootDir>/test/runner/setup.ts'],
   maxWorkers: '100%',
   roots: ['<rootDir>/test'],
-  // Without the end-to-end runs and the tests of the emulators, which jest.all.config.mjs adds.
+  // Without the end-to-end runs and the tests of packages/, which jest.all.config.mjs adds.
   testMatch: ['<rootDir>/test/!(e2e)/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/test/integration/local/'],
 };

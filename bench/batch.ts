@@ -3,8 +3,8 @@
  * into the local DynamoDB, which is most of the time; only the ratios carry over to Lambda. Logs and metrics are off.
  */
 import { CreateTableCommand, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
+import { Emulators } from '@order-fan-out/local-run/server/emulators';
 import { generateOrders } from '../cli/orders/test-orders.ts';
-import { Emulators } from '../local/server/emulators.ts';
 import { functionEnvironment } from '../test/fixtures/function-environment.ts';
 import { lambdaContext, sqsRecord } from '../test/fixtures/order-queue.ts';
 

@@ -1,11 +1,11 @@
 /** What `npm start` and `npm run chaos` have in common as programs: options, Ctrl-C, faults in one line, and synth. */
 import path from 'node:path';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { Command } from 'commander';
 import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
 import { printable } from '../cli/terminal/text.ts';
 import { share, wholeNumber } from '../cli/usage/options/values.ts';
-import { synthesize } from '../local/synthesize.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
 

@@ -41,7 +41,7 @@ export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local
 
 /**
  * What the clients of a local stack would otherwise take from the user's settings for AWS; some of it, such as FIPS, is an error
- * together with an endpoint. The emulators' own clients have the same in local/client-settings.ts: that room imports nothing of ours.
+ * together with an endpoint. The emulators' own clients have the same in packages/local-run/src/client-settings.ts: that package imports nothing of ours.
  */
 const LOCAL_SETTINGS = {
   useFipsEndpoint: false,

@@ -1,6 +1,9 @@
 // `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
 import fs from 'node:fs';
 import path from 'node:path';
+import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
+import { KillableRun } from '@order-fan-out/local-run/faults/killable-run';
+import { readAssembly } from '@order-fan-out/local-run/template/assembly';
 import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { generateOrders, POISON_KINDS, type TestMessage } from '../../cli/orders/test-orders.ts';
@@ -8,9 +11,6 @@ import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
 import { moveAll } from '../../cli/redrive/move-task.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { plural } from '../../cli/terminal/text.ts';
-import type { FaultPlan } from '../../local/faults/fault-plan.ts';
-import { KillableRun } from '../../local/faults/killable-run.ts';
-import { readAssembly } from '../../local/template/assembly.ts';
 import { publishAll } from '../publish-all.ts';
 import { readArchived } from '../reconciliation/archive.ts';
 import { inversionsByConsumer, isOrdered, orderedConsumers } from '../reconciliation/inversions.ts';

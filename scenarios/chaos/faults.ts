@@ -1,6 +1,7 @@
 // The faults of a chaos run: which there are, how often, and which orders always meet one.
+
+import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
-import type { FaultPlan } from '../../local/faults/fault-plan.ts';
 
 /** How many orders kill whatever function works on them, as long as there are faults. */
 const ALWAYS_KILLED = 2;

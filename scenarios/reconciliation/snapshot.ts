@@ -1,8 +1,8 @@
 // What tables and dead-letter queues of a stack hold at one moment.
 import { type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import type { LocalRun } from '@order-fan-out/local-run/run';
 import { recordingConsumers, type StackHandles } from '../../cli/aws/stack.ts';
-import type { LocalRun } from '../../local/run.ts';
 
 /** What the tables of all consumers hold at one moment. */
 export interface Ledger {

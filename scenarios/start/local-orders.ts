@@ -1,6 +1,8 @@
 // What `npm start` does with a local stack: stock, test orders, and the books at the end.
 import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
+import type { LocalRun } from '@order-fan-out/local-run/run';
 import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
 import { findStack, recordingConsumers, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
 import { initialStock } from '../../cli/orders/catalogue.ts';
@@ -10,8 +12,6 @@ import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import type { MetricName } from '../../contract/metrics.ts';
-import type { FaultPlan } from '../../local/faults/fault-plan.ts';
-import type { LocalRun } from '../../local/run.ts';
 import { publishAll } from '../publish-all.ts';
 import { balanceArchive, readArchived } from '../reconciliation/archive.ts';
 import {

@@ -1,9 +1,10 @@
 // What `npm start` has shown, for programs and for people.
+
+import type { AlarmStatus } from '@order-fan-out/local-run/cloudwatch/alarm';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { count, plural, table } from '../../cli/terminal/text.ts';
 import { readAlarmText } from '../../contract/alarm-text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
-import type { AlarmStatus } from '../../local/cloudwatch/alarm.ts';
 import { IN_ARCHIVE } from '../reconciliation/archive.ts';
 import { differenceLines } from '../reconciliation/differences.ts';
 import type { Balance, ConsumerBooks } from '../reconciliation/reconcile.ts';

@@ -4,10 +4,10 @@ import { execFile } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { stages } from '../../lib/config.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { stageNames } from '../fixtures/synthesized.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 describe.each(
   stageNames.flatMap((stage) =>

@@ -4,13 +4,13 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { FAULT_KINDS } from '../../local/faults/fault-plan.ts';
-import { synthesize } from '../../local/synthesize.ts';
+import { FAULT_KINDS } from '@order-fan-out/local-run/faults/fault-plan';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { CONTEXT } from '../../scenarios/chaos/chaos.ts';
 import type { ChaosSummary } from '../../scenarios/chaos/report.ts';
 import { bundleHolding, ignoreFailures, rebuild } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 let folder: string;
 let assembly: string;

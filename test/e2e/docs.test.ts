@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createClients, destroyClients } from '../../cli/aws/clients.ts';
 import { localStack } from '../../cli/aws/local-stack.ts';
 import { findStack } from '../../cli/aws/stack.ts';
@@ -14,10 +15,9 @@ import { RunningCommand } from '../fixtures/command.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { killRuns, Run } from '../fixtures/run.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const folder = temporaryFolder('docs');
-const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs')];
+const documents = ['README.md', 'CONTRIBUTING.md', 'packages/local-run/README.md', ...markdownIn('docs')];
 const scripts: object = JSON.parse(fs.readFileSync(path.join(PROJECT, 'package.json'), 'utf8')).scripts;
 let kept: Run;
 

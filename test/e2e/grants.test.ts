@@ -12,14 +12,14 @@ import { DeleteBucketCommand, DeleteObjectCommand, ListObjectsV2Command, S3Clien
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { Access } from '@order-fan-out/local-run/iam/access-control';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { queueDepth } from '../../cli/aws/queue-depth.ts';
 import { messageAttributes } from '../../contract/events.ts';
-import type { Access } from '../../local/iam/access-control.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
 import { aCancellation, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 /** Permissions that no call of the local run needs. */
 const NOT_EXERCISED: [grant: RegExp, reason: string][] = [

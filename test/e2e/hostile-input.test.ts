@@ -5,17 +5,17 @@ import { type AttributeValue, paginateScan } from '@aws-sdk/client-dynamodb';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { type Message, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { type Clients, createClients } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { messageAttributes } from '../../contract/events.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
 import { drained } from '../../scenarios/wait-until-empty.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 /** The table with a record an order. */
 const RECORDS = { billing: 'invoices', shipping: 'shipments', inventory: 'reservations' } as const;

@@ -4,14 +4,14 @@ import path from 'node:path';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, expect, test } from '@jest/globals';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createProgress } from '../../cli/terminal/progress.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { localFaults, localOrders, runLocalOrders } from '../../scenarios/start/local-orders.ts';
 import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const ORDERS = 40;
 const folder = temporaryFolder('local-orders-');

@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
-import { ENDS_EMULATORS_ON_SIGUSR2 } from '../fixtures/emulators-thread.ts';
+import { ENDS_EMULATORS_ON_SIGUSR2 } from '@order-fan-out/local-run/test/emulators-thread';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { killRuns, Run } from '../fixtures/run.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 // A folder of its own, so that a stack that somebody keeps in the project is left alone.
 const folder = temporaryFolder('local-run-');

@@ -6,17 +6,17 @@ import { stripVTControlCharacters } from 'node:util';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { messageAttributes } from '../../contract/events.ts';
 import type { Order } from '../../contract/order.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
 import { drained as queuesDrained } from '../../scenarios/wait-until-empty.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { type Ended, Run } from '../fixtures/run.ts';
 import { scriptedAws } from '../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 // The stage with a key of its own needs more permissions than the other.
 const STACK = 'OrderFanOut-prod';

@@ -12,18 +12,18 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { type Clients, createClients, destroyClients } from '../../cli/aws/clients.ts';
 import { queueDepth } from '../../cli/aws/queue-depth.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { generateOrders } from '../../cli/orders/test-orders.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
 import { passMinutes } from '../fixtures/passing-time.ts';
 import { PROJECT } from '../fixtures/project.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const ORDERS = 40;
 const MINUTE = 60;

@@ -4,18 +4,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createClients, destroyClients } from '../../cli/aws/clients.ts';
 import { findStack } from '../../cli/aws/stack.ts';
 import { generateOrders } from '../../cli/orders/test-orders.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
 import { bundleHolding } from '../fixtures/changed-assembly.ts';
 import { passMinutes } from '../fixtures/passing-time.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import type { Resource } from '../fixtures/synthesized.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const ORDERS = 60;
 /** So long CodeDeploy tries a release. */

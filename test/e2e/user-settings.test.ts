@@ -3,13 +3,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import vm from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createProgress } from '../../cli/terminal/progress.ts';
-import { LocalRun } from '../../local/run.ts';
-import { synthesize } from '../../local/synthesize.ts';
 import { localOrders, runLocalOrders } from '../../scenarios/start/local-orders.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { PROJECT } from '../fixtures/project.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const IN_ENVIRONMENT = {
   AWS_USE_FIPS_ENDPOINT: 'true',

@@ -4,28 +4,36 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { PROJECT } from '../fixtures/project.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const REFUSED: [file: string, imported: string, message: string][] = [
   ['contract/a.ts', '../lib/config.ts', 'contract/ imports nothing of ours'],
   ['lib/a.ts', '../lambda/clients.ts', 'lib/ imports contract/ alone'],
   ['lambda/billing/a.ts', '../../lib/config.ts', 'lambda/ imports contract/ alone'],
-  ['cli/commands/a.ts', '../../local/run.ts', 'cli/ imports contract/ alone'],
+  ['cli/commands/a.ts', '@order-fan-out/local-run/run', 'cli/ imports contract/ alone'],
   ['cli/commands/b.ts', '../../scenarios/reconciliation/reconcile.ts', 'cli/ imports contract/ alone'],
-  ['local/a.ts', '../contract/ids.ts', 'local/ imports nothing of ours'],
-  ['local/b.ts', '../lambda/clients.ts', 'local/ imports nothing of ours'],
-  ['local/server/a.ts', '../../lambda/clients.ts', 'local/ imports nothing of ours'],
-  ['local/server/b.ts', '../../cli/main.ts', 'local/ imports nothing of ours'],
-  ['scenarios/a.ts', '../lib/config.ts', 'scenarios/ imports contract/, cli/ and local/ alone'],
+  ['packages/local-run/src/a.ts', '../../../contract/ids.ts', 'packages/local-run imports nothing of ours'],
+  ['packages/local-run/src/b.ts', '../../../lambda/clients.ts', 'packages/local-run imports nothing of ours'],
+  [
+    'packages/local-run/src/server/a.ts',
+    '../../../../lambda/clients.ts',
+    'packages/local-run imports nothing of ours',
+  ],
+  [
+    'packages/local-run/src/server/b.ts',
+    '../../../../cli/main.ts',
+    'packages/local-run imports nothing of ours',
+  ],
+  ['scenarios/a.ts', '../lib/config.ts', 'scenarios/ imports contract/, cli/ and packages/local-run alone'],
   ['docs/examples/a.ts', '../../lib/config.ts', 'docs/examples/ imports contract/ alone'],
   ['cli/circle-1.ts', './circle-2.ts', 'This import is part of a cycle'],
 ];
 const ALLOWED: [file: string, imported: string][] = [
   ['lib/ok.ts', '../contract/names.ts'],
-  ['local/ok.ts', './lambda/runtime.ts'],
-  ['local/server/ok.ts', '../lambda/runtime.ts'],
-  ['scenarios/ok.ts', '../local/run.ts'],
+  ['packages/local-run/src/ok.ts', './lambda/runtime.ts'],
+  ['packages/local-run/src/server/ok.ts', '../lambda/runtime.ts'],
+  ['scenarios/ok.ts', '@order-fan-out/local-run/run'],
   ['docs/examples/ok.ts', '../../contract/names.ts'],
   ['bin/ok.ts', '../scenarios/reconciliation/reconcile.ts'],
   ['cli/circle-2.ts', './circle-1.ts'],

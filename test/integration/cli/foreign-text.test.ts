@@ -4,10 +4,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { command, useAwsEnvironment } from '../../fixtures/command.ts';
 import { orderStack } from '../../fixtures/order-stack.ts';
 import { queryError, type ScriptedAws, scriptedAws } from '../../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const HOSTILE = `\u001b[2J\u009b31m\u0007\u202Elive\u2066\u2028${'x'.repeat(5_000)}`;
 // SQS and XML take fewer characters than a terminal has to fear; other servers take more.

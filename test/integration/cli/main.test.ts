@@ -4,13 +4,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { generateOrders } from '../../../cli/orders/test-orders.ts';
 import { checkOrder } from '../../../contract/order.ts';
 import { command, useAwsEnvironment } from '../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../fixtures/order-stack.ts';
 import { type Ended, Run } from '../../fixtures/run.ts';
 import { batchEntries, queryError, type ScriptedAws, scriptedAws } from '../../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const script = fileURLToPath(new URL('../../../bin/orders.ts', import.meta.url));
 const folder = temporaryFolder('orders-');

@@ -10,18 +10,18 @@ import {
 import { SNSClient } from '@aws-sdk/client-sns';
 import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { LocalRun } from '@order-fan-out/local-run/run';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { Order } from '../../../contract/order.ts';
 import { placeOrder, publishRows } from '../../../docs/examples/outbox.ts';
 import { OutboxStack } from '../../../docs/examples/outbox-stack.ts';
-import { LocalRun } from '../../../local/run.ts';
-import { synthesize } from '../../../local/synthesize.ts';
 import { anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 import { PROJECT } from '../../fixtures/project.ts';
 import { resource, testApp } from '../../fixtures/synthesized.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const tables = { orders: 'shop-orders', outbox: 'shop-outbox' };
 const folder = temporaryFolder('outbox-');

@@ -8,11 +8,11 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { Emulators } from '@order-fan-out/local-run/server/emulators';
 import type { SQSRecord } from 'aws-lambda';
 import fc from 'fast-check';
 import { batchHandler } from '../../../lambda/batch.ts';
 import { PermanentError } from '../../../lambda/permanent-error.ts';
-import { Emulators } from '../../../local/server/emulators.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
 import { lambdaContext, sqsRecord } from '../../fixtures/order-queue.ts';
 

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { Template } from 'aws-cdk-lib/assertions';
 import { readConsumers, recordsTable } from '../../../contract/stack-outputs.ts';
 import { consumers } from '../../../lib/config.ts';
@@ -8,7 +9,6 @@ import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
 import type { ConsumerSettings } from '../../../lib/settings/types.ts';
 import { PROJECT } from '../../fixtures/project.ts';
 import { resource, synthesize, testApp } from '../../fixtures/synthesized.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 /** The one entry in lib/config.ts. */
 const fraudCheck: ConsumerSettings = {

@@ -1,11 +1,11 @@
 /** What the stack has beside its consumers. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { compilePolicy, evaluate } from '@order-fan-out/local-run/iam/policy';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { NIST80053R5Checks } from 'cdk-nag';
 import { rulePacks } from '../../../lib/checks/rule-packs.ts';
 import { consumers, stages } from '../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
-import { compilePolicy, evaluate } from '../../../local/iam/policy.ts';
 import {
   operationsTopic,
   ordersTopic,

@@ -1,9 +1,9 @@
 /** What is read of an archive, and what is skipped. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Emulators } from '@order-fan-out/local-run/server/emulators';
 import { type Portion, readArchive, sizeOf } from '../../../../cli/archive/reader.ts';
 import { type ArchivedMessage, archiveObject } from '../../../../contract/archive.ts';
-import { Emulators } from '../../../../local/server/emulators.ts';
 import { archivedMessage, archiveIn, type TestArchive } from '../../../fixtures/test-archive.ts';
 
 let emulators: Emulators;

@@ -3,10 +3,10 @@
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { CreateQueueCommand, DeleteQueueCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Emulators } from '@order-fan-out/local-run/server/emulators';
 import { type Replay, replay } from '../../../../cli/archive/replay.ts';
 import { type Clients, createClients, destroyClients } from '../../../../cli/aws/clients.ts';
 import { createProgress } from '../../../../cli/terminal/progress.ts';
-import { Emulators } from '../../../../local/server/emulators.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
 import { archivedEvent, archiveIn, type TestArchive } from '../../../fixtures/test-archive.ts';
 

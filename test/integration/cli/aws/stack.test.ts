@@ -2,10 +2,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { localStack } from '../../../../cli/aws/local-stack.ts';
 import { findStack } from '../../../../cli/aws/stack.ts';
 import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 describe('a stack is found by its outputs', () => {
   let aws: ScriptedAws;

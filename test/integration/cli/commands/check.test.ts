@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { SetTopicAttributesCommand, SNSClient, UnsubscribeCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { stages } from '../../../../lib/config.ts';
 import {
   type CommandOptions,
@@ -21,7 +22,6 @@ import {
   scriptedAws,
 } from '../../../fixtures/scripted-aws.ts';
 import { synthesize, withOperators } from '../../../fixtures/synthesized.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 import type { StackTemplate } from '../../../fixtures/watched-stack.ts';
 import { WatchedStack } from '../../../fixtures/watched-stack.ts';
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { command, useAwsEnvironment } from '../../../fixtures/command.ts';
 import {
   type DeadLetterStack,
@@ -12,7 +13,6 @@ import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { PROJECT } from '../../../fixtures/project.ts';
 import { killRuns } from '../../../fixtures/run.ts';
 import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 let stack: DeadLetterStack;
 beforeAll(async () => {

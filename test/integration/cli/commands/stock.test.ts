@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { command, useAwsEnvironment } from '../../../fixtures/command.ts';
 import {
   type Answer,
@@ -9,7 +10,6 @@ import {
   type ScriptedAws,
   scriptedAws,
 } from '../../../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 let aws: ScriptedAws;
 /** SKU → pieces in stock. */

@@ -1,11 +1,11 @@
 import { CreateQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { clientSettings } from '@order-fan-out/local-run/client-settings';
+import { Emulators } from '@order-fan-out/local-run/server/emulators';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { queueDepth } from '../../../../cli/aws/queue-depth.ts';
 import { forEachBatch, type LookOptions, lookAtDeadLetters } from '../../../../cli/dead-letters/look.ts';
 import { deleteLetters } from '../../../../cli/redrive/send-back.ts';
-import { clientSettings } from '../../../../local/client-settings.ts';
-import { Emulators } from '../../../../local/server/emulators.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 

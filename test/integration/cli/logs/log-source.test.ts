@@ -1,11 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import type { LogLine } from '../../../../cli/logs/log-lines.ts';
 import { type LogRequest, readLogFile, readLogGroup } from '../../../../cli/logs/log-source.ts';
 import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const start = Date.parse('2026-11-22T17:00:00Z');
 const entry = (orderId: string, second = 0) =>

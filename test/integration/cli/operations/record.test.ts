@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import type { StackHandles } from '../../../../cli/aws/stack.ts';
 import { isSwitch, OperationsLog } from '../../../../cli/operations/record.ts';
 import { captureIo } from '../../../fixtures/command.ts';
 import { type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 let aws: ScriptedAws;
 let events: string[];

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { consumers } from '../../../../lib/config.ts';
 import { bundle, bundleAhead } from '../../../../lib/consumer/handler-bundle.ts';
 import { PROJECT } from '../../../fixtures/project.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const entriesIn = (handlers: string) =>
   Object.keys(consumers).map((name) => join(handlers, name, 'handler.ts'));

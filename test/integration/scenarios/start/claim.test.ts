@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { Claim } from '../../../../scenarios/start/claim.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const endpoint = {
   endpoint: 'http://127.0.0.1:4566',

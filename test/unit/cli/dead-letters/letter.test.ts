@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { readLetter } from '../../../../cli/dead-letters/letter.ts';
 import { exported } from '../../../../cli/dead-letters/letter-file.ts';
 import {
@@ -14,7 +15,6 @@ import { readEdits } from '../../../../cli/redrive/edits.ts';
 import { printable } from '../../../../cli/terminal/text.ts';
 import { attribute } from '../../../fixtures/dead-letter-stack.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const letter = (error?: string, message = '', context = '{}', body = '{"orderId":"o-1"}') =>
   readLetter({

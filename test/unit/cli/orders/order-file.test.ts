@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { parseOrders, readOrderFile } from '../../../../cli/orders/order-file.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import { MAX_BATCH_BYTES } from '../../../../cli/publishing/publisher.ts';
 import { messageAttributes } from '../../../../contract/events.ts';
 import type { Order } from '../../../../contract/order.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const orders: Order[] = generateOrders({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));
 const [first, second, third] = orders as [Order, Order, Order];

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
@@ -10,7 +11,6 @@ import { guardRails } from '../../../../lib/checks/guard-rails.ts';
 import { Consumer, type ConsumerProps } from '../../../../lib/consumer/consumer.ts';
 import { settingProblem } from '../../../../lib/settings/validation.ts';
 import { resource, testApp } from '../../../fixtures/synthesized.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const folder = temporaryFolder('telemetry-');
 

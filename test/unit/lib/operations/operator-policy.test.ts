@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { ARCHIVE } from '../../../../contract/archive.ts';
 import { consumers } from '../../../../lib/config.ts';
@@ -14,7 +15,6 @@ import {
   synthesize,
   withOperators,
 } from '../../../fixtures/synthesized.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 describe.each(stageNames)('in %s', (stage) => {
   let template: Template;

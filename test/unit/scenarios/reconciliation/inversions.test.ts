@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import type { StackHandles } from '../../../../cli/aws/stack.ts';
 import type { TestMessage } from '../../../../cli/orders/test-orders.ts';
 import {
@@ -9,7 +10,6 @@ import {
   withoutCopies,
 } from '../../../../scenarios/reconciliation/inversions.ts';
 import type { Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 const order = (orderId: string, customerId: string, kind: TestMessage['kind'] = 'order'): TestMessage => ({
   orderId,

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { chooseSeed, noteSeed } from '../../../../scenarios/start/seeds.ts';
-import { temporaryFolder } from '../../../fixtures/temporary.ts';
 
 test('a seed whose orders were published is not taken again: another one by itself, and none where it was chosen', () => {
   const state = temporaryFolder('state-');

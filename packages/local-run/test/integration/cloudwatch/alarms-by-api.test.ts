@@ -1,0 +1,131 @@
+import {
+  CloudWatchClient,
+  DescribeAlarmHistoryCommand,
+  DescribeAlarmsCommand,
+  GetMetricDataCommand,
+  SetAlarmStateCommand,
+} from '@aws-sdk/client-cloudwatch';
+import { CreateTopicCommand, SetTopicAttributesCommand, SNSClient } from '@aws-sdk/client-sns';
+import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Emulators } from '../../../src/server/emulators.ts';
+
+const problems: string[] = [];
+const topicArn = (name: string) => `arn:aws:sns:us-east-1:000000000000:${name}`;
+let emulators: Emulators;
+let cloudWatch: CloudWatchClient;
+let sns: SNSClient;
+let sqs: SQSClient;
+
+beforeAll(async () => {
+  emulators = await Emulators.start(
+    { port: 0, lateMetrics: { minutes: 2 } },
+    { problem: (problem) => problems.push(problem) },
+  );
+  const client = {
+    endpoint: emulators.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  };
+  cloudWatch = new CloudWatchClient(client);
+  sns = new SNSClient(client);
+  sqs = new SQSClient(client);
+});
+
+afterAll(async () => {
+  for (const each of [cloudWatch, sns, sqs]) each.destroy();
+  await emulators.stop();
+});
+
+const addAlarm = (name: string, topic: string) =>
+  emulators.cloudWatch.addAlarm('MetricAlarm', name, {
+    Namespace: 'Plant',
+    MetricName: 'Heat',
+    ExtendedStatistic: 'p99',
+    Period: 60,
+    EvaluationPeriods: 20,
+    Threshold: 10,
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    TreatMissingData: 'ignore',
+    AlarmActions: [topicArn(topic)],
+  });
+const fire = (AlarmName: string) =>
+  cloudWatch.send(new SetAlarmStateCommand({ AlarmName, StateValue: 'ALARM', StateReason: 'a trial' }));
+async function historyOf(AlarmName: string): Promise<(string | undefined)[]> {
+  const { AlarmHistoryItems = [] } = await cloudWatch.send(
+    new DescribeAlarmHistoryCommand({ AlarmName, ScanBy: 'TimestampAscending' }),
+  );
+  return AlarmHistoryItems.map(({ HistorySummary }) => HistorySummary);
+}
+
+test('an alarm that is set to ALARM tells its topic, and its history says so', async () => {
+  const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'open' }));
+  const Statement = {
+    Effect: 'Allow',
+    Principal: { Service: 'cloudwatch.amazonaws.com' },
+    Action: 'sns:Publish',
+    Resource: TopicArn,
+  };
+  await sns.send(
+    new SetTopicAttributesCommand({
+      TopicArn,
+      AttributeName: 'Policy',
+      AttributeValue: JSON.stringify({ Statement }),
+    }),
+  );
+  await addAlarm('open', 'open');
+
+  await fire('open');
+
+  expect(await historyOf('open')).toEqual([
+    'Alarm updated from INSUFFICIENT_DATA to ALARM',
+    `Successfully executed action ${topicArn('open')}`,
+  ]);
+  const { MetricAlarms } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: ['open'] }));
+  expect(MetricAlarms).toMatchObject([
+    { StateValue: 'ALARM', StateReason: 'a trial', ActionsEnabled: true, AlarmActions: [topicArn('open')] },
+  ]);
+});
+
+test.each(['shut', 'gone'])(
+  'the history tells that the action failed where the topic is %s',
+  async (topic) => {
+    // One that is gone lets nobody in either.
+    if (topic === 'shut') await sns.send(new CreateTopicCommand({ Name: topic }));
+    await addAlarm(topic, topic);
+
+    await fire(topic);
+
+    const [, failed] = await historyOf(topic);
+    expect(failed).toContain(`Failed to execute action ${topicArn(topic)}. Received error: "`);
+    expect(problems.at(-1)).toMatch(/is not authorized to perform: sns:Publish/);
+  },
+);
+
+test('an alarm that is not there cannot be set', async () => {
+  await expect(fire('nobody')).rejects.toMatchObject({ name: 'ResourceNotFound' });
+});
+
+test('metrics of a queue that wakes arrive late, each in its minute', async () => {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'late' }));
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'x' }));
+  const started = Date.now();
+  const visible = async () => {
+    await emulators.cloudWatch.endMinute();
+    const Metric = {
+      Namespace: 'AWS/SQS',
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Dimensions: [{ Name: 'QueueName', Value: 'late' }],
+    };
+    const { MetricDataResults: [result] = [] } = await cloudWatch.send(
+      new GetMetricDataCommand({
+        StartTime: new Date(started - 60_000),
+        EndTime: new Date(Date.now() + 600_000),
+        MetricDataQueries: [{ Id: 'm', MetricStat: { Metric, Period: 60, Stat: 'Maximum' } }],
+      }),
+    );
+    return result?.Values;
+  };
+
+  expect([await visible(), await visible(), await visible()]).toEqual([[], [], [1, 1, 1]]);
+});

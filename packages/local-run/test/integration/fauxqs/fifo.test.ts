@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import {
+  ChangeMessageVisibilityCommand,
+  CreateQueueCommand,
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+  StartMessageMoveTaskCommand,
+} from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { Emulators } from '../../../src/server/emulators.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
+
+let emulators: Emulators;
+let sqs: SQSClient;
+let sns: SNSClient;
+let queue: string;
+
+const settings = {
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+};
+const arnOf = (url: string) => `arn:aws:sqs:us-east-1:000000000000:${url.split('/').at(-1)}`;
+const nameOf = (url: string) => url.split('/').at(-1) ?? '';
+const makeQueue = async (Attributes: Record<string, string> = {}) => {
+  const { QueueUrl = '' } = await sqs.send(
+    new CreateQueueCommand({
+      QueueName: `${randomUUID()}.fifo`,
+      Attributes: { FifoQueue: 'true', ...Attributes },
+    }),
+  );
+  return QueueUrl;
+};
+
+beforeAll(async () => {
+  emulators = await Emulators.start({ port: 0 });
+  sqs = new SQSClient({ ...settings, endpoint: emulators.endpoint });
+  sns = new SNSClient({ ...settings, endpoint: emulators.endpoint });
+});
+
+afterAll(async () => {
+  sqs.destroy();
+  sns.destroy();
+  await emulators.stop();
+});
+
+beforeEach(async () => {
+  queue = await makeQueue();
+});
+
+/** The first letter is the group. */
+const send = async (url: string, ...bodies: string[]) => {
+  for (const body of bodies) await sendAs(url, body, body);
+};
+const sendAs = (QueueUrl: string, body: string, MessageDeduplicationId: string) =>
+  sqs.send(
+    new SendMessageCommand({
+      QueueUrl,
+      MessageBody: body,
+      MessageGroupId: body.slice(0, 1),
+      MessageDeduplicationId,
+    }),
+  );
+const receive = async (QueueUrl: string, options: { max?: number; visibility?: number } = {}) => {
+  const { Messages = [] } = await sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl,
+      MaxNumberOfMessages: options.max ?? 10,
+      VisibilityTimeout: options.visibility,
+      MessageSystemAttributeNames: ['All'],
+    }),
+  );
+  return Messages;
+};
+const bodies = (messages: Message[]) => messages.map(({ Body }) => Body);
+const hide = (message: Message | undefined, VisibilityTimeout: number) =>
+  sqs.send(
+    new ChangeMessageVisibilityCommand({
+      QueueUrl: queue,
+      ReceiptHandle: message?.ReceiptHandle,
+      VisibilityTimeout,
+    }),
+  );
+
+test('a receive gives several messages of one group in order, then fills up from others', async () => {
+  await send(queue, 'a1', 'b1', 'a2', 'b2', 'a3');
+
+  expect(bodies(await receive(queue))).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
+});
+
+test('no message of a group is given out while one of it is in flight', async () => {
+  await send(queue, 'a1', 'a2', 'a3', 'b1');
+
+  const first = await receive(queue, { max: 2 });
+  await sqs.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: first[0]?.ReceiptHandle ?? '' }));
+
+  expect(bodies(first)).toEqual(['a1', 'a2']);
+  expect(bodies(await receive(queue))).toEqual(['b1']);
+});
+
+test('messages of a group that expire together come back in order, before what was sent later', async () => {
+  await send(queue, 'a1', 'a2', 'a3');
+  await receive(queue);
+  await send(queue, 'a4');
+
+  await emulators.passTime(31);
+
+  expect(bodies(await receive(queue))).toEqual(['a1', 'a2', 'a3', 'a4']);
+});
+
+test('messages that are given back one by one come back in order', async () => {
+  await send(queue, 'a1', 'a2', 'a3');
+  for (const message of await receive(queue)) await hide(message, 0);
+
+  expect(bodies(await receive(queue))).toEqual(['a1', 'a2', 'a3']);
+});
+
+test('a message that waits for its next try holds up its group alone', async () => {
+  await send(queue, 'a1', 'a2', 'b1');
+  const [a1, a2, b1] = await receive(queue);
+
+  for (const message of [a2, b1]) await hide(message, 0);
+  await hide(a1, 60);
+
+  expect(bodies(await receive(queue))).toEqual(['b1']);
+});
+
+test('a message that is received without being hidden comes once in an answer', async () => {
+  await send(queue, 'a1', 'a2');
+
+  expect(bodies(await receive(queue, { visibility: 0 }))).toEqual(['a1', 'a2']);
+});
+
+test('with the scope messageGroup the same ID is a duplicate within its group only', async () => {
+  const byGroup = await makeQueue({
+    DeduplicationScope: 'messageGroup',
+    FifoThroughputLimit: 'perMessageGroupId',
+  });
+
+  const first = await sendAs(byGroup, 'a1', 'same');
+  const again = await sendAs(byGroup, 'a2', 'same');
+  await sendAs(byGroup, 'b1', 'same');
+
+  expect(again).toMatchObject({ MessageId: first.MessageId, SequenceNumber: first.SequenceNumber });
+  expect(bodies(await receive(byGroup))).toEqual(['a1', 'b1']);
+});
+
+test('with the scope of the whole queue the same ID is a duplicate in every group', async () => {
+  await sendAs(queue, 'a1', 'same');
+  await sendAs(queue, 'b1', 'same');
+
+  expect(bodies(await receive(queue))).toEqual(['a1']);
+});
+
+test('what SQS moves to a FIFO dead-letter queue keeps its group and gets its message ID for deduplication', async () => {
+  const letters = await makeQueue();
+  queue = await makeQueue({
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(letters), maxReceiveCount: 1 }),
+  });
+  await send(queue, 'a1', 'a2');
+  const [a1, a2] = await receive(queue);
+  for (const message of [a1, a2]) await hide(message, 0);
+
+  expect(await receive(queue)).toEqual([]);
+  const moved = await receive(letters);
+
+  expect(bodies(moved)).toEqual(['a1', 'a2']);
+  expect(moved.map(({ Attributes }) => Attributes)).toMatchObject([
+    { MessageGroupId: 'a', MessageDeduplicationId: a1?.MessageId },
+    { MessageGroupId: 'a', MessageDeduplicationId: a2?.MessageId },
+  ]);
+});
+
+test('a move task gives a FIFO queue its messages back in the order of their group', async () => {
+  const letters = await makeQueue();
+  queue = await makeQueue({
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(letters), maxReceiveCount: 1 }),
+  });
+  await send(queue, 'a1', 'a2', 'a3');
+  for (const message of await receive(queue)) await hide(message, 0);
+  await receive(queue);
+
+  await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: arnOf(letters) }));
+
+  const back: Message[] = [];
+  while (back.length < 3) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 5 }),
+    );
+    if (Messages.length === 0) break;
+    for (const message of Messages) {
+      back.push(message);
+      await sqs.send(
+        new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: message.ReceiptHandle ?? '' }),
+      );
+    }
+  }
+  expect(bodies(back)).toEqual(['a1', 'a2', 'a3']);
+});
+
+test('on a kept state a group waits for what was in flight, goes on in order, and what is sent later comes last', async () => {
+  const stateDirectory = temporaryFolder('fifo-state-');
+  const live = async (work: (life: Emulators) => Promise<void>) => {
+    const life = await Emulators.start({ port: 0, stateDirectory });
+    const before = sqs;
+    sqs = new SQSClient({ ...settings, endpoint: life.endpoint });
+    try {
+      await work(life);
+    } finally {
+      sqs.destroy();
+      sqs = before;
+      await life.stop();
+    }
+  };
+  await live(async () => {
+    queue = await makeQueue();
+    await send(queue, 'a1', 'a2', 'b1', 'a3');
+    await receive(queue, { max: 2 });
+  });
+
+  const received: unknown[] = [];
+  await live(async (life) => {
+    queue = `${life.endpoint}/000000000000/${nameOf(queue)}`;
+    await send(queue, 'a4');
+    received.push(bodies(await receive(queue)));
+    await life.passTime(31);
+    received.push(bodies(await receive(queue)));
+  });
+
+  expect(received).toEqual([['b1'], ['a1', 'a2', 'a3', 'a4', 'b1']]);
+});
+
+test('what lies in a FIFO queue is seen, visible and in flight', async () => {
+  await send(queue, 'a1', 'b1');
+  await receive(queue, { max: 1 });
+
+  const held = await emulators.messagesIn(nameOf(queue));
+  expect(held.map(({ body }) => body).sort()).toEqual(['a1', 'b1']);
+});
+
+test('a FIFO topic hands group and deduplication ID to a FIFO queue, and neither to a standard queue', async () => {
+  const { TopicArn } = await sns.send(
+    new CreateTopicCommand({ Name: `${randomUUID()}.fifo`, Attributes: { FifoTopic: 'true' } }),
+  );
+  const { QueueUrl: standard = '' } = await sqs.send(new CreateQueueCommand({ QueueName: randomUUID() }));
+  const letIn = (QueueUrl: string) => letTopicIn(QueueUrl, TopicArn ?? '');
+  for (const url of [queue, standard]) {
+    await letIn(url);
+    await sns.send(
+      new SubscribeCommand({
+        TopicArn,
+        Protocol: 'sqs',
+        Endpoint: arnOf(url),
+        Attributes: { RawMessageDelivery: 'true' },
+      }),
+    );
+  }
+
+  await sns.send(
+    new PublishCommand({ TopicArn, Message: 'a1', MessageGroupId: 'a', MessageDeduplicationId: 'one' }),
+  );
+
+  const [ordered] = await receive(queue);
+  const [unordered] = await receive(standard);
+  expect(ordered?.Attributes).toMatchObject({ MessageGroupId: 'a', MessageDeduplicationId: 'one' });
+  expect(unordered?.Body).toBe('a1');
+  expect(unordered?.Attributes).not.toHaveProperty('MessageGroupId');
+  expect(unordered?.Attributes).not.toHaveProperty('MessageDeduplicationId');
+});
+
+async function letTopicIn(QueueUrl: string, topicArn: string): Promise<void> {
+  const Statement = {
+    Effect: 'Allow',
+    Principal: { Service: 'sns.amazonaws.com' },
+    Action: 'sqs:SendMessage',
+    Resource: arnOf(QueueUrl),
+    Condition: { ArnEquals: { 'aws:SourceArn': topicArn } },
+  };
+  await sqs.send(
+    new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy: JSON.stringify({ Statement }) } }),
+  );
+}

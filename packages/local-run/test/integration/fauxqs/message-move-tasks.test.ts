@@ -1,0 +1,310 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  CancelMessageMoveTaskCommand,
+  CreateQueueCommand,
+  DeleteQueueCommand,
+  GetQueueAttributesCommand,
+  ListMessageMoveTasksCommand,
+  type ListMessageMoveTasksResultEntry,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+  StartMessageMoveTaskCommand,
+  type StartMessageMoveTaskCommandInput,
+} from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Emulators } from '../../../src/server/emulators.ts';
+
+interface Queue {
+  url: string;
+  arn: string;
+}
+
+let emulators: Emulators;
+let sqs: SQSClient;
+let made = 0;
+let source: Queue;
+let deadLetters: Queue;
+
+beforeAll(async () => {
+  emulators = await Emulators.start({ port: 0 });
+  sqs = new SQSClient({
+    endpoint: emulators.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+});
+
+afterAll(async () => {
+  sqs.destroy();
+  await emulators.stop();
+});
+
+async function makeQueue(deadLetterTargetArn?: string, suffix = ''): Promise<Queue> {
+  const { QueueUrl: url = '' } = await sqs.send(
+    new CreateQueueCommand({
+      QueueName: `queue-${made++}${suffix}`,
+      Attributes: {
+        ...(suffix && { FifoQueue: 'true', ContentBasedDeduplication: 'true' }),
+        ...(deadLetterTargetArn && {
+          RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }),
+        }),
+      },
+    }),
+  );
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['QueueArn'] }),
+  );
+  return { url, arn: Attributes?.QueueArn ?? '' };
+}
+
+beforeEach(async () => {
+  deadLetters = await makeQueue();
+  source = await makeQueue(deadLetters.arn);
+});
+
+const send = ({ url }: Queue, body: string, attribute?: string, group?: string) =>
+  sqs.send(
+    new SendMessageCommand({
+      QueueUrl: url,
+      MessageBody: body,
+      ...(attribute && { MessageAttributes: { kind: { DataType: 'String', StringValue: attribute } } }),
+      ...(group && { MessageGroupId: group }),
+    }),
+  );
+
+async function receive({ url }: Queue, hideSeconds = 30): Promise<Message[]> {
+  const { Messages = [] } = await sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl: url,
+      MaxNumberOfMessages: 10,
+      VisibilityTimeout: hideSeconds,
+      MessageAttributeNames: ['All'],
+      MessageSystemAttributeNames: ['All'],
+    }),
+  );
+  return Messages;
+}
+
+/** How many messages are visible, and how many are hidden. */
+async function held({ url }: Queue): Promise<(string | undefined)[]> {
+  const { Attributes = {} } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
+  );
+  return [Attributes.ApproximateNumberOfMessages, Attributes.ApproximateNumberOfMessagesNotVisible];
+}
+
+const start = (input: Partial<StartMessageMoveTaskCommandInput>) =>
+  sqs.send(new StartMessageMoveTaskCommand({ SourceArn: deadLetters.arn, ...input }));
+
+async function tasks(MaxResults = 10): Promise<ListMessageMoveTasksResultEntry[]> {
+  const { Results = [] } = await sqs.send(
+    new ListMessageMoveTasksCommand({ SourceArn: deadLetters.arn, MaxResults }),
+  );
+  return Results;
+}
+
+/** The newest task, once it is neither running nor being cancelled. */
+async function ended(): Promise<ListMessageMoveTasksResultEntry> {
+  for (;;) {
+    const [newest] = await tasks(1);
+    if (newest && newest.Status !== 'RUNNING' && newest.Status !== 'CANCELLING') return newest;
+    await pause(5);
+  }
+}
+
+test('a message that SQS itself moved tells its source, one that was sent to the dead-letter queue does not', async () => {
+  await send(source, 'moved');
+  await receive(source, 0);
+  await receive(source, 0);
+  await send(deadLetters, 'sent');
+
+  const letters = await receive(deadLetters);
+
+  const sources = letters.map(({ Body, Attributes = {} }) => [
+    Body,
+    (Attributes as Record<string, string>).DeadLetterQueueSourceArn,
+  ]);
+  expect(new Map(sources as [string, string][])).toEqual(
+    new Map([
+      ['moved', source.arn],
+      ['sent', undefined],
+    ]),
+  );
+});
+
+describe('a message move task', () => {
+  test('moves every message to the destination, with its attributes, a new ID and the time of the move', async () => {
+    for (const body of ['a', 'b', 'c']) await send(deadLetters, body, `kind-${body}`);
+    const [before] = await receive(deadLetters, 0);
+
+    await start({ DestinationArn: source.arn });
+    const task = await ended();
+    const moved = await receive(source);
+
+    expect(task).toMatchObject({
+      Status: 'COMPLETED',
+      SourceArn: deadLetters.arn,
+      DestinationArn: source.arn,
+      ApproximateNumberOfMessagesMoved: 3,
+      ApproximateNumberOfMessagesToMove: 3,
+    });
+    expect(task.TaskHandle).toBeUndefined();
+    expect(moved.map(({ Body, MessageAttributes }) => [Body, MessageAttributes?.kind?.StringValue])).toEqual(
+      expect.arrayContaining([
+        ['a', 'kind-a'],
+        ['b', 'kind-b'],
+        ['c', 'kind-c'],
+      ]),
+    );
+    expect(moved.map(({ MessageId }) => MessageId)).not.toContain(before?.MessageId);
+    expect(moved.map(({ Attributes }) => Attributes?.ApproximateReceiveCount)).toEqual(['1', '1', '1']);
+    for (const { Attributes } of moved) {
+      expect(Number(Attributes?.SentTimestamp)).toBeGreaterThanOrEqual(Number(task.StartedTimestamp));
+    }
+    expect(await held(deadLetters)).toEqual(['0', '0']);
+  });
+
+  test('without a destination sends what SQS itself moved back to where it came from', async () => {
+    await send(source, 'back');
+    await receive(source, 0);
+    await receive(source, 0);
+
+    await start({});
+    const task = await ended();
+
+    expect(task).toMatchObject({ Status: 'COMPLETED', ApproximateNumberOfMessagesMoved: 1 });
+    expect((await receive(source)).map(({ Body }) => Body)).toEqual(['back']);
+  });
+
+  test('without a destination fails at a message that was sent to the dead-letter queue, and leaves it there', async () => {
+    await send(deadLetters, 'sent by a handler');
+
+    await start({});
+    const task = await ended();
+
+    expect(task).toMatchObject({ Status: 'FAILED', FailureReason: 'CouldNotDetermineMessageSource' });
+    expect((await receive(deadLetters)).map(({ Body }) => Body)).toEqual(['sent by a handler']);
+  });
+
+  test('is the only one of its source, can be cancelled, and leaves the rest where it is', async () => {
+    for (let index = 0; index < 10; index++) await send(deadLetters, `letter ${index}`);
+
+    const { TaskHandle } = await start({ DestinationArn: source.arn, MaxNumberOfMessagesPerSecond: 1 });
+    const second = await start({ DestinationArn: source.arn }).catch((error: Error) => error);
+    const [running] = await tasks(1);
+    await sqs.send(new CancelMessageMoveTaskCommand({ TaskHandle }));
+    const task = await ended();
+    const again = await sqs
+      .send(new CancelMessageMoveTaskCommand({ TaskHandle }))
+      .catch((error: Error) => error);
+
+    expect(second).toMatchObject({
+      name: 'InvalidParameterValue',
+      message: expect.stringContaining('There is already a task running'),
+    });
+    expect(running).toMatchObject({ Status: 'RUNNING', TaskHandle, MaxNumberOfMessagesPerSecond: 1 });
+    expect(task.Status).toBe('CANCELLED');
+    expect(again).toMatchObject({ name: 'ResourceNotFoundException', message: 'Task does not exist.' });
+    const left = await receive(deadLetters);
+    expect(left.length + (task.ApproximateNumberOfMessagesMoved ?? 0)).toBe(10);
+    expect(left.length).toBeGreaterThan(0);
+  });
+
+  test('fails when its destination is deleted on the way', async () => {
+    const destination = await makeQueue();
+    for (const body of ['a', 'b', 'c']) await send(deadLetters, body);
+
+    await start({ DestinationArn: destination.arn, MaxNumberOfMessagesPerSecond: 20 });
+    await sqs.send(new DeleteQueueCommand({ QueueUrl: destination.url }));
+    const task = await ended();
+
+    expect(task).toMatchObject({
+      Status: 'FAILED',
+      FailureReason: 'AWS.SimpleQueueService.NonExistentQueue',
+    });
+    expect(await receive(deadLetters)).toHaveLength(3);
+  });
+
+  test('keeps the groups of a FIFO queue', async () => {
+    deadLetters = await makeQueue(undefined, '.fifo');
+    source = await makeQueue(deadLetters.arn, '.fifo');
+    await send(deadLetters, 'first', undefined, 'group-1');
+
+    await start({ DestinationArn: source.arn });
+    await ended();
+
+    const [moved] = await receive(source);
+    expect(moved).toMatchObject({ Body: 'first', Attributes: { MessageGroupId: 'group-1' } });
+  });
+
+  test('is listed newest first, one unless more are asked for', async () => {
+    await send(deadLetters, 'a');
+    await start({ DestinationArn: source.arn });
+    await ended();
+    await start({ DestinationArn: source.arn });
+    await ended();
+
+    const all = await tasks();
+
+    expect(all.map((task) => task.ApproximateNumberOfMessagesMoved)).toEqual([0, 1]);
+    const { Results } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn: deadLetters.arn }));
+    expect(Results).toHaveLength(1);
+  });
+});
+
+describe('is refused', () => {
+  test.each<[string, () => Promise<unknown>, { name: string; message: string }]>([
+    [
+      'a source that is no dead-letter queue',
+      () => start({ SourceArn: source.arn }),
+      {
+        name: 'InvalidParameterValue',
+        message: 'Source queue must be configured as a Dead Letter Queue.',
+      },
+    ],
+    [
+      'a source that is not there',
+      () => start({ SourceArn: `${source.arn}-gone` }),
+      {
+        name: 'ResourceNotFoundException',
+        message: "The resource that you specified for the SourceArn parameter doesn't exist.",
+      },
+    ],
+    [
+      'a destination that is not there',
+      () => start({ DestinationArn: `${source.arn}-gone` }),
+      {
+        name: 'ResourceNotFoundException',
+        message: "The resource that you specified for the DestinationArn parameter doesn't exist.",
+      },
+    ],
+    [
+      'a destination of the other type',
+      async () => start({ DestinationArn: (await makeQueue(undefined, '.fifo')).arn }),
+      {
+        name: 'InvalidParameterValue',
+        message: 'The source queue and destination queue must be of the same queue type.',
+      },
+    ],
+    [
+      'a rate of 501 a second',
+      () => start({ DestinationArn: source.arn, MaxNumberOfMessagesPerSecond: 501 }),
+      {
+        name: 'InvalidParameterValue',
+        message:
+          'Value 501 for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and 500.',
+      },
+    ],
+    [
+      'a task handle that is none',
+      () => sqs.send(new CancelMessageMoveTaskCommand({ TaskHandle: 'none' })),
+      { name: 'InvalidParameterValue', message: 'Value for parameter TaskHandle is invalid.' },
+    ],
+  ])('%s', async (_, act, { name, message }) => {
+    const error = await act().catch((thrown: Error) => thrown);
+
+    expect(error).toMatchObject({ name, message });
+  });
+});

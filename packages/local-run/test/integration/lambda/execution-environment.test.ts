@@ -1,0 +1,196 @@
+import { expect, test } from '@jest/globals';
+import { localFunction } from '../../fixtures/local-function.ts';
+
+test('the handler gets the event and the context that Lambda would give', async () => {
+  const { target } = localFunction(
+    `export const handler = async (event, context) => ({
+       event, name: context.functionName, memory: context.memoryLimitInMB, left: context.getRemainingTimeInMillis() })`,
+    { timeoutSeconds: 30 },
+  );
+
+  const result = await target.invoke({ hello: 1 });
+  await target.stop();
+
+  expect(result).toMatchObject({ ok: true, payload: { event: { hello: 1 }, name: 'tried', memory: '128' } });
+  const { left } = (result as { payload: { left: number } }).payload;
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThanOrEqual(30_000);
+});
+
+test('the handler sees the environment of the template and nothing of this process', async () => {
+  const { target } = localFunction('export const handler = async () => ({ ...process.env })', {
+    environment: { TABLE: 'orders' },
+  });
+
+  const result = await target.invoke({});
+  await target.stop();
+
+  expect(result).toEqual({ ok: true, payload: { TABLE: 'orders', AWS_LAMBDA_FUNCTION_VERSION: '$LATEST' } });
+});
+
+test('a warm environment is used again, and a second one is made only for an invocation beside it', async () => {
+  const { target } = localFunction(
+    `const made = Math.random(); export const handler = async () => { await new Promise(setImmediate); return made }`,
+  );
+
+  const first = await target.invoke({});
+  const again = await target.invoke({});
+  const both = await Promise.all([target.invoke({}), target.invoke({})]);
+  await target.stop();
+
+  expect(again).toEqual(first);
+  expect(new Set(both.map((each) => JSON.stringify(each))).size).toBe(2);
+});
+
+test('each version has environments of its own', async () => {
+  const { target } = localFunction(
+    `const made = Math.random(); export const handler = async (_, { functionVersion, invokedFunctionArn }) =>
+       ({ made, functionVersion, invokedFunctionArn })`,
+  );
+  const invoke = async (...args: Parameters<typeof target.invoke>) => {
+    const result = await target.invoke(...args);
+    return (result as { payload: { made: number; functionVersion: string; invokedFunctionArn: string } })
+      .payload;
+  };
+
+  const latest = await invoke({});
+  const byAlias = await invoke({}, { name: 'live', version: '1' });
+  const byNumber = await invoke({}, { name: '1', version: '1' });
+  const latestAgain = await invoke({});
+  await target.stop();
+
+  expect(latestAgain).toEqual(latest);
+  expect(byNumber.made).toBe(byAlias.made);
+  expect(byAlias.made).not.toBe(latest.made);
+  expect([latest, byAlias, byNumber].map(({ functionVersion }) => functionVersion)).toEqual([
+    '$LATEST',
+    '1',
+    '1',
+  ]);
+  expect(
+    [latest, byAlias, byNumber].map((each) => each.invokedFunctionArn.split(':').slice(6).join(':')),
+  ).toEqual(['tried', 'tried:live', 'tried:1']);
+});
+
+test('an error of the handler is a result with its name and message, and the environment lives on', async () => {
+  const { target, lines, measured } = localFunction(
+    `let calls = 0; export const handler = async () => { if (calls++ === 0) throw new TypeError('no good'); return calls }`,
+  );
+
+  const failed = await target.invoke({});
+  const next = await target.invoke({});
+  await target.stop();
+
+  expect(failed).toEqual({ ok: false, errorType: 'TypeError', errorMessage: 'no good' });
+  expect(next).toEqual({ ok: true, payload: 2 });
+  expect(measured).toEqual({ Invocations: 2, Errors: 1, Throttles: 0 });
+  expect(lines.join()).toContain('no good');
+});
+
+test('a handler that outlives its timeout is ended, also in a busy loop, and the next invocation gets a fresh environment', async () => {
+  const { target } = localFunction(
+    `let calls = 0; export const handler = async ({ hang }) => { calls++; while (hang) ; return calls }`,
+    { timeoutSeconds: 0.2 },
+  );
+
+  const hung = await target.invoke({ hang: true });
+  const next = await target.invoke({ hang: false });
+  await target.stop();
+
+  expect(hung).toMatchObject({
+    ok: false,
+    errorType: 'Sandbox.Timedout',
+    errorMessage: expect.stringContaining('Task timed out after 0.20 seconds'),
+  });
+  expect(next).toEqual({ ok: true, payload: 1 });
+});
+
+test('a handler that needs more memory than its function has is ended and says so', async () => {
+  const { target } = localFunction(
+    `const kept = []; export const handler = async () => { for (;;) kept.push(new Array(1e5).fill({}).map(() => ({}))) }`,
+    { memoryMegabytes: 32 },
+  );
+
+  const result = await target.invoke({});
+  await target.stop();
+
+  expect(result).toMatchObject({ ok: false, errorType: 'Runtime.OutOfMemory' });
+});
+
+test('a process.exit in the handler fails its invocation and no other', async () => {
+  const { target } = localFunction(
+    `export const handler = async ({ leave }) => { if (leave) process.exit(3); return 'fine' }`,
+  );
+
+  const left = await target.invoke({ leave: true });
+  const next = await target.invoke({});
+  await target.stop();
+
+  expect(left).toMatchObject({ ok: false, errorType: 'Runtime.ExitError' });
+  expect(next).toEqual({ ok: true, payload: 'fine' });
+});
+
+test('a bundle that cannot be loaded fails every invocation with its reason', async () => {
+  const { target } = localFunction(`throw new Error('INVOICES_TABLE is not set')`);
+
+  const results = [await target.invoke({}), await target.invoke({})];
+  await target.stop();
+
+  for (const result of results) {
+    expect(result).toMatchObject({ ok: false, errorMessage: 'INVOICES_TABLE is not set' });
+  }
+});
+
+test('beyond the reserved concurrency an invocation is throttled', async () => {
+  const { target, measured } = localFunction(
+    `export const handler = () => new Promise((done) => setTimeout(() => done('slow'), 50))`,
+    { reservedConcurrency: 1 },
+  );
+
+  const results = await Promise.all([target.invoke({}), target.invoke({})]);
+  await target.stop();
+
+  expect(results).toMatchObject([
+    { ok: true, payload: 'slow' },
+    { ok: false, errorType: 'TooManyRequestsException' },
+  ]);
+  expect(measured).toEqual({ Invocations: 1, Errors: 0, Throttles: 1 });
+});
+
+test('what the handler prints is there before its result is', async () => {
+  const { target, lines } = localFunction(
+    `export const handler = async () => { console.log('one'); console.error('two') }`,
+  );
+
+  await target.invoke({});
+
+  expect(lines).toEqual(['one', 'two']);
+  await target.stop();
+});
+
+test.each([
+  ['fetch', `await fetch('http://sqs.us-east-1.amazonaws.com/')`],
+  ['fetch over TLS', `await fetch('https://sqs.us-east-1.amazonaws.com/')`],
+  [
+    'an address',
+    `await new Promise((_, no) => require('node:net').connect(443, '192.0.2.1').on('error', no))`,
+  ],
+  [
+    'a look-up',
+    `await require('node:dns').promises; await new Promise((_, no) => require('node:dns').lookup('example.com', (e) => no(e)))`,
+  ],
+])('a request that would leave this machine is refused and reported: %s', async (_, code) => {
+  const { target, refused } = localFunction(
+    `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
+     export const handler = async () => { try { ${code} } catch (error) { return String(error.cause ?? error) } }`,
+  );
+
+  const result = await target.invoke({});
+  await target.stop();
+
+  expect(result).toMatchObject({
+    ok: true,
+    payload: expect.stringContaining('the local run stays on 127.0.0.1'),
+  });
+  expect(refused).toHaveLength(1);
+});

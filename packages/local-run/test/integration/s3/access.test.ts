@@ -1,0 +1,219 @@
+// Calls to S3 of a caller with few permissions, over the SDK.
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { clientSettings } from '../../../src/client-settings.ts';
+import type { StackPolicies } from '../../../src/iam/access-control.ts';
+import { Emulators } from '../../../src/server/emulators.ts';
+
+const Bucket = 'archive';
+const BUCKET = `arn:aws:s3:::${Bucket}`;
+const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
+const ROLE = 'arn:aws:iam::000000000000:role/worker';
+const USER = 'arn:aws:sts::000000000000:assumed-role/worker/fn';
+
+const denied: string[] = [];
+let emulators: Emulators;
+const clients: Record<string, S3Client> = {};
+
+beforeAll(async () => {
+  emulators = await Emulators.start({ port: 0 }, { denied: (sentence) => denied.push(sentence) });
+  for (const key of ['local', 'function:worker', 'nobody']) {
+    clients[key] = new S3Client(clientSettings(emulators.endpoint, key));
+  }
+  await by('local').send(new CreateBucketCommand({ Bucket }));
+  await put('there', by('local'));
+});
+
+afterAll(async () => {
+  for (const client of Object.values(clients)) client.destroy();
+  await emulators.stop();
+});
+
+const by = (key: string) => clients[key] as S3Client;
+const worker = () => by('function:worker');
+const put = (Key: string, client = worker()) =>
+  client.send(new PutObjectCommand({ Bucket, Key, Body: 'text' }));
+const get = (Key: string) => worker().send(new GetObjectCommand({ Bucket, Key }));
+const head = (Key: string, more: object = {}) =>
+  worker().send(new HeadObjectCommand({ Bucket, Key, ...more }));
+const list = (Prefix?: string) => worker().send(new ListObjectsV2Command({ Bucket, Prefix }));
+
+/** Gives the worker these statements, and nothing else. */
+const permit = (policies: object[], more: Partial<StackPolicies> = {}) =>
+  emulators.permit({
+    callers: [
+      { accessKeyId: 'function:worker', arn: USER, roleArn: ROLE, policies: [{ Statement: policies }] },
+    ],
+    keyPolicies: {},
+    buckets: {},
+    ...more,
+  });
+const allow = (Action: string | string[], Resource: string | string[], more: object = {}) => ({
+  Effect: 'Allow',
+  Action,
+  Resource,
+  ...more,
+});
+const sentence = (action: string, resource: string) =>
+  `User: ${USER} is not authorized to perform: ${action} on resource: ${resource} ` +
+  `because no identity-based policy allows the ${action} action`;
+
+describe('a call that the role does not allow', () => {
+  test('is AccessDenied, naming who, what and on what, and does nothing', async () => {
+    await permit([allow('s3:PutObject', `${BUCKET}/mine/*`), allow('s3:GetObject', `${BUCKET}/*`)]);
+    denied.length = 0;
+
+    await put('mine/a');
+    await expect(put('there')).rejects.toMatchObject({
+      name: 'AccessDenied',
+      message: sentence('s3:PutObject', `"${BUCKET}/there"`),
+      $metadata: { httpStatusCode: 403 },
+    });
+    await expect(worker().send(new DeleteObjectCommand({ Bucket, Key: 'there' }))).rejects.toThrow(
+      sentence('s3:DeleteObject', `"${BUCKET}/there"`),
+    );
+
+    // What the other thread says comes before its next answer.
+    await emulators.accesses();
+    expect(denied).toEqual([
+      sentence('s3:PutObject', `"${BUCKET}/there"`),
+      sentence('s3:DeleteObject', `"${BUCKET}/there"`),
+    ]);
+    expect(await (await get('there')).Body?.transformToString()).toBe('text');
+  });
+
+  test('is a refusal without words where the answer can have none', async () => {
+    await permit([]);
+
+    await expect(head('there')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+  });
+});
+
+test('an access key that nobody has is refused', async () => {
+  await expect(put('there', by('nobody'))).rejects.toMatchObject({
+    name: 'InvalidAccessKeyId',
+    $metadata: { httpStatusCode: 403 },
+  });
+});
+
+test('what is not there is told only to those who may list the bucket', async () => {
+  await permit([allow('s3:GetObject', `${BUCKET}/*`)]);
+  await expect(get('missing')).rejects.toMatchObject({
+    name: 'AccessDenied',
+    message: sentence('s3:ListBucket', `"${BUCKET}"`),
+  });
+
+  await permit([allow('s3:GetObject', `${BUCKET}/*`), allow('s3:ListBucket', BUCKET)]);
+  await expect(get('missing')).rejects.toMatchObject({ name: 'NoSuchKey' });
+  await expect(head('missing')).rejects.toMatchObject({ name: 'NotFound' });
+});
+
+test('a listing can be allowed for a prefix', async () => {
+  await permit([allow('s3:ListBucket', BUCKET, { Condition: { StringLike: { 's3:prefix': 'orders/*' } } })]);
+
+  expect(await list('orders/dt=1/')).toMatchObject({ KeyCount: 0 });
+  await expect(list('other/')).rejects.toMatchObject({ name: 'AccessDenied' });
+  await expect(list()).rejects.toMatchObject({ name: 'AccessDenied' });
+});
+
+describe("a bucket's policy", () => {
+  const everything = allow('s3:*', [BUCKET, `${BUCKET}/*`]);
+  const policyOf = (...Statement: object[]) => ({
+    buckets: { [BUCKET]: { policy: JSON.stringify({ Statement }) } },
+  });
+
+  test('that wants TLS lets loopback pass', async () => {
+    const tls = {
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Action: 's3:*',
+      Resource: [BUCKET, `${BUCKET}/*`],
+      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+    };
+    await permit([everything], policyOf(tls));
+
+    expect((await put('there')).ETag).toBeDefined();
+  });
+
+  test('has the last word on its objects', async () => {
+    const noDeletes = {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 's3:DeleteObject*',
+      Resource: `${BUCKET}/*`,
+    };
+    await permit([everything], policyOf(noDeletes));
+
+    await expect(worker().send(new DeleteObjectCommand({ Bucket, Key: 'there' }))).rejects.toThrow(
+      'with an explicit deny in a resource-based policy',
+    );
+    expect((await get('there')).ContentLength).toBe(4);
+  });
+});
+
+describe('in a bucket that is encrypted with a key', () => {
+  const delegating = {
+    Statement: {
+      Effect: 'Allow',
+      Principal: { AWS: 'arn:aws:iam::000000000000:root' },
+      Action: 'kms:*',
+      Resource: '*',
+    },
+  };
+  const encrypted = { keyPolicies: { [KEY]: delegating }, buckets: { [BUCKET]: { key: KEY } } };
+  const objects = allow(['s3:PutObject', 's3:GetObject', 's3:ListBucket'], [BUCKET, `${BUCKET}/*`]);
+
+  test('a write takes a data key', async () => {
+    await permit([objects, allow('kms:Decrypt', KEY)], encrypted);
+    await expect(put('there')).rejects.toMatchObject({
+      name: 'AccessDenied',
+      message: sentence('kms:GenerateDataKey', KEY),
+      $metadata: { httpStatusCode: 403 },
+    });
+
+    await permit([objects, allow('kms:GenerateDataKey*', KEY)], encrypted);
+    expect((await put('there')).ETag).toBeDefined();
+  });
+
+  test('a read takes decryption, and a look at what is known of it does not', async () => {
+    await permit([objects, allow('kms:GenerateDataKey', KEY)], encrypted);
+    await expect(get('there')).rejects.toMatchObject({
+      name: 'AccessDenied',
+      message: sentence('kms:Decrypt', KEY),
+    });
+    expect((await head('there')).ContentLength).toBe(4);
+    await expect(head('there', { ChecksumMode: 'ENABLED' })).rejects.toMatchObject({
+      $metadata: { httpStatusCode: 403 },
+    });
+    expect((await list('there')).KeyCount).toBe(1);
+
+    await permit([objects, allow('kms:Decrypt', KEY)], encrypted);
+    expect((await get('there')).ContentLength).toBe(4);
+  });
+});
+
+test('a request that is signed for another service reaches no object', async () => {
+  const answers = await Promise.all(
+    ['sqs', 'sns', ''].map((service) =>
+      fetch(`${emulators.endpoint}/${Bucket}/there`, {
+        method: 'PUT',
+        headers: {
+          authorization: `AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/${service}/aws4_request`,
+          'content-type': 'application/x-amz-json-1.0',
+          'x-amz-target': 'AmazonSQS.ListQueues',
+        },
+        body: '{}',
+      }),
+    ),
+  );
+
+  expect(answers.map(({ status }) => status)).toEqual([400, 400, 403]);
+});

@@ -1,0 +1,230 @@
+// Buckets of a template, and what is in them after the run that wrote it.
+import fs from 'node:fs';
+import path from 'node:path';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { describe, expect, test } from '@jest/globals';
+import { clientSettings } from '../../../src/client-settings.ts';
+import { KillableRun } from '../../../src/faults/killable-run.ts';
+import { LocalRun } from '../../../src/run.ts';
+import { temporaryFolder } from '../../fixtures/temporary.ts';
+
+const folder = temporaryFolder('buckets-');
+let made = 0;
+
+/** A cloud assembly with one stack of the given resources, whose outputs are the attributes of `Archive`. */
+function assembly(resources: Record<string, object>, stackName = 'Telemetry'): string {
+  const directory = path.join(folder, String(made++));
+  fs.mkdirSync(directory);
+  const write = (file: string, value: object) =>
+    fs.writeFileSync(path.join(directory, file), JSON.stringify(value));
+  const properties = { templateFile: 'template.json', stackName };
+  write('manifest.json', { artifacts: { Stack: { type: 'aws:cloudformation:stack', properties } } });
+  const attribute = (name: string) => ({ Value: { 'Fn::GetAtt': ['Archive', name] } });
+  write('template.json', {
+    Resources: resources,
+    Outputs: {
+      Name: { Value: { Ref: 'Archive' } },
+      Arn: attribute('Arn'),
+      DomainName: attribute('DomainName'),
+      RegionalDomainName: attribute('RegionalDomainName'),
+    },
+  });
+  return directory;
+}
+const options = (directory: string, stateDirectory?: string) => ({
+  assembly: directory,
+  port: 0,
+  logDirectory: path.join(directory, 'logs'),
+  ...(stateDirectory && { stateDirectory }),
+});
+const bucket = (Properties: object = {}) => ({ Type: 'AWS::S3::Bucket', Properties });
+
+async function outputsOf(resources: Record<string, object>, stackName?: string) {
+  const run = await LocalRun.start(options(assembly(resources, stackName)));
+  const { outputs } = run.stack.description;
+  await run.stop();
+  return Object.fromEntries(outputs.map(({ key, value }) => [key, value]));
+}
+
+describe('a bucket', () => {
+  test('is known by its name, its ARN and its domain names', async () => {
+    expect(await outputsOf({ Archive: bucket({ BucketName: 'archive' }) })).toEqual({
+      Name: 'archive',
+      Arn: 'arn:aws:s3:::archive',
+      DomainName: 'archive.s3.amazonaws.com',
+      RegionalDomainName: 'archive.s3.us-east-1.amazonaws.com',
+    });
+  });
+
+  test('without a name has one that is legal, of its own, and the same at every run', async () => {
+    const stacks = [
+      'Telemetry',
+      'telemetry',
+      `${'VeryLong'.repeat(10)}-dev`,
+      `${'VeryLong'.repeat(10)}-prod`,
+    ];
+
+    const names = await Promise.all(
+      [...stacks, 'Telemetry'].map(async (name) => (await outputsOf({ Archive: bucket() }, name)).Name),
+    );
+
+    expect(names[0]).toMatch(/^telemetry-archive-[0-9a-f]{12}$/);
+    expect(names.at(-1)).toBe(names[0]);
+    expect(new Set(names).size).toBe(stacks.length);
+    for (const name of names) expect(name).toMatch(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/);
+  });
+
+  test('may have what does nothing to the objects that are written and read', async () => {
+    const properties = {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+      },
+      LifecycleConfiguration: { Rules: [{ ExpirationInDays: 365, Status: 'Enabled' }] },
+      LoggingConfiguration: { LogFilePrefix: 'logs/' },
+      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+      PublicAccessBlockConfiguration: { BlockPublicAcls: true },
+      Tags: [{ Key: 'a', Value: 'b' }],
+      VersioningConfiguration: { Status: 'Enabled' },
+    };
+
+    expect((await outputsOf({ Archive: bucket(properties) })).Name).toBeDefined();
+  });
+
+  test('with anything else is refused, and the property named', async () => {
+    const properties = { ObjectLockEnabled: true, NotificationConfiguration: {}, Tags: [] };
+
+    await expect(outputsOf({ Archive: bucket(properties) })).rejects.toThrow(
+      'Archive: the local run does not know ObjectLockEnabled, NotificationConfiguration',
+    );
+  });
+
+  test('with a name that S3 would not take is refused, naming the resource', async () => {
+    await expect(outputsOf({ Archive: bucket({ BucketName: 'Archive' }) })).rejects.toThrow(
+      'Archive: The specified bucket is not valid: Archive',
+    );
+  });
+});
+
+describe('permissions on a bucket of the template', () => {
+  const to = (Action: string | string[], Resource: unknown) => ({ Effect: 'Allow', Action, Resource });
+  const objects = { 'Fn::Join': ['', [{ 'Fn::GetAtt': ['Archive', 'Arn'] }, '/*']] };
+  const encryption = (KMSMasterKeyID: object) => ({
+    BucketEncryption: {
+      ServerSideEncryptionConfiguration: [
+        { ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID } },
+      ],
+    },
+  });
+  const policyOf = (...Statement: object[]) => ({
+    Type: 'AWS::IAM::ManagedPolicy',
+    Properties: { ManagedPolicyName: 'writer', PolicyDocument: { Statement } },
+  });
+
+  /** Writes an object as somebody who has the policy `writer`. */
+  async function write(resources: Record<string, object>): Promise<void> {
+    const run = await LocalRun.start(options(assembly(resources)));
+    const Bucket = run.stack.description.outputs.find(({ key }) => key === 'Name')?.value;
+    const s3 = new S3Client(clientSettings(run.client.endpoint, 'policy:writer'));
+    try {
+      await s3.send(new PutObjectCommand({ Bucket, Key: 'key', Body: 'text' }));
+    } finally {
+      s3.destroy();
+      await run.stop();
+    }
+  }
+
+  test.each([{ 'Fn::GetAtt': ['Key', 'Arn'] }, { Ref: 'Key' }])(
+    'are also those on its key %j',
+    async (key) => {
+      const resources = { Key: { Type: 'AWS::KMS::Key', Properties: {} }, Archive: bucket(encryption(key)) };
+
+      await expect(write({ ...resources, Policy: policyOf(to('s3:PutObject', objects)) })).rejects.toThrow(
+        'is not authorized to perform: kms:GenerateDataKey',
+      );
+      await write({ ...resources, Policy: policyOf(to(['s3:PutObject', 'kms:GenerateDataKey'], '*')) });
+    },
+  );
+
+  test('may be denied by its policy', async () => {
+    const Archive = bucket();
+    const Policy = policyOf(to('s3:PutObject', objects));
+    const bucketPolicy = (aws: string) => ({
+      Type: 'AWS::S3::BucketPolicy',
+      Properties: {
+        Bucket: { Ref: 'Archive' },
+        PolicyDocument: {
+          Statement: [
+            {
+              Effect: 'Deny',
+              Principal: { AWS: '*' },
+              Action: 's3:*',
+              Resource: objects,
+              Condition: { Bool: { 'aws:SecureTransport': aws } },
+            },
+          ],
+        },
+      },
+    });
+
+    await write({ Archive, Policy, BucketPolicy: bucketPolicy('false') });
+    await expect(write({ Archive, Policy, BucketPolicy: bucketPolicy('true') })).rejects.toThrow(
+      'with an explicit deny in a resource-based policy',
+    );
+  });
+
+  test('must be in a policy that can be evaluated', async () => {
+    const BucketPolicy = {
+      Type: 'AWS::S3::BucketPolicy',
+      Properties: { Bucket: { Ref: 'Archive' }, PolicyDocument: { Statement: [{ Effect: 'Allow' }] } },
+    };
+
+    await expect(outputsOf({ Archive: bucket(), BucketPolicy })).rejects.toThrow(
+      'BucketPolicy: a statement without Action',
+    );
+  });
+});
+
+describe('kept state', () => {
+  const Bucket = 'archive';
+  const kept = assembly({ Archive: bucket({ BucketName: Bucket }) });
+  const put = (s3: S3Client, Key: string, Body: string) =>
+    s3.send(new PutObjectCommand({ Bucket, Key, Body, ContentEncoding: 'gzip', Metadata: { records: '3' } }));
+
+  test('holds every object whose write was answered, though the run was killed', async () => {
+    const state = path.join(folder, 'killed');
+    const first = await KillableRun.start(options(kept, state));
+    const s3 = new S3Client(clientSettings(first.endpoint.endpoint));
+    for (let index = 0; index < 20; index++) await put(s3, `orders/${index}`, `text ${index}`);
+    await put(s3, 'orders/0', 'overwritten');
+    s3.destroy();
+    await first.kill();
+
+    const second = await LocalRun.start(options(kept, state));
+    const later = new S3Client(second.client);
+    const { Contents = [] } = await later.send(new ListObjectsV2Command({ Bucket }));
+    const { Body, ...read } = await later.send(new GetObjectCommand({ Bucket, Key: 'orders/0' }));
+    const text = await Body?.transformToString();
+    later.destroy();
+    await second.stop();
+
+    expect(Contents).toHaveLength(20);
+    expect(text).toBe('overwritten');
+    expect(read).toMatchObject({ ContentEncoding: 'gzip', Metadata: { records: '3' } });
+  });
+
+  test('is nothing where none was asked for', async () => {
+    const first = await LocalRun.start(options(kept));
+    const s3 = new S3Client(first.client);
+    await put(s3, 'key', 'text');
+    s3.destroy();
+    await first.stop();
+
+    const second = await LocalRun.start(options(kept));
+    const later = new S3Client(second.client);
+    const { KeyCount } = await later.send(new ListObjectsV2Command({ Bucket }));
+    later.destroy();
+    await second.stop();
+
+    expect(KeyCount).toBe(0);
+  });
+});

@@ -1,0 +1,193 @@
+// S3 over the SDK, as the operator.
+import { Readable } from 'node:stream';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { clientSettings } from '../../../src/client-settings.ts';
+import { Emulators } from '../../../src/server/emulators.ts';
+
+let emulators: Emulators;
+let s3: S3Client;
+let made = 0;
+let Bucket: string;
+
+beforeAll(async () => {
+  emulators = await Emulators.start({ port: 0 });
+  s3 = new S3Client(clientSettings(emulators.endpoint));
+});
+
+beforeEach(async () => {
+  Bucket = `archive-${made++}`;
+  await s3.send(new CreateBucketCommand({ Bucket }));
+});
+
+afterAll(async () => {
+  s3.destroy();
+  await emulators.stop();
+});
+
+const put = (Key: string, more: Omit<PutObjectCommandInput, 'Bucket' | 'Key'>) =>
+  s3.send(new PutObjectCommand({ Bucket, Key, ...more }));
+async function get(Key: string) {
+  const { Body, ...rest } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+  return { ...rest, bytes: Buffer.from((await Body?.transformToByteArray()) ?? []) };
+}
+
+const LINES = gzipSync('{"orderId":"order-1"}\n');
+const GZIP = { ContentEncoding: 'gzip', ContentType: 'application/x-ndjson', Metadata: { records: '1' } };
+
+test.each<[string, () => Omit<PutObjectCommandInput, 'Bucket' | 'Key'>]>([
+  ['a buffer', () => ({ Body: LINES })],
+  [
+    'a stream',
+    () => ({ Body: Readable.from([LINES.subarray(0, 7), LINES.subarray(7)]), ContentLength: LINES.length }),
+  ],
+  ['a buffer with another checksum', () => ({ Body: LINES, ChecksumAlgorithm: 'SHA256' as const })],
+])('%s comes back byte for byte, with what was said of it', async (_, body) => {
+  const key = 'orders/dt=2026-01-01/hh=00/a+b c~é&#%2F.jsonl.gz';
+
+  const { ETag } = await put(key, { ...body(), ...GZIP });
+
+  const read = await get(key);
+  expect(gunzipSync(read.bytes).toString()).toBe('{"orderId":"order-1"}\n');
+  expect(read).toMatchObject({ ...GZIP, ContentLength: LINES.length, ETag });
+  expect(read.ChecksumCRC32 ?? read.ChecksumSHA256).toMatch(/=$/);
+});
+
+test('an empty object is an object, also where nothing says what it would be', async () => {
+  await put('empty', { Body: Buffer.alloc(0) });
+  await fetch(`${emulators.endpoint}/${Bucket}/bare`, {
+    method: 'PUT',
+    headers: { authorization: 'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request' },
+  });
+
+  expect(await get('empty')).toMatchObject({ ContentLength: 0, bytes: Buffer.alloc(0) });
+  expect(await get('bare')).toMatchObject({ ContentLength: 0, bytes: Buffer.alloc(0) });
+});
+
+test('a client without path style reaches the same objects, as the endpoint is an address', async () => {
+  await put('key', { Body: 'text' });
+  const { endpoint, region, credentials } = clientSettings(emulators.endpoint);
+  const plain = new S3Client({ endpoint, region, credentials });
+
+  const { ContentLength } = await plain.send(new HeadObjectCommand({ Bucket, Key: 'key' }));
+
+  plain.destroy();
+  expect(ContentLength).toBe(4);
+});
+
+test('the settings of the local run reach them by a name as well', async () => {
+  await put('key', { Body: 'text' });
+  const named = new S3Client(clientSettings(emulators.endpoint.replace('127.0.0.1', 'localhost')));
+
+  const { ContentLength } = await named.send(new HeadObjectCommand({ Bucket, Key: 'key' }));
+
+  named.destroy();
+  expect(ContentLength).toBe(4);
+});
+
+test('a listing goes on where the page before ended, or after a key', async () => {
+  const keys = ['B', 'a-1', 'a.1', 'a/1', 'a=1'];
+  for (const key of keys) await put(key, { Body: key });
+  const list = async (more: object) => {
+    const page = await s3.send(new ListObjectsV2Command({ Bucket, ...more }));
+    return { keys: (page.Contents ?? []).map(({ Key }) => Key), next: page.NextContinuationToken };
+  };
+
+  const first = await list({ MaxKeys: 2 });
+  const second = await list({ MaxKeys: 2, ContinuationToken: first.next });
+
+  expect(first).toEqual({ keys: ['B', 'a-1'], next: expect.any(String) });
+  expect(second.keys).toEqual(['a.1', 'a/1']);
+  expect(await list({ Prefix: 'a', StartAfter: 'a.1' })).toEqual({ keys: ['a/1', 'a=1'], next: undefined });
+});
+
+test('a listing says how large objects are and when they were written', async () => {
+  const before = Date.now() - 1_000;
+  const { ETag } = await put('key', { Body: 'text' });
+
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+
+  expect(Contents).toEqual([
+    { Key: 'key', Size: 4, ETag, StorageClass: 'STANDARD', LastModified: expect.any(Date) },
+  ]);
+  expect(Contents[0]?.LastModified?.getTime()).toBeGreaterThan(before);
+});
+
+test('an object is written once where the write asks for that', async () => {
+  const write = () => put('once', { Body: 'first', IfNoneMatch: '*' });
+
+  await write();
+
+  await expect(write()).rejects.toMatchObject({
+    name: 'PreconditionFailed',
+    $metadata: { httpStatusCode: 412 },
+  });
+  await put('once', { Body: 'second' });
+  expect((await get('once')).bytes.toString()).toBe('second');
+});
+
+test('what is deleted is gone, and what is not there is named', async () => {
+  await put('key', { Body: 'text' });
+
+  await s3.send(new DeleteObjectCommand({ Bucket, Key: 'key' }));
+
+  await expect(get('key')).rejects.toMatchObject({ name: 'NoSuchKey' });
+  await expect(s3.send(new ListObjectsV2Command({ Bucket: 'none' }))).rejects.toMatchObject({
+    name: 'NoSuchBucket',
+  });
+});
+
+test('an object that is too large is refused as S3 does it, also where it comes in chunks', async () => {
+  const bytes = 10 * 1024 * 1024 + 1;
+
+  const chunked = await fetch(`${emulators.endpoint}/${Bucket}/large`, {
+    method: 'PUT',
+    headers: {
+      authorization: 'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request',
+      'x-amz-decoded-content-length': String(bytes),
+    },
+    body: new Blob(['0']).stream(),
+    duplex: 'half',
+  });
+
+  await expect(put('large', { Body: Buffer.alloc(bytes) })).rejects.toMatchObject({
+    name: 'EntityTooLarge',
+    $metadata: { httpStatusCode: 400 },
+  });
+  expect(await chunked.text()).toContain('<Code>EntityTooLarge</Code>');
+});
+
+test('buckets are listed', async () => {
+  const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
+
+  expect(Buckets.map(({ Name }) => Name)).toContain(Bucket);
+});
+
+test('what the local run does not do is refused even to the operator, and names what it is', async () => {
+  await put('key', { Body: 'text' });
+
+  const copied = s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/key` }));
+  const acl = put('key', { Body: 'text', ACL: 'public-read' });
+
+  await expect(copied).rejects.toMatchObject({
+    name: 'NotImplemented',
+    message: 'no IAM action is known for the operation PutObject with x-amz-copy-source of s3',
+    $metadata: { httpStatusCode: 501, attempts: 1 },
+  });
+  await expect(acl).rejects.toThrow('x-amz-acl');
+  await expect(put('other', { Body: 'text', IfNoneMatch: '"etag"' })).rejects.toMatchObject({
+    name: 'NotImplemented',
+  });
+});

@@ -1,0 +1,278 @@
+// What no SDK client would send. Each request is followed by a proper one, which has to be answered.
+import net from 'node:net';
+import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  CreateQueueCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Emulators } from '../../../src/server/emulators.ts';
+
+let emulators: Emulators;
+let sqs: SQSClient;
+let dynamodb: DynamoDBClient;
+let QueueUrl: string | undefined;
+
+beforeAll(async () => {
+  emulators = await Emulators.start({ port: 0 });
+  const client = {
+    endpoint: emulators.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    maxAttempts: 1,
+  };
+  sqs = new SQSClient(client);
+  dynamodb = new DynamoDBClient(client);
+  ({ QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'proper' })));
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: 'proper',
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  );
+});
+
+afterEach(async () => {
+  const { MessageId } = await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'proper' }));
+  const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: 'proper' }));
+  expect([typeof MessageId, Table?.TableName]).toEqual(['string', 'proper']);
+  expect(await emulators.sample()).toBeDefined();
+});
+
+afterAll(async () => {
+  for (const each of [dynamodb, sqs]) each.destroy();
+  await emulators.stop();
+});
+
+/** The first three are answered by the local run itself, the others by fauxqs. */
+const SERVICES = ['dynamodb', 'monitoring', 'cloudformation', 'sqs', 'sns', 'sts', 's3', 'logs'];
+const signed = (service: string, key = 'local') =>
+  `AWS4-HMAC-SHA256 Credential=${key}/20260101/us-east-1/${service}/aws4_request`;
+/** The content type and target that a service's client would send. */
+const headersOf = (service: string, operation: string): Record<string, string> => ({
+  authorization: signed(service),
+  'content-type': /^(sns|cloudformation|sts)$/.test(service)
+    ? 'application/x-www-form-urlencoded'
+    : 'application/x-amz-json-1.0',
+  'x-amz-target': `Any.${operation}`,
+});
+const post = (headers: Record<string, string>, body: string, method = 'POST') =>
+  fetch(emulators.endpoint, { method, headers, ...(method !== 'GET' && { body }) });
+
+/** Writes bytes as they are and resolves with what comes back until the connection ends. */
+function raw(...parts: (string | Buffer)[]): Promise<string> {
+  const socket = net.connect(Number(new URL(emulators.endpoint).port), '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk) => {
+    answer += chunk;
+  });
+  socket.on('error', () => {});
+  for (const part of parts) socket.write(part);
+  socket.end();
+  return new Promise((resolve) => socket.once('close', () => resolve(answer)));
+}
+const head = (service: string, ...more: string[]) =>
+  `${[
+    'POST / HTTP/1.1',
+    'host: 127.0.0.1',
+    'connection: close',
+    ...Object.entries(headersOf(service, 'ListTables')).map(([name, value]) => `${name}: ${value}`),
+    ...more,
+  ].join('\r\n')}\r\n\r\n`;
+
+/** What fauxqs answers with is its own business. */
+const ownErrors = (statuses: number[]) => statuses.slice(0, 3);
+
+test.each(['', '{', 'null', '[]', '3', '"text"', '\u0000'])('the body %j', async (body) => {
+  const answers = await Promise.all(
+    SERVICES.map((service) => post(headersOf(service, 'DescribeTable'), body)),
+  );
+
+  expect(ownErrors(answers.map(({ status }) => status))).toEqual([400, 400, 400]);
+});
+
+test.each(['constructor', '__proto__', 'toString', 'hasOwnProperty', 'a\u00e9\u00ff', ''])(
+  'the operation %j',
+  async (operation) => {
+    for (const body of ['{}', `Action=${operation}`, '{"TableName":"__proto__"}']) {
+      const answers = await Promise.all(SERVICES.map((service) => post(headersOf(service, operation), body)));
+
+      expect(ownErrors(answers.map(({ status }) => status))).toEqual([400, 400, 400]);
+    }
+  },
+);
+
+test.each(['constructor', '__proto__', 'toString', ''])('the service and the key %j', async (name) => {
+  for (const [service, key] of [
+    [name, 'local'],
+    [name, name],
+    ['sqs', name],
+    ['dynamodb', name],
+  ] as const) {
+    const { status } = await post(
+      { ...headersOf('sqs', 'ListQueues'), authorization: signed(service, key) },
+      '{}',
+    );
+
+    expect(status).toBeGreaterThanOrEqual(400);
+  }
+});
+
+test.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND'])('the method %s', async (method) => {
+  for (const service of SERVICES) await post(headersOf(service, 'ListTables'), '{}', method);
+});
+
+test.each([
+  ['a broken chunk', ['transfer-encoding: chunked'], 'zz\r\n{}\r\n0\r\n\r\n'],
+  ['a chunk that never ends', ['transfer-encoding: chunked'], 'ff\r\n{"Ta'],
+  ['less than its length', ['content-length: 999'], '{"Ta'],
+  ['a length and chunks', ['content-length: 2', 'transfer-encoding: chunked'], '2\r\n{}\r\n0\r\n\r\n'],
+  ['a length that is no number', ['content-length: many'], '{}'],
+  ['headers beyond all bounds', [`x-large: ${'x'.repeat(1 << 20)}`, 'content-length: 2'], '{}'],
+  ['thousands of headers', Array.from({ length: 3000 }, (_, n) => `x-${n}: 1`), ''],
+  ['an upgrade', ['upgrade: websocket', 'content-length: 2'], '{}'],
+  ['an expectation', ['expect: miracles', 'content-length: 2'], '{}'],
+])('%s', async (_, headers, body) => {
+  await Promise.all(SERVICES.map((service) => raw(head(service, ...headers), body)));
+});
+
+test('bytes that are no HTTP', async () => {
+  await raw('\u0000\u0001\r\n\r\n');
+  await raw('CONNECT example.com:443 HTTP/1.1\r\n\r\n');
+});
+
+describe('the Host header', () => {
+  /** A request that the operator may make, as a page in a browser could send it whose name now leads to 127.0.0.1. */
+  const statusFor = async (service: string, ...hosts: string[]) => {
+    const lines = head(service, 'content-length: 2').replace('host: 127.0.0.1\r\n', '');
+    const [start = '', ...rest] = lines.split('\r\n');
+    const answer = await raw([start, ...hosts.map((host) => `host: ${host}`), ...rest].join('\r\n'), '{}');
+    return { status: Number(answer.split(' ')[1]), body: answer.split('\r\n\r\n').slice(1).join('') };
+  };
+
+  test.each([
+    'evil.example',
+    'evil.example:4566',
+    '127.0.0.1.evil.example',
+    'localhost.evil.example',
+    'evil.example#127.0.0.1',
+    '127.0.0.1@evil.example',
+    '127.0.0.1:80@evil.example',
+    '10.0.0.1',
+    '0.0.0.0',
+    '[::2]:80',
+    '[::1].evil.example',
+    '',
+  ])('of another machine, %j, is refused whatever is asked', async (host) => {
+    for (const service of ['dynamodb', 'sqs', 'nothing']) {
+      expect(await statusFor(service, host)).toEqual({
+        status: 421,
+        body: expect.stringContaining(
+          `The local run answers requests to this machine's loopback address, not to "${host}"\n`,
+        ),
+      });
+    }
+  });
+
+  test('is refused where there is none', async () => {
+    expect((await statusFor('dynamodb')).status).toBe(400);
+    const [, ...lines] = head('dynamodb', 'content-length: 2')
+      .replace('host: 127.0.0.1\r\n', '')
+      .split('\r\n');
+    expect(await raw(['POST / HTTP/1.0', ...lines].join('\r\n'), '{}')).toMatch(/^HTTP\/1.1 421 /);
+  });
+
+  test.each(['127.0.0.1', '127.0.0.1:4566', '127.1.2.3', 'localhost', 'LOCALHOST:80', '[::1]', '[::1]:4566'])(
+    'may be %s',
+    async (host) => {
+      expect(await statusFor('dynamodb', host)).toMatchObject({ status: 200 });
+    },
+  );
+});
+
+describe('a body of more than 16 MiB is refused', () => {
+  const LIMIT = 16 * 1024 * 1024;
+
+  test('before it is sent, where its length is told', async () => {
+    const answers = await Promise.all(
+      SERVICES.map((service) => raw(head(service, `content-length: ${LIMIT + 1}`))),
+    );
+
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  test('once it is known, where it is not', async () => {
+    const chunk = Buffer.alloc(1024 * 1024, ' ');
+    const chunks = Array.from({ length: 17 }).flatMap(() => ['100000\r\n', chunk, '\r\n']);
+
+    const answers = [];
+    for (const service of ['dynamodb', 'sqs', 'sns']) {
+      answers.push(await raw(head(service, 'transfer-encoding: chunked'), ...chunks, '0\r\n\r\n'));
+    }
+
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 413 /);
+  });
+});
+
+describe('a queue whose RedrivePolicy', () => {
+  test.each(['null', '{', '7', '{"deadLetterTargetArn":7,"maxReceiveCount":"x"}'])(
+    'is %s still gives its messages',
+    async (RedrivePolicy) => {
+      await sqs
+        .send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { RedrivePolicy } }))
+        .catch(() => {});
+      await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'a' }));
+
+      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
+
+      expect(Messages).toHaveLength(1);
+      await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { RedrivePolicy: '' } }));
+    },
+  );
+
+  test('names the queue itself goes on giving a message', async () => {
+    const own = await sqs.send(
+      new CreateQueueCommand({ QueueName: 'own', Attributes: { VisibilityTimeout: '0' } }),
+    );
+    const deadLetterTargetArn = 'arn:aws:sqs:us-east-1:000000000000:own';
+    await sqs.send(
+      new SetQueueAttributesCommand({
+        QueueUrl: own.QueueUrl,
+        Attributes: { RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }) },
+      }),
+    );
+    await sqs.send(new SendMessageCommand({ QueueUrl: own.QueueUrl, MessageBody: 'a' }));
+
+    for (let receive = 1; receive <= 3; receive += 1) {
+      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: own.QueueUrl }));
+
+      expect(Messages).toHaveLength(1);
+    }
+  }, 10_000);
+});
+
+test('log lines that claim to be metrics', async () => {
+  for (const metrics of [
+    {},
+    7,
+    [null],
+    [{}],
+    [{ Dimensions: [[]] }],
+    [{ Dimensions: [null], Metrics: [] }],
+  ]) {
+    emulators.reports.log(JSON.stringify({ _aws: { CloudWatchMetrics: metrics } }));
+  }
+  emulators.reports.log('null "CloudWatchMetrics"');
+  emulators.reports.log('["CloudWatchMetrics"]');
+  emulators.reports.log('"\\"CloudWatchMetrics\\""');
+  emulators.reports.log(
+    '{"_aws":{"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[[]],"Metrics":[{"Name":"M"}]}]},"M":1}',
+  );
+
+  expect(await emulators.cloudWatch.metricSum('N', 'M', {})).toBe(1);
+});

@@ -1,0 +1,623 @@
+import { describe, expect, test } from '@jest/globals';
+import type { AlarmState } from '../../../src/cloudwatch/alarm.ts';
+import { Alarms } from '../../../src/cloudwatch/alarms.ts';
+import { Metrics } from '../../../src/cloudwatch/metrics.ts';
+
+const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
+/** A moment that ends a minute. */
+const START = Date.UTC(2026, 10, 11, 2, 45);
+const MINUTE = 60_000;
+
+const properties = {
+  Namespace: 'Plant',
+  MetricName: 'Heat',
+  Statistic: 'Maximum',
+  Period: 60,
+  EvaluationPeriods: 1,
+  Threshold: 10,
+  ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+  AlarmActions: [TOPIC],
+  OKActions: [TOPIC],
+};
+const metric = (Id: string, MetricName: string) => ({
+  Id,
+  MetricStat: { Metric: { Namespace: 'Plant', MetricName }, Period: 60, Stat: 'Sum' },
+  ReturnData: false,
+});
+
+/** Alarms on metrics of the namespace Plant, whose minutes go by as they are told. */
+function plant() {
+  const alarms = new Alarms();
+  const metrics = new Metrics();
+  let at = START;
+  return {
+    alarms,
+    /** A minute with these values; returns the notifications that it brought. */
+    minute(values: Record<string, number | undefined> = {}) {
+      for (const [name, value] of Object.entries(values)) {
+        if (value !== undefined) metrics.add('Plant', name, {}, value);
+      }
+      at += MINUTE;
+      metrics.endMinute(alarms.lookBackMinutes);
+      return alarms
+        .evaluate(metrics, at)
+        .map(({ topicArn, subject, message }) => ({ topicArn, subject, message: JSON.parse(message) }));
+    },
+  };
+}
+
+/** The state after minutes with these datapoints: X is over the threshold, 0 under it, - is none. */
+function stateAfter(points: string, settings: object): string {
+  const { alarms, minute } = plant();
+  alarms.add('MetricAlarm', 'hot', { ...properties, ...settings });
+  for (const point of points.split(' ')) minute({ Heat: { X: 10, '0': 9 }[point] });
+  return alarms.states().hot as string;
+}
+
+describe("missing datapoints, by the tables of CloudWatch's user guide", () => {
+  const treatments = ['missing', 'ignore', 'breaching', 'notBreaching'];
+  // The state before: one that none of the others gives by chance.
+  const kept = 'INSUFFICIENT_DATA';
+
+  test.each([
+    ['0 - X - X', ['OK', 'OK', 'OK', 'OK']],
+    ['0 - - - -', ['OK', 'OK', 'OK', 'OK']],
+    ['- - - - -', ['INSUFFICIENT_DATA', kept, 'ALARM', 'OK']],
+    ['0 X X - X', ['ALARM', 'ALARM', 'ALARM', 'ALARM']],
+    ['- - X - -', ['ALARM', kept, 'ALARM', 'OK']],
+  ])('3 out of 3: %s', (points, states) => {
+    const given = treatments.map((TreatMissingData) =>
+      stateOfRange(points, { EvaluationPeriods: 3, TreatMissingData }),
+    );
+
+    expect(given).toEqual(states);
+  });
+
+  test.each([
+    ['0 - X - X', ['ALARM', 'ALARM', 'ALARM', 'ALARM']],
+    ['0 0 X 0 X', ['ALARM', 'ALARM', 'ALARM', 'ALARM']],
+    ['0 - X - -', ['OK', 'OK', 'ALARM', 'OK']],
+    ['- - - - 0', ['OK', 'OK', 'ALARM', 'OK']],
+    ['- - - X -', ['ALARM', kept, 'ALARM', 'OK']],
+  ])('2 out of 3: %s', (points, states) => {
+    const given = treatments.map((TreatMissingData) =>
+      stateOfRange(points, { EvaluationPeriods: 3, DatapointsToAlarm: 2, TreatMissingData }),
+    );
+
+    expect(given).toEqual(states);
+  });
+
+  test('a single bad datapoint after a gap is not yet an alarm that wants three', () => {
+    expect(stateOfRange('- - - - X', { EvaluationPeriods: 3 })).toBe('OK');
+    expect(stateOfRange('- - - X -', { EvaluationPeriods: 3 })).toBe('OK');
+  });
+
+  /** The state that five datapoints give an alarm that has never been evaluated. */
+  function stateOfRange(points: string, settings: object): string {
+    const alarms = new Alarms();
+    const metrics = new Metrics();
+    alarms.add('MetricAlarm', 'hot', { ...properties, ...settings });
+    for (const point of points.split(' ')) {
+      if (point !== '-') metrics.add('Plant', 'Heat', {}, point === 'X' ? 10 : 9);
+      metrics.endMinute(alarms.lookBackMinutes);
+    }
+    alarms.evaluate(metrics, START);
+    return alarms.states().hot as string;
+  }
+});
+
+describe('an alarm on one metric', () => {
+  test('begins without knowing, and without saying so', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'hot', properties);
+
+    expect(alarms.states()).toEqual({ hot: 'INSUFFICIENT_DATA' });
+    expect(minute()).toEqual([]);
+    expect(alarms.states()).toEqual({ hot: 'INSUFFICIENT_DATA' });
+  });
+
+  test.each([
+    ['GreaterThanOrEqualToThreshold', [9, 10, 11], ['OK', 'ALARM', 'ALARM']],
+    ['GreaterThanThreshold', [9, 10, 11], ['OK', 'OK', 'ALARM']],
+    ['LessThanOrEqualToThreshold', [9, 10, 11], ['ALARM', 'ALARM', 'OK']],
+    ['LessThanThreshold', [9, 10, 11], ['ALARM', 'OK', 'OK']],
+  ])('%s', (ComparisonOperator, values, states) => {
+    const given = values.map((Heat) => {
+      const { alarms, minute } = plant();
+      alarms.add('MetricAlarm', 'hot', { ...properties, ComparisonOperator });
+      minute({ Heat });
+      return alarms.states().hot;
+    });
+
+    expect(given).toEqual(states);
+  });
+
+  test.each([
+    ['X X X', 'ALARM'],
+    ['0 X X', 'OK'],
+    ['X X 0', 'OK'],
+    ['X X X 0', 'OK'],
+    ['X X X X X', 'ALARM'],
+  ])('three in a row: %s is %s', (points, state) => {
+    expect(stateAfter(points, { EvaluationPeriods: 3 })).toBe(state);
+  });
+
+  test.each([
+    ['X 0 X', 'ALARM'],
+    ['X 0 0 X', 'OK'],
+    ['X X 0 0', 'OK'],
+  ])('two out of three: %s is %s', (points, state) => {
+    expect(stateAfter(points, { EvaluationPeriods: 3, DatapointsToAlarm: 2 })).toBe(state);
+  });
+
+  test.each([
+    ['Sum', 13],
+    ['Average', 6.5],
+    ['Maximum', 8],
+    ['Minimum', 5],
+    ['SampleCount', 2],
+  ])('%s over a period of two minutes', (Statistic, value) => {
+    const stateAt = (Threshold: number) => {
+      const { alarms, minute } = plant();
+      alarms.add('MetricAlarm', 'hot', { ...properties, Statistic, Period: 120, Threshold });
+      minute({ Heat: 100 });
+      minute({ Heat: 8 });
+      minute({ Heat: 5 });
+      return alarms.states().hot;
+    };
+
+    expect([stateAt(value), stateAt(value + 0.5)]).toEqual(['ALARM', 'OK']);
+  });
+
+  test('keeps its state in silence only where missing data is to be ignored', () => {
+    expect(stateAfter('X - - - -', { TreatMissingData: 'ignore' })).toBe('ALARM');
+    expect(stateAfter('X - - - -', { TreatMissingData: 'missing' })).toBe('INSUFFICIENT_DATA');
+    expect(stateAfter('X - - - -', {})).toBe('INSUFFICIENT_DATA');
+  });
+
+  test('looks at its own dimensions only', () => {
+    const alarms = new Alarms();
+    const metrics = new Metrics();
+    alarms.add('MetricAlarm', 'north', { ...properties, Dimensions: [{ Name: 'Hall', Value: 'north' }] });
+    alarms.add('MetricAlarm', 'south', { ...properties, Dimensions: [{ Name: 'Hall', Value: 'south' }] });
+    metrics.add('Plant', 'Heat', { Hall: 'north' }, 50);
+    metrics.endMinute(alarms.lookBackMinutes);
+
+    alarms.evaluate(metrics, START);
+
+    expect(alarms.states()).toEqual({ north: 'ALARM', south: 'INSUFFICIENT_DATA' });
+  });
+});
+
+describe('an alarm on a percentile', () => {
+  const { Statistic: _, ...others } = properties;
+  const slow = { ...others, ExtendedStatistic: 'p90' };
+  /** State after minutes in which so many values are over the threshold, and so many under it. */
+  function stateAfter(minutes: [over: number, under: number][], settings: object): unknown {
+    const alarms = new Alarms();
+    const metrics = new Metrics();
+    alarms.add('MetricAlarm', 'slow', { ...slow, ...settings });
+    for (const [over, under] of minutes) {
+      for (let value = 0; value < over; value += 1) metrics.add('Plant', 'Heat', {}, 10);
+      for (let value = 0; value < under; value += 1) metrics.add('Plant', 'Heat', {}, 9);
+      metrics.endMinute(alarms.lookBackMinutes);
+      alarms.evaluate(metrics, START);
+    }
+    return alarms.states().slow;
+  }
+
+  test('is in ALARM when more than the tenth of the values that it lets pass are over the threshold', () => {
+    expect(stateAfter([[10, 90]], {})).toBe('OK');
+    expect(stateAfter([[11, 89]], {})).toBe('ALARM');
+  });
+
+  test('is evaluated on one value, unless few values are to be ignored', () => {
+    expect(stateAfter([[1, 0]], {})).toBe('ALARM');
+    expect(stateAfter([[1, 0]], { EvaluateLowSampleCountPercentile: 'evaluate' })).toBe('ALARM');
+    expect(stateAfter([[1, 0]], { EvaluateLowSampleCountPercentile: 'ignore' })).toBe('INSUFFICIENT_DATA');
+  });
+
+  test.each([
+    ['p90', 100],
+    ['p99', 1_000],
+    ['p99.9', 10_000],
+    ['p50', 20],
+    ['p10', 100],
+  ])('%s takes %d values within the evaluation periods to change its state', (ExtendedStatistic, least) => {
+    const given = [least - 1, least].map((count) =>
+      stateAfter(
+        [
+          [0, 0],
+          [count - 1, 0],
+          [1, 0],
+        ],
+        { ExtendedStatistic, EvaluationPeriods: 2, EvaluateLowSampleCountPercentile: 'ignore' },
+      ),
+    );
+
+    expect(given).toEqual(['INSUFFICIENT_DATA', 'ALARM']);
+  });
+
+  test('may be one of the metrics of an alarm', () => {
+    const Metrics = [{ Id: 'slow', MetricStat: { Metric: others, Period: 60, Stat: 'p90' } }];
+    const { MetricName: _name, Namespace: _space, Period: _period, ...rest } = others;
+
+    const alarms = new Alarms();
+    alarms.add('MetricAlarm', 'slow', { ...rest, Metrics });
+
+    expect(alarms.states()).toEqual({ slow: 'INSUFFICIENT_DATA' });
+  });
+
+  test('announces itself with its statistic', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'slow', { ...slow, EvaluateLowSampleCountPercentile: 'evaluate' });
+
+    const [announced] = minute({ Heat: 10 });
+
+    expect(announced?.message.Trigger).toEqual({
+      MetricName: 'Heat',
+      Namespace: 'Plant',
+      StatisticType: 'ExtendedStatistic',
+      ExtendedStatistic: 'p90',
+      Unit: null,
+      Dimensions: [],
+      Period: 60,
+      EvaluationPeriods: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      Threshold: 10,
+      TreatMissingData: 'missing',
+      EvaluateLowSampleCountPercentile: 'evaluate',
+    });
+  });
+});
+
+describe('an alarm on metric math', () => {
+  const growing = {
+    Metrics: [
+      { Id: 'expr_1', Expression: 'DIFF(letters)', ReturnData: true },
+      { Id: 'letters', Expression: 'visible + inFlight', ReturnData: false },
+      metric('visible', 'Visible'),
+      metric('inFlight', 'InFlight'),
+    ],
+    EvaluationPeriods: 1,
+    Threshold: 1,
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    TreatMissingData: 'notBreaching',
+    AlarmActions: [TOPIC],
+  };
+
+  test('growth is no growth at the first datapoint, fires, ends, and fires again while the old ones lie there', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'growing', growing);
+
+    const states = [undefined, undefined, 3, 3, 4, 4, 5, 7, 7, 2, 3].map((Visible) => {
+      minute({ Visible, InFlight: Visible === undefined ? undefined : 0 });
+      return alarms.states().growing;
+    });
+
+    expect(states).toEqual(['OK', 'OK', 'OK', 'OK', 'ALARM', 'OK', 'ALARM', 'ALARM', 'OK', 'OK', 'ALARM']);
+  });
+
+  test('a message that somebody looks at is no growth when it comes back', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'growing', growing);
+
+    minute({ Visible: 3, InFlight: 0 });
+    minute({ Visible: 1, InFlight: 2 });
+    minute({ Visible: 3, InFlight: 0 });
+
+    expect(alarms.states()).toEqual({ growing: 'OK' });
+  });
+
+  test.each([
+    [
+      'no metric is returned',
+      { Metrics: [metric('a', 'A')] },
+      '0 of its metrics have ReturnData, where one must',
+    ],
+    [
+      'an id is not there',
+      { Metrics: [{ Id: 'e', Expression: 'a + b' }, metric('a', 'A')] },
+      'the id b, which',
+    ],
+    [
+      'a circle',
+      {
+        Metrics: [
+          { Id: 'e', Expression: 'f + a' },
+          { Id: 'f', Expression: 'e', ReturnData: false },
+          metric('a', 'A'),
+        ],
+      },
+      'e refers to itself',
+    ],
+    [
+      'an unknown function',
+      { Metrics: [{ Id: 'e', Expression: 'SEARCH(a)' }, metric('a', 'A')] },
+      'the function SEARCH',
+    ],
+    ['an unknown statistic', { Statistic: 'tm99' }, 'the statistic tm99'],
+    [
+      'an unknown extended statistic',
+      { Statistic: undefined, ExtendedStatistic: 'IQM' },
+      'the statistic IQM',
+    ],
+    [
+      'an unknown way with few samples',
+      { EvaluateLowSampleCountPercentile: 'keep' },
+      'EvaluateLowSampleCountPercentile keep is not one of evaluate, ignore',
+    ],
+    ['an unknown property', { ThresholdMetricId: 'band' }, 'the property ThresholdMetricId of an alarm'],
+    [
+      'an unknown comparison',
+      { ComparisonOperator: 'EqualToThreshold' },
+      'ComparisonOperator EqualToThreshold',
+    ],
+    [
+      'an unknown treatment',
+      { TreatMissingData: 'good' },
+      'TreatMissingData good is not one of missing, ignore',
+    ],
+    ['seconds', { Period: 10 }, 'periods of 10 s'],
+    [
+      'an action that is no topic',
+      { AlarmActions: ['arn:aws:lambda:x'] },
+      'the alarm action arn:aws:lambda:x',
+    ],
+  ])('%s is named when the alarm is made', (_, settings, problem) => {
+    expect(() => new Alarms().add('MetricAlarm', 'odd', { ...properties, ...settings })).toThrow(problem);
+  });
+});
+
+describe('a composite alarm', () => {
+  /** Its state where the alarms a, b and c are on, off or never heard of. */
+  function stateOf(rule: string): string {
+    const { alarms, minute } = plant();
+    const arn = alarms.add('MetricAlarm', 'a', { ...properties, MetricName: 'A' });
+    alarms.add('MetricAlarm', 'b', { ...properties, MetricName: 'B' });
+    alarms.add('MetricAlarm', 'c', { ...properties, MetricName: 'C' });
+    alarms.add('CompositeAlarm', 'all', { AlarmRule: rule.replace('<arn of a>', arn) });
+    minute({ A: 10, B: 9 });
+    return alarms.states().all as string;
+  }
+
+  test.each([
+    ['ALARM("a")', 'ALARM'],
+    ['ALARM("<arn of a>")', 'ALARM'],
+    ['ALARM(b)', 'OK'],
+    ['OK("b")', 'ALARM'],
+    ['INSUFFICIENT_DATA("c")', 'ALARM'],
+    ['ALARM("a") AND ALARM("b")', 'OK'],
+    ['ALARM("a") AND NOT ALARM("b")', 'ALARM'],
+    ['ALARM("b") OR ALARM("a")', 'ALARM'],
+    ['NOT (ALARM("b") OR ALARM("a"))', 'OK'],
+    ['ALARM("a") OR ALARM("a") AND ALARM("b")', 'ALARM'],
+    ['(ALARM("a") OR ALARM("a")) AND ALARM("b")', 'OK'],
+    ['TRUE AND NOT FALSE', 'ALARM'],
+  ])('%s is %s', (rule, state) => {
+    expect(stateOf(rule)).toBe(state);
+  });
+
+  test.each([
+    ['ALARM("nobody")', 'its rule names nobody, which is no alarm of this stack'],
+    ['AT_LEAST(2, ALARM, (a, b))', 'the local run does not know "AT_LEAST" at that place'],
+    ['ALARM("a") ALARM("b")', 'the local run does not know "ALARM" at that place'],
+    ['ALARM("a"', 'the local run does not know "its end" at that place'],
+  ])('%s is refused', (rule, problem) => {
+    expect(() => stateOf(rule)).toThrow(problem);
+  });
+
+  test('a property that is not known is named', () => {
+    expect(() =>
+      new Alarms().add('CompositeAlarm', 'all', { AlarmRule: 'TRUE', ActionsSuppressor: 'maintenance' }),
+    ).toThrow('the property ActionsSuppressor of a composite alarm');
+  });
+});
+
+describe('an alarm that is set by hand', () => {
+  function pair() {
+    const stack = plant();
+    stack.alarms.add('MetricAlarm', 'hot', { ...properties, Tags: [{ Key: 'stage', Value: 'dev' }] });
+    stack.alarms.add('CompositeAlarm', 'unwell', {
+      AlarmRule: 'ALARM("hot")',
+      AlarmActions: [TOPIC],
+      Tags: [{ Key: 'stage', Value: 'dev' }],
+    });
+    stack.minute({ Heat: 1 });
+    const set = (name: string, state: AlarmState) =>
+      stack.alarms.set(name, state, 'a trial', START)?.map(({ subject }) => subject);
+    return { ...stack, set };
+  }
+
+  test('takes its action and those of the composite alarms above it, and is what it was after the next minute', () => {
+    const { alarms, minute, set } = pair();
+
+    const said = set('hot', 'ALARM');
+    const between = alarms.states();
+    minute({ Heat: 1 });
+
+    expect(said).toEqual([
+      'ALARM: "hot" in US East (N. Virginia)',
+      'ALARM: "unwell" in US East (N. Virginia)',
+    ]);
+    expect(between).toEqual({ hot: 'ALARM', unwell: 'ALARM' });
+    expect(alarms.states()).toEqual({ hot: 'OK', unwell: 'OK' });
+  });
+
+  test('takes no action where it is in that state already', () => {
+    expect(pair().set('hot', 'OK')).toEqual([]);
+  });
+
+  test('and is a composite one keeps its state until one of its alarms changes', () => {
+    const { alarms, minute, set } = pair();
+
+    const said = set('unwell', 'ALARM');
+    minute({ Heat: 1 });
+    const kept = alarms.states().unwell;
+    minute({ Heat: 10 });
+    minute({ Heat: 1 });
+
+    expect(said).toEqual(['ALARM: "unwell" in US East (N. Virginia)']);
+    expect(kept).toBe('ALARM');
+    expect(alarms.states().unwell).toBe('OK');
+  });
+
+  test('must be there', () => {
+    expect(pair().set('cold', 'ALARM')).toBeUndefined();
+  });
+});
+
+describe('a change of state', () => {
+  test('announces itself as CloudWatch does, for an alarm on one metric', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'hot', {
+      ...properties,
+      AlarmDescription: 'Too hot.',
+      Dimensions: [{ Name: 'Hall', Value: 'north' }],
+      TreatMissingData: 'notBreaching',
+    });
+
+    const [announced, ...others] = minute();
+
+    expect(others).toEqual([]);
+    expect(announced).toEqual({
+      topicArn: TOPIC,
+      subject: 'OK: "hot" in US East (N. Virginia)',
+      message: {
+        AlarmName: 'hot',
+        AlarmDescription: 'Too hot.',
+        AWSAccountId: '000000000000',
+        NewStateValue: 'OK',
+        NewStateReason:
+          'Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as [NonBreaching].',
+        StateChangeTime: '2026-11-11T02:46:00.000+0000',
+        Region: 'US East (N. Virginia)',
+        AlarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:hot',
+        OldStateValue: 'INSUFFICIENT_DATA',
+        OKActions: [TOPIC],
+        AlarmActions: [TOPIC],
+        InsufficientDataActions: [],
+        Trigger: {
+          MetricName: 'Heat',
+          Namespace: 'Plant',
+          StatisticType: 'Statistic',
+          Statistic: 'MAXIMUM',
+          Unit: null,
+          Dimensions: [{ value: 'north', name: 'Hall' }],
+          Period: 60,
+          EvaluationPeriods: 1,
+          ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+          Threshold: 10,
+          TreatMissingData: 'notBreaching',
+          EvaluateLowSampleCountPercentile: '',
+        },
+      },
+    });
+  });
+
+  test('gives the datapoints that decided it', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'hot', { ...properties, EvaluationPeriods: 3, DatapointsToAlarm: 2 });
+
+    minute({ Heat: 12 });
+    minute({ Heat: 1 });
+    const [on] = minute({ Heat: 12.5 });
+    const [off] = minute({ Heat: 3 });
+
+    expect(on?.message.NewStateReason).toBe(
+      'Threshold Crossed: 2 out of the last 3 datapoints [12.5 (11/11/26 02:47:00), 12.0 (11/11/26 02:45:00)] were greater than or equal to the threshold (10.0).',
+    );
+    expect(off?.message.NewStateReason).toBe(
+      'Threshold Crossed: 2 out of the last 3 datapoints [3.0 (11/11/26 02:48:00), 1.0 (11/11/26 02:46:00)] were not greater than or equal to the threshold (10.0).',
+    );
+  });
+
+  test('carries the expressions of metric math', () => {
+    const { alarms, minute } = plant();
+    const Metrics = [{ Id: 'e', Expression: 'a * 2', Label: 'twice', ReturnData: true }, metric('a', 'A')];
+    const { Namespace: _n, MetricName: _m, Statistic: _s, Period: _p, ...rest } = properties;
+    alarms.add('MetricAlarm', 'double', { ...rest, DatapointsToAlarm: 1, Metrics });
+
+    const [announced] = minute({ A: 5 });
+
+    expect(announced?.message.Trigger).toEqual({
+      EvaluationPeriods: 1,
+      DatapointsToAlarm: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      Threshold: 10,
+      TreatMissingData: 'missing',
+      EvaluateLowSampleCountPercentile: '',
+      Period: 60,
+      Metrics: [
+        { Id: 'e', Expression: 'a * 2', Label: 'twice', ReturnData: true },
+        {
+          Id: 'a',
+          MetricStat: {
+            Metric: { Namespace: 'Plant', MetricName: 'A', Dimensions: [] },
+            Period: 60,
+            Stat: 'Sum',
+          },
+          ReturnData: false,
+        },
+      ],
+    });
+  });
+
+  test('of a composite alarm names the alarms that brought it about', () => {
+    const { alarms, minute } = plant();
+    const arn = alarms.add('MetricAlarm', 'hot', properties);
+    alarms.add('MetricAlarm', 'wet', { ...properties, MetricName: 'Water' });
+    alarms.add('CompositeAlarm', 'unwell', {
+      AlarmRule: 'ALARM("hot") OR ALARM("wet")',
+      AlarmActions: [TOPIC],
+    });
+    minute({ Heat: 1, Water: 1 });
+
+    const announced = minute({ Heat: 10, Water: 1 });
+
+    expect(announced.map(({ subject }) => subject)).toEqual([
+      'ALARM: "hot" in US East (N. Virginia)',
+      'ALARM: "unwell" in US East (N. Virginia)',
+    ]);
+    expect(announced[1]?.message).toEqual({
+      AlarmName: 'unwell',
+      AlarmDescription: null,
+      AWSAccountId: '000000000000',
+      NewStateValue: 'ALARM',
+      NewStateReason: `${arn} transitioned to ALARM at Wednesday 11 November, 2026 02:47:00 UTC`,
+      StateChangeTime: '2026-11-11T02:47:00.000+0000',
+      Region: 'US East (N. Virginia)',
+      AlarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:unwell',
+      OldStateValue: 'OK',
+      OKActions: [],
+      AlarmActions: [TOPIC],
+      InsufficientDataActions: [],
+      AlarmRule: 'ALARM("hot") OR ALARM("wet")',
+      TriggeringChildren: [
+        { Arn: arn, State: { Value: 'ALARM', Timestamp: '2026-11-11T02:47:00.000+0000' } },
+      ],
+    });
+  });
+
+  test('goes to the actions of the new state only, and to none that are switched off', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'one-way', { ...properties, OKActions: [] });
+    alarms.add('MetricAlarm', 'silent', { ...properties, ActionsEnabled: false });
+
+    const subjects = [1, 10, 10, 1].map((Heat) => minute({ Heat }).map(({ subject }) => subject));
+
+    expect(subjects).toEqual([[], ['ALARM: "one-way" in US East (N. Virginia)'], [], []]);
+  });
+
+  test('to knowing nothing has a reason and actions of its own', () => {
+    const { alarms, minute } = plant();
+    alarms.add('MetricAlarm', 'quiet', { ...properties, InsufficientDataActions: [TOPIC] });
+    minute({ Heat: 1 });
+
+    const announced = [minute(), minute(), minute()].flat();
+
+    expect(announced.map(({ message }) => [message.NewStateValue, message.NewStateReason])).toEqual([
+      ['INSUFFICIENT_DATA', 'Insufficient Data: 1 datapoint was unknown.'],
+    ]);
+  });
+});

@@ -1,0 +1,262 @@
+import { describe, expect, test } from '@jest/globals';
+import { Alarms } from '../../../src/cloudwatch/alarms.ts';
+import { answerCloudWatch, type Source } from '../../../src/cloudwatch/cloudwatch-api.ts';
+import { Metrics } from '../../../src/cloudwatch/metrics.ts';
+import type { Json } from '../../../src/json.ts';
+import { ServiceError } from '../../../src/protocol/service-error.ts';
+
+const MINUTE = 60_000;
+const NOW = Date.parse('2026-11-22T17:10:00Z');
+const alarm = (threshold: number) => ({
+  AlarmDescription: `from ${threshold} on`,
+  Namespace: 'N',
+  MetricName: 'M',
+  Dimensions: [],
+  Statistic: 'Sum',
+  Period: 60,
+  EvaluationPeriods: 1,
+  ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+  Threshold: threshold,
+});
+
+/** Four minutes of a metric, 1, 2, 3 and 4, the last of them not over; the clock is `ahead` of real time. */
+function watched(ahead = 0): Source {
+  const metrics = new Metrics();
+  const alarms = new Alarms();
+  alarms.add('MetricAlarm', 'a-low', alarm(1));
+  alarms.add('MetricAlarm', 'a-high', alarm(1000));
+  alarms.add('MetricAlarm', 'b-low', alarm(1));
+  alarms.add('CompositeAlarm', 'a-all', { AlarmRule: 'ALARM("a-low")' });
+  for (const value of [1, 2, 3]) {
+    metrics.add('N', 'M', {}, value);
+    metrics.endMinute(10);
+  }
+  metrics.add('N', 'M', {}, 4);
+  alarms.evaluate(metrics, NOW);
+  return {
+    metrics,
+    alarms,
+    lastMinute: NOW + ahead,
+    timeOf: (real: number) => real + ahead,
+    setAlarmState: (name, state, reason) => alarms.set(name, state, reason, NOW) !== undefined,
+  };
+}
+
+const result = (operation: string, input: Json, ahead = 0): Json =>
+  answerCloudWatch(operation, input, watched(ahead));
+const data = (input: Json, Period = 60, ahead = 0) =>
+  result(
+    'GetMetricData',
+    {
+      StartTime: (NOW - 3 * MINUTE) / 1000,
+      EndTime: (NOW + MINUTE) / 1000,
+      MetricDataQueries: [
+        { Id: 'm', MetricStat: { Metric: { Namespace: 'N', MetricName: 'M' }, Period, Stat: 'Sum' } },
+      ],
+      ...input,
+    },
+    ahead,
+  ).MetricDataResults[0];
+
+test('GetMetricData gives the newest minute first, the one that is not over among them', () => {
+  expect(data({})).toMatchObject({
+    Id: 'm',
+    Timestamps: [0, -1, -2, -3].map((minute) => (NOW + minute * MINUTE) / 1000),
+    Values: [4, 3, 2, 1],
+  });
+  expect(data({ ScanBy: 'TimestampAscending' }).Values).toEqual([1, 2, 3, 4]);
+});
+
+test('GetMetricData leaves out what is before or after, and minutes without a value', () => {
+  expect(data({ StartTime: NOW / 1000 - 90, EndTime: NOW / 1000 }).Values).toEqual([3, 2]);
+  expect(data({ StartTime: NOW / 1000 - 3600 }).Values).toEqual([4, 3, 2, 1]);
+});
+
+test('GetMetricData joins the minutes of a longer period', () => {
+  expect(data({}, 120).Values).toEqual([7, 3]);
+});
+
+test('GetMetricData knows percentiles', () => {
+  const MetricStat = { Metric: { Namespace: 'N', MetricName: 'M' }, Period: 240, Stat: 'p50' };
+
+  expect(data({ MetricDataQueries: [{ Id: 'p', MetricStat }] }).Values).toEqual([2]);
+});
+
+test('GetMetricData finds what was in a span of real time, however far ahead the clock of the run is', () => {
+  expect(data({}, 60, 5 * MINUTE).Values).toEqual([4, 3, 2, 1]);
+});
+
+test.each([
+  [{ MetricDataQueries: [{ Id: 'e', Expression: 'm * 2' }] }, 'expressions'],
+  [{ MetricDataQueries: [{ Id: 'p', MetricStat: { Metric: {}, Period: 60, Stat: 'tm9' } }] }, 'tm9 of 60 s'],
+  [{ MetricDataQueries: [{ Id: 's', MetricStat: { Metric: {}, Period: 90, Stat: 'Sum' } }] }, 'Sum of 90 s'],
+  [{ StartTime: 2, EndTime: 1 }, 'StartTime must be before EndTime'],
+])('GetMetricData does not pretend to answer %j', (input, message) => {
+  expect(() => data(input)).toThrow(message);
+});
+
+test.each([
+  [{}, ['a-low', 'a-high', 'b-low'], []],
+  [{ AlarmNamePrefix: 'a-' }, ['a-low', 'a-high'], []],
+  [{ AlarmNamePrefix: 'a-', StateValue: 'ALARM' }, ['a-low'], []],
+  [{ AlarmNames: ['b-low'] }, ['b-low'], []],
+  [{ AlarmTypes: ['CompositeAlarm'] }, [], ['a-all']],
+  [{ AlarmTypes: ['CompositeAlarm', 'MetricAlarm'], StateValue: 'ALARM' }, ['a-low', 'b-low'], ['a-all']],
+])('DescribeAlarms for %j', (input, metric, composite) => {
+  const { MetricAlarms, CompositeAlarms } = result('DescribeAlarms', input);
+
+  expect(MetricAlarms.map((each: Json) => each.AlarmName)).toEqual(metric);
+  expect(CompositeAlarms.map((each: Json) => each.AlarmName)).toEqual(composite);
+});
+
+test('DescribeAlarms tells an alarm as it stands', () => {
+  expect(result('DescribeAlarms', { AlarmNames: ['a-low'] }).MetricAlarms).toEqual([
+    {
+      AlarmName: 'a-low',
+      AlarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:a-low',
+      ...alarm(1),
+      ActionsEnabled: true,
+      AlarmActions: [],
+      OKActions: [],
+      InsufficientDataActions: [],
+      StateValue: 'ALARM',
+      StateReason: expect.stringContaining('Threshold Crossed'),
+      StateUpdatedTimestamp: expect.any(Number),
+      StateTransitionedTimestamp: expect.any(Number),
+    },
+  ]);
+});
+
+test('DescribeAlarms tells who is told by a composite alarm, and of what; tags are told elsewhere', () => {
+  const source = watched();
+  source.alarms.add('CompositeAlarm', 'c-all', {
+    AlarmRule: 'ALARM("a-low")',
+    ActionsEnabled: false,
+    AlarmActions: ['arn:aws:sns:us-east-1:000000000000:operations'],
+    Tags: [{ Key: 'stage', Value: 'dev' }],
+  });
+
+  const answer: Json = answerCloudWatch(
+    'DescribeAlarms',
+    { AlarmNames: ['c-all'], AlarmTypes: ['CompositeAlarm'] },
+    source,
+  );
+
+  expect(answer.CompositeAlarms).toEqual([
+    {
+      AlarmName: 'c-all',
+      AlarmArn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:c-all',
+      AlarmRule: 'ALARM("a-low")',
+      ActionsEnabled: false,
+      AlarmActions: ['arn:aws:sns:us-east-1:000000000000:operations'],
+      OKActions: [],
+      InsufficientDataActions: [],
+      StateValue: 'INSUFFICIENT_DATA',
+      StateReason: '',
+    },
+  ]);
+});
+
+describe('DescribeAlarmHistory', () => {
+  const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
+  function history(input: Json): Json[] {
+    const source = watched();
+    const { history: past } = source.alarms;
+    const notification = {
+      alarm: { name: 'a-low', arn: 'arn', type: 'MetricAlarm' as const },
+      topicArn: TOPIC,
+      subject: 'ALARM',
+      message: '{}',
+    };
+    past.action(notification, undefined);
+    past.action(notification, 'CloudWatch Alarms is not authorized');
+    return (answerCloudWatch('DescribeAlarmHistory', input, source) as Json).AlarmHistoryItems;
+  }
+  const summaries = (items: Json[]) => items.map((each) => [each.AlarmName, each.HistorySummary]);
+
+  test('tells the changes of state and what became of the actions, the latest first', () => {
+    expect(summaries(history({ AlarmName: 'a-low' }))).toEqual([
+      ['a-low', `Failed to execute action ${TOPIC}. Received error: "CloudWatch Alarms is not authorized"`],
+      ['a-low', `Successfully executed action ${TOPIC}`],
+      ['a-low', 'Alarm updated from INSUFFICIENT_DATA to ALARM'],
+    ]);
+  });
+
+  test('tells the details as JSON', () => {
+    const [update, done, failed] = history({ AlarmName: 'a-low', ScanBy: 'TimestampAscending' });
+
+    expect(update).toMatchObject({ AlarmType: 'MetricAlarm', HistoryItemType: 'StateUpdate' });
+    expect(JSON.parse(update.HistoryData)).toEqual({
+      version: '1.0',
+      oldState: { stateValue: 'INSUFFICIENT_DATA', stateReason: '' },
+      newState: { stateValue: 'ALARM', stateReason: expect.stringContaining('Threshold Crossed') },
+    });
+    expect(done.HistoryItemType).toBe('Action');
+    expect(JSON.parse(done.HistoryData)).toEqual({
+      actionState: 'Succeeded',
+      notificationResource: TOPIC,
+      publishedMessage: '{}',
+      error: null,
+    });
+    expect(JSON.parse(failed.HistoryData)).toMatchObject({
+      actionState: 'Failed',
+      publishedMessage: null,
+      error: 'CloudWatch Alarms is not authorized',
+    });
+  });
+
+  test.each([
+    [{ AlarmName: 'a-low', HistoryItemType: 'Action' }, 2],
+    [{ HistoryItemType: 'StateUpdate' }, 3],
+    [{ AlarmTypes: ['CompositeAlarm'] }, 1],
+    [{ AlarmName: 'a-low', MaxRecords: 2 }, 2],
+    [{ AlarmName: 'a-low', EndDate: 1 }, 0],
+    [{ AlarmName: 'a-low', StartDate: 1 }, 3],
+  ])('chooses by %j', (input, count) => {
+    expect(history(input)).toHaveLength(count);
+  });
+});
+
+test('SetAlarmState sets an alarm to a state', () => {
+  const source = watched();
+
+  const answer = answerCloudWatch(
+    'SetAlarmState',
+    { AlarmName: 'a-high', StateValue: 'ALARM', StateReason: 'a trial' },
+    source,
+  );
+
+  expect(answer).toEqual({});
+  expect(source.alarms.list().find(({ name }) => name === 'a-high')).toMatchObject({
+    state: 'ALARM',
+    reason: 'a trial',
+  });
+});
+
+test.each([
+  [{ AlarmName: 'nobody', StateValue: 'ALARM', StateReason: '' }, 'ResourceNotFound', 'nobody'],
+  [{ AlarmName: 'a-low', StateValue: 'RED', StateReason: '' }, 'ValidationError', 'one of OK, ALARM'],
+  [{ AlarmName: 'a-low', StateValue: 'OK' }, 'ValidationError', 'StateReason'],
+])('SetAlarmState of %j is refused', (input, code, message) => {
+  expect(() => answerCloudWatch('SetAlarmState', input, watched())).toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining(message) }),
+  );
+});
+
+test('DescribeAlarms goes page by page', () => {
+  const first = result('DescribeAlarms', { MaxRecords: 2 });
+  const second = result('DescribeAlarms', { MaxRecords: 2, NextToken: first.NextToken });
+
+  expect(first.MetricAlarms).toHaveLength(2);
+  expect(second.MetricAlarms).toHaveLength(1);
+  expect(second.NextToken).toBeUndefined();
+});
+
+test.each([
+  ['PutMetricData', {}, 'InvalidAction'],
+  ['GetMetricData', { StartTime: 1, EndTime: 2, MetricDataQueries: 3 }, 'InternalFailure'],
+])('what else CloudWatch can do is refused, and nonsense ends nothing: %s %j', (operation, input, code) => {
+  expect(() => answerCloudWatch(operation, input, watched())).toThrow(
+    expect.objectContaining({ constructor: ServiceError, code }),
+  );
+});

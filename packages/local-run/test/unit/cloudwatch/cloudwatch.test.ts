@@ -1,0 +1,383 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { CloudWatch } from '../../../src/cloudwatch/cloudwatch.ts';
+import { answerCloudWatch } from '../../../src/cloudwatch/cloudwatch-api.ts';
+import type { LateMetrics } from '../../../src/cloudwatch/late-metrics.ts';
+import type { Statistic } from '../../../src/cloudwatch/metrics.ts';
+import type { MessagingSample, QueueSample } from '../../../src/fauxqs/messaging-metrics.ts';
+import type { Json } from '../../../src/json.ts';
+
+const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
+const idle: QueueSample = {
+  name: 'work',
+  visible: 0,
+  inFlight: 0,
+  delayed: 0,
+  polls: 0,
+  sent: 0,
+  received: 0,
+  emptyReceives: 0,
+  deleted: 0,
+  movedToDeadLetterQueue: 0,
+};
+
+/** CloudWatch over queues and topics that hold what the test says. */
+function watched(denial?: string, lateMetrics?: LateMetrics) {
+  const sample: MessagingSample = { queues: [], topics: [] };
+  const sent: object[] = [];
+  const problems: string[] = [];
+  const cloudWatch = new CloudWatch({
+    sample: () => structuredClone(sample),
+    publish(notification) {
+      if (denial === undefined) sent.push(notification);
+      return denial;
+    },
+    onProblem: (problem) => problems.push(problem),
+    lateMetrics,
+  });
+  const { metrics, alarms } = cloudWatch;
+  // So that metrics are kept for an hour.
+  alarms.add('MetricAlarm', 'any', {
+    Namespace: 'AWS/SQS',
+    MetricName: 'NumberOfMessagesSent',
+    Dimensions: [{ Name: 'QueueName', Value: 'work' }],
+    Statistic: 'Sum',
+    Period: 60,
+    EvaluationPeriods: 1,
+    Threshold: 5,
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    AlarmActions: [TOPIC],
+  });
+  const last = (
+    statistic: Statistic,
+    name: string,
+    namespace = 'AWS/SQS',
+    dimensions: Record<string, string> = { QueueName: 'work' },
+  ) => metrics.statistic(statistic, namespace, name, dimensions, 1, 0);
+  return { cloudWatch, sample, sent, problems, last, metrics };
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  jest.setSystemTime(Date.UTC(2026, 10, 11, 2, 45, 20));
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe('a minute', () => {
+  test('has what a queue holds at its end, and what it did since the last one', () => {
+    const { cloudWatch, sample, last } = watched();
+    sample.queues = [{ ...idle, visible: 3, inFlight: 2, delayed: 1, sent: 10, received: 8, deleted: 4 }];
+    cloudWatch.endMinute();
+    sample.queues = [{ ...idle, visible: 4, sent: 13, received: 8, deleted: 9 }];
+
+    cloudWatch.endMinute();
+
+    expect(last('Maximum', 'ApproximateNumberOfMessagesVisible')).toBe(4);
+    expect(last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(0);
+    expect(last('Maximum', 'ApproximateNumberOfMessagesDelayed')).toBe(0);
+    expect(last('Sum', 'NumberOfMessagesSent')).toBe(3);
+    expect(last('Sum', 'NumberOfMessagesReceived')).toBe(0);
+    expect(last('Sum', 'NumberOfMessagesDeleted')).toBe(5);
+  });
+
+  test('has what a topic did, and nothing of a topic that did nothing', () => {
+    const { cloudWatch, sample, last } = watched();
+    const published = () => last('Sum', 'NumberOfMessagesPublished', 'AWS/SNS', { TopicName: 'orders' });
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 2 } }];
+    cloudWatch.endMinute();
+    const first = published();
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 7 } }];
+    cloudWatch.endMinute();
+    const second = published();
+
+    cloudWatch.endMinute();
+
+    expect([first, second, published()]).toEqual([2, 5, undefined]);
+  });
+
+  test('makes messages older by a minute of its own clock, whatever the real one says', () => {
+    const { cloudWatch, sample, last } = watched();
+    const age = () => {
+      cloudWatch.endMinute();
+      return last('Maximum', 'ApproximateAgeOfOldestMessage');
+    };
+    sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
+    const early = [age(), age(), age()];
+    jest.advanceTimersByTime(5_000);
+    sample.queues = [{ ...idle, visible: 1, oldestSince: Date.now() }];
+
+    const late = [age(), age()];
+
+    expect(early).toEqual([60, 120, 180]);
+    expect(late).toEqual([55, 115]);
+  });
+
+  test('of an empty queue has the age 0', () => {
+    const { cloudWatch, sample, last } = watched();
+    sample.queues = [idle];
+
+    cloudWatch.endMinute();
+
+    expect(last('Maximum', 'ApproximateAgeOfOldestMessage')).toBe(0);
+  });
+
+  test('counts the receives that returned nothing, and a poll that lasts through it where none has ended', () => {
+    const { cloudWatch, sample, last } = watched();
+    const emptyReceives = (queue: Partial<QueueSample>) => {
+      sample.queues = [{ ...idle, ...queue }];
+      cloudWatch.endMinute();
+      return last('Sum', 'NumberOfEmptyReceives');
+    };
+
+    const seen = [
+      emptyReceives({ emptyReceives: 3 }),
+      emptyReceives({ emptyReceives: 3 }),
+      emptyReceives({ emptyReceives: 3, polls: 2 }),
+      emptyReceives({ emptyReceives: 5, polls: 2 }),
+      emptyReceives({ emptyReceives: 5, polls: 2, received: 1 }),
+    ];
+
+    expect(seen).toEqual([3, 0, 1, 2, 0]);
+  });
+
+  test('publishes what alarms announce, on their topics', () => {
+    const { cloudWatch, sample, sent } = watched();
+    sample.queues = [{ ...idle, sent: 5 }];
+
+    cloudWatch.endMinute();
+
+    expect(sent).toEqual([
+      {
+        alarm: {
+          name: 'any',
+          arn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:any',
+          type: 'MetricAlarm',
+        },
+        topicArn: TOPIC,
+        subject: 'ALARM: "any" in US East (N. Virginia)',
+        message: expect.stringContaining('"StateChangeTime":"2026-11-11T02:46:00.000+0000"'),
+      },
+    ]);
+  });
+
+  test('reports a topic that does not let CloudWatch in, and publishes nothing there', () => {
+    const { cloudWatch, sample, sent, problems } = watched('not authorized');
+    sample.queues = [{ ...idle, sent: 5 }];
+
+    cloudWatch.endMinute();
+
+    expect(sent).toEqual([]);
+    expect(problems).toEqual([
+      'alarm notification "ALARM: "any" in US East (N. Virginia)" was refused: not authorized',
+    ]);
+  });
+});
+
+describe('late metrics', () => {
+  const visible = (queue: ReturnType<typeof watched>) =>
+    queue.last('Maximum', 'ApproximateNumberOfMessagesVisible');
+  test('of a queue that wakes arrive together after their delay, each in its minute, and on time from there', () => {
+    const queue = watched(undefined, { minutes: 1 });
+    const seen = [1, 2, 3].map((count) => {
+      queue.sample.queues = [{ ...idle, visible: count }];
+      queue.cloudWatch.endMinute();
+      return visible(queue);
+    });
+
+    const minutes = [3, 2, 1].map((from) =>
+      queue.metrics.statistic(
+        'Maximum',
+        'AWS/SQS',
+        'ApproximateNumberOfMessagesVisible',
+        { QueueName: 'work' },
+        from,
+        from - 1,
+      ),
+    );
+
+    expect(seen).toEqual([undefined, 2, 3]);
+    expect(minutes).toEqual([1, 2, 3]);
+  });
+
+  test('end with a queue that is inactive, and are late again once it wakes', () => {
+    const queue = watched(undefined, { minutes: 1, inactiveAfter: 2 });
+    const seen = [1, 1, 0, 0, 0, 1, 1].map((count) => {
+      queue.sample.queues = [{ ...idle, visible: count }];
+      queue.cloudWatch.endMinute();
+      return visible(queue);
+    });
+
+    expect(seen).toEqual([undefined, 1, 0, undefined, undefined, undefined, 1]);
+  });
+
+  test('keep a queue awake that is only polled', () => {
+    const queue = watched(undefined, { minutes: 0, inactiveAfter: 1 });
+    queue.sample.queues = [{ ...idle, polls: 1 }];
+
+    queue.cloudWatch.endMinute();
+    queue.cloudWatch.endMinute();
+
+    expect(visible(queue)).toBe(0);
+  });
+
+  test('report of a queue no counts where there is nothing to count, but what is visible', () => {
+    const queue = watched(undefined, { minutes: 0 });
+    queue.sample.queues = [{ ...idle, inFlight: 1 }];
+
+    queue.cloudWatch.endMinute();
+
+    expect(visible(queue)).toBe(0);
+    expect(queue.last('Sum', 'NumberOfMessagesReceived')).toBeUndefined();
+    expect(queue.last('Sum', 'NumberOfEmptyReceives')).toBeUndefined();
+    expect(queue.last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(1);
+  });
+
+  test('never bring the share that is missing, the same one for the same seed', () => {
+    const gapsOf = (seed: number) => {
+      const queue = watched(undefined, { minutes: 0, missing: 0.3, seed });
+      queue.sample.queues = [{ ...idle, visible: 1 }];
+      return Array.from({ length: 1_000 }, () => {
+        queue.cloudWatch.endMinute();
+        return visible(queue);
+      }).flatMap((value, minute) => (value === undefined ? [minute] : []));
+    };
+
+    const gaps = gapsOf(1);
+
+    expect(gaps.length).toBeGreaterThan(250);
+    expect(gaps.length).toBeLessThan(350);
+    expect(gapsOf(1)).toEqual(gaps);
+    expect(gapsOf(2)).not.toEqual(gaps);
+  });
+
+  test('leave the metrics of topics and functions alone', () => {
+    const { cloudWatch, sample, metrics, last } = watched(undefined, { minutes: 15, missing: 1 });
+    sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 2 } }];
+    metrics.add('Plant', 'Heat', {}, 7);
+
+    cloudWatch.endMinute();
+
+    expect(last('Sum', 'NumberOfMessagesPublished', 'AWS/SNS', { TopicName: 'orders' })).toBe(2);
+    expect(last('Sum', 'Heat', 'Plant', {})).toBe(7);
+  });
+});
+
+describe('an alarm that says that nobody polls a queue', () => {
+  /** State after minutes with a poll (P) and without one (-). */
+  function stateAfter(minutes: string, TreatMissingData: string, lateMetrics?: LateMetrics): unknown {
+    const { cloudWatch, sample } = watched(undefined, lateMetrics);
+    const metric = (Id: string, MetricName: string) => ({
+      Id,
+      MetricStat: {
+        Metric: { Namespace: 'AWS/SQS', MetricName, Dimensions: [{ Name: 'QueueName', Value: 'work' }] },
+        Period: 60,
+        Stat: 'Sum',
+      },
+      ReturnData: false,
+    });
+    cloudWatch.alarms.add('MetricAlarm', 'not polled', {
+      Metrics: [
+        { Id: 'polls', Expression: 'received + empty', ReturnData: true },
+        metric('received', 'NumberOfMessagesReceived'),
+        metric('empty', 'NumberOfEmptyReceives'),
+      ],
+      ComparisonOperator: 'LessThanThreshold',
+      Threshold: 1,
+      EvaluationPeriods: 15,
+      DatapointsToAlarm: 15,
+      TreatMissingData,
+    });
+    let emptyReceives = 0;
+    for (const minute of minutes) {
+      if (minute === 'P') emptyReceives += 3;
+      sample.queues = [{ ...idle, visible: 1, emptyReceives }];
+      cloudWatch.endMinute();
+    }
+    return cloudWatch.alarms.states()['not polled'];
+  }
+  const POLLED = 'P'.repeat(20);
+  const LATE: LateMetrics = { minutes: 15 };
+
+  test.each([
+    [POLLED, 'OK'],
+    [`${POLLED}${'-'.repeat(14)}`, 'OK'],
+    [`${POLLED}${'-'.repeat(15)}`, 'ALARM'],
+    [`${POLLED}${'-'.repeat(15)}P`, 'OK'],
+  ])('after %s is %s, whatever is done about missing data', (minutes, state) => {
+    expect([stateAfter(minutes, 'ignore'), stateAfter(minutes, 'breaching')]).toEqual([state, state]);
+  });
+
+  test('goes off where receives are only reported as they happen if what is missing is breaching, and never if it is ignored', () => {
+    const minutes = `${POLLED}${'-'.repeat(17)}`;
+
+    expect(stateAfter(minutes, 'breaching', LATE)).toBe('ALARM');
+    expect(stateAfter(minutes, 'ignore', LATE)).toBe('OK');
+  });
+
+  test('keeps its state while nothing is known where missing data is ignored', () => {
+    expect(stateAfter('-'.repeat(40), 'ignore', LATE)).toBe('INSUFFICIENT_DATA');
+  });
+});
+
+describe('real time', () => {
+  async function advance(ms: number): Promise<void> {
+    jest.advanceTimersByTime(ms);
+    await Promise.resolve();
+  }
+
+  test('goes on after a minute whose datapoints could not be taken, and reports it', async () => {
+    const { cloudWatch, sample, metrics, problems } = watched();
+    cloudWatch.followRealTime();
+    sample.queues = [{ ...idle, sent: (() => {}) as never }];
+    await advance(60_000);
+    sample.queues = [{ ...idle, sent: 2 }];
+
+    await advance(60_000);
+    cloudWatch.stop();
+
+    expect(problems).toEqual([expect.stringMatching(/^ending a minute: .*could not be cloned/)]);
+    expect(metrics.sum('AWS/SQS', 'NumberOfMessagesSent', { QueueName: 'work' })).toBe(2);
+  });
+
+  test('ends a minute when the machine clock does, again and again, until it is stopped', async () => {
+    const { cloudWatch, sample, last } = watched();
+    cloudWatch.followRealTime();
+    sample.queues = [{ ...idle, sent: 1 }];
+    await advance(39_999);
+    const before = last('Sum', 'NumberOfMessagesSent');
+
+    await advance(1);
+    const first = last('Sum', 'NumberOfMessagesSent');
+    sample.queues = [{ ...idle, sent: 4 }];
+    await advance(60_000);
+    const second = last('Sum', 'NumberOfMessagesSent');
+    cloudWatch.stop();
+    sample.queues = [{ ...idle, sent: 9 }];
+    await advance(120_000);
+
+    expect([before, first, second, last('Sum', 'NumberOfMessagesSent')]).toEqual([undefined, 1, 3, 3]);
+  });
+});
+
+test('an alarm is described as changed at the real moment when it was, however far its clock is ahead, and for good', () => {
+  const { cloudWatch, sample } = watched();
+  const since = () => {
+    const answer = answerCloudWatch('DescribeAlarms', {}, cloudWatch) as { MetricAlarms: Json[] };
+    const { StateTransitionedTimestamp, StateUpdatedTimestamp } = answer.MetricAlarms[0];
+    return [StateTransitionedTimestamp, StateUpdatedTimestamp];
+  };
+  cloudWatch.endMinute();
+  cloudWatch.endMinute();
+  sample.queues = [{ ...idle, sent: 5 }];
+  const changed = Date.now() / 1000;
+  cloudWatch.endMinute();
+  const atOnce = since();
+  jest.advanceTimersByTime(20_000);
+
+  const later = since();
+
+  expect(atOnce).toEqual([changed, changed]);
+  expect(later).toEqual([changed, changed]);
+});
