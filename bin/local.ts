@@ -3,9 +3,9 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LocalRun, type LocalRunOptions } from '@order-fan-out/local-run/run';
 import { localDirectory } from '../cli/aws/local-stack.ts';
+import { wholeNumber } from '../cli/options/values.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
 import { count, printable, json as toJson } from '../cli/terminal/text.ts';
-import { wholeNumber } from '../cli/usage/options/values.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Claim } from '../scenarios/start/claim.ts';
 import {

@@ -1,7 +1,7 @@
 /** The operator's command line. A verb's options are in usage/, its work in commands/, which is imported when it is asked for. */
 import { Command, CommanderError } from 'commander';
 import { explain } from './aws/errors.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './terminal/command-error.ts';
 import type { Io } from './terminal/io.ts';
 import { printable } from './terminal/text.ts';
 import { defineArchive } from './usage/archive.ts';

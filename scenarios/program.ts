@@ -2,10 +2,10 @@
 import path from 'node:path';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { Command } from 'commander';
+import { share, wholeNumber } from '../cli/options/values.ts';
 import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
 import { printable } from '../cli/terminal/text.ts';
-import { share, wholeNumber } from '../cli/usage/options/values.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
 

@@ -3,7 +3,7 @@ import { ARCHIVE } from '../../contract/archive.ts';
 import type { Clients } from '../aws/clients.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
 import { deployCommand, type StackHandles } from '../aws/stack.ts';
-import { CommandError, usageError } from '../command-error.ts';
+import { CommandError, usageError } from '../terminal/command-error.ts';
 import type { Span } from './objects.ts';
 
 /** A message is in the archive by then, where nothing fails: its batch is waited for, and what SQS counts lags behind. */

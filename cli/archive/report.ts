@@ -1,9 +1,10 @@
 /** What commands on the archive say: how much there is to read, what was skipped, and what a replay came to. */
+
+import { typed } from '../options/letter-filter.ts';
+import { commandFor, type StackOptions } from '../options/stack-options.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { byteSize, count, format, printable, table } from '../terminal/text.ts';
-import { typed } from '../usage/options/letter-filter.ts';
-import { commandFor, type StackOptions } from '../usage/options/stack-options.ts';
 import type { NotArchived } from './open.ts';
 import type { ArchiveSize, SkippedObject } from './reader.ts';
 import type { ReplayResult } from './replay.ts';

@@ -9,7 +9,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
-import { usageError } from '../command-error.ts';
+import { usageError } from '../terminal/command-error.ts';
 
 /** Where calls go and in whose name; what is left out comes from the environment and ~/.aws, as with any AWS tool. */
 export interface ClientOptions {

@@ -1,5 +1,5 @@
 /** What AWS, its SDK and the network say when a call fails, in one line with what to do about it. */
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import { printable } from '../terminal/text.ts';
 
 /** What AWS's SDK throws, as far as it is read here. */

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CommandError, usageError } from '../command-error.ts';
+import { CommandError, usageError } from '../terminal/command-error.ts';
 import { type ClientOptions, LOCAL_CREDENTIALS } from './clients.ts';
 
 /** What a local stack writes into its endpoint file while it is up. */

@@ -6,9 +6,9 @@ import {
   recordsTable,
   STACK_OUTPUTS,
 } from '../../contract/stack-outputs.ts';
-import { CommandError, usageError } from '../command-error.ts';
+import type { StackOptions } from '../options/stack-options.ts';
+import { CommandError, usageError } from '../terminal/command-error.ts';
 import type { Io } from '../terminal/io.ts';
-import type { StackOptions } from '../usage/options/stack-options.ts';
 import { type ClientOptions, type Clients, createClients, destroyClients } from './clients.ts';
 import { localStack } from './local-stack.ts';
 

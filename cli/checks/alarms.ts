@@ -3,8 +3,8 @@
 import { RELEASE_ALARM } from '../../contract/names.ts';
 import { deployCommand } from '../aws/stack.ts';
 import { logicalIdOf, readStackAlarms, type StackAlarm } from '../aws/stack-alarms.ts';
+import { commandFor } from '../options/stack-options.ts';
 import { count, time } from '../terminal/text.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
 import { type Action, actionsOn } from './alarm-history.ts';
 import { type CheckContext, type OperationsTopic, operationsTopics } from './context.ts';
 import { attempt, type Finding, problem, well, wellUnless } from './finding.ts';

@@ -1,6 +1,6 @@
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
-import type { StackOptions } from '../usage/options/stack-options.ts';
+import type { StackOptions } from '../options/stack-options.ts';
 
 /** What every check is given. */
 export interface CheckContext {

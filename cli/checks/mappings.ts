@@ -2,8 +2,8 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { readMapping } from '../aws/event-source-mapping.ts';
 import { deployCommand } from '../aws/stack.ts';
+import { commandFor } from '../options/stack-options.ts';
 import { count } from '../terminal/text.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
 import type { CheckContext } from './context.ts';
 import { type Finding, problem, wellUnless } from './finding.ts';
 

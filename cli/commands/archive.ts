@@ -6,7 +6,7 @@ import { readArchive, type SkippedObject, sizeOf } from '../archive/reader.ts';
 import { listSkipped, sayNotArchived, sizeInWords } from '../archive/report.ts';
 import { outgoing } from '../archive/selection.ts';
 import { connect } from '../aws/stack.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, printable, table, time } from '../terminal/text.ts';

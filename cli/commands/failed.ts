@@ -15,13 +15,13 @@ import {
   reasonOf,
   unseenLine,
 } from '../dead-letters/reasons.ts';
+import { typed, typedFilter } from '../options/letter-filter.ts';
+import { commandFor } from '../options/stack-options.ts';
 import { eventIn } from '../outcomes/follow.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, printable, time } from '../terminal/text.ts';
 import type { FailedOptions } from '../usage/failed.ts';
-import { typed, typedFilter } from '../usage/options/letter-filter.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
 
 /** A queue's letters, of those asked for. */
 interface Found {

@@ -2,7 +2,6 @@
 import { randomInt } from 'node:crypto';
 import { type Clients, createClients, destroyClients } from '../aws/clients.ts';
 import { clientOptions, connect, type StackHandles } from '../aws/stack.ts';
-import { usageError } from '../command-error.ts';
 import { listProblems, readOrderFile } from '../orders/order-file.ts';
 import { generateOrders, idsInConflict } from '../orders/test-orders.ts';
 import { followMessages, type Outcome } from '../outcomes/follow.ts';
@@ -17,6 +16,7 @@ import {
 import type { OrderMessage } from '../publishing/batches.ts';
 import { publishMessages } from '../publishing/publisher.ts';
 import type { SendResult } from '../publishing/sending.ts';
+import { usageError } from '../terminal/command-error.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Progress } from '../terminal/progress.ts';

@@ -1,20 +1,20 @@
 /** `orders purge`: deletes dead letters, saved to a file first, once somebody has said so. */
 import type { Clients } from '../aws/clients.ts';
 import { connect } from '../aws/stack.ts';
-import { usageError } from '../command-error.ts';
 import { LetterFile } from '../dead-letters/letter-file.ts';
 import { type LetterQueue, letterQueueOf } from '../dead-letters/letter-queue.ts';
 import { forEachBatch } from '../dead-letters/look.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
+import type { LetterFilter } from '../options/letter-filter.ts';
+import { commandFor } from '../options/stack-options.ts';
 import { type Plan, planRedrive } from '../redrive/plan.ts';
 import { deleteLetters } from '../redrive/send-back.ts';
 import { ask, canAsk } from '../terminal/ask.ts';
+import { usageError } from '../terminal/command-error.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import type { Progress } from '../terminal/progress.ts';
 import { count, format } from '../terminal/text.ts';
-import type { LetterFilter } from '../usage/options/letter-filter.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
 import type { PurgeOptions } from '../usage/purge.ts';
 
 /** @returns the exit code */

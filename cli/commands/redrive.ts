@@ -5,22 +5,22 @@ import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
 import { connect, consumerOf, type StackHandles } from '../aws/stack.ts';
-import { CommandError, usageError } from '../command-error.ts';
 import { letterQueueOf } from '../dead-letters/letter-queue.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
 import { isReplay, isSwitch, type Operation, OperationsLog } from '../operations/record.ts';
+import { typed, typedFilter } from '../options/letter-filter.ts';
+import { commandFor } from '../options/stack-options.ts';
 import { type FileProblem, listProblems } from '../orders/order-file.ts';
 import { type Edit, readEdits } from '../redrive/edits.ts';
 import { type Plan, planRedrive, problemsOfEdits } from '../redrive/plan.ts';
 import { type Redrive, type RedriveResult, redrive as sendAll } from '../redrive/redrive.ts';
 import { backToConsumer, onFromUnrouted, type Route } from '../redrive/route.ts';
 import { SentEdits } from '../redrive/sent-edits.ts';
+import { CommandError, usageError } from '../terminal/command-error.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, hang, printable, time } from '../terminal/text.ts';
-import { typed, typedFilter } from '../usage/options/letter-filter.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
 import type { RedriveOptions } from '../usage/redrive.ts';
 
 /** What the steps of one command share. */

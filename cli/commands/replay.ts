@@ -7,9 +7,9 @@ import { type Replay, type ReplayResult, replay as sendAll } from '../archive/re
 import { type ReplayOptions, reportReplay, sizeInWords } from '../archive/report.ts';
 import { explain } from '../aws/errors.ts';
 import { connect, consumerOf } from '../aws/stack.ts';
-import { CommandError, usageError } from '../command-error.ts';
 import { OperationsLog } from '../operations/record.ts';
 import { readSubscriptions } from '../outcomes/subscriptions.ts';
+import { CommandError, usageError } from '../terminal/command-error.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 

@@ -2,9 +2,9 @@
 import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../aws/health.ts';
 import { connect, type StackHandles } from '../aws/stack.ts';
+import { commandFor, type StackOptions } from '../options/stack-options.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, duration, format, hang, printable, table, time } from '../terminal/text.ts';
-import { commandFor, type StackOptions } from '../usage/options/stack-options.ts';
 import type { StatusOptions } from '../usage/status.ts';
 
 /** Article of an alarm whose cause stands in the log → from which level on. */

@@ -1,7 +1,7 @@
 /** `orders stock`: what is in stock, and how to change it. */
 import { explain } from '../aws/errors.ts';
 import { connect, stockTable } from '../aws/stack.ts';
-import { usageError } from '../command-error.ts';
+import { commandFor } from '../options/stack-options.ts';
 import {
   addPieces,
   readStock,
@@ -19,10 +19,10 @@ import {
   type StockColumn,
   type StockLevel,
 } from '../orders/stock-file.ts';
+import { usageError } from '../terminal/command-error.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable, table } from '../terminal/text.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
 import type { StockOptions } from '../usage/stock.ts';
 
 /** A way to change the stock, article by article. */

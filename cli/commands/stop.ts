@@ -7,12 +7,12 @@ import { explain } from '../aws/errors.ts';
 import { mappingState, switchMapping } from '../aws/event-source-mapping.ts';
 import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
 import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
-import { CommandError } from '../command-error.ts';
 import { OperationsLog } from '../operations/record.ts';
+import { commandFor } from '../options/stack-options.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, duration } from '../terminal/text.ts';
-import { commandFor } from '../usage/options/stack-options.ts';
 import type { StopOptions } from '../usage/stop.ts';
 
 interface Verb {

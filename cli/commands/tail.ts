@@ -4,12 +4,12 @@ import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { localDirectory } from '../aws/local-stack.ts';
 import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
-import { CommandError } from '../command-error.ts';
 import { describeLine, type LogLine } from '../logs/log-lines.ts';
 import { type LogRequest, readLogFile, readLogGroup } from '../logs/log-source.ts';
+import type { StackOptions } from '../options/stack-options.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import type { Io } from '../terminal/io.ts';
 import { time } from '../terminal/text.ts';
-import type { StackOptions } from '../usage/options/stack-options.ts';
 import type { TailOptions } from '../usage/tail.ts';
 
 /** @returns the exit code */

@@ -5,11 +5,11 @@ import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { connect, type StackHandles } from '../aws/stack.ts';
 import type { Letter } from '../dead-letters/letter.ts';
 import { reasonOf } from '../dead-letters/reasons.ts';
+import { commandFor, type StackOptions } from '../options/stack-options.ts';
 import { type ConsumerState, type ConsumerView, OrderTrace } from '../outcomes/trace.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, hang, printable, time } from '../terminal/text.ts';
-import { commandFor, type StackOptions } from '../usage/options/stack-options.ts';
 import type { TraceOptions } from '../usage/trace.ts';
 
 interface Traced {

@@ -3,9 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 import { explain, isTransient } from '../aws/errors.ts';
 import { type Health, lookAtHealth } from '../aws/health.ts';
 import { connect, type StackHandles } from '../aws/stack.ts';
+import type { StackOptions } from '../options/stack-options.ts';
 import type { Io } from '../terminal/io.ts';
 import { format, table, time, widthOf } from '../terminal/text.ts';
-import type { StackOptions } from '../usage/options/stack-options.ts';
 import type { WatchOptions } from '../usage/watch.ts';
 import {
   alarmLines,

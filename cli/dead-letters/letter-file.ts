@@ -1,7 +1,7 @@
 /** Dead letters saved in a file, one JSON object a line. */
 import fs from 'node:fs';
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
-import { CommandError, usageError } from '../command-error.ts';
+import { CommandError, usageError } from '../terminal/command-error.ts';
 import { type Letter, sentAt } from './letter.ts';
 
 /** Writes letters to a file that was not there before and that only its owner can read: they hold personal data. */

@@ -2,7 +2,7 @@
 import type { Message } from '@aws-sdk/client-sqs';
 import { type ConsumerHandles, UNROUTED } from '../../contract/stack-outputs.ts';
 import { consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import { type Letter, readLetter, readUnrouted } from './letter.ts';
 
 export interface LetterQueue {

@@ -1,6 +1,7 @@
 /** Dead letters by their reasons: grouped, selected and counted, and in words. */
+
+import type { LetterFilter } from '../options/letter-filter.ts';
 import { count, format, hang, printable, time } from '../terminal/text.ts';
-import type { LetterFilter } from '../usage/options/letter-filter.ts';
 import type { Letter } from './letter.ts';
 import type { LetterQueue } from './letter-queue.ts';
 

@@ -12,8 +12,8 @@ import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import { localDirectory } from '../aws/local-stack.ts';
 import type { StackHandles } from '../aws/stack.ts';
+import type { StackOptions } from '../options/stack-options.ts';
 import type { Io } from '../terminal/io.ts';
-import type { StackOptions } from '../usage/options/stack-options.ts';
 
 /** What is known of a redrive before it begins. */
 interface RedriveStart {

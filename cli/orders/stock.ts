@@ -3,7 +3,7 @@ import { paginateScan, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Clients } from '../aws/clients.ts';
 import { isThrottling, isTransient } from '../aws/errors.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import type { StockChange, StockLevel } from './stock-file.ts';
 
 export interface StockTable extends Pick<Clients, 'dynamodb' | 'dynamodbOnce'> {

@@ -1,6 +1,6 @@
 /** Decides as SNS does whether a subscription's filter policy lets a message through, going by its attributes. */
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../terminal/command-error.ts';
 
 type Scalar = string | number | boolean | null;
 type Test = (value: Scalar | undefined) => boolean;

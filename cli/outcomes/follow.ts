@@ -14,9 +14,9 @@ import { type ConsumerHandles, recordsTable, type TableHandles } from '../../con
 import type { Clients } from '../aws/clients.ts';
 import { Deadline } from '../aws/deadline.ts';
 import { recordingConsumers, type StackHandles } from '../aws/stack.ts';
-import { CommandError } from '../command-error.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import type { OrderMessage } from '../publishing/batches.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 /** What became of the messages at one consumer. All of those that its filter lets through are in one of the three. */

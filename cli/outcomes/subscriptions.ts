@@ -6,7 +6,7 @@ import {
   type SNSClient,
 } from '@aws-sdk/client-sns';
 import type { StackHandles } from '../aws/stack.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import { parseFilterPolicy } from './filter-policy.ts';
 
 /** Whether the consumer's subscription lets a message with these attributes through. */

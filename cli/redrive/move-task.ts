@@ -10,8 +10,8 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { explain } from '../aws/errors.ts';
-import { CommandError } from '../command-error.ts';
 import { sentAt } from '../dead-letters/letter.ts';
+import { CommandError } from '../terminal/command-error.ts';
 
 export interface MoveOptions {
   readonly sqs: SQSClient;

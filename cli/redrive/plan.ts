@@ -6,11 +6,11 @@ import type { Letter } from '../dead-letters/letter.ts';
 import type { LetterQueue } from '../dead-letters/letter-queue.ts';
 import { type LookOptions, lookAtDeadLetters } from '../dead-letters/look.ts';
 import { letterFilter, Reasons } from '../dead-letters/reasons.ts';
+import type { LetterFilter } from '../options/letter-filter.ts';
 import type { FileProblem } from '../orders/order-file.ts';
 import { eventIn } from '../outcomes/follow.ts';
 import { readSubscriptions } from '../outcomes/subscriptions.ts';
 import { printable } from '../terminal/text.ts';
-import type { LetterFilter } from '../usage/options/letter-filter.ts';
 import type { Edit, Edits } from './edits.ts';
 import type { Route } from './route.ts';
 

@@ -1,7 +1,7 @@
 /** Which corrections of a file were sent back already, so that a redrive that was cut off can be gone on with. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../terminal/command-error.ts';
 import type { Edit } from './edits.ts';
 
 /** Keeps the list beside the file; a correction is on it before its letter is deleted. */

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { CommandError, usageError } from '../command-error.ts';
+import { CommandError, usageError } from './command-error.ts';
 
 /**
  * The whole file is held in memory, since nothing is done before all of it is known to be good and standard input cannot be

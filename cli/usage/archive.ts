@@ -1,8 +1,8 @@
 /** `orders archive`: what the archive has. */
 import type { Command } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
-import { dayOrTime, orderId, wholeNumber } from './options/values.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
+import { dayOrTime, orderId, wholeNumber } from '../options/values.ts';
 
 export interface ArchiveGetOptions extends StackOptions {
   readonly from?: Date;

@@ -1,7 +1,7 @@
 /** `orders check`: whether a stack is set up so that it works, and so that somebody is told when it does not. */
 import type { Command } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
 
 export interface CheckOptions extends StackOptions {
   readonly fire?: boolean;

@@ -1,8 +1,8 @@
 /** `orders failed`: the dead letters of one consumer or all, by reason, and all of them left where they are. */
 import type { Command } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addLetterFilter, type LetterFilter } from './options/letter-filter.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
+import { addLetterFilter, type LetterFilter } from '../options/letter-filter.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
 
 export interface FailedOptions extends StackOptions, LetterFilter {
   readonly show?: boolean;

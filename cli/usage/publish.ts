@@ -1,8 +1,8 @@
 /** `orders publish`: sends test orders, or those of a file, to the topic and, if asked, follows them to their end. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
-import { positive, time, wholeNumber } from './options/values.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
+import { positive, time, wholeNumber } from '../options/values.ts';
 
 /** A number of messages, from the number of orders. */
 type Extra = (orders: number) => number;

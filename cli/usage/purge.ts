@@ -1,8 +1,8 @@
 /** `orders purge`: deletes dead letters, saved to a file first, once somebody has said so. */
 import type { Command } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addLetterFilter, type LetterFilter } from './options/letter-filter.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
+import { addLetterFilter, type LetterFilter } from '../options/letter-filter.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
 
 export interface PurgeOptions extends StackOptions, LetterFilter {
   readonly deadLetters?: boolean;

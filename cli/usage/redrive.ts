@@ -1,9 +1,9 @@
 /** `orders redrive`: sends dead letters back to the consumer that gave them up, and to no other; unrouted messages to the topic. */
 import { type Command, Option } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addLetterFilter, type LetterFilter } from './options/letter-filter.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
-import { wholeNumber } from './options/values.ts';
+import { addLetterFilter, type LetterFilter } from '../options/letter-filter.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
+import { wholeNumber } from '../options/values.ts';
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html */
 const MAX_RATE = 500;

@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { parseArchiveKey } from '../../contract/archive.ts';
 import type { ReplayOptions } from '../archive/report.ts';
 import type { Invocation } from '../main.ts';
-import { addStackOptions } from './options/stack-options.ts';
-import { dayOrTime, orderId, wholeNumber } from './options/values.ts';
+import { addStackOptions } from '../options/stack-options.ts';
+import { dayOrTime, orderId, wholeNumber } from '../options/values.ts';
 
 const MAX_RATE = 10_000;
 

@@ -1,7 +1,7 @@
 /** `orders status`: how each consumer is, and what to type next if something is wrong. */
 import type { Command } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
 
 export interface StatusOptions extends StackOptions {
   readonly json?: boolean;

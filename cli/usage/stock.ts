@@ -1,8 +1,8 @@
 /** `orders stock`: what is in stock, and how to change it. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Invocation } from '../main.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
 import { CHANGES, LEVELS, type StockColumn } from '../orders/stock-file.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
 
 export interface StockOptions extends StackOptions {
   readonly file?: string;

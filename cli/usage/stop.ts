@@ -1,8 +1,8 @@
 /** `orders stop` and `orders start`: whether a consumer takes messages from its queue. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
-import { wholeNumber } from './options/values.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
+import { wholeNumber } from '../options/values.ts';
 
 export interface StopOptions extends StackOptions {
   readonly reason?: string;

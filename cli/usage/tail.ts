@@ -2,8 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LEVELS, type Level } from '../logs/log-lines.ts';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
-import { orderId, since } from './options/values.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
+import { orderId, since } from '../options/values.ts';
 
 export interface TailOptions extends StackOptions {
   readonly order?: string;

@@ -1,8 +1,8 @@
 /** `orders trace`: where one order is, consumer by consumer. */
 import type { Command } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
-import { orderId, wholeNumber } from './options/values.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
+import { orderId, wholeNumber } from '../options/values.ts';
 
 export interface TraceOptions extends StackOptions {
   readonly follow?: boolean;

@@ -1,8 +1,8 @@
 /** `orders watch`: the same as status, again and again, with small histories. */
 import type { Command } from 'commander';
 import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from './options/stack-options.ts';
-import { wholeNumber } from './options/values.ts';
+import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
+import { wholeNumber } from '../options/values.ts';
 
 export interface WatchOptions extends StackOptions {
   readonly interval: number;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { isWell, lookAtHealth } from '../../../../cli/aws/health.ts';
 import { nextStep } from '../../../../cli/commands/status.ts';
-import type { StackOptions } from '../../../../cli/usage/options/stack-options.ts';
+import type { StackOptions } from '../../../../cli/options/stack-options.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { explain, isTransient } from '../../../../cli/aws/errors.ts';
-import { CommandError } from '../../../../cli/command-error.ts';
+import { CommandError } from '../../../../cli/terminal/command-error.ts';
 
 const error = (name: string, message: string, more: object = { $metadata: { httpStatusCode: 400 } }) =>
   Object.assign(new Error(message), { name }, more);

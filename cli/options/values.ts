@@ -1,6 +1,6 @@
 /** Parsers of options' values. Each throws InvalidArgumentError, which says what is allowed. */
 import { InvalidArgumentError } from 'commander';
-import { ID } from '../../../contract/ids.ts';
+import { ID } from '../../contract/ids.ts';
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const TIME = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/;
