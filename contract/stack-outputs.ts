@@ -68,10 +68,10 @@ export interface ConsumerHandles {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly functionName: string;
-  /** UUID of the mapping between its queue and its function; absent where the stack was deployed before it said so. */
-  readonly eventSourceMappingId?: string;
-  /** Where its function logs; absent where the stack was deployed before it said so. */
-  readonly logGroup?: string;
+  /** UUID of the event source mapping between its queue and its function. */
+  readonly eventSourceMappingId: string;
+  /** Where its function logs. */
+  readonly logGroup: string;
   /** By their kebab-case names in lib/config.ts. */
   readonly tables: Readonly<Record<string, TableHandles>>;
 }
@@ -103,15 +103,13 @@ export function readConsumers(
   return ids.map((id) => {
     const name = kebabCase(id);
     const keys = consumerOutputs(name);
-    const eventSourceMappingId = outputs.get(keys.eventSourceMappingId)?.value;
-    const logGroup = outputs.get(keys.logGroupName)?.value;
     return {
       name,
       queueUrl: get(keys.queueUrl),
       deadLetterQueueUrl: get(keys.deadLetterQueueUrl),
       functionName: get(keys.functionName),
-      ...(eventSourceMappingId && { eventSourceMappingId }),
-      ...(logGroup && { logGroup }),
+      eventSourceMappingId: get(keys.eventSourceMappingId),
+      logGroup: get(keys.logGroupName),
       tables: readTables(outputs, id, ids, missing),
     };
   });

@@ -16,12 +16,11 @@ interface Mapping {
   readonly maxConcurrency: number | undefined;
 }
 
-/** Whether a consumer takes messages from its queue; undefined where the stack does not say, or the caller may not know. */
+/** Whether a consumer takes messages from its queue; undefined where the caller may not know. */
 export async function isEnabled(
   lambda: LambdaClient,
   { eventSourceMappingId }: ConsumerHandles,
 ): Promise<boolean | undefined> {
-  if (eventSourceMappingId === undefined) return undefined;
   try {
     const state = await mappingState(lambda, eventSourceMappingId);
     return state !== undefined && !/^(Disabl|Delet)ing$|^Disabled$/.test(state);

@@ -71,7 +71,7 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
   const [figures, enabled, unrouted, lately, alarms] = await Promise.all([
     Promise.all(stack.consumers.map((consumer) => queueFigures(clients.sqs, consumer))),
     Promise.all(stack.consumers.map((consumer) => isEnabled(clients.lambda, consumer))),
-    stack.unroutedQueueUrl === undefined ? 0 : messagesIn(clients.sqs, stack.unroutedQueueUrl),
+    messagesIn(clients.sqs, stack.unroutedQueueUrl),
     readMetrics(clients.cloudWatch, stack, at),
     readAlarms(clients.cloudWatch, stack),
   ]);

@@ -15,23 +15,22 @@ import { localStack } from './local-stack.ts';
 /** What a command needs to know of a stack. */
 export interface StackHandles {
   readonly name: string;
-  /** Absent where only the clients' own settings know it. */
-  readonly region?: string;
+  readonly region: string;
   /** The topic that orders are published to. */
   readonly topicArn: string;
   /** In the order of their names; the archive, if there is one, is among them. */
   readonly consumers: readonly ConsumerHandles[];
-  /** Where alarms are announced that have to wake somebody, and where the others; absent where the stack has one topic for both. */
-  readonly pagesTopicArn?: string;
-  readonly noticesTopicArn?: string;
-  /** Where the archive keeps its objects; absent where the stack has no archive. */
-  readonly archiveBucket?: string;
-  /** Where messages lie that no consumer's subscription asks for; absent where the stack was deployed before it had that queue. */
-  readonly unroutedQueueUrl?: string;
+  /** Where alarms are announced that have to wake somebody, and where the others. */
+  readonly pagesTopicArn: string;
+  readonly noticesTopicArn: string;
+  /** Where the archive keeps its objects; undefined for a stack without one. */
+  readonly archiveBucket?: string | undefined;
+  /** The queue of messages that no consumer's subscription asks for. */
+  readonly unroutedQueueUrl: string;
   /** Publishers give each message its customer as group. */
-  readonly fairQueues?: true;
-  /** Where it is kept what operators did; absent where the stack has no such log group. */
-  readonly operationsLogGroup?: string;
+  readonly fairQueues: boolean;
+  /** Where operations are recorded. */
+  readonly operationsLogGroup: string;
 }
 
 /** The clients, for as long as the command goes on, and the stack that `options` name. @throws CommandError for a stack that cannot be found or reached */
@@ -106,33 +105,29 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
       { value, description },
     ]),
   );
-  const output = (key: string) => outputs.get(key)?.value;
-  const topicArn = output(STACK_OUTPUTS.ordersTopicArn);
+  const value = (output: string) => outputs.get(output)?.value;
+  const topicArn = value(STACK_OUTPUTS.ordersTopicArn);
   if (!topicArn) {
     throw new CommandError(
       `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
     );
   }
-  const unroutedQueueUrl = output(STACK_OUTPUTS.unroutedQueueUrl);
-  const operationsLogGroup = output(STACK_OUTPUTS.operationsLogGroupName);
-  const archiveBucket = output(STACK_OUTPUTS.archiveBucketName);
-  const pagesTopicArn = output(STACK_OUTPUTS.pagesTopicArn);
-  const noticesTopicArn = output(STACK_OUTPUTS.noticesTopicArn);
   const missing = (output: string): never => {
     throw new CommandError(
       `Stack "${name}" has no output ${output}: deploy its current version with \`${deployCommand(name)}\``,
     );
   };
+  const required = (output: string) => value(output) || missing(output);
   return {
     name,
     region,
     topicArn,
     consumers: readConsumers(outputs, missing),
-    ...(output(STACK_OUTPUTS.fairQueues) === 'true' && { fairQueues: true }),
-    ...(pagesTopicArn && { pagesTopicArn }),
-    ...(noticesTopicArn && { noticesTopicArn }),
-    ...(archiveBucket && { archiveBucket }),
-    ...(unroutedQueueUrl && { unroutedQueueUrl }),
-    ...(operationsLogGroup && { operationsLogGroup }),
+    pagesTopicArn: required(STACK_OUTPUTS.pagesTopicArn),
+    noticesTopicArn: required(STACK_OUTPUTS.noticesTopicArn),
+    unroutedQueueUrl: required(STACK_OUTPUTS.unroutedQueueUrl),
+    operationsLogGroup: required(STACK_OUTPUTS.operationsLogGroupName),
+    archiveBucket: value(STACK_OUTPUTS.archiveBucketName),
+    fairQueues: value(STACK_OUTPUTS.fairQueues) === 'true',
   };
 }

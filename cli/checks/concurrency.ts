@@ -19,7 +19,7 @@ export async function checkConcurrency({ clients: { lambda }, stack }: CheckCont
   const [settings, ...shares] = await Promise.all([
     lambda.send(new GetAccountSettingsCommand()),
     ...stack.consumers.map(async ({ functionName, eventSourceMappingId }): Promise<Share> => {
-      const mapping = eventSourceMappingId && (await readMapping(lambda, eventSourceMappingId));
+      const mapping = await readMapping(lambda, eventSourceMappingId);
       return { functionName, bound: mapping ? (mapping.maxConcurrency ?? UNBOUND) : 0 };
     }),
   ]);

@@ -17,10 +17,9 @@ export interface OperationsTopic {
   readonly arn: string;
 }
 
-/** Those that the stack's outputs name; none of a stack that was deployed before it had them. */
 export function operationsTopics({ pagesTopicArn, noticesTopicArn }: StackHandles): OperationsTopic[] {
   return [
-    ...(pagesTopicArn ? [{ severity: 'pages', arn: pagesTopicArn } as const] : []),
-    ...(noticesTopicArn ? [{ severity: 'notices', arn: noticesTopicArn } as const] : []),
+    { severity: 'pages', arn: pagesTopicArn },
+    { severity: 'notices', arn: noticesTopicArn },
   ];
 }

@@ -36,7 +36,7 @@ export async function checkKeys(context: CheckContext): Promise<Finding[]> {
 async function keysOf({ clients, stack }: CheckContext): Promise<string[]> {
   const queues = [
     ...stack.consumers.flatMap(({ queueUrl, deadLetterQueueUrl }) => [queueUrl, deadLetterQueueUrl]),
-    ...(stack.unroutedQueueUrl ? [stack.unroutedQueueUrl] : []),
+    stack.unroutedQueueUrl,
   ];
   const topics = [stack.topicArn, ...operationsTopics(stack).map(({ arn }) => arn)];
   const keys = await Promise.all([

@@ -10,10 +10,6 @@ import { type Finding, problem, wellUnless } from './finding.ts';
 export async function checkMappings({ clients, stack, options }: CheckContext): Promise<Finding[]> {
   const subject = 'mappings';
   const findings = stack.consumers.map(async ({ name, eventSourceMappingId }) => {
-    if (eventSourceMappingId === undefined) {
-      const toDo = `deploy its current version with \`${deployCommand(stack.name)}\``;
-      return problem(subject, `the stack does not say which that of ${name} is`, toDo);
-    }
     const mapping = await readMapping(clients.lambda, eventSourceMappingId);
     if (mapping === undefined) {
       const toDo = `make it again with \`${deployCommand(stack.name)} --revert-drift\``;

@@ -16,8 +16,11 @@ export async function checkOrdersTopic({ clients, stack }: CheckContext): Promis
     .filter((each) => each.Protocol === 'sqs' && isConfirmed(each))
     .map(({ Endpoint }) => lastPart(Endpoint));
   const wanted = stack.consumers.map(({ name, queueUrl }) => ({ name, queueUrl, what: 'order' }));
-  const { unroutedQueueUrl: unrouted } = stack;
-  if (unrouted) wanted.push({ name: UNROUTED, queueUrl: unrouted, what: 'message that nobody asks for' });
+  wanted.push({
+    name: UNROUTED,
+    queueUrl: stack.unroutedQueueUrl,
+    what: 'message that nobody asks for',
+  });
   const missing = wanted
     .filter(({ queueUrl }) => !queues.includes(queueUrl.split('/').at(-1) ?? ''))
     .map(({ name, what }) =>
@@ -33,12 +36,7 @@ export async function checkOrdersTopic({ clients, stack }: CheckContext): Promis
 /** Whether somebody is told by the alarms, and who has yet to confirm. */
 export async function checkOperationsTopics(context: CheckContext): Promise<Finding[]> {
   const { stack } = context;
-  const topics = operationsTopics(stack);
-  if (topics.length === 0) {
-    const toDo = `deploy its current version with \`${deployCommand(stack.name)}\``;
-    return [problem('alarms', 'the stack does not say which topics they are announced on', toDo)];
-  }
-  const findings = topics.map((topic) =>
+  const findings = operationsTopics(stack).map((topic) =>
     attempt(subjectOf(topic), () => checkOperationsTopic(topic, context)),
   );
   return (await Promise.all(findings)).flat();

@@ -207,10 +207,7 @@ function report(
   seconds: number,
 ): void {
   const { wanted, sent, cameBack } = result;
-  const notes = [...result.notes];
-  if (!options.local && stack.operationsLogGroup === undefined) {
-    notes.push(`The stack has no log group for it, so it is on record in ${OperationsLog.file}.`);
-  }
+  const { notes } = result;
   if (options.json) {
     const of = { stack: stack.name, consumer: from.name, letters: wanted, sent, cameBack: cameBack.list() };
     io.printJson({ ...of, outcome, notes, seconds });

@@ -79,8 +79,7 @@ export function nameOf({ name, enabled }: ConsumerHealth, io: Io): string {
 function unknownLines({ consumers }: Health): string[] {
   const names = consumers.filter(({ enabled }) => enabled === undefined).map(({ name }) => name);
   if (names.length === 0) return [];
-  const why =
-    'the stack was deployed before it said so, or these credentials lack lambda:GetEventSourceMapping';
+  const why = 'these credentials lack lambda:GetEventSourceMapping';
   return ['', hang('', `Unknown whether stopped: ${names.join(', ')} (${why})`, 0)];
 }
 

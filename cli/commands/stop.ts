@@ -6,7 +6,7 @@ import { Deadline } from '../aws/deadline.ts';
 import { explain } from '../aws/errors.ts';
 import { mappingState, switchMapping } from '../aws/event-source-mapping.ts';
 import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
-import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
+import { connect, consumerOf, type StackHandles } from '../aws/stack.ts';
 import { OperationsLog } from '../operations/record.ts';
 import { commandFor } from '../options/stack-options.ts';
 import { CommandError } from '../terminal/command-error.ts';
@@ -55,11 +55,6 @@ async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Pro
   const { clients, stack } = await connect(options, io);
   const consumer = consumerOf(stack, name);
   const mapping = consumer.eventSourceMappingId;
-  if (mapping === undefined) {
-    throw new CommandError(
-      `Stack "${stack.name}" does not say what the event source mapping of ${name} is: deploy its current version with \`${deployCommand(stack.name)}\``,
-    );
-  }
   const context: Context = { clients, stack, consumer, mapping, options, io, signal };
   const deadline = new Deadline(options.timeout * 1000, signal, (reason) => io.say(reason));
   const before = await settle(context, SETTLED, deadline);
@@ -96,9 +91,6 @@ async function recorded(verb: Verb, context: Context, deadline: Deadline): Promi
     await end({ outcome: isDone ? 'done' : `not awaited: the mapping was ${state}` });
     if (isDone) step.done(`${consumer.name} is ${verb.done}`);
     else step.fail(`${consumer.name} is not ${verb.done} yet`);
-    if (!options.local && stack.operationsLogGroup === undefined) {
-      io.say(`The stack has no log group for it, so it is on record in ${OperationsLog.file}.`);
-    }
     return state;
   } catch (error) {
     step.fail(`Could not ${verb.name} ${consumer.name}`);

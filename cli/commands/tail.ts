@@ -3,11 +3,10 @@ import path from 'node:path';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { localDirectory } from '../aws/local-stack.ts';
-import { connect, consumerOf, deployCommand, type StackHandles } from '../aws/stack.ts';
+import { connect, consumerOf } from '../aws/stack.ts';
 import { describeLine, type LogLine } from '../logs/log-lines.ts';
 import { type LogRequest, readLogFile, readLogGroup } from '../logs/log-source.ts';
 import type { StackOptions } from '../options/stack-options.ts';
-import { CommandError } from '../terminal/command-error.ts';
 import type { Io } from '../terminal/io.ts';
 import { time } from '../terminal/text.ts';
 import type { TailOptions } from '../usage/tail.ts';
@@ -25,7 +24,7 @@ export async function tail(name: string, options: TailOptions, io: Io): Promise<
     ...(least !== undefined && { level: least }),
   };
   let lines = 0;
-  for await (const line of source(clients, stack, consumerOf(stack, name), request, options)) {
+  for await (const line of source(clients, consumerOf(stack, name), request, options)) {
     if (options.json) io.printJson(line.entry);
     else io.print(describeLine(line, io));
     lines++;
@@ -36,14 +35,10 @@ export async function tail(name: string, options: TailOptions, io: Io): Promise<
 
 function source(
   { cloudWatchLogs }: Clients,
-  stack: StackHandles,
   { functionName, logGroup }: ConsumerHandles,
   request: LogRequest,
   { local }: StackOptions,
 ): AsyncIterable<LogLine> {
   if (local) return readLogFile(path.join(localDirectory(), 'logs', `${functionName}.log`), request);
-  if (logGroup !== undefined) return readLogGroup(cloudWatchLogs, logGroup, request);
-  throw new CommandError(
-    `Stack "${stack.name}" does not say where ${functionName} logs: deploy its current version with \`${deployCommand(stack.name)}\``,
-  );
+  return readLogGroup(cloudWatchLogs, logGroup, request);
 }

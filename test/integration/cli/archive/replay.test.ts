@@ -8,6 +8,7 @@ import { type Replay, replay } from '../../../../cli/archive/replay.ts';
 import { type Clients, createClients, destroyClients } from '../../../../cli/aws/clients.ts';
 import { createProgress } from '../../../../cli/terminal/progress.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
+import { consumerHandles, stackHandles } from '../../../fixtures/stack-handles.ts';
 import { archivedEvent, archiveIn, type TestArchive } from '../../../fixtures/test-archive.ts';
 
 let emulators: Emulators;
@@ -52,21 +53,15 @@ async function queue(QueueName: string, Attributes: Record<string, string> = {})
 /** A replay of the day to the queue, of what `change` makes of the clients. */
 function replayed(change: Partial<Clients> = {}, more: Partial<Replay> = {}) {
   const signal = new AbortController().signal;
-  const consumer = {
-    name: 'billing',
-    queueUrl,
-    deadLetterQueueUrl: queueUrl,
-    functionName: 'billing-function',
-    tables: { records: { name: 'billing-records', partitionKey: 'orderId', holds: 'records' as const } },
-  };
+  const consumer = consumerHandles('billing', { queueUrl, deadLetterQueueUrl: queueUrl });
   const s3 = change.s3 ?? archive.s3;
   return replay({
     clients: { ...clients, ...change },
-    stack: {
+    stack: stackHandles({
       name: 'test',
       topicArn: 'arn:aws:sns:us-east-1:000000000000:orders.fifo',
       consumers: [consumer],
-    },
+    }),
     consumer,
     takes: () => true,
     reading: {

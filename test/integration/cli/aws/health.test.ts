@@ -103,13 +103,10 @@ describe('alarms', () => {
 });
 
 describe('a stopped consumer', () => {
-  const mapping = 'lambda:GET /2015-03-31/event-source-mappings/m-billing';
+  const mapping = 'lambda:GET /2015-03-31/event-source-mappings/billing-mapping';
   const lookAt = (state: string) => {
     aws.script[mapping] = () => ({ json: { State: state } });
-    const consumers = stack.handles.consumers.map((each) =>
-      each.name === 'billing' ? { ...each, eventSourceMappingId: 'm-billing' } : each,
-    );
-    return lookAtHealth(createClients(aws.client), { ...stack.handles, consumers });
+    return lookAtHealth(createClients(aws.client), stack.handles);
   };
 
   test.each([
@@ -122,7 +119,7 @@ describe('a stopped consumer', () => {
   ])('is one whose mapping is off: %s', async (state, enabled) => {
     const health = await lookAt(state);
 
-    expect(health.consumers.map((consumer) => consumer.enabled)).toEqual([enabled, undefined]);
+    expect(health.consumers.map((consumer) => consumer.enabled)).toEqual([enabled, true]);
     expect(isWell(health)).toBe(enabled);
   });
 

@@ -4,8 +4,9 @@ import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { localStack } from '../../../../cli/aws/local-stack.ts';
-import { findStack } from '../../../../cli/aws/stack.ts';
+import { findStack, recordingConsumers, stockTable } from '../../../../cli/aws/stack.ts';
 import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { consumerHandles, outputsOf, stackHandles } from '../../../fixtures/stack-handles.ts';
 
 describe('a stack is found by its outputs', () => {
   let aws: ScriptedAws;
@@ -15,72 +16,32 @@ describe('a stack is found by its outputs', () => {
   afterAll(() => aws.close());
 
   const find = (name: string) => findStack(new CloudFormationClient({ ...aws.client, maxAttempts: 1 }), name);
-  const consumer = (id: string) => ({
-    [`${id}QueueUrl`]: `https://sqs/${id}`,
-    [`${id}DeadLetterQueueUrl`]: `https://sqs/${id}-dlq`,
-    [`${id}FunctionName`]: `${id}-function`,
-  });
-
-  test('with every consumer and its tables', async () => {
-    aws.script['cloudformation:DescribeStacks'] = () =>
-      describedStack({
-        OrdersTopicArn: 'arn:orders',
-        PagesTopicArn: 'arn:pages',
-        ...consumer('Shipping'),
-        ShippingShipmentsTableName: ['shipments-1', 'Contents: records; key: orderId'],
-        ShippingLogGroupName: 'shipping-logs',
-        ...consumer('Billing'),
-        BillingInvoicesTableName: ['invoices-1', 'Contents: records; key: invoiceId'],
-        BillingOpenItemsTableName: ['open-items-1', 'Contents: other; key: itemId'],
-      });
+  test('with every consumer and its tables, as the stack wrote them', async () => {
+    const written = stackHandles({
+      archiveBucket: 'archive-1',
+      consumers: [
+        consumerHandles('order', {
+          tables: {
+            lines: { name: 'lines-1', partitionKey: 'lineId', holds: 'other' },
+            'open-items': { name: 'open-items-1', partitionKey: 'invoiceId', holds: 'records' },
+          },
+        }),
+        // Its name begins with another's.
+        consumerHandles('order-archive', {
+          tables: { files: { name: 'files-1', partitionKey: 'file', holds: 'other' } },
+        }),
+        consumerHandles('stock', { tables: { stock: { name: 's', partitionKey: 'sku', holds: 'stock' } } }),
+        consumerHandles('without-tables', { tables: {} }),
+      ],
+    });
+    aws.script['cloudformation:DescribeStacks'] = () => describedStack(outputsOf(written));
 
     const stack = await find('Any');
 
-    expect(stack).toEqual({
-      name: 'Any',
-      region: 'us-east-1',
-      topicArn: 'arn:orders',
-      pagesTopicArn: 'arn:pages',
-      consumers: [
-        {
-          name: 'billing',
-          queueUrl: 'https://sqs/Billing',
-          deadLetterQueueUrl: 'https://sqs/Billing-dlq',
-          functionName: 'Billing-function',
-          tables: {
-            invoices: { name: 'invoices-1', partitionKey: 'invoiceId', holds: 'records' },
-            'open-items': { name: 'open-items-1', partitionKey: 'itemId', holds: 'other' },
-          },
-        },
-        {
-          name: 'shipping',
-          queueUrl: 'https://sqs/Shipping',
-          deadLetterQueueUrl: 'https://sqs/Shipping-dlq',
-          functionName: 'Shipping-function',
-          logGroup: 'shipping-logs',
-          tables: { shipments: { name: 'shipments-1', partitionKey: 'orderId', holds: 'records' } },
-        },
-      ],
-    });
+    expect(stack).toEqual(written);
+    expect(recordingConsumers(stack).map(({ name }) => name)).toEqual(['order']);
+    expect(stockTable(stack)).toBe('s');
     expect(aws.calls.at(-1)?.input).toMatchObject({ StackName: 'Any' });
-  });
-
-  test("where one consumer's name begins with another's", async () => {
-    aws.script['cloudformation:DescribeStacks'] = () =>
-      describedStack({
-        OrdersTopicArn: 'arn:orders',
-        ...consumer('Order'),
-        OrderLinesTableName: ['lines-1', 'Contents: other; key: lineId'],
-        ...consumer('OrderArchive'),
-        OrderArchiveFilesTableName: ['files-1', 'Contents: other; key: file'],
-      });
-
-    const { consumers } = await find('Any');
-
-    expect(consumers.map(({ name, tables }) => [name, Object.keys(tables)])).toEqual([
-      ['order', ['lines']],
-      ['order-archive', ['files']],
-    ]);
   });
 
   test.each([

@@ -1,4 +1,5 @@
 // What `stock add` makes of answers that no emulator gives. That it adds up is in operator.test.ts.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -10,6 +11,7 @@ import {
   type ScriptedAws,
   scriptedAws,
 } from '../../../fixtures/scripted-aws.ts';
+import { consumerHandles, outputsOf, stackHandles } from '../../../fixtures/stack-handles.ts';
 
 let aws: ScriptedAws;
 /** SKU → pieces in stock. */
@@ -26,13 +28,17 @@ beforeEach(async () => {
   answers = {};
   useAwsEnvironment(aws.environment);
   aws.script['cloudformation:DescribeStacks'] = () =>
-    describedStack({
-      OrdersTopicArn: 'arn:aws:sns:us-east-1:000000000000:orders',
-      InventoryQueueUrl: 'any',
-      InventoryDeadLetterQueueUrl: 'any',
-      InventoryFunctionName: 'any',
-      InventoryStockTableName: ['stock', 'Contents: stock; key: sku'],
-    });
+    describedStack(
+      outputsOf(
+        stackHandles({
+          consumers: [
+            consumerHandles('inventory', {
+              tables: { stock: { name: 'stock', partitionKey: 'sku', holds: 'stock' } },
+            }),
+          ],
+        }),
+      ),
+    );
   aws.script['dynamodb:Scan'] = () => ({
     json: {
       Items: Array.from(stock, ([sku, number]) => ({ sku: { S: sku }, available: { N: `${number}` } })),

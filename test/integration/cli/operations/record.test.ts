@@ -3,10 +3,10 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import type { StackHandles } from '../../../../cli/aws/stack.ts';
 import { isSwitch, OperationsLog } from '../../../../cli/operations/record.ts';
 import { captureIo } from '../../../fixtures/command.ts';
 import { type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { stackHandles } from '../../../fixtures/stack-handles.ts';
 
 let aws: ScriptedAws;
 let events: string[];
@@ -35,12 +35,7 @@ beforeEach(async () => {
 });
 afterEach(() => aws.close());
 
-const stack = (name = 'OrderFanOut-prod'): StackHandles => ({
-  name,
-  topicArn: 'arn',
-  consumers: [],
-  operationsLogGroup: 'operations',
-});
+const stack = (name = 'OrderFanOut-prod') => stackHandles({ name });
 const log = (name?: string) =>
   new OperationsLog(createClients({ ...aws.client }), stack(name), {}, captureIo().io);
 

@@ -12,6 +12,7 @@ import { backToConsumer } from '../../../../cli/redrive/route.ts';
 import { type SendBackOptions, sendBack } from '../../../../cli/redrive/send-back.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
 import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { consumerHandles } from '../../../fixtures/stack-handles.ts';
 
 let aws: ScriptedAws;
 let sqs: SQSClient;
@@ -21,13 +22,8 @@ beforeEach(async () => {
 });
 afterEach(() => aws.close());
 
-const consumer = (deadLetterQueueUrl: string, queueUrl: string) => ({
-  name: 'billing',
-  queueUrl,
-  deadLetterQueueUrl,
-  functionName: 'billing',
-  tables: {},
-});
+const consumer = (deadLetterQueueUrl: string, queueUrl: string) =>
+  consumerHandles('billing', { queueUrl, deadLetterQueueUrl });
 
 async function queues(suffix = '', ...bodies: string[]) {
   const create = async (name: string) => {
