@@ -52,7 +52,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
   const { json } = options;
   const kept = options.keep || options.persist;
   // Before anything starts: only one stack at a time can be the one that `--local` finds, and only one can keep its state.
-  const claim = kept ? await Claim.take(localDirectory()) : undefined;
+  const claim = kept ? new Claim(localDirectory()) : undefined;
   const workspace = kept ? undefined : new Workspace();
   const directory = workspace?.directory ?? localDirectory();
   const assembly = path.join(directory, 'cdk.out');
