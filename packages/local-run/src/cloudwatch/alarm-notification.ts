@@ -66,7 +66,7 @@ export function metricTrigger(properties: Record<string, Json>): object {
     ComparisonOperator,
     Threshold,
     TreatMissingData: properties.TreatMissingData ?? 'missing',
-    EvaluateLowSampleCountPercentile: properties.EvaluateLowSampleCountPercentile ?? '',
+    EvaluateLowSampleCountPercentile: '',
     ...(Metrics && {
       Period: Metrics.find(({ MetricStat }: Json) => MetricStat).MetricStat.Period,
       Metrics: Metrics.map(metricQuery),

@@ -3,14 +3,13 @@
 import type { Json } from '../json.ts';
 import type { AlarmState, Evaluation } from './alarm.ts';
 import { parseExpression } from './metric-math.ts';
-import { isStatistic, type MetricStatistic, type Metrics, percentileOf } from './metrics.ts';
-import type { Scope, Series } from './time-series.ts';
+import { isStatistic, type MetricStatistic, type Metrics, type Series } from './metrics.ts';
 
 interface MetricQuery {
   id: string;
   /** Whether the alarm watches it; the others are there for its expression. */
   returned: boolean;
-  of: MetricStatistic | { evaluate: (scope: Scope) => Series };
+  of: MetricStatistic | { evaluate: ReturnType<typeof parseExpression> };
 }
 
 interface Comparison {
@@ -30,7 +29,6 @@ const COMPARISONS = new Map<string, Comparison>([
   ['LessThanThreshold', { words: 'less than', breaches: (value, threshold) => value < threshold }],
 ]);
 const TREATMENTS = ['missing', 'ignore', 'breaching', 'notBreaching'];
-const LOW_SAMPLE_COUNTS = ['evaluate', 'ignore'];
 const PROPERTIES = [
   'ActionsEnabled',
   'AlarmActions',
@@ -39,7 +37,6 @@ const PROPERTIES = [
   'ComparisonOperator',
   'DatapointsToAlarm',
   'Dimensions',
-  'EvaluateLowSampleCountPercentile',
   'EvaluationPeriods',
   'ExtendedStatistic',
   'InsufficientDataActions',
@@ -65,8 +62,6 @@ const EXTRA_PERIODS = 2;
 export class MetricAlarm {
   private readonly queries: MetricQuery[];
   private readonly watched: MetricQuery;
-  /** With fewer values in the periods that are evaluated it keeps its state. */
-  private readonly leastSamples: number;
   private readonly comparison: Comparison;
   private readonly threshold: number;
   private readonly evaluationPeriods: number;
@@ -105,7 +100,6 @@ export class MetricAlarm {
     if (!only || watched.length !== 1)
       throw new Error(`${watched.length} of its metrics have ReturnData, where one must`);
     this.watched = only;
-    this.leastSamples = leastSamples(properties.EvaluateLowSampleCountPercentile ?? 'evaluate', only);
     const periods = new Set(
       metrics.flatMap(({ MetricStat }) => (MetricStat ? [Number(MetricStat.Period)] : [])),
     );
@@ -116,7 +110,7 @@ export class MetricAlarm {
       );
     }
     this.periodMinutes = seconds / 60;
-    // A circular reference or an unknown id is found now rather than in the first minute.
+    // An unknown id is found now rather than in the first minute.
     this.series(() => []);
   }
 
@@ -137,7 +131,6 @@ export class MetricAlarm {
     const breaching = used.filter(({ value }) => this.comparison.breaches(value, this.threshold));
     const missing = evaluationPeriods - used.length;
     const state = ((): AlarmState | undefined => {
-      if (used.length > 0 && this.samples(metrics) < this.leastSamples) return undefined;
       if (breaching.length + (treatment === 'breaching' ? missing : 0) >= datapointsToAlarm) return 'ALARM';
       if (missing === 0 || treatment === 'breaching' || treatment === 'notBreaching') return 'OK';
       if (used.length === 0) return treatment === 'ignore' ? undefined : 'INSUFFICIENT_DATA';
@@ -149,14 +142,6 @@ export class MetricAlarm {
     })();
     const shown = state === 'ALARM' ? breaching : used.filter((point) => !breaching.includes(point));
     return { state, reason: () => this.reason(state, shown, used.length, at) };
-  }
-
-  /** How many values the periods that are evaluated have, of a metric that is watched by itself. */
-  private samples(metrics: Metrics): number {
-    const { of } = this.watched;
-    if ('evaluate' in of) return 0;
-    const minutes = this.evaluationPeriods * this.periodMinutes;
-    return metrics.statistic('SampleCount', of.namespace, of.name, of.dimensions, minutes, 0) ?? 0;
   }
 
   /** In CloudWatch's words. */
@@ -193,43 +178,17 @@ export class MetricAlarm {
 
   /** What it watches, oldest first; `read` gives a metric's last periods. */
   private series(read: (metric: MetricStatistic, periods: number) => Series): Series {
-    const done = new Map<string, Series | 'begun'>();
     const length = this.evaluationPeriods + EXTRA_PERIODS;
-    const valuesOf = ({ id, of }: MetricQuery): Series => {
-      const known = done.get(id);
-      if (known === 'begun') throw new Error(`metric math: ${id} refers to itself`);
-      if (known) return known;
-      done.set(id, 'begun');
-      const values = 'evaluate' in of ? of.evaluate(scope) : read(of, length);
-      done.set(id, values);
-      return values;
-    };
-    const scope: Scope = {
-      periodSeconds: this.periodMinutes * 60,
-      series: (id) => {
-        const found = this.queries.find((query) => query.id === id);
-        return found && valuesOf(found);
-      },
-      metrics: (text) =>
-        this.queries
-          .filter((query) => 'name' in query.of && query.id.includes(text))
-          .map((query) => valuesOf(query)),
-    };
+    const valuesOf = ({ of }: MetricQuery): Series =>
+      'evaluate' in of
+        ? of.evaluate((id) => {
+            const query = this.queries.find((each) => each.id === id);
+            if (!query) throw new Error(`metric math: no metric or expression has the id ${id}`);
+            return valuesOf(query);
+          })
+        : read(of, length);
     return valuesOf(this.watched);
   }
-}
-
-/**
- * What `ignore` asks for is said of the evaluation periods together: 10 / (1 - percentile) values, and 10 / percentile below
- * the median.
- * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
- */
-function leastSamples(lowSampleCount: string, { of }: MetricQuery): number {
-  const percent = 'evaluate' in of ? undefined : percentileOf(of.statistic);
-  const policy = oneOf(LOW_SAMPLE_COUNTS, 'EvaluateLowSampleCountPercentile', lowSampleCount);
-  if (policy === 'evaluate' || percent === undefined) return 0;
-  const tail = Math.min(percent, 100 - percent);
-  return tail === 0 ? 0 : Math.round(1000 / tail);
 }
 
 function oneOf(allowed: string[], property: string, value: string): string {

@@ -1,6 +1,7 @@
 // The datapoints of CloudWatch metrics, a minute each, and the embedded metric format that functions report them in.
 
-import type { Series } from './time-series.ts';
+/** Values of a metric, oldest first; undefined where there is no datapoint. */
+export type Series = (number | undefined)[];
 
 interface EmbeddedMetrics {
   _aws?: {
