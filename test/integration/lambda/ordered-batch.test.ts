@@ -156,7 +156,7 @@ test('the rest of the group comes back together with the one that failed', async
   await consume((await receive()).map((message) => asRecord(message)));
 
   // The longest delay after a first try: contract/retries.ts.
-  await emulators.passTime(20);
+  await emulators.api.passTime(20);
 
   expect((await receive()).map(({ Body }) => JSON.parse(Body ?? ''))).toEqual(['a1', 'a2', 'a3']);
 });

@@ -1,8 +1,8 @@
 // What an alarm sends to its topics when it changes its state.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 
-import { ACCOUNT, REGION } from '../account.ts';
-import type { Json } from '../json.ts';
+import { ACCOUNT, REGION } from '../client/account.ts';
+import type { Json } from '../protocol/json.ts';
 import type { Alarm, AlarmState } from './alarm.ts';
 
 /** A message that an alarm sends to a topic. */

@@ -1,6 +1,6 @@
 // What the parts of the local CloudWatch say of an alarm.
 
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html */
 export const ALARM_STATES = ['OK', 'ALARM', 'INSUFFICIENT_DATA'] as const;
 export type AlarmState = (typeof ALARM_STATES)[number];

@@ -1,5 +1,5 @@
 // The alarms of a stack: their states, and the notifications that a change of state sends.
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 import type { Alarm, AlarmState, AlarmStatus, AlarmType, Evaluation, StateChange } from './alarm.ts';
 import { AlarmHistory } from './alarm-history.ts';
 import {

@@ -1,5 +1,5 @@
 // CloudWatch's operations on alarms, and GetMetricData, answered from the alarms and metrics of the local run.
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 import { ALARM_STATES, type AlarmStatus, type AlarmType } from './alarm.ts';
 import type { HistoryItem } from './alarm-history.ts';

@@ -1,6 +1,6 @@
 // One alarm on a metric or on metric math: what it looks at, and what state that puts it in.
 
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 import type { AlarmState, Evaluation } from './alarm.ts';
 import { parseExpression } from './metric-math.ts';
 import { isStatistic, type MetricStatistic, type Metrics, type Series } from './metrics.ts';

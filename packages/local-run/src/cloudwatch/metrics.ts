@@ -47,7 +47,7 @@ export const isStatistic = (name: string): name is Statistic =>
  * The 99.9 of p99.9; undefined for any other statistic.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
  */
-export function percentileOf(statistic: string): number | undefined {
+function percentileOf(statistic: string): number | undefined {
   const [, digits] = /^p(\d{1,3}(?:\.\d{1,10})?)$/.exec(statistic) ?? [];
   return digits === undefined || Number(digits) > 100 ? undefined : Number(digits);
 }

@@ -1,7 +1,7 @@
 // dynalite's store and operations, called in-process. It has no programmatic interface but its HTTP server, which dies with a
 // client that aborts mid-body. Its modules are plain CommonJS; the exact version is pinned in package.json because of this.
 import { createRequire } from 'node:module';
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 import { DynamoDbError } from './dynamodb-error.ts';
 import { DYNALITE_OPERATIONS } from './operations.ts';
 

@@ -1,4 +1,4 @@
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 
 /** An error that DynamoDB answers with: `body` is its JSON with `__type`. */
 export class DynamoDbError extends Error {

@@ -3,8 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
 import type { Fauxqs, Interception } from '../fauxqs/fauxqs.ts';
-import type { Json } from '../json.ts';
 import { errorAnswer, jsonAnswer } from '../protocol/http-answer.ts';
+import type { Json } from '../protocol/json.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 import type { RequestFault } from './fault-plan.ts';
 import type { Faults } from './faults.ts';

@@ -1,8 +1,8 @@
 // Requests as fauxqs has parsed them.
 import type http from 'node:http';
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
+import { signatureOf } from '../protocol/request-signature.ts';
 import { s3Operation } from '../s3/s3-operation.ts';
-import { signatureOf } from '../server/request-signature.ts';
 import { decodeChunked } from './internals.ts';
 
 /** A request to SNS, SQS or S3. */

@@ -1,5 +1,5 @@
 // Who may do what: every call to the emulators is held against the policies of its caller and of what it touches.
-import { ACCOUNT, CREDENTIALS } from '../account.ts';
+import { ACCOUNT, CREDENTIALS } from '../client/account.ts';
 import { compilePolicy, evaluate, type Policy, type PolicyRequest, type Principal } from './policy.ts';
 import type { Permission } from './required-permissions.ts';
 

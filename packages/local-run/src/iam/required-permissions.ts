@@ -1,8 +1,8 @@
 // Which permissions a request to AWS takes: the IAM actions of each operation, and the resources they are asked for on.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
 
-import { ACCOUNT } from '../account.ts';
-import type { Json } from '../json.ts';
+import { ACCOUNT } from '../client/account.ts';
+import type { Json } from '../protocol/json.ts';
 import type { PolicyRequest } from './policy.ts';
 
 /** One permission: an IAM action, and the ARN it is needed on, `*` where the action knows no resources. */

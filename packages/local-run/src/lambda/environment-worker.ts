@@ -1,11 +1,11 @@
 // One Lambda execution environment: a thread that loads the bundle once and runs its handler, one invocation at a time.
 import type { InvocationFault } from '../faults/fault-plan.ts';
-import '../loopback-only.ts';
+import '../threads/loopback-only.ts';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { withFault } from '../faults/invocation-faults.ts';
-import { onRefused } from '../loopback-only.ts';
+import { onRefused } from '../threads/loopback-only.ts';
 
 /** What an execution environment runs. */
 export interface EnvironmentOptions {

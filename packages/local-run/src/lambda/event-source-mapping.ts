@@ -6,8 +6,9 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import type { Qualifier } from './execution-environment.ts';
 import { matchesPattern } from './filter-pattern.ts';
-import type { LocalFunction, Qualifier } from './local-function.ts';
+import type { LocalFunction } from './local-function.ts';
 import { filterView, sqsRecord } from './sqs-event.ts';
 
 /** An event source mapping of an SQS queue, with the template's terms. */

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { InvocationFault } from '../faults/fault-plan.ts';
 import type { EnvironmentMessage, EnvironmentOptions, InvocationRequest } from './environment-worker.ts';
-import type { Qualifier } from './local-function.ts';
 
 /** A function as the template describes it. */
 export interface FunctionDefinition extends Omit<EnvironmentOptions, 'version'> {
@@ -12,6 +11,14 @@ export interface FunctionDefinition extends Omit<EnvironmentOptions, 'version'> 
   timeoutSeconds: number;
   /** Most execution environments at a time; without it as many as there are concurrent invocations. */
   reservedConcurrency?: number;
+}
+
+/** How a function is invoked other than by its plain name: as a version of it, or by an alias that points at one. */
+export interface Qualifier {
+  /** The alias, or the version's number: what follows the function's name. */
+  name: string;
+  /** Number of the version that runs. */
+  version: string;
 }
 
 /** How an invocation ended: with the handler's answer, or with the error that Lambda would report. */

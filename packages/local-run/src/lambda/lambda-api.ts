@@ -1,5 +1,5 @@
 // Lambda's API for event source mappings, as far as it runs here: they are listed, looked at, and turned on and off.
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 
 /** A mapping as the API describes it, without its state; beside these, what the template says of it. */

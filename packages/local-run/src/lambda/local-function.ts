@@ -5,15 +5,8 @@ import {
   type FunctionEvents,
   type FunctionMetric,
   type InvocationResult,
+  type Qualifier,
 } from './execution-environment.ts';
-
-/** How a function is invoked other than by its plain name: as a version of it, or by an alias that points at one. */
-export interface Qualifier {
-  /** The alias, or the version's number: what follows the function's name. */
-  name: string;
-  /** Number of the version that runs. */
-  version: string;
-}
 
 /** What Lambda calls the code that has no version of its own yet. */
 const LATEST = '$LATEST';

@@ -6,7 +6,7 @@ const createAlarmOf =
   async (logicalId, properties, deployment) => {
     const name = physicalName(logicalId, properties.AlarmName, deployment);
     try {
-      const Arn = await deployment.cloudWatch.addAlarm(type, name, properties);
+      const Arn = await deployment.emulators.api.addAlarm(type, name, properties);
       return { ref: name, attributes: { Arn } };
     } catch (error) {
       throw new Error(`${logicalId}: ${(error as Error).message}`);

@@ -4,12 +4,11 @@ import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Faults } from '../faults/faults.ts';
 import type { StackPolicies } from '../iam/access-control.ts';
-import type { Json } from '../json.ts';
 import type { EventSourceMapping } from '../lambda/event-source-mapping.ts';
 import type { FunctionEvents } from '../lambda/execution-environment.ts';
 import type { LocalFunction } from '../lambda/local-function.ts';
-import type { LocalCloudWatch } from '../server/local-cloudwatch.ts';
-import type { LocalLambda } from '../server/local-lambda.ts';
+import type { Json } from '../protocol/json.ts';
+import type { Emulators } from '../server/emulators.ts';
 import type { CreatedResource } from '../template/intrinsic-functions.ts';
 
 /** What the resources of one stack share while they are created. */
@@ -27,8 +26,7 @@ export interface Deployment {
   sqs: SQSClient;
   dynamodb: DynamoDBClient;
   s3: S3Client;
-  cloudWatch: LocalCloudWatch;
-  lambda: LocalLambda;
+  emulators: Pick<Emulators, 'api' | 'addMapping'>;
   /** By physical name. */
   functions: Map<string, LocalFunction>;
   /** `<function>:<version or alias>` → number of the version. */

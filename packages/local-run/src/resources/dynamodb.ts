@@ -5,8 +5,8 @@ import {
   DescribeTableCommand,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import { ACCOUNT, REGION } from '../account.ts';
-import type { Json } from '../json.ts';
+import { ACCOUNT, REGION } from '../client/account.ts';
+import type { Json } from '../protocol/json.ts';
 import type { CreatedResource } from '../template/intrinsic-functions.ts';
 import { type Create, physicalName } from './deployment.ts';
 

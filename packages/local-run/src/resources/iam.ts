@@ -1,7 +1,7 @@
-import { ACCOUNT } from '../account.ts';
+import { ACCOUNT } from '../client/account.ts';
 import type { StackPolicies } from '../iam/access-control.ts';
 import { compilePolicy } from '../iam/policy.ts';
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 import { type Create, type Deployment, type Properties, physicalName, type Role } from './deployment.ts';
 import { functionKeyId } from './lambda.ts';
 

@@ -1,4 +1,4 @@
-import { ACCOUNT, REGION } from '../account.ts';
+import { ACCOUNT, REGION } from '../client/account.ts';
 import type { Create, Deployment, Properties } from './deployment.ts';
 import { checkPolicy } from './iam.ts';
 

@@ -1,5 +1,6 @@
 // Versions and aliases of functions. A template holds the code of one version, so that weights between versions change nothing here.
-import type { LocalFunction, Qualifier } from '../lambda/local-function.ts';
+import type { Qualifier } from '../lambda/execution-environment.ts';
+import type { LocalFunction } from '../lambda/local-function.ts';
 import type { Create, Deployment, Properties } from './deployment.ts';
 
 /** A function as something in the template refers to it. */

@@ -2,11 +2,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { ACCOUNT, CREDENTIALS, REGION } from '../account.ts';
-import { clientSettings } from '../client-settings.ts';
+import { ACCOUNT, CREDENTIALS, REGION } from '../client/account.ts';
+import { clientSettings } from '../client/client-settings.ts';
 import { EventSourceMapping, type MappingDefinition } from '../lambda/event-source-mapping.ts';
 import { LocalFunction } from '../lambda/local-function.ts';
-import type { Emulators } from '../server/emulators.ts';
 import { asStrings, type Create, type Deployment, type Properties, physicalName } from './deployment.ts';
 import { functionOf } from './lambda-versions.ts';
 
@@ -101,7 +100,7 @@ export const createEventSourceMapping: Create = async (logicalId, properties, de
   deployment.mappings.set(logicalId, mapping);
   const EventSourceMappingArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:event-source-mapping:${logicalId}`;
   const { Enabled, FunctionName, Tags, ...settings } = properties;
-  await deployment.lambda.addMapping(
+  await deployment.emulators.addMapping(
     { ...settings, UUID: logicalId, EventSourceMappingArn, FunctionArn: arn, EventSourceArn: queueArn },
     definition.isEnabled,
     (isEnabled) => mapping.switchTo(isEnabled),
@@ -131,10 +130,7 @@ function mappingTerms(
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  * @throws Error with a line for each mapping that cannot be made, and why
  */
-export async function checkMappings(
-  mappings: Deployment['mappings'],
-  emulators: Pick<Emulators, 'denial'>,
-): Promise<void> {
+export async function checkMappings({ mappings, emulators }: Deployment): Promise<void> {
   const problems: string[] = [];
   for (const [logicalId, mapping] of mappings) {
     const problem = (await denialOf(mapping, emulators)) ?? (await mapping.problemWithQueue());
@@ -145,12 +141,12 @@ export async function checkMappings(
 
 async function denialOf(
   { definition, target }: EventSourceMapping,
-  emulators: Pick<Emulators, 'denial'>,
+  { api }: Deployment['emulators'],
 ): Promise<string | undefined> {
   const accessKeyId = functionKeyId(target.definition.functionName);
   for (const action of ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes']) {
     const resource = definition.queueArn;
-    const denial = await emulators.denial(accessKeyId, [{ action: `sqs:${action}`, resource }]);
+    const denial = await api.denial(accessKeyId, [{ action: `sqs:${action}`, resource }]);
     if (denial) return `the execution role has no permission to call ${action} on SQS: ${denial}`;
   }
   return undefined;

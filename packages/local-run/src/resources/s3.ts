@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import { REGION } from '../account.ts';
+import { REGION } from '../client/account.ts';
 import type { Create, Deployment, Properties } from './deployment.ts';
 import { checkPolicy } from './iam.ts';
 import { keyOf } from './kms.ts';

@@ -1,7 +1,8 @@
 // The answer to ListObjectsV2. fauxqs has one too, which sorts keys by the rules of a language, and so loses some between pages.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
-import type { Json } from '../json.ts';
+
 import { escapeXml, tag } from '../protocol/http-answer.ts';
+import type { Json } from '../protocol/json.ts';
 
 /** What a listing says of an object. */
 export interface ListedObject {

@@ -1,5 +1,5 @@
 // Which operation a request to S3 is. S3 tells them apart by method, address, query and headers, not by a name.
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 
 /** A request to S3, in path style: what its address says, decoded. */
 export interface S3Request {

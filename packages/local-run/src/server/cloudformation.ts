@@ -1,6 +1,7 @@
 // CloudFormation's DescribeStacks for the stacks that run here, so that clients discover a local stack as they do one on AWS.
-import type { Json } from '../json.ts';
+
 import { escapeXml, tag } from '../protocol/http-answer.ts';
+import type { Json } from '../protocol/json.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 
 /** A stack as DescribeStacks tells it. */

@@ -1,12 +1,14 @@
 // The emulators' thread: one HTTP endpoint on 127.0.0.1 that answers for SNS, SQS, S3, DynamoDB, CloudWatch, Lambda,
 // CloudFormation and KMS.
-import '../loopback-only.ts';
+import '../threads/loopback-only.ts';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { AlarmType } from '../cloudwatch/alarm.ts';
 import type { Notification } from '../cloudwatch/alarm-notification.ts';
 import { CloudWatch } from '../cloudwatch/cloudwatch.ts';
 import { answerCloudWatch } from '../cloudwatch/cloudwatch-api.ts';
+import type { Dimensions } from '../cloudwatch/metrics.ts';
 import { LocalDynamoDb } from '../dynamodb/dynamodb.ts';
 import { Faults } from '../faults/faults.ts';
 import { ServiceFaults } from '../faults/service-faults.ts';
@@ -14,27 +16,25 @@ import { Fauxqs } from '../fauxqs/fauxqs.ts';
 import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
 import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
 import type { FauxqsRequest } from '../fauxqs/request.ts';
+import { answerAsS3 } from '../fauxqs/s3-answers.ts';
 import { deliverAsSns } from '../fauxqs/sns-delivery.ts';
 import { endVisibilityTimeouts, messagesIn, passTime } from '../fauxqs/waiting.ts';
-import { AccessControl, type StackPolicies } from '../iam/access-control.ts';
-import { LambdaApi, lambdaOperation } from '../lambda/lambda-api.ts';
-import { onRefused } from '../loopback-only.ts';
-import { answerAsS3 } from '../s3/s3.ts';
+import { AccessControl, type ServiceCaller, type StackPolicies } from '../iam/access-control.ts';
+import type { Permission } from '../iam/required-permissions.ts';
+import { LambdaApi, lambdaOperation, type MappingConfiguration } from '../lambda/lambda-api.ts';
+import type { Json } from '../protocol/json.ts';
+import { leftMachine, onRefused } from '../threads/loopback-only.ts';
+import { answerTo, type Call } from '../threads/remote-calls.ts';
 import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
 import { createFront, denialOf, type Service } from './http-front.ts';
 import { answerKms } from './kms.ts';
-import type {
-  EmulatorMessage,
-  EmulatorOptions,
-  EmulatorRequest,
-  FunctionReport,
-  FunctionValue,
-} from './messages.ts';
+import type { EmulatorMessage, EmulatorOptions, FunctionReport, FunctionValue } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('emulators-worker.ts runs as a worker thread');
 const say = (message: EmulatorMessage) => port.postMessage(message);
-onRefused((host) => say({ event: 'refused', host }));
+const sayProblem = (problem: string) => say({ event: 'problem', problem });
+onRefused((host) => sayProblem(leftMachine('an emulator', host)));
 const options = workerData as EmulatorOptions;
 
 const fauxqs = await Fauxqs.start({
@@ -43,17 +43,14 @@ const fauxqs = await Fauxqs.start({
 });
 const lambda = new LambdaApi((uuid, isEnabled) => say({ event: 'switch-mapping', uuid, isEnabled }));
 let buckets: StackPolicies['buckets'] = {};
-const access = new AccessControl(
-  (arn) => {
-    // The ARN of an object begins with that of its bucket.
-    const bucket = buckets[arn.split('/', 1)[0] ?? ''];
-    if (bucket) return bucket;
-    const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
-    const { Policy: policy, KmsMasterKeyId: key } = attributes ?? {};
-    return { policy, key, functionArn: lambda.functionOf(arn) };
-  },
-  (sentence) => say({ event: 'denied', sentence }),
-);
+const access = new AccessControl((arn) => {
+  // The ARN of an object begins with that of its bucket.
+  const bucket = buckets[arn.split('/', 1)[0] ?? ''];
+  if (bucket) return bucket;
+  const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
+  const { Policy: policy, KmsMasterKeyId: key } = attributes ?? {};
+  return { policy, key, functionArn: lambda.functionOf(arn) };
+}, sayProblem);
 const messaging = new MessagingMetrics(fauxqs);
 deliverAsSns(
   fauxqs,
@@ -71,7 +68,7 @@ const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.s
 const cloudWatch = new CloudWatch({
   sample: () => messaging.sample(),
   publish: publishNotification,
-  onProblem: (problem) => say({ event: 'problem', problem }),
+  onProblem: sayProblem,
   lateMetrics: options.lateMetrics,
 });
 let stacks: StackDescription[] = [];
@@ -157,46 +154,67 @@ function dimensionsOf({ functionName, qualifier }: Pick<FunctionValue, 'function
   ];
 }
 
-type Answers = {
-  [A in EmulatorRequest['ask']]: (request: Extract<EmulatorRequest, { ask: A }>) => unknown;
-};
-const answers: Answers = {
-  describe: (request) => {
-    stacks = request.stacks;
+/** What the main thread may ask. */
+const api = {
+  /** Makes stacks known to DescribeStacks. */
+  describe(described: StackDescription[]): void {
+    stacks = described;
   },
-  permit({ policies }) {
+  /** Gives the functions of a stack their permissions. Until then only the operator may call anything. */
+  permit(policies: StackPolicies): void {
     access.permit(policies);
     keys = Object.keys(policies.keyPolicies);
     buckets = policies.buckets;
   },
-  denial: ({ caller, permissions }) => access.denial(caller, permissions)?.message,
+  /**
+   * Why a call would be denied, in AWS's sentence; undefined where it is allowed.
+   * @param caller an access key, or a service and the resource it acts for
+   */
+  denial: (caller: string | ServiceCaller, permissions: Permission[]) =>
+    access.denial(caller, permissions)?.message,
+  /** Every permission that was asked for since `permit`, once. */
   accesses: () => access.accesses(),
+  /** What every queue holds now, and what queues and topics have done since the start. */
   sample: () => messaging.sample(),
-  messages({ queueName }) {
+  /** The messages that lie in a queue, visible, delayed or in flight; none of them is touched. */
+  messagesIn(queueName: string) {
     const queue = fauxqs.queueNamed(queueName);
     return queue ? messagesIn(queue) : [];
   },
-  'end-visibility-timeouts': () => endVisibilityTimeouts(fauxqs.allQueues()),
-  'pass-time': ({ seconds }) => passTime(fauxqs.allQueues(), seconds),
-  'add-alarm': ({ type, name, properties }) => cloudWatch.alarms.add(type, name, properties),
+  /** Makes every message in flight visible, as if its visibility timeout had passed. @returns how many there were */
+  endVisibilityTimeouts: () => endVisibilityTimeouts(fauxqs.allQueues()),
+  /** Lets time pass for the messages in flight: those whose visibility timeout ends within so many seconds become visible. */
+  passTime: (seconds: number) => passTime(fauxqs.allQueues(), seconds),
+  /** Makes an event source mapping known to Lambda's API. */
+  addMapping: (configuration: MappingConfiguration, isEnabled: boolean) =>
+    lambda.add(configuration, isEnabled),
+  /** Tells Lambda's API that a mapping has been turned on or off. */
+  mappingSwitched: (uuid: string) => lambda.switched(uuid),
+  /**
+   * @param properties of AWS::CloudWatch::Alarm or AWS::CloudWatch::CompositeAlarm, resolved
+   * @returns its ARN
+   * @throws Error naming what the local run does not know
+   */
+  addAlarm: (type: AlarmType, name: string, properties: Record<string, Json>) =>
+    cloudWatch.alarms.add(type, name, properties),
   alarms: () => cloudWatch.alarms.list(),
-  'end-minute': () => cloudWatch.endMinute(),
-  'skip-minutes': ({ count }) => cloudWatch.skipMinutes(count),
-  'follow-real-time': () => cloudWatch.followRealTime(),
-  'metric-sum': ({ namespace, name, dimensions }) => cloudWatch.metrics.sum(namespace, name, dimensions),
-  'add-mapping': ({ configuration, isEnabled }) => lambda.add(configuration, isEnabled),
-  'mapping-switched': ({ uuid }) => lambda.switched(uuid),
+  /** State of each alarm, by name. */
+  alarmStates: () => cloudWatch.alarms.states(),
+  /** Ends the current minute: takes its datapoints, evaluates the alarms and publishes their notifications. */
+  endMinute: () => cloudWatch.endMinute(),
+  /** Sets the clock forward by so many minutes in which nothing is measured and nothing evaluated. */
+  skipMinutes: (count: number) => cloudWatch.skipMinutes(count),
+  /** From here on minutes also end by the machine's own clock. */
+  followRealTime: () => cloudWatch.followRealTime(),
+  /** The sum of a metric's values since the start, 0 where there are none. */
+  metricSum: (namespace: string, name: string, dimensions: Dimensions) =>
+    cloudWatch.metrics.sum(namespace, name, dimensions),
   stop,
 };
+export type EmulatorsApi = typeof api;
 
-port.on('message', async (request: EmulatorRequest | FunctionReport) => {
-  if (request.ask === 'report') return report(request);
-  const { id } = request;
-  try {
-    const answer = answers[request.ask] as (request: EmulatorRequest) => unknown;
-    say({ event: 'answer', id, value: await answer(request) });
-  } catch (error) {
-    say({ event: 'answer', id, error: (error as Error).message });
-  }
-  if (request.ask === 'stop') port.close();
+port.on('message', async (message: Call | FunctionReport) => {
+  if (!('method' in message)) return report(message);
+  say({ event: 'answer', ...(await answerTo(api, message)) });
+  if (message.method === 'stop') port.close();
 });

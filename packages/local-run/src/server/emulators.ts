@@ -1,61 +1,46 @@
 import { Worker } from 'node:worker_threads';
-import type { MessagingSample } from '../fauxqs/messaging-metrics.ts';
-import type { HeldMessage } from '../fauxqs/waiting.ts';
-import type { Access, ServiceCaller, StackPolicies } from '../iam/access-control.ts';
-import type { Permission } from '../iam/required-permissions.ts';
-import { PendingAnswers, type Question } from '../pending-answers.ts';
-import type { StackDescription } from './cloudformation.ts';
+import type { MappingConfiguration } from '../lambda/lambda-api.ts';
+import { type Remote, RemoteCalls } from '../threads/remote-calls.ts';
+import type { EmulatorsApi } from './emulators-worker.ts';
 import { FunctionReports } from './function-reports.ts';
-import { LocalCloudWatch } from './local-cloudwatch.ts';
-import { LocalLambda } from './local-lambda.ts';
-import type { EmulatorMessage, EmulatorOptions, EmulatorRequest } from './messages.ts';
-
-/** What the emulators report without being asked. */
-export interface EmulatorEvents {
-  /** A connection to this host would have left the machine, and was refused. */
-  refused?(host: string): void;
-  /** A call was denied, with AWS's sentence; once for each lacking permission. */
-  denied?(sentence: string): void;
-  /** Any other problem, such as a notification of an alarm that is refused. */
-  problem?(problem: string): void;
-}
+import type { EmulatorMessage, EmulatorOptions } from './messages.ts';
 
 /** SNS, SQS, S3, DynamoDB, CloudWatch, event source mappings and DescribeStacks behind one endpoint on 127.0.0.1, in a thread of their own. */
 export class Emulators {
   /** Base address of every service, as AWS_ENDPOINT_URL takes it. */
   readonly endpoint: string;
-  readonly cloudWatch: LocalCloudWatch;
-  readonly lambda: LocalLambda;
+  readonly api: Remote<EmulatorsApi>;
   /** Takes what functions report to CloudWatch. It is counted before anything that is asked afterwards is answered. */
   readonly reports: FunctionReports;
   /** Aborted when they end without being stopped; the reason is an Error of one line. */
   readonly failed: AbortSignal;
-  private readonly worker: Worker;
-  private readonly pending = new PendingAnswers();
+  private readonly calls: RemoteCalls<EmulatorsApi>;
+  /** By UUID. */
+  private readonly mappings = new Map<string, (isEnabled: boolean) => Promise<void>>();
   private readonly exited: Promise<void>;
   private isStopping = false;
 
-  private constructor(worker: Worker, port: number, events: EmulatorEvents) {
-    this.worker = worker;
+  private constructor(worker: Worker, port: number, onProblem: (problem: string) => void) {
     this.endpoint = `http://127.0.0.1:${port}`;
     this.reports = new FunctionReports((report) => worker.postMessage(report));
-    this.cloudWatch = new LocalCloudWatch((question) => this.ask(question));
-    this.lambda = new LocalLambda((question) => this.ask(question));
+    this.calls = new RemoteCalls((call) => {
+      this.reports.flush();
+      worker.postMessage(call);
+    });
+    this.api = this.calls.api;
     worker.on('message', (message: EmulatorMessage) => {
-      if (message.event === 'answer') this.pending.settle(message);
-      else if (message.event === 'refused') events.refused?.(message.host);
-      else if (message.event === 'denied') events.denied?.(message.sentence);
-      else if (message.event === 'problem') events.problem?.(message.problem);
+      if (message.event === 'answer') this.calls.settle(message);
+      else if (message.event === 'problem') onProblem(message.problem);
       else if (message.event === 'switch-mapping') {
         // Where they end meanwhile, nobody is left who asks for its state.
-        this.lambda.switchMapping(message.uuid, message.isEnabled).catch(() => {});
+        this.switchMapping(message.uuid, message.isEnabled).catch(() => {});
       }
     });
     const failure = new AbortController();
     this.failed = failure.signal;
     const end = (why: string) => {
       const error = new Error(`the emulators have stopped: ${why}`);
-      this.pending.end(error);
+      this.calls.end(error);
       return error;
     };
     worker.on('error', (error: unknown) => failure.abort(end(firstLine(error))));
@@ -70,16 +55,17 @@ export class Emulators {
 
   /**
    * Starts them and resolves when they listen.
+   * @param onProblem called with a line for each refused connection, each permission that a call lacked, and other problems
    * @throws Error with one line that says what to do when the port is taken
    */
-  static async start(options: EmulatorOptions, events: EmulatorEvents = {}): Promise<Emulators> {
+  static async start(options: EmulatorOptions, onProblem = (_: string) => {}): Promise<Emulators> {
     const worker = new Worker(new URL('./emulators-worker.ts', import.meta.url), { workerData: options });
     const first = await new Promise<EmulatorMessage>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
       worker.once('exit', (code) => reject(new Error(`the emulators did not start: exit code ${code}`)));
     });
-    if (first.event === 'listening') return new Emulators(worker, first.port, events);
+    if (first.event === 'listening') return new Emulators(worker, first.port, onProblem);
     await worker.terminate();
     if (first.event === 'failed' && first.code === 'EADDRINUSE') {
       throw new Error(
@@ -89,63 +75,34 @@ export class Emulators {
     throw new Error(`the emulators did not start: ${first.event === 'failed' ? first.message : first.event}`);
   }
 
-  /** Makes stacks known to DescribeStacks. */
-  async describe(stacks: StackDescription[]): Promise<void> {
-    await this.ask({ ask: 'describe', stacks });
-  }
-
-  /** Gives the functions of a stack their permissions. Until then only the operator may call anything. */
-  async permit(policies: StackPolicies): Promise<void> {
-    await this.ask({ ask: 'permit', policies });
-  }
-
   /**
-   * Why a call would be refused, in AWS's sentence, or undefined where it is allowed.
-   * @param caller an access key, or a service and the resource it acts for
+   * Makes a mapping known to Lambda's API, which can then turn it on and off.
+   * @param isEnabled whether it is on to begin with
+   * @param switchTo turns it on or off; it is so when the promise resolves
    */
-  denial(caller: string | ServiceCaller, permissions: Permission[]): Promise<string | undefined> {
-    return this.ask({ ask: 'denial', caller, permissions });
-  }
-
-  /** Every permission that was asked for since `permit`, once. */
-  accesses(): Promise<Access[]> {
-    return this.ask({ ask: 'accesses' });
-  }
-
-  /** What every queue holds now, and what queues and topics have done since the start. */
-  sample(): Promise<MessagingSample> {
-    return this.ask({ ask: 'sample' });
-  }
-
-  /** The messages that lie in a queue, visible, delayed or in flight; none of them is touched. */
-  messagesIn(queueName: string): Promise<HeldMessage[]> {
-    return this.ask({ ask: 'messages', queueName });
-  }
-
-  /** Makes every message in flight visible, as if its visibility timeout had passed. @returns how many there were */
-  endVisibilityTimeouts(): Promise<number> {
-    return this.ask({ ask: 'end-visibility-timeouts' });
-  }
-
-  /** Lets time pass for the messages in flight: those whose visibility timeout ends within so many seconds become visible. */
-  async passTime(seconds: number): Promise<void> {
-    await this.ask({ ask: 'pass-time', seconds });
+  async addMapping(
+    configuration: MappingConfiguration,
+    isEnabled: boolean,
+    switchTo: (isEnabled: boolean) => Promise<void>,
+  ): Promise<void> {
+    this.mappings.set(configuration.UUID, switchTo);
+    await this.api.addMapping(configuration, isEnabled);
   }
 
   /** Ends all connections, writes out kept state and ends the thread. Where that has failed, nothing is left to do. */
   async stop(): Promise<void> {
     this.isStopping = true;
     try {
-      await this.ask({ ask: 'stop' });
+      await this.api.stop();
     } catch (error) {
       if (!this.failed.aborted) throw error;
     }
     await this.exited;
   }
 
-  private ask<T>(question: Question<EmulatorRequest>): Promise<T> {
-    this.reports.flush();
-    return this.pending.ask((id) => this.worker.postMessage({ id, ...question }));
+  private async switchMapping(uuid: string, isEnabled: boolean): Promise<void> {
+    await this.mappings.get(uuid)?.(isEnabled);
+    await this.api.mappingSwitched(uuid);
   }
 }
 

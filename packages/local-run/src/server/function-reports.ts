@@ -1,5 +1,5 @@
 import { isEmbeddedMetric } from '../cloudwatch/metrics.ts';
-import type { Qualifier } from '../lambda/local-function.ts';
+import type { Qualifier } from '../lambda/execution-environment.ts';
 import type { FunctionReport } from './messages.ts';
 
 /** What functions report, on its way to CloudWatch: what comes in one turn of the event loop goes as one message. */
@@ -32,7 +32,7 @@ export class FunctionReports {
     const { lines, values } = this;
     this.lines = [];
     this.values = [];
-    this.send({ ask: 'report', lines, values });
+    this.send({ lines, values });
   }
 
   private flushSoon(): void {

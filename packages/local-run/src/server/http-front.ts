@@ -5,13 +5,13 @@ import http from 'node:http';
 import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
 import { type AccessControl, UnknownAccessKey } from '../iam/access-control.ts';
 import { requiredPermissions } from '../iam/required-permissions.ts';
-import type { Json } from '../json.ts';
-import { isLoopback } from '../loopback-only.ts';
 import { errorAnswer, type HttpAnswer, jsonAnswer, xmlAnswer } from '../protocol/http-answer.ts';
+import type { Json } from '../protocol/json.ts';
+import { checkLength, parseBody, readBody } from '../protocol/request-body.ts';
+import { signatureOf } from '../protocol/request-signature.ts';
 import { ServiceError } from '../protocol/service-error.ts';
+import { isLoopback } from '../threads/loopback-only.ts';
 import { accessError } from './access-errors.ts';
-import { checkLength, parseBody, readBody } from './request-body.ts';
-import { signatureOf } from './request-signature.ts';
 
 /** A service that answers one request after the other has been let through. */
 export type Service = (

@@ -1,6 +1,6 @@
 // KMS's DescribeKey, for the keys of the stacks that run here. They encrypt nothing, and are always enabled.
-import { ACCOUNT, REGION } from '../account.ts';
-import type { Json } from '../json.ts';
+import { ACCOUNT, REGION } from '../client/account.ts';
+import type { Json } from '../protocol/json.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 
 /**

@@ -1,8 +1,8 @@
 // A cloud assembly: the template of its stack, and where its assets are.
 import fs from 'node:fs';
 import path from 'node:path';
-import { ACCOUNT, REGION } from '../account.ts';
-import type { Json } from '../json.ts';
+import { ACCOUNT, REGION } from '../client/account.ts';
+import type { Json } from '../protocol/json.ts';
 
 /** `aws://<account>/<region>`, of a stack that was synthesized for one account and region. */
 const ENVIRONMENT = /^aws:\/\/(\d{12})\/([a-z0-9-]+)$/;

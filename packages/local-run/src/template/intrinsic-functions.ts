@@ -1,5 +1,5 @@
 // The values of a template's intrinsic functions.
-import type { Json } from '../json.ts';
+import type { Json } from '../protocol/json.ts';
 import type { Template } from './assembly.ts';
 
 /** What is known of a resource that was created: `ref` for Ref, `attributes` for Fn::GetAtt. */

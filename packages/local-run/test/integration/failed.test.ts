@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
-import { KillableRun } from '../../src/faults/killable-run.ts';
-import { LocalRun } from '../../src/run.ts';
+import { KillableRun } from '../../src/run/killable-run.ts';
+import { LocalRun } from '../../src/run/run.ts';
 import { Emulators } from '../../src/server/emulators.ts';
 import {
   ENDS_EMULATORS_ON_SIGUSR2,
@@ -41,9 +41,9 @@ test('what is asked before the end of the thread and after it is told of it, and
   const failed = aborted(emulators.failed);
 
   const gone = thread.terminate();
-  const before = emulators.sample().catch((error) => error.message);
+  const before = emulators.api.sample().catch((error) => error.message);
   await gone;
-  const after = emulators.sample().catch((error) => error.message);
+  const after = emulators.api.sample().catch((error) => error.message);
   await emulators.stop();
 
   expect([await before, await after, await failed]).toEqual([WHY, WHY, WHY]);

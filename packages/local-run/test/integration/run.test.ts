@@ -4,8 +4,8 @@ import { DynamoDBClient, PutItemCommand, QueryCommand } from '@aws-sdk/client-dy
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from '@jest/globals';
-import { LocalRun } from '../../src/run.ts';
-import { synthesize } from '../../src/synthesize.ts';
+import { LocalRun } from '../../src/run/run.ts';
+import { synthesize } from '../../src/run/synthesize.ts';
 import { readAssembly } from '../../src/template/assembly.ts';
 import { untilEmpty } from '../fixtures/empty-queue.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';

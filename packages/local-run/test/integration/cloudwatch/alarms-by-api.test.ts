@@ -18,9 +18,8 @@ let sns: SNSClient;
 let sqs: SQSClient;
 
 beforeAll(async () => {
-  emulators = await Emulators.start(
-    { port: 0, lateMetrics: { minutes: 2 } },
-    { problem: (problem) => problems.push(problem) },
+  emulators = await Emulators.start({ port: 0, lateMetrics: { minutes: 2 } }, (problem) =>
+    problems.push(problem),
   );
   const client = {
     endpoint: emulators.endpoint,
@@ -38,7 +37,7 @@ afterAll(async () => {
 });
 
 const addAlarm = (name: string, topic: string) =>
-  emulators.cloudWatch.addAlarm('MetricAlarm', name, {
+  emulators.api.addAlarm('MetricAlarm', name, {
     Namespace: 'Plant',
     MetricName: 'Heat',
     ExtendedStatistic: 'p99',
@@ -111,7 +110,7 @@ test('metrics of a queue that wakes arrive late, each in its minute', async () =
   await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'x' }));
   const started = Date.now();
   const visible = async () => {
-    await emulators.cloudWatch.endMinute();
+    await emulators.api.endMinute();
     const Metric = {
       Namespace: 'AWS/SQS',
       MetricName: 'ApproximateNumberOfMessagesVisible',

@@ -107,7 +107,7 @@ test('messages of a group that expire together come back in order, before what w
   await receive(queue);
   await send(queue, 'a4');
 
-  await emulators.passTime(31);
+  await emulators.api.passTime(31);
 
   expect(bodies(await receive(queue))).toEqual(['a1', 'a2', 'a3', 'a4']);
 });
@@ -227,7 +227,7 @@ test('on a kept state a group waits for what was in flight, goes on in order, an
     queue = `${life.endpoint}/000000000000/${nameOf(queue)}`;
     await send(queue, 'a4');
     received.push(bodies(await receive(queue)));
-    await life.passTime(31);
+    await life.api.passTime(31);
     received.push(bodies(await receive(queue)));
   });
 
@@ -238,7 +238,7 @@ test('what lies in a FIFO queue is seen, visible and in flight', async () => {
   await send(queue, 'a1', 'b1');
   await receive(queue, { max: 1 });
 
-  const held = await emulators.messagesIn(nameOf(queue));
+  const held = await emulators.api.messagesIn(nameOf(queue));
   expect(held.map(({ body }) => body).sort()).toEqual(['a1', 'b1']);
 });
 

@@ -57,9 +57,10 @@ async function receive(QueueUrl: string, VisibilityTimeout = 30): Promise<string
   const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, VisibilityTimeout }));
   return Messages?.[0]?.ReceiptHandle;
 }
-const sampleOf = async (name: string) => (await emulators.sample()).queues.find((each) => each.name === name);
+const sampleOf = async (name: string) =>
+  (await emulators.api.sample()).queues.find((each) => each.name === name);
 const topicCounts = async (name: string) =>
-  (await emulators.sample()).topics.find((each) => each.name === name)?.counts;
+  (await emulators.api.sample()).topics.find((each) => each.name === name)?.counts;
 
 test('a queue tells apart what waits, what is worked on and what is not due, and counts what passed', async () => {
   const url = await queue('depth');

@@ -18,7 +18,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from '@jest/globals';
-import { KillableRun } from '../../../src/faults/killable-run.ts';
+import { KillableRun } from '../../../src/run/killable-run.ts';
 import { Emulators } from '../../../src/server/emulators.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 

@@ -32,7 +32,7 @@ let queue: string;
 let letters: string;
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, { denied: (sentence) => denied.push(sentence) });
+  emulators = await Emulators.start({ port: 0 }, (problem) => denied.push(problem));
   const settings = {
     endpoint: emulators.endpoint,
     region: 'us-east-1',
@@ -237,9 +237,9 @@ test('an encrypted queue takes the key for SNS as well', async () => {
   await letIn(letters);
   await subscribe();
 
-  await emulators.permit({ callers: [], keyPolicies: { [KEY]: keyPolicy(OTHER_TOPIC) }, buckets: {} });
+  await emulators.api.permit({ callers: [], keyPolicies: { [KEY]: keyPolicy(OTHER_TOPIC) }, buckets: {} });
   await publish('a');
-  await emulators.permit({
+  await emulators.api.permit({
     callers: [],
     keyPolicies: { [KEY]: keyPolicy('arn:aws:sns:us-east-1:*:*') },
     buckets: {},

@@ -62,7 +62,7 @@ function clients(accessKeyId: string): Clients {
 
 /** Gives the worker these statements, and nothing else. */
 const permit = (policies: object[], keyPolicies: Record<string, object> = {}) =>
-  emulators.permit({
+  emulators.api.permit({
     callers: [{ accessKeyId: 'worker', arn: USER, roleArn: ROLE, policies: [{ Statement: policies }] }],
     keyPolicies,
     buckets: {},
@@ -82,7 +82,7 @@ const sentence = (action: string, resource: string) =>
   `because no identity-based policy allows the ${action} action`;
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, { denied: (sentence) => denied.push(sentence) });
+  emulators = await Emulators.start({ port: 0 }, (problem) => denied.push(problem));
   operator = clients('local');
   worker = clients('worker');
   await operator.sns.send(new CreateTopicCommand({ Name: 'orders' }));
@@ -365,7 +365,7 @@ describe('what is kept of the calls', () => {
     await permit([allow('sqs:SendMessage', '*')]);
     await Promise.allSettled([send(), send(), receive()]);
 
-    const own = (await emulators.accesses()).filter(({ caller }) => caller === USER);
+    const own = (await emulators.api.accesses()).filter(({ caller }) => caller === USER);
 
     expect(own).toHaveLength(2);
     expect(own).toContainEqual({
@@ -385,13 +385,13 @@ describe('what is kept of the calls', () => {
   test('nothing of a question without a call', async () => {
     await permit([]);
 
-    const denial = await emulators.denial('worker', [
+    const denial = await emulators.api.denial('worker', [
       { action: 'sqs:SendMessage', resource: queueArn(name) },
     ]);
 
     expect(denial).toBe(sentence('sqs:SendMessage', queueArn(name)));
     expect(denied).toEqual([]);
-    expect(await emulators.accesses()).toEqual([]);
+    expect(await emulators.api.accesses()).toEqual([]);
   });
 
   test('whether a service may act for a resource', async () => {
@@ -404,8 +404,8 @@ describe('what is kept of the calls', () => {
       Condition: { ArnLike: { 'aws:SourceArn': 'arn:aws:cloudwatch:*:*:alarm:*' } },
     });
 
-    expect(await emulators.denial(caller, permissions)).toBeUndefined();
-    expect(await emulators.denial({ ...caller, source: topicArn }, permissions)).toBe(
+    expect(await emulators.api.denial(caller, permissions)).toBeUndefined();
+    expect(await emulators.api.denial({ ...caller, source: topicArn }, permissions)).toBe(
       `cloudwatch.amazonaws.com for ${topicArn} is not authorized to perform: sqs:SendMessage on resource: ` +
         `${queueArn(name)} because no resource-based policy allows the sqs:SendMessage action`,
     );

@@ -18,7 +18,7 @@ import {
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
-import { LocalRun } from '../../../src/run.ts';
+import { LocalRun } from '../../../src/run/run.ts';
 import { untilEmpty } from '../../fixtures/empty-queue.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 

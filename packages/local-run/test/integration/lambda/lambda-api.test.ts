@@ -70,7 +70,7 @@ async function map(name: string, { qualifier = '', isEnabled = true } = {}) {
     () => {},
   );
   mappings.push(mapping);
-  await emulators.lambda.addMapping(
+  await emulators.addMapping(
     {
       UUID: name,
       EventSourceMappingArn: `${MAPPING}:${name}`,
@@ -231,7 +231,7 @@ describe('who may turn mappings off', () => {
     await map(`${mine}-not`);
     const statements = [{ Effect: 'Allow', Action: 'lambda:UpdateEventSourceMapping', ...statement }];
     const user = 'arn:aws:iam::000000000000:user/operator';
-    await emulators.permit({
+    await emulators.api.permit({
       callers: [{ accessKeyId, arn: user, roleArn: user, policies: [{ Statement: statements }] }],
       keyPolicies: {},
       buckets: {},

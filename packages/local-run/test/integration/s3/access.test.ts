@@ -9,7 +9,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { clientSettings } from '../../../src/client-settings.ts';
+import { clientSettings } from '../../../src/client/client-settings.ts';
 import type { StackPolicies } from '../../../src/iam/access-control.ts';
 import { Emulators } from '../../../src/server/emulators.ts';
 
@@ -24,7 +24,7 @@ let emulators: Emulators;
 const clients: Record<string, S3Client> = {};
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, { denied: (sentence) => denied.push(sentence) });
+  emulators = await Emulators.start({ port: 0 }, (problem) => denied.push(problem));
   for (const key of ['local', 'function:worker', 'nobody']) {
     clients[key] = new S3Client(clientSettings(emulators.endpoint, key));
   }
@@ -48,7 +48,7 @@ const list = (Prefix?: string) => worker().send(new ListObjectsV2Command({ Bucke
 
 /** Gives the worker these statements, and nothing else. */
 const permit = (policies: object[], more: Partial<StackPolicies> = {}) =>
-  emulators.permit({
+  emulators.api.permit({
     callers: [
       { accessKeyId: 'function:worker', arn: USER, roleArn: ROLE, policies: [{ Statement: policies }] },
     ],
@@ -82,7 +82,7 @@ describe('a call that the role does not allow', () => {
     );
 
     // What the other thread says comes before its next answer.
-    await emulators.accesses();
+    await emulators.api.accesses();
     expect(denied).toEqual([
       sentence('s3:PutObject', `"${BUCKET}/there"`),
       sentence('s3:DeleteObject', `"${BUCKET}/there"`),

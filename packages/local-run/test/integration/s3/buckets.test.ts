@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from '@jest/globals';
-import { clientSettings } from '../../../src/client-settings.ts';
-import { KillableRun } from '../../../src/faults/killable-run.ts';
-import { LocalRun } from '../../../src/run.ts';
+import { clientSettings } from '../../../src/client/client-settings.ts';
+import { KillableRun } from '../../../src/run/killable-run.ts';
+import { LocalRun } from '../../../src/run/run.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const folder = temporaryFolder('buckets-');

@@ -14,7 +14,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { clientSettings } from '../../../src/client-settings.ts';
+import { clientSettings } from '../../../src/client/client-settings.ts';
 import { Emulators } from '../../../src/server/emulators.ts';
 
 let emulators: Emulators;

@@ -30,7 +30,6 @@ const client = (endpoint: string) => ({
   region: 'us-east-1',
   credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
 });
-const refused: string[] = [];
 const stateDirectory = temporaryFolder('emulators-');
 let emulators: Emulators;
 let dynamodb: DynamoDBClient;
@@ -38,7 +37,7 @@ let sqs: SQSClient;
 let sns: SNSClient;
 
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, { refused: (host) => refused.push(host) });
+  emulators = await Emulators.start({ port: 0 });
   dynamodb = new DynamoDBClient(client(emulators.endpoint));
   sqs = new SQSClient(client(emulators.endpoint));
   sns = new SNSClient(client(emulators.endpoint));
@@ -230,7 +229,7 @@ describe('SNS and SQS', () => {
   };
 
   const countsOf = async (queueName: string) =>
-    (await emulators.sample()).queues.find(({ name }) => name === queueName);
+    (await emulators.api.sample()).queues.find(({ name }) => name === queueName);
 
   test('the queue URL leads back to the endpoint, so that no client goes elsewhere', async () => {
     const { url } = await queue('urls');
@@ -298,15 +297,15 @@ describe('CloudWatch', () => {
     emulators.reports.log('no metric');
 
     const sums = await Promise.all([
-      emulators.cloudWatch.metricSum('AWS/Lambda', 'Errors', { FunctionName: 'press' }),
-      emulators.cloudWatch.metricSum('Plant', 'Heat', {}),
+      emulators.api.metricSum('AWS/Lambda', 'Errors', { FunctionName: 'press' }),
+      emulators.api.metricSum('Plant', 'Heat', {}),
     ]);
 
     expect(sums).toEqual([1, 7]);
   });
 
   test('what an alarm has that is not known is named', async () => {
-    const adding = emulators.cloudWatch.addAlarm('CompositeAlarm', 'all', { AlarmRule: 'ALARM("nobody")' });
+    const adding = emulators.api.addAlarm('CompositeAlarm', 'all', { AlarmRule: 'ALARM("nobody")' });
 
     await expect(adding).rejects.toThrow('its rule names nobody, which is no alarm of this stack');
   });
@@ -335,7 +334,7 @@ describe('a request that no client would send', () => {
 describe('CloudFormation', () => {
   test('a stack is described with its outputs, and an unknown one is a ValidationError', async () => {
     const cloudformation = new CloudFormationClient({ ...client(emulators.endpoint), maxAttempts: 1 });
-    await emulators.describe([
+    await emulators.api.describe([
       {
         name: 'Shop',
         id: 'arn:stack',

@@ -41,7 +41,7 @@ afterEach(async () => {
   const { MessageId } = await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'proper' }));
   const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: 'proper' }));
   expect([typeof MessageId, Table?.TableName]).toEqual(['string', 'proper']);
-  expect(await emulators.sample()).toBeDefined();
+  expect(await emulators.api.sample()).toBeDefined();
 });
 
 afterAll(async () => {
@@ -274,5 +274,5 @@ test('log lines that claim to be metrics', async () => {
     '{"_aws":{"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[[]],"Metrics":[{"Name":"M"}]}]},"M":1}',
   );
 
-  expect(await emulators.cloudWatch.metricSum('N', 'M', {})).toBe(1);
+  expect(await emulators.api.metricSum('N', 'M', {})).toBe(1);
 });

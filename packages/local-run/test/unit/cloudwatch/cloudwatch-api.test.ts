@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Alarms } from '../../../src/cloudwatch/alarms.ts';
 import { answerCloudWatch, type Source } from '../../../src/cloudwatch/cloudwatch-api.ts';
 import { Metrics } from '../../../src/cloudwatch/metrics.ts';
-import type { Json } from '../../../src/json.ts';
+import type { Json } from '../../../src/protocol/json.ts';
 import { ServiceError } from '../../../src/protocol/service-error.ts';
 
 const MINUTE = 60_000;

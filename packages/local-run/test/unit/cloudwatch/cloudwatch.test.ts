@@ -4,7 +4,7 @@ import { answerCloudWatch } from '../../../src/cloudwatch/cloudwatch-api.ts';
 import type { LateMetrics } from '../../../src/cloudwatch/late-metrics.ts';
 import type { Statistic } from '../../../src/cloudwatch/metrics.ts';
 import type { MessagingSample, QueueSample } from '../../../src/fauxqs/messaging-metrics.ts';
-import type { Json } from '../../../src/json.ts';
+import type { Json } from '../../../src/protocol/json.ts';
 
 const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
 const idle: QueueSample = {

@@ -4,25 +4,25 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { ACCOUNT, REGION } from './account.ts';
-import { clientSettings } from './client-settings.ts';
-import type { Faults } from './faults/faults.ts';
-import type { FunctionEvents } from './lambda/execution-environment.ts';
-import type { LocalFunction } from './lambda/local-function.ts';
-import { type Deployment, NotRun } from './resources/deployment.ts';
-import { policiesOf } from './resources/iam.ts';
-import { checkMappings } from './resources/lambda.ts';
-import { CREATE, NOT_RUN } from './resources/resource-types.ts';
-import type { StackDescription } from './server/cloudformation.ts';
-import type { Emulators } from './server/emulators.ts';
-import type { Resource, SynthesizedStack, Template } from './template/assembly.ts';
-import { deploymentOrder } from './template/deployment-order.ts';
-import { type CreatedResource, TemplateValues } from './template/intrinsic-functions.ts';
+import { ACCOUNT, REGION } from '../client/account.ts';
+import { clientSettings } from '../client/client-settings.ts';
+import type { Faults } from '../faults/faults.ts';
+import type { FunctionEvents } from '../lambda/execution-environment.ts';
+import type { LocalFunction } from '../lambda/local-function.ts';
+import { type Deployment, NotRun } from '../resources/deployment.ts';
+import { policiesOf } from '../resources/iam.ts';
+import { checkMappings } from '../resources/lambda.ts';
+import { CREATE, NOT_RUN } from '../resources/resource-types.ts';
+import type { StackDescription } from '../server/cloudformation.ts';
+import type { Emulators } from '../server/emulators.ts';
+import type { Resource, SynthesizedStack, Template } from '../template/assembly.ts';
+import { deploymentOrder } from '../template/deployment-order.ts';
+import { type CreatedResource, TemplateValues } from '../template/intrinsic-functions.ts';
 
 /** What a stack is deployed with. */
 export interface DeployOptions {
   endpoint: string;
-  emulators: Pick<Emulators, 'permit' | 'denial' | 'cloudWatch' | 'lambda'>;
+  emulators: Pick<Emulators, 'api' | 'addMapping'>;
   events: FunctionEvents;
   /** How much faster than on AWS the waiting goes. */
   timeScale: number;
@@ -66,8 +66,8 @@ export class DeployedStack {
       'AWS::StackId': id,
     });
     const notRun = await createResources(template.Resources, values, deployment);
-    await options.emulators.permit(policiesOf(deployment));
-    await checkMappings(deployment.mappings, options.emulators);
+    await options.emulators.api.permit(policiesOf(deployment));
+    await checkMappings(deployment);
     const description = {
       name,
       id,
@@ -132,8 +132,6 @@ function newDeployment(name: string, assets: Map<string, string>, options: Deplo
     dynamodb,
     s3,
     clients: [sns, sqs, dynamodb, s3],
-    cloudWatch: options.emulators.cloudWatch,
-    lambda: options.emulators.lambda,
     functions: new Map(),
     versions: new Map(),
     mappings: new Map(),

@@ -1,9 +1,10 @@
 // What S3 answers otherwise than fauxqs does.
-import type { Fauxqs } from '../fauxqs/fauxqs.ts';
-import type { FauxqsRequest } from '../fauxqs/request.ts';
+
 import { errorAnswer, type HttpAnswer, xmlAnswer } from '../protocol/http-answer.ts';
 import { ServiceError } from '../protocol/service-error.ts';
-import { listObjects } from './object-listing.ts';
+import { listObjects } from '../s3/object-listing.ts';
+import type { Fauxqs } from './fauxqs.ts';
+import type { FauxqsRequest } from './request.ts';
 
 /**
  * Lets fauxqs answer as S3 does.

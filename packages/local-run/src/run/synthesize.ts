@@ -16,7 +16,7 @@ export async function synthesize(
 ): Promise<void> {
   const settings = JSON.parse(fs.readFileSync(path.join(projectDirectory, 'cdk.json'), 'utf8'));
   fs.rmSync(outputDirectory, { recursive: true, force: true });
-  const guard = new URL('./loopback-only.ts', import.meta.url).href;
+  const guard = new URL('../threads/loopback-only.ts', import.meta.url).href;
   const app = spawn(settings.app, {
     cwd: projectDirectory,
     shell: true,

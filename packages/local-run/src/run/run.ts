@@ -1,17 +1,19 @@
 // A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
 import path from 'node:path';
-import { REGION } from './account.ts';
-import { type ClientSettings, clientSettings } from './client-settings.ts';
-import type { LateMetrics } from './cloudwatch/late-metrics.ts';
+import { REGION } from '../client/account.ts';
+import { type ClientSettings, clientSettings } from '../client/client-settings.ts';
+import type { LateMetrics } from '../cloudwatch/late-metrics.ts';
+import type { FaultPlan } from '../faults/fault-plan.ts';
+import { Faults } from '../faults/faults.ts';
+import type { HeldMessage } from '../fauxqs/waiting.ts';
+import type { Access } from '../iam/access-control.ts';
+import { Emulators } from '../server/emulators.ts';
+import type { EmulatorsApi } from '../server/emulators-worker.ts';
+import { readAssembly } from '../template/assembly.ts';
+import { leftMachine } from '../threads/loopback-only.ts';
+import type { Remote } from '../threads/remote-calls.ts';
 import { DeployedStack } from './deployed-stack.ts';
-import type { FaultPlan } from './faults/fault-plan.ts';
-import { Faults } from './faults/faults.ts';
-import type { HeldMessage } from './fauxqs/waiting.ts';
 import { FunctionLogs } from './function-logs.ts';
-import type { Access } from './iam/access-control.ts';
-import { Emulators } from './server/emulators.ts';
-import type { LocalCloudWatch } from './server/local-cloudwatch.ts';
-import { readAssembly } from './template/assembly.ts';
 
 /** What another process needs to use a local stack; it lies in a file while the stack is up. */
 export interface LocalEndpoint {
@@ -20,6 +22,12 @@ export interface LocalEndpoint {
   region: string;
   pid: number;
 }
+
+/** CloudWatch's part of what the emulators may be asked. */
+export type LocalCloudWatch = Pick<
+  Remote<EmulatorsApi>,
+  'alarms' | 'alarmStates' | 'endMinute' | 'skipMinutes' | 'followRealTime' | 'metricSum'
+>;
 
 /** What a local run is started with. */
 export interface LocalRunOptions {
@@ -30,18 +38,18 @@ export interface LocalRunOptions {
   /** Folder for a log file a function. */
   logDirectory: string;
   /** Folder in which queues, tables and buckets survive the run; without it they are kept in memory. */
-  stateDirectory?: string;
+  stateDirectory?: string | undefined;
   /**
    * How much faster than on AWS the waiting goes: visibility timeouts, delays and batching windows are divided by it. Work
    * takes the time it takes, so functions' timeouts are divided by a third of it, and stay shorter than visibility timeouts
    * that are six times as long in the template. The functions' own timers are left alone.
    * @default 1
    */
-  timeScale?: number;
+  timeScale?: number | undefined;
   /** The faults that are injected into services and functions. @default none */
-  faults?: FaultPlan;
+  faults?: FaultPlan | undefined;
   /** How late and incomplete the metrics of queues are. @default - they are neither */
-  lateMetrics?: LateMetrics;
+  lateMetrics?: LateMetrics | undefined;
 }
 
 /** A running local stack. */
@@ -67,16 +75,12 @@ export class LocalRun {
     const emulators = await Emulators.start(
       {
         port: options.port,
-        ...(options.stateDirectory && { stateDirectory: options.stateDirectory }),
-        ...(options.timeScale && { timeScale: options.timeScale }),
-        ...(options.faults && { faults: options.faults }),
-        ...(options.lateMetrics && { lateMetrics: options.lateMetrics }),
+        stateDirectory: options.stateDirectory,
+        timeScale: options.timeScale,
+        faults: options.faults,
+        lateMetrics: options.lateMetrics,
       },
-      {
-        refused: (host) => problems.push(leftMachine('an emulator', host)),
-        denied: (sentence) => problems.push(sentence),
-        problem: (problem) => problems.push(problem),
-      },
+      (problem) => problems.push(problem),
     );
     try {
       const stack = await DeployedStack.deploy(synthesized, {
@@ -94,7 +98,7 @@ export class LocalRun {
         faults: options.faults && new Faults(options.faults, 'functions'),
         onProblem: (problem) => problems.push(problem),
       });
-      await emulators.describe([stack.description]);
+      await emulators.api.describe([stack.description]);
       return new LocalRun(stack, emulators, logs, problems);
     } catch (error) {
       await emulators.stop();
@@ -114,7 +118,7 @@ export class LocalRun {
   }
 
   get cloudWatch(): LocalCloudWatch {
-    return this.emulators.cloudWatch;
+    return this.emulators.api;
   }
 
   get endpoint(): LocalEndpoint {
@@ -132,12 +136,12 @@ export class LocalRun {
 
   /** The permissions that were asked for since the stack was deployed, each once, and whether they were there. */
   accesses(): Promise<Access[]> {
-    return this.emulators.accesses();
+    return this.emulators.api.accesses();
   }
 
   /** The messages that lie in a queue, by its URL; none of them is touched. */
   messagesIn(queueUrl: string): Promise<HeldMessage[]> {
-    return this.emulators.messagesIn(path.posix.basename(queueUrl));
+    return this.emulators.api.messagesIn(path.posix.basename(queueUrl));
   }
 
   /** Whether a function works on something, or an event source mapping collects a batch for it. */
@@ -159,7 +163,7 @@ export class LocalRun {
    * @returns how many there were
    */
   endVisibilityTimeouts(): Promise<number> {
-    return this.emulators.endVisibilityTimeouts();
+    return this.emulators.api.endVisibilityTimeouts();
   }
 
   /**
@@ -167,12 +171,12 @@ export class LocalRun {
    * function works on is in flight, too: see `isBusy`.
    */
   passTime(seconds: number): Promise<void> {
-    return this.emulators.passTime(seconds);
+    return this.emulators.api.passTime(seconds);
   }
 
   /** Messages that reached a queue since the start, by queue URL; those that SQS itself moved there do not count. */
   async delivered(queueUrl: string): Promise<number> {
-    const { queues } = await this.emulators.sample();
+    const { queues } = await this.emulators.api.sample();
     return queues.find(({ name }) => name === path.posix.basename(queueUrl))?.sent ?? 0;
   }
 
@@ -183,6 +187,3 @@ export class LocalRun {
     this.logs.close();
   }
 }
-
-const leftMachine = (who: string, host: string) =>
-  `${who} tried to reach ${host}; the connection was refused, since the local run stays on 127.0.0.1`;

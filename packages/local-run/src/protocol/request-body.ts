@@ -1,8 +1,7 @@
 // Reads the bodies of requests, up to a bound.
 import type http from 'node:http';
-import type { Json } from '../json.ts';
-import { ServiceError } from '../protocol/service-error.ts';
-import type { Service } from './http-front.ts';
+import type { Json } from './json.ts';
+import { ServiceError } from './service-error.ts';
 
 /**
  * The largest request that any of the services takes: BatchWriteItem sends up to 16 MB. What SNS and SQS take, 1 MiB of
@@ -41,7 +40,7 @@ export async function readBody(request: http.IncomingMessage): Promise<string> {
 }
 
 /** @throws ServiceError for a body that is not of the protocol */
-export function parseBody(body: string, protocol: Service['protocol']): Record<string, Json> {
+export function parseBody(body: string, protocol: 'json' | 'rest-json' | 'query'): Record<string, Json> {
   if (protocol === 'query') return Object.fromEntries(new URLSearchParams(body));
   if (protocol === 'rest-json' && body === '') return {};
   let input: unknown;

@@ -30,6 +30,10 @@ export function onRefused(report: Listener): void {
   listener = report;
 }
 
+/** What is reported of a refused connection. */
+export const leftMachine = (who: string, host: string) =>
+  `${who} tried to reach ${host}; the connection was refused, since the local run stays on 127.0.0.1`;
+
 function refuse(host: string): NotLoopbackError {
   listener(host);
   return new NotLoopbackError(host);
