@@ -10,9 +10,9 @@ export interface LogLine {
 }
 
 export interface LogFilter {
-  readonly order?: string;
+  readonly order?: string | undefined;
   /** And those that are worse. */
-  readonly level?: Level;
+  readonly level?: Level | undefined;
 }
 
 /** As Lambda and Powertools name them, from bad to worse. */

@@ -1,6 +1,5 @@
 import { styleText } from 'node:util';
 import { untilInterrupted } from './interrupt.ts';
-import { createProgress, type Progress } from './progress.ts';
 import { json } from './text.ts';
 
 /** A stream that is written to; the process's own and any other. */
@@ -24,6 +23,7 @@ export class Io {
   readonly stdin: Streams['stdin'];
   readonly stdout: Output;
   readonly stderr: Output;
+  exitCode = 0;
   private readonly streams: Streams;
   private readonly cleanups: (() => void)[] = [];
 
@@ -52,13 +52,6 @@ export class Io {
   /** Text in a colour where standard output is a terminal that has colours. */
   colour(name: 'green' | 'yellow' | 'red', text: string): string {
     return styleText(name, text, { stream: this.stdout as NodeJS.WriteStream });
-  }
-
-  /** Progress on standard error. */
-  progress(options: { readonly silent?: boolean } = {}): Progress {
-    const progress = createProgress({ ...options, stream: this.stderr });
-    this.atEnd(() => progress.end());
-    return progress;
   }
 
   untilInterrupted(): AbortSignal {

@@ -1,5 +1,6 @@
 // Says on standard error how far a long task is: a spinner with a bar on a terminal, plain lines in a pipe.
 import ora, { type Ora } from 'ora';
+import type { Io } from './io.ts';
 
 /** One thing under way. `done` or `fail` ends it; calls after that are ignored. */
 interface Step {
@@ -54,6 +55,13 @@ export function createProgress(options: ProgressOptions = {}): Progress {
       spinners.clear();
     },
   };
+}
+
+/** The progress of a command, on its standard error; ends with it. */
+export function progressOf(io: Io, options: Pick<ProgressOptions, 'silent'> = {}): Progress {
+  const progress = createProgress({ ...options, stream: io.stderr });
+  io.atEnd(() => progress.end());
+  return progress;
 }
 
 /** True where a spinner can be drawn: a terminal that is not dumb and has a size, and no CI log. */

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 /** `npm run orders -- <args> --local`. */
 const orders = (...args: string[]): Promise<Ended> =>
-  new Run('bin/orders.ts', [...args, '--local'], { LOCAL_RUN_DIRECTORY: operated.folder }).ended;
+  new Run('bin/orders.mjs', [...args, '--local'], { LOCAL_RUN_DIRECTORY: operated.folder }).ended;
 
 test('from the alarm to the cause to the cure', async () => {
   const stocked = await orders('stock', 'set', '--file', stockFile());

@@ -82,7 +82,7 @@ describe('one line without a stack, and exit code 1 or 2, for', () => {
       /region/i,
     ],
   ])('%s', async (_, environment, message, exitCode = 1) => {
-    const { code, stdout, stderr } = await new Run('bin/orders.ts', ['status'], environment()).ended;
+    const { code, stdout, stderr } = await new Run('bin/orders.mjs', ['status'], environment()).ended;
 
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);

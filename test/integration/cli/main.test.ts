@@ -12,7 +12,7 @@ import { type OrderStack, orderStack } from '../../fixtures/order-stack.ts';
 import { type Ended, Run } from '../../fixtures/run.ts';
 import { batchEntries, queryError, type ScriptedAws, scriptedAws } from '../../fixtures/scripted-aws.ts';
 
-const script = fileURLToPath(new URL('../../../bin/orders.ts', import.meta.url));
+const script = fileURLToPath(new URL('../../../bin/orders.mjs', import.meta.url));
 const folder = temporaryFolder('orders-');
 let aws: ScriptedAws;
 let stack: OrderStack;
@@ -153,7 +153,7 @@ describe('an expected fault exits with 1 and one line without a stack', () => {
   test('nobody at the endpoint', async () => {
     const environment = { ...aws.environment, AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_MAX_ATTEMPTS: '1' };
 
-    const { code, stdout, stderr } = await new Run('bin/orders.ts', ['publish'], environment).ended;
+    const { code, stdout, stderr } = await new Run('bin/orders.mjs', ['publish'], environment).ended;
 
     expect(stderr).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\).*\n$/);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { isWell, lookAtHealth } from '../../../../cli/aws/health.ts';
-import { nextStep } from '../../../../cli/commands/status.ts';
+import { nextStep } from '../../../../cli/commands/look/status.ts';
 import type { StackOptions } from '../../../../cli/options/stack-options.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';

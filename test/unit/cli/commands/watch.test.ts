@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import type { ConsumerHealth, Health } from '../../../../cli/aws/health.ts';
-import { healthTable, sparkline } from '../../../../cli/commands/watch.ts';
+import { healthTable, sparkline } from '../../../../cli/commands/look/watch.ts';
 import { captureIo } from '../../../fixtures/command.ts';
 
 describe('a history', () => {

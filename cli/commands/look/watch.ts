@@ -1,12 +1,14 @@
 /** `orders watch`: the same as status, again and again, with small histories. */
+
 import { setTimeout } from 'node:timers/promises';
-import { explain, isTransient } from '../aws/errors.ts';
-import { type Health, lookAtHealth } from '../aws/health.ts';
-import { connect, type StackHandles } from '../aws/stack.ts';
-import type { StackOptions } from '../options/stack-options.ts';
-import type { Io } from '../terminal/io.ts';
-import { format, table, time, widthOf } from '../terminal/text.ts';
-import type { WatchOptions } from '../usage/watch.ts';
+import type { Command } from 'commander';
+import { explain, isTransient } from '../../aws/errors.ts';
+import { type Health, lookAtHealth } from '../../aws/health.ts';
+import { connect, type StackHandles } from '../../aws/stack.ts';
+import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
+import { wholeNumber } from '../../options/values.ts';
+import type { Io } from '../../terminal/io.ts';
+import { format, table, time, widthOf } from '../../terminal/text.ts';
 import {
   alarmLines,
   alarms,
@@ -18,6 +20,32 @@ import {
   title,
   unroutedLines,
 } from './status.ts';
+
+interface WatchOptions extends StackOptions {
+  readonly interval: number;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- watch --local
+  npm run orders -- watch --stack OrderFanOut-prod --interval 15
+
+In a pipe it prints a line a look: waiting/in flight/dead letters of each consumer,
+and which of them are stopped.
+Ctrl-C ends it, with exit code 0.`;
+
+export function define(command: Command, io: Io): void {
+  command
+    .description('Shows how each consumer is, live, with how it was before.')
+    .option('--interval <seconds>', 'from one look to the next', wholeNumber(1, 3600), 5);
+  addStackOptions(command)
+    .option('--json', 'print one JSON object a look')
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: WatchOptions) => {
+      io.exitCode = await watch(options, io);
+    });
+}
 
 /** Consumer → messages waiting and in flight at the last looks, oldest first. */
 type Backlog = Map<string, number[]>;
@@ -33,7 +61,7 @@ const CLEAR_TO_END_OF_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
 /** @returns the exit code */
-export async function watch(options: WatchOptions, io: Io): Promise<number> {
+async function watch(options: WatchOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const display = options.json

@@ -1,29 +1,92 @@
-/** `orders stop` and `orders start`: turns the event source mapping of a consumer off and on, has it on record, and says what it means. */
+/** `orders stop` and `orders start`: disables and enables the event source mapping of a consumer, and records it. */
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
-import type { Clients } from '../aws/clients.ts';
-import { Deadline } from '../aws/deadline.ts';
-import { explain } from '../aws/errors.ts';
-import { mappingState, switchMapping } from '../aws/event-source-mapping.ts';
-import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
-import { connect, consumerOf, type StackHandles } from '../aws/stack.ts';
-import { OperationsLog } from '../operations/record.ts';
-import { commandFor } from '../options/stack-options.ts';
-import { CommandError } from '../terminal/command-error.ts';
-import { INTERRUPTED } from '../terminal/interrupt.ts';
-import type { Io } from '../terminal/io.ts';
-import { count, duration } from '../terminal/text.ts';
-import type { StopOptions } from '../usage/stop.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { ConsumerHandles } from '../../../contract/stack-outputs.ts';
+import type { Clients } from '../../aws/clients.ts';
+import { Deadline } from '../../aws/deadline.ts';
+import { explain } from '../../aws/errors.ts';
+import { mappingState, switchMapping } from '../../aws/event-source-mapping.ts';
+import { type QueueDepth, queueDepth } from '../../aws/queue-depth.ts';
+import { connect, consumerOf, type StackHandles } from '../../aws/stack.ts';
+import { OperationsLog } from '../../operations/record.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
+import { wholeNumber } from '../../options/values.ts';
+import { CommandError } from '../../terminal/command-error.ts';
+import { INTERRUPTED } from '../../terminal/interrupt.ts';
+import type { Io } from '../../terminal/io.ts';
+import { progressOf } from '../../terminal/progress.ts';
+import { count, duration } from '../../terminal/text.ts';
+
+interface StopOptions extends StackOptions {
+  readonly reason?: string;
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+const MAX_REASON = 500;
 
 interface Verb {
   readonly name: 'stop' | 'start';
   readonly wanted: 'Disabled' | 'Enabled';
   readonly done: 'stopped' | 'started';
   readonly doing: string;
+  readonly description: string;
+  readonly examples: string;
 }
 
-const STOP: Verb = { name: 'stop', wanted: 'Disabled', done: 'stopped', doing: 'Stopping' };
-const START: Verb = { name: 'start', wanted: 'Enabled', done: 'started', doing: 'Starting' };
+const STOP: Verb = {
+  name: 'stop',
+  wanted: 'Disabled',
+  done: 'stopped',
+  doing: 'Stopping',
+  description: 'Disables the event source mapping of a consumer, so that its messages wait in the queue.',
+  examples: `
+Examples:
+  npm run orders -- stop billing --local
+  npm run orders -- stop billing --reason "the payment service is down" --stack OrderFanOut-prod
+
+The messages of a stopped consumer wait in its queue, which deletes them when their retention period ends: the
+command says when. Messages already being processed are finished first. A deployment does not start the consumer
+again; \`start\` does.
+
+Exits with 0 once the consumer is stopped, even if it was before; with 1 if that takes longer than --timeout, with 2
+for wrong usage and with 130 after Ctrl-C.`,
+};
+const START: Verb = {
+  name: 'start',
+  wanted: 'Enabled',
+  done: 'started',
+  doing: 'Starting',
+  description: 'Enables the event source mapping of a consumer again.',
+  examples: `
+Examples:
+  npm run orders -- start billing --local
+  npm run orders -- start billing --reason "the payment service is back" --stack OrderFanOut-prod
+
+Exits with 0 once the consumer is started, even if it was before; with 1 if that takes longer than --timeout, with 2
+for wrong usage and with 130 after Ctrl-C.`,
+};
+
+export function define(command: Command, io: Io): void {
+  const verb = command.name() === 'stop' ? STOP : START;
+  command
+    .argument('<consumer>', `the consumer to ${verb.name}`)
+    .description(verb.description)
+    .option('--reason <text>', 'why, for the operations log', reason)
+    .option('--timeout <seconds>', 'how long to wait for it', wholeNumber(1, 3600), 120);
+  addStackOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', verb.examples)
+    .action(async (consumer: string, options: StopOptions) => {
+      io.exitCode = await turn(verb, consumer, options, io);
+    });
+}
+
+function reason(text: string): string {
+  if (text.trim() !== '' && text.length <= MAX_REASON) return text;
+  throw new InvalidArgumentError(`It must be a text of 1 to ${MAX_REASON} characters.`);
+}
+
 /** Lambda takes no change of a mapping in any other state. */
 const SETTLED = ['Enabled', 'Disabled'];
 const PAUSE_MS = 1_000;
@@ -34,28 +97,17 @@ interface Context {
   readonly clients: Clients;
   readonly stack: StackHandles;
   readonly consumer: ConsumerHandles;
-  readonly mapping: string;
   readonly options: StopOptions;
   readonly io: Io;
   readonly signal: AbortSignal;
 }
 
 /** @returns the exit code */
-export function stop(name: string, options: StopOptions, io: Io): Promise<number> {
-  return turn(STOP, name, options, io);
-}
-
-/** @returns the exit code */
-export function start(name: string, options: StopOptions, io: Io): Promise<number> {
-  return turn(START, name, options, io);
-}
-
 async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const consumer = consumerOf(stack, name);
-  const mapping = consumer.eventSourceMappingId;
-  const context: Context = { clients, stack, consumer, mapping, options, io, signal };
+  const context: Context = { clients, stack, consumer, options, io, signal };
   const deadline = new Deadline(options.timeout * 1000, signal, (reason) => io.say(reason));
   const before = await settle(context, SETTLED, deadline);
   const wasSo = before === verb.wanted;
@@ -75,16 +127,16 @@ async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Pro
 
 /** Turns the mapping and has it on record. @returns its state at the end */
 async function recorded(verb: Verb, context: Context, deadline: Deadline): Promise<string> {
-  const { clients, stack, consumer, mapping, options, io } = context;
+  const { clients, stack, consumer, options, io } = context;
   const { reason } = options;
   const log = new OperationsLog(clients, stack, options, io);
   const end = await log.begin(consumer.name, {
     operation: verb.name,
     ...(reason !== undefined && { reason }),
   });
-  const step = io.progress({ silent: options.json === true }).step(`${verb.doing} ${consumer.name}`);
+  const step = progressOf(io, { silent: options.json === true }).step(`${verb.doing} ${consumer.name}`);
   try {
-    await switchMapping(clients.lambda, mapping, verb.wanted === 'Enabled');
+    await switchMapping(clients.lambda, consumer.eventSourceMappingId, verb.wanted === 'Enabled');
     step.update(`${verb.doing} ${consumer.name}: until its mapping is ${verb.wanted}`);
     const state = await settle(context, [verb.wanted], deadline);
     const isDone = state === verb.wanted;
@@ -101,15 +153,15 @@ async function recorded(verb: Verb, context: Context, deadline: Deadline): Promi
 
 /** Waits for one of these states, until the deadline. @returns the state at the end */
 async function settle(
-  { clients, consumer, mapping, stack }: Context,
+  { clients, consumer, stack }: Context,
   states: readonly string[],
   deadline: Deadline,
 ): Promise<string> {
   for (;;) {
-    const state = await deadline.retry(() => mappingState(clients.lambda, mapping));
+    const state = await deadline.retry(() => mappingState(clients.lambda, consumer.eventSourceMappingId));
     if (state === undefined) {
       throw new CommandError(
-        `The event source mapping ${mapping} of ${consumer.name} is not there: somebody has deleted it, which the drift of ${stack.name} shows`,
+        `The event source mapping ${consumer.eventSourceMappingId} of ${consumer.name} is not there: somebody has deleted it, which the drift of ${stack.name} shows`,
       );
     }
     if (states.includes(state) || deadline.isOver) return state;

@@ -1,7 +1,8 @@
 /** `orders stock`: what is in stock, and how to change it. */
-import { explain } from '../aws/errors.ts';
-import { connect, stockTable } from '../aws/stack.ts';
-import { commandFor } from '../options/stack-options.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { explain } from '../../aws/errors.ts';
+import { connect, stockTable } from '../../aws/stack.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
 import {
   addPieces,
   readStock,
@@ -10,7 +11,7 @@ import {
   signed,
   UnknownOutcome,
   type Written,
-} from '../orders/stock.ts';
+} from '../../orders/stock.ts';
 import {
   CHANGES,
   LEVELS,
@@ -18,12 +19,98 @@ import {
   type StockChange,
   type StockColumn,
   type StockLevel,
-} from '../orders/stock-file.ts';
-import { usageError } from '../terminal/command-error.ts';
-import { INTERRUPTED } from '../terminal/interrupt.ts';
-import type { Io } from '../terminal/io.ts';
-import { count, format, printable, table } from '../terminal/text.ts';
-import type { StockOptions } from '../usage/stock.ts';
+} from '../../orders/stock-file.ts';
+import { usageError } from '../../terminal/command-error.ts';
+import { INTERRUPTED } from '../../terminal/interrupt.ts';
+import type { Io } from '../../terminal/io.ts';
+import { progressOf } from '../../terminal/progress.ts';
+import { count, format, printable, table } from '../../terminal/text.ts';
+
+interface StockOptions extends StackOptions {
+  readonly file?: string;
+  readonly json?: boolean;
+}
+
+const ADDITION = 'SKU=+pieces or SKU=-pieces, like COFFEE-1KG=+50';
+/** So that nobody adds what was to be set. */
+const SIGN = /^[+-]/;
+
+const ADD_EXAMPLES = `
+Examples:
+  npm run orders -- stock add COFFEE-1KG=+50 CUP-BLUE=-3 --local
+  npm run orders -- stock add --file delivery.csv --stack OrderFanOut-prod
+
+A file has the header sku,add and a line an article. All of it is checked before anything is written.
+What orders reserve meanwhile counts, so this is safe while an article is sold. Nothing goes below 0.
+Exits with 0 if all is added, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
+
+const SET_EXAMPLES = `
+Examples:
+  npm run orders -- stock set COFFEE-1KG=100 CUP-BLUE=0 --local
+  npm run orders -- stock set --file stock.csv --stack OrderFanOut-prod
+
+A file has the header sku,available and a line an article. All of it is checked before anything is written.
+The number takes the place of what is there. What orders reserve between your count and now is then in stock again,
+and is sold twice: set an article while it is not sold, and use \`stock add\` while it is.
+Exits with 0 if all is set, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
+
+const LIST_EXAMPLES = `
+Examples:
+  npm run orders -- stock list --local
+  npm run orders --silent -- stock list --json | jq '.stock[] | select(.available < 10)'`;
+
+export function define(command: Command, io: Io): void {
+  command.description('Lists what can still be reserved of each article, adds to it, or sets it.');
+  const list = command
+    .command('list')
+    .summary('list what is in stock')
+    .description('Lists what can still be reserved.');
+  addStackOptions(list)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', LIST_EXAMPLES)
+    .action(async (options: StockOptions) => {
+      io.exitCode = await listStock(options, io);
+    });
+  const add = command
+    .command('add')
+    .argument('[changes...]', 'SKU=+pieces or SKU=-pieces', articles(CHANGES, ADDITION, SIGN))
+    .summary('add to what is in stock, or take away from it')
+    .description('Adds to what can be reserved of articles, new ones among them, or takes away from it.')
+    .option('--file <path>', 'a CSV file with the columns sku,add');
+  addStackOptions(add)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', ADD_EXAMPLES)
+    .action(async (changes: ReturnType<typeof CHANGES.read>[], options: StockOptions) => {
+      io.exitCode = await addStock(changes, options, io);
+    });
+  const set = command
+    .command('set')
+    .argument('[levels...]', 'SKU=pieces', articles(LEVELS, 'SKU=pieces, like COFFEE-1KG=100'))
+    .summary('set what is in stock')
+    .description('Sets what can be reserved of articles, new ones among them.')
+    .option('--file <path>', 'a CSV file with the columns sku,available');
+  addStackOptions(set)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', SET_EXAMPLES)
+    .action(async (levels: ReturnType<typeof LEVELS.read>[], options: StockOptions) => {
+      io.exitCode = await setStock(levels, options, io);
+    });
+}
+
+/**
+ * Parses an article and its number, and keeps those before it.
+ * @param form how both are typed
+ * @param needs what the number must have in it
+ */
+function articles<T>({ problemOf, read }: StockColumn<T>, form: string, needs = /^/) {
+  return (text: string, before: T[] = []): T[] => {
+    const [sku = '', pieces] = text.split('=');
+    const isTyped = pieces !== undefined && needs.test(pieces);
+    const problem = isTyped ? problemOf(sku, pieces) : `it must be ${form}`;
+    if (problem) throw new InvalidArgumentError(problem);
+    return [...before, read(sku, pieces ?? '')];
+  };
+}
 
 /** A way to change the stock, article by article. */
 interface Way<T extends { readonly sku: string }> {
@@ -113,7 +200,7 @@ async function change<T extends { readonly sku: string }>(
   const shortages = await way.check(stock, articles);
   if (shortages.length > 0) return refuse(way, shortages, io);
 
-  const step = io.progress({ silent: articles.length < MAX_LISTED }).step(way.doing);
+  const step = progressOf(io, { silent: articles.length < MAX_LISTED }).step(way.doing);
   const onWritten = (soFar: number) => step.bar(soFar, articles.length);
   const { written, failures } = await writeAll(way, stock, articles, signal, onWritten);
   const isComplete = written.length === articles.length;

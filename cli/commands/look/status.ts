@@ -1,11 +1,34 @@
 /** `orders status`: how each consumer is, and what to type next if something is wrong. */
-import { UNROUTED } from '../../contract/stack-outputs.ts';
-import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../aws/health.ts';
-import { connect, type StackHandles } from '../aws/stack.ts';
-import { commandFor, type StackOptions } from '../options/stack-options.ts';
-import type { Io } from '../terminal/io.ts';
-import { count, duration, format, hang, printable, table, time } from '../terminal/text.ts';
-import type { StatusOptions } from '../usage/status.ts';
+import type { Command } from 'commander';
+import { UNROUTED } from '../../../contract/stack-outputs.ts';
+import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../../aws/health.ts';
+import { connect, type StackHandles } from '../../aws/stack.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
+import type { Io } from '../../terminal/io.ts';
+import { count, duration, format, hang, printable, table, time } from '../../terminal/text.ts';
+
+interface StatusOptions extends StackOptions {
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- status --local
+  npm run orders -- status --stack OrderFanOut-prod
+  npm run orders --silent -- status --json | jq '.consumers[] | select(.deadLetters > 0)'
+
+Processed and oldest come from CloudWatch, which is a minute or two behind; the rest is of now.
+Exits with 0 if all is well, with 1 if messages are dead-lettered, a consumer is stopped or an alarm is on.`;
+
+export function define(command: Command, io: Io): void {
+  command.description('Shows how each consumer is, and what to type next if something is wrong.');
+  addStackOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: StatusOptions) => {
+      io.exitCode = await status(options, io);
+    });
+}
 
 /** Article of an alarm whose cause stands in the log → from which level on. */
 const LOG_LEVELS: Record<string, string> = {
@@ -16,7 +39,7 @@ const LOG_LEVELS: Record<string, string> = {
 };
 
 /** @returns the exit code */
-export async function status(options: StatusOptions, io: Io): Promise<number> {
+async function status(options: StatusOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const health = await lookAtHealth(clients, stack);
   if (options.json) io.printJson(healthObject(health, stack, options));

@@ -1,27 +1,114 @@
-/** `orders redrive`: what is to be sent back is looked at, sent, recorded and reported. */
-import { ARCHIVE } from '../../contract/archive.ts';
-import { UNROUTED } from '../../contract/stack-outputs.ts';
-import type { Clients } from '../aws/clients.ts';
-import { explain } from '../aws/errors.ts';
-import { queueDepth } from '../aws/queue-depth.ts';
-import { connect, consumerOf, type StackHandles } from '../aws/stack.ts';
-import { letterQueueOf } from '../dead-letters/letter-queue.ts';
-import { lookAtDeadLetters } from '../dead-letters/look.ts';
-import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
-import { isReplay, isSwitch, type Operation, OperationsLog } from '../operations/record.ts';
-import { typed, typedFilter } from '../options/letter-filter.ts';
-import { commandFor } from '../options/stack-options.ts';
-import { type FileProblem, listProblems } from '../orders/order-file.ts';
-import { type Edit, readEdits } from '../redrive/edits.ts';
-import { type Plan, planRedrive, problemsOfEdits } from '../redrive/plan.ts';
-import { type Redrive, type RedriveResult, redrive as sendAll } from '../redrive/redrive.ts';
-import { backToConsumer, onFromUnrouted, type Route } from '../redrive/route.ts';
-import { SentEdits } from '../redrive/sent-edits.ts';
-import { CommandError, usageError } from '../terminal/command-error.ts';
-import { INTERRUPTED } from '../terminal/interrupt.ts';
-import type { Io } from '../terminal/io.ts';
-import { count, format, hang, printable, time } from '../terminal/text.ts';
-import type { RedriveOptions } from '../usage/redrive.ts';
+/** `orders redrive`: sends dead letters back to the consumer that gave them up, and to no other; unrouted messages to the topic. */
+import { type Command, Option } from 'commander';
+import { ARCHIVE } from '../../../contract/archive.ts';
+import { UNROUTED } from '../../../contract/stack-outputs.ts';
+import type { Clients } from '../../aws/clients.ts';
+import { explain } from '../../aws/errors.ts';
+import { queueDepth } from '../../aws/queue-depth.ts';
+import { connect, consumerOf, type StackHandles } from '../../aws/stack.ts';
+import { letterQueueOf } from '../../dead-letters/letter-queue.ts';
+import { lookAtDeadLetters } from '../../dead-letters/look.ts';
+import { describeFilter, headline, unseenLine } from '../../dead-letters/reasons.ts';
+import { historyObject, historyText } from '../../operations/history.ts';
+import { OperationsLog } from '../../operations/record.ts';
+import { addLetterFilter, type LetterFilter, typed, typedFilter } from '../../options/letter-filter.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
+import { wholeNumber } from '../../options/values.ts';
+import { type FileProblem, listProblems } from '../../orders/order-file.ts';
+import { type Edit, readEdits } from '../../redrive/edits.ts';
+import { type Plan, planRedrive, problemsOfEdits } from '../../redrive/plan.ts';
+import { type Redrive, type RedriveResult, redrive as sendAll } from '../../redrive/redrive.ts';
+import { backToConsumer, onFromUnrouted, type Route } from '../../redrive/route.ts';
+import { SentEdits } from '../../redrive/sent-edits.ts';
+import { CommandError, usageError } from '../../terminal/command-error.ts';
+import { INTERRUPTED } from '../../terminal/interrupt.ts';
+import type { Io } from '../../terminal/io.ts';
+import { progressOf } from '../../terminal/progress.ts';
+import { count, format, printable } from '../../terminal/text.ts';
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html */
+const MAX_RATE = 500;
+const MAX_LIMIT = 1_000_000;
+const MAX_TIMEOUT_SECONDS = 86_400;
+
+interface RedriveOptions extends StackOptions, LetterFilter {
+  readonly limit?: number;
+  readonly rate?: number;
+  readonly edit?: string;
+  /** The consumer that alone gets unrouted messages. */
+  readonly to?: string;
+  readonly canary?: boolean;
+  readonly timeout: number;
+  readonly dryRun?: boolean;
+  readonly history?: boolean;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- redrive billing --canary
+  npm run orders -- redrive billing --rate 50 --stack OrderFanOut-prod
+  npm run orders -- redrive billing --reason Throttling --dry-run
+  npm run orders -- redrive billing --order 4711 --local
+  npm run orders -- redrive shipping --edit corrected.jsonl --canary
+  npm run orders -- redrive unrouted --canary
+  npm run orders -- redrive unrouted --reason order.shipped --to billing
+  npm run orders -- redrive --history
+
+Without a selection SQS itself moves all letters; with one they are sent one by
+one, as they were before they died. A line of the file for --edit is a JSON
+object with the messageId or orderId of a letter and the corrected order as its
+body: a line that \`failed --export\` wrote, with its body put right. A corrected
+order alone will do as well. All of them are checked before anything is sent.
+
+Unrouted messages go to the topic, or with --to to one consumer. One that holds
+a valid order gets the attributes of that order; what still no consumer takes
+stays where it is.
+
+The archive takes its letters as they are: --canary and --edit are refused.
+
+Exits with 0 if all were sent back and none came back, with 1 if not, with 2 for
+wrong usage and with 130 after Ctrl-C.`;
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('[consumer]', 'whose dead letters, or `unrouted`')
+    .description(
+      'Sends dead letters back to the queue of the consumer that gave them up, and to no other; and unrouted messages to the topic.',
+    );
+  addLetterFilter(command)
+    .option('--limit <n>', 'at most so many', wholeNumber(1, MAX_LIMIT))
+    .option('--rate <n>', 'letters per second, at most', wholeNumber(1, MAX_RATE))
+    .addOption(
+      new Option('--edit <file>', 'send corrected orders in place of the letters that they name').conflicts([
+        'reason',
+        'order',
+        'since',
+        'limit',
+      ]),
+    )
+    .option('--to <consumer>', 'send unrouted messages to this consumer alone')
+    .option('--canary', 'send one, and the others only if it was processed')
+    .option(
+      '--timeout <seconds>',
+      'how long to wait for the canary',
+      wholeNumber(1, MAX_TIMEOUT_SECONDS),
+      300,
+    )
+    .option('--dry-run', 'say what would be sent back, and send nothing')
+    .addOption(
+      new Option(
+        '--history',
+        'list the redrives on record, and the replays, stops and starts between them',
+      ).conflicts(['reason', 'order', 'since', 'limit', 'rate', 'edit', 'to', 'canary', 'dryRun']),
+    );
+  addStackOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (consumer: string | undefined, options: RedriveOptions) => {
+      io.exitCode = await (options.history ? history : redrive)(consumer, options, io);
+    });
+}
 
 /** What the steps of one command share. */
 interface Context extends Omit<Redrive, 'onSent' | 'rate' | 'canarySeconds'> {
@@ -30,7 +117,7 @@ interface Context extends Omit<Redrive, 'onSent' | 'rate' | 'canarySeconds'> {
 }
 
 /** @returns the exit code */
-export async function redrive(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
+async function redrive(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
   if (name === undefined) throw usageError('Whose dead letters? Name a consumer, as in `redrive billing`');
   const { reason, order, since, limit, edit, canary } = options;
   if (name === ARCHIVE && (canary || edit !== undefined)) {
@@ -53,7 +140,7 @@ export async function redrive(name: string | undefined, options: RedriveOptions,
     ...(edits && { edits }),
     ...(sentEdits && { sentEdits }),
     isSelection: [reason, order, since, limit, edit].some((each) => each !== undefined),
-    progress: io.progress({ silent: options.json === true }),
+    progress: progressOf(io, { silent: options.json === true }),
     signal,
   };
   // SQS needs no look to move them all, and they may be more than can be looked at.
@@ -249,44 +336,15 @@ function inWords(options: RedriveOptions): string {
   ].join(', ');
 }
 
-/** `--history`: the redrives on record, and the replays, stops and starts between them. @returns the exit code */
-export async function history(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
+/** `--history`. @returns the exit code */
+async function history(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const consumer = name === undefined ? undefined : letterQueueOf(stack, name).name;
   const log = new OperationsLog(clients, stack, options, io);
-  const onRecord = (await log.read()).filter((each) => consumer === undefined || each.consumer === consumer);
-  if (options.json) {
-    const redrives = onRecord.filter((each) => !isSwitch(each) && !isReplay(each));
-    const [replays, stopsAndStarts] = [onRecord.filter(isReplay), onRecord.filter(isSwitch)];
-    io.printJson({ stack: stack.name, redrives, replays, stopsAndStarts });
-    return 0;
-  }
-  if (onRecord.length === 0) io.print(`No redrive is on record in ${log.place}`);
-  for (const each of onRecord) {
-    const [what, end] = wordsOf(each);
-    const head = hang(time(new Date(each.at)), printable(`${each.consumer}: ${what}`), 22);
-    io.print(`${head}\n${hang('', printable(end), 2)}\n  by ${printable(each.who)}`);
-  }
+  const operations = (await log.read()).filter(
+    (each) => consumer === undefined || each.consumer === consumer,
+  );
+  if (options.json) io.printJson({ stack: stack.name, ...historyObject(operations) });
+  else io.print(historyText(operations, log.place));
   return 0;
-}
-
-/** What was done, and how it ended. */
-function wordsOf(operation: Operation): [what: string, end: string] {
-  const open = 'it has not said how it ended';
-  if (isSwitch(operation)) {
-    const { operation: what, reason, outcome = open } = operation;
-    return [reason === undefined ? what : `${what} (${reason})`, outcome];
-  }
-  if (isReplay(operation)) {
-    const { what, objects, sent, skipped = 0, outcome } = operation;
-    const read = `replay of ${what}, ${count(objects, 'object')}`;
-    if (sent === undefined) return [read, open];
-    return [read, `${count(sent, 'message')} sent, ${count(skipped, 'object')} skipped; ${outcome}`];
-  }
-  const { what, letters, sent, cameBack = 0, outcome } = operation;
-  if (sent === undefined) return [what, `${count(letters, 'letter')}; ${open}`];
-  return [
-    what,
-    `${format(sent)} of ${count(letters, 'letter')} sent, ${format(cameBack)} came back; ${outcome}`,
-  ];
 }

@@ -1,12 +1,13 @@
 /** `orders failed`: the dead letters of one consumer or all, by reason, and all of them left where they are. */
-import { ARCHIVE } from '../../contract/archive.ts';
-import { UNROUTED } from '../../contract/stack-outputs.ts';
-import type { Clients } from '../aws/clients.ts';
-import { connect } from '../aws/stack.ts';
-import type { Letter } from '../dead-letters/letter.ts';
-import { exported, LetterFile } from '../dead-letters/letter-file.ts';
-import { type LetterQueue, letterQueueOf, letterQueues } from '../dead-letters/letter-queue.ts';
-import { type LookResult, lookAtDeadLetters } from '../dead-letters/look.ts';
+import type { Command } from 'commander';
+import { ARCHIVE } from '../../../contract/archive.ts';
+import { UNROUTED } from '../../../contract/stack-outputs.ts';
+import type { Clients } from '../../aws/clients.ts';
+import { connect } from '../../aws/stack.ts';
+import type { Letter } from '../../dead-letters/letter.ts';
+import { exported, LetterFile } from '../../dead-letters/letter-file.ts';
+import { type LetterQueue, letterQueueOf, letterQueues } from '../../dead-letters/letter-queue.ts';
+import { type LookResult, lookAtDeadLetters } from '../../dead-letters/look.ts';
 import {
   describeFilter,
   headline,
@@ -14,14 +15,53 @@ import {
   Reasons,
   reasonOf,
   unseenLine,
-} from '../dead-letters/reasons.ts';
-import { typed, typedFilter } from '../options/letter-filter.ts';
-import { commandFor } from '../options/stack-options.ts';
-import { eventIn } from '../outcomes/follow.ts';
-import { INTERRUPTED } from '../terminal/interrupt.ts';
-import type { Io } from '../terminal/io.ts';
-import { count, printable, time } from '../terminal/text.ts';
-import type { FailedOptions } from '../usage/failed.ts';
+} from '../../dead-letters/reasons.ts';
+import { addLetterFilter, type LetterFilter, typed, typedFilter } from '../../options/letter-filter.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
+import { eventIn } from '../../outcomes/follow.ts';
+import { INTERRUPTED } from '../../terminal/interrupt.ts';
+import type { Io } from '../../terminal/io.ts';
+import { progressOf } from '../../terminal/progress.ts';
+import { count, printable, time } from '../../terminal/text.ts';
+
+interface FailedOptions extends StackOptions, LetterFilter {
+  readonly show?: boolean;
+  readonly export?: string;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- failed --local
+  npm run orders -- failed billing --since 2h --reason SchemaViolation
+  npm run orders -- failed shipping --order 4711 --show
+  npm run orders -- failed unrouted --show
+  npm run orders -- failed --export dead-letters.jsonl --stack OrderFanOut-prod
+
+\`unrouted\` are the messages that no consumer's subscription asks for, by their
+eventType.
+
+Letters are hidden from others while they are listed, and back afterwards.
+Bodies hold personal data, so they are printed with --show only; an exported
+file can be read by you alone.
+
+Exits with 0 if there are no dead letters, with 1 if there are, with 2 for wrong
+usage and with 130 after Ctrl-C.`;
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('[consumer]', 'whose dead letters, or `unrouted` (default: all of them)')
+    .description('Lists dead letters by consumer and reason, and leaves all of them where they are.');
+  addLetterFilter(command)
+    .option('--show', 'print each letter with its body')
+    .option('--export <file>', 'save the letters, a JSON object a line');
+  addStackOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (consumer: string | undefined, options: FailedOptions) => {
+      io.exitCode = await failed(consumer, options, io);
+    });
+}
 
 /** A queue's letters, of those asked for. */
 interface Found {
@@ -35,7 +75,7 @@ interface Found {
 }
 
 /** @returns the exit code */
-export async function failed(name: string | undefined, options: FailedOptions, io: Io): Promise<number> {
+async function failed(name: string | undefined, options: FailedOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const queues = name === undefined ? letterQueues(stack) : [letterQueueOf(stack, name)];
@@ -99,7 +139,7 @@ async function look(
 ): Promise<Found[]> {
   const isWanted = letterFilter(options);
   const noun = queues.length === 1 && queues[0] ? queues[0].noun : 'dead letter';
-  const step = io.progress({ silent: !io.stderr.isTTY }).step(`Looking at ${noun}s`);
+  const step = progressOf(io, { silent: !io.stderr.isTTY }).step(`Looking at ${noun}s`);
   const progress = queues.map(() => ({ seen: 0, expected: 0 }));
   try {
     return await Promise.all(

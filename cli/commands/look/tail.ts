@@ -1,11 +1,17 @@
 /** `orders tail`: what a consumer's function logs. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { LEVELS, type Level } from '../logs/log-lines.ts';
-import type { Invocation } from '../main.ts';
-import { addStackOptions, type StackOptions } from '../options/stack-options.ts';
-import { orderId, since } from '../options/values.ts';
 
-export interface TailOptions extends StackOptions {
+import path from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { localDirectory } from '../../aws/local-stack.ts';
+import { connect, consumerOf } from '../../aws/stack.ts';
+import { describeLine, LEVELS, type Level } from '../../logs/log-lines.ts';
+import { readLogFile, readLogGroup } from '../../logs/log-source.ts';
+import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
+import { orderId, since } from '../../options/values.ts';
+import type { Io } from '../../terminal/io.ts';
+import { time } from '../../terminal/text.ts';
+
+interface TailOptions extends StackOptions {
   readonly order?: string;
   readonly level?: Level;
   readonly since: Date;
@@ -22,11 +28,9 @@ Examples:
 Reads CloudWatch Logs on AWS, and .local/logs with --local. Metrics are left out.
 Exits with 0, also after Ctrl-C, which ends --follow; with 2 for wrong usage.`;
 
-export function defineTail(program: Command, { io, load, exitWith }: Invocation): void {
-  const command = program
-    .command('tail')
+export function define(command: Command, io: Io): void {
+  command
     .argument('<consumer>', 'whose log')
-    .summary('what a consumer logs')
     .description("Prints the log of a consumer's function.")
     .option('--order <orderId>', 'only what is about this order', orderId)
     .addOption(new Option('--level <level>', `this and worse: ${LEVELS.join(', ')}`).argParser(level))
@@ -40,8 +44,7 @@ export function defineTail(program: Command, { io, load, exitWith }: Invocation)
     .option('--json', 'print the entries as they are, a JSON object a line')
     .addHelpText('after', EXAMPLES)
     .action(async (consumer: string, options: TailOptions) => {
-      const { tail } = await load('tail');
-      exitWith(await tail(consumer, options, io));
+      io.exitCode = await tail(consumer, options, io);
     });
 }
 
@@ -49,4 +52,24 @@ function level(text: string): Level {
   const found = LEVELS.find((each) => each === text.toUpperCase());
   if (found) return found;
   throw new InvalidArgumentError(`It must be one of ${LEVELS.join(', ')}.`);
+}
+
+/** @returns the exit code */
+async function tail(name: string, options: TailOptions, io: Io): Promise<number> {
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const { order, level: least, since: from, follow = false } = options;
+  const { functionName, logGroup } = consumerOf(stack, name);
+  const request = { from, follow, signal, order, level: least };
+  const lines = options.local
+    ? readLogFile(path.join(localDirectory(), 'logs', `${functionName}.log`), request)
+    : readLogGroup(clients.cloudWatchLogs, logGroup, request);
+  let isEmpty = true;
+  for await (const line of lines) {
+    if (options.json) io.printJson(line.entry);
+    else io.print(describeLine(line, io));
+    isEmpty = false;
+  }
+  if (isEmpty && !signal.aborted) io.say(`Nothing of that kind since ${time(from)}`);
+  return 0;
 }

@@ -1,16 +1,53 @@
 /** `orders trace`: where one order is, consumer by consumer. */
+
 import { setTimeout } from 'node:timers/promises';
-import { ORDER_CONFLICT } from '../../contract/dead-letter.ts';
-import { UNROUTED } from '../../contract/stack-outputs.ts';
-import { connect, type StackHandles } from '../aws/stack.ts';
-import type { Letter } from '../dead-letters/letter.ts';
-import { reasonOf } from '../dead-letters/reasons.ts';
-import { commandFor, type StackOptions } from '../options/stack-options.ts';
-import { type ConsumerState, type ConsumerView, OrderTrace } from '../outcomes/trace.ts';
-import { INTERRUPTED } from '../terminal/interrupt.ts';
-import type { Io } from '../terminal/io.ts';
-import { count, hang, printable, time } from '../terminal/text.ts';
-import type { TraceOptions } from '../usage/trace.ts';
+import type { Command } from 'commander';
+import { ORDER_CONFLICT } from '../../../contract/dead-letter.ts';
+import { UNROUTED } from '../../../contract/stack-outputs.ts';
+import { connect, type StackHandles } from '../../aws/stack.ts';
+import type { Letter } from '../../dead-letters/letter.ts';
+import { reasonOf } from '../../dead-letters/reasons.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
+import { orderId, wholeNumber } from '../../options/values.ts';
+import { type ConsumerState, type ConsumerView, OrderTrace } from '../../outcomes/trace.ts';
+import { INTERRUPTED } from '../../terminal/interrupt.ts';
+import type { Io } from '../../terminal/io.ts';
+import { progressOf } from '../../terminal/progress.ts';
+import { count, hang, printable, time } from '../../terminal/text.ts';
+
+interface TraceOptions extends StackOptions {
+  readonly follow?: boolean;
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- trace 4711 --local
+  npm run orders -- trace 4711 --follow --timeout 60
+  npm run orders --silent -- trace 4711 --stack OrderFanOut-prod --json
+
+Dead letters are hidden from others while they are looked at, and back afterwards. SQS cannot be asked whether a
+queue holds an order: where there is no record, the number of all its messages is shown.
+
+Exits with 0 if the order is done at each consumer that it is for, with 1 if not, with 2 for wrong usage and with 130
+after Ctrl-C.`;
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<orderId>', 'the order', orderId)
+    .description(
+      'Shows what each consumer knows of an order: its record, its dead letter, or why it has neither.',
+    )
+    .option('--follow', 'wait until the order has ended at each consumer')
+    .option('--timeout <seconds>', 'how long to --follow', wholeNumber(1, 86_400), 300);
+  addStackOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (id: string, options: TraceOptions) => {
+      io.exitCode = await trace(id, options, io);
+    });
+}
 
 interface Traced {
   readonly orderId: string;
@@ -36,7 +73,7 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
 /** @returns the exit code */
-export async function trace(id: string, options: TraceOptions, io: Io): Promise<number> {
+async function trace(id: string, options: TraceOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const order = new OrderTrace(clients, stack, id);
@@ -65,7 +102,7 @@ async function follow(
   signal: AbortSignal,
   io: Io,
 ): Promise<readonly ConsumerView[] | undefined> {
-  const step = io.progress().step('Following');
+  const step = progressOf(io).step('Following');
   const deadline = performance.now() + timeout * 1000;
   let views: readonly ConsumerView[] | undefined;
   try {

@@ -1,24 +1,63 @@
 /** `orders purge`: deletes dead letters, saved to a file first, once somebody has said so. */
-import type { Clients } from '../aws/clients.ts';
-import { connect } from '../aws/stack.ts';
-import { LetterFile } from '../dead-letters/letter-file.ts';
-import { type LetterQueue, letterQueueOf } from '../dead-letters/letter-queue.ts';
-import { forEachBatch } from '../dead-letters/look.ts';
-import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
-import type { LetterFilter } from '../options/letter-filter.ts';
-import { commandFor } from '../options/stack-options.ts';
-import { type Plan, planRedrive } from '../redrive/plan.ts';
-import { deleteLetters } from '../redrive/send-back.ts';
-import { ask, canAsk } from '../terminal/ask.ts';
-import { usageError } from '../terminal/command-error.ts';
-import { INTERRUPTED } from '../terminal/interrupt.ts';
-import type { Io } from '../terminal/io.ts';
-import type { Progress } from '../terminal/progress.ts';
-import { count, format } from '../terminal/text.ts';
-import type { PurgeOptions } from '../usage/purge.ts';
+import type { Command } from 'commander';
+import type { Clients } from '../../aws/clients.ts';
+import { connect } from '../../aws/stack.ts';
+import { LetterFile } from '../../dead-letters/letter-file.ts';
+import { type LetterQueue, letterQueueOf } from '../../dead-letters/letter-queue.ts';
+import { forEachBatch } from '../../dead-letters/look.ts';
+import { describeFilter, headline, unseenLine } from '../../dead-letters/reasons.ts';
+import { addLetterFilter, type LetterFilter } from '../../options/letter-filter.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
+import { type Plan, planRedrive } from '../../redrive/plan.ts';
+import { deleteLetters } from '../../redrive/send-back.ts';
+import { ask, canAsk } from '../../terminal/ask.ts';
+import { usageError } from '../../terminal/command-error.ts';
+import { INTERRUPTED } from '../../terminal/interrupt.ts';
+import type { Io } from '../../terminal/io.ts';
+import { type Progress, progressOf } from '../../terminal/progress.ts';
+import { count, format } from '../../terminal/text.ts';
+
+interface PurgeOptions extends StackOptions, LetterFilter {
+  readonly deadLetters?: boolean;
+  readonly yes?: boolean;
+  /** Where the letters are saved; false for nowhere. */
+  readonly export?: string | false;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- purge billing --dead-letters
+  npm run orders -- purge billing --dead-letters --reason NotJson --local
+  npm run orders -- purge billing --dead-letters --yes --export gone.jsonl
+  npm run orders -- purge unrouted --dead-letters --reason order.shipped
+
+Only letters that were counted and, unless there is --no-export, saved are
+deleted. Those that come meanwhile stay. A saved letter can be corrected and
+published anew: its order is in the body.
+
+Exits with 0 if all of them were deleted, with 1 if not, with 2 for wrong usage
+and with 130 after Ctrl-C.`;
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<consumer>', 'whose dead letters, or `unrouted`')
+    .description('Deletes dead letters of a consumer: shows them by reason, asks, saves them, deletes them.')
+    .option('--dead-letters', 'what to purge; there is nothing else');
+  addLetterFilter(command)
+    .option('--yes', 'do not ask')
+    .option('--export <file>', 'where to save them (default: a new file in this directory)')
+    .option('--no-export', 'do not save them');
+  addStackOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (consumer: string, options: PurgeOptions) => {
+      io.exitCode = await purge(consumer, options, io);
+    });
+}
 
 /** @returns the exit code */
-export async function purge(name: string, options: PurgeOptions, io: Io): Promise<number> {
+async function purge(name: string, options: PurgeOptions, io: Io): Promise<number> {
   if (!options.deadLetters) {
     throw usageError('Say what to purge: --dead-letters. A queue of waiting orders is never purged');
   }
@@ -28,7 +67,7 @@ export async function purge(name: string, options: PurgeOptions, io: Io): Promis
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const queue = letterQueueOf(stack, name);
-  const progress = io.progress({ silent: options.json === true });
+  const progress = progressOf(io, { silent: options.json === true });
 
   const plan = await look(clients, queue, options, progress, signal);
   if (!signal.aborted) announce(queue, options, plan, io);

@@ -1,0 +1,158 @@
+/** `orders replay`: messages of the archive go to one consumer once more. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { ARCHIVE, parseArchiveKey } from '../../../contract/archive.ts';
+import type { Span } from '../../archive/objects.ts';
+import { archiveBucketOf, notArchived, spanOf } from '../../archive/open.ts';
+import { sizeOf } from '../../archive/reader.ts';
+import { type Replay, type ReplayResult, replay as sendAll } from '../../archive/replay.ts';
+import { type ReplayOptions, reportReplay, sizeInWords } from '../../archive/report.ts';
+import { explain } from '../../aws/errors.ts';
+import { connect, consumerOf } from '../../aws/stack.ts';
+import { OperationsLog } from '../../operations/record.ts';
+import { addStackOptions } from '../../options/stack-options.ts';
+import { dayOrTime, orderId, wholeNumber } from '../../options/values.ts';
+import { readSubscriptions } from '../../outcomes/subscriptions.ts';
+import { CommandError, usageError } from '../../terminal/command-error.ts';
+import { INTERRUPTED } from '../../terminal/interrupt.ts';
+import type { Io } from '../../terminal/io.ts';
+import { progressOf } from '../../terminal/progress.ts';
+
+const MAX_RATE = 10_000;
+
+const EXAMPLES = `
+Examples:
+  npm run orders -- replay billing --from 2026-11-01 --to 2026-11-02 --dry-run
+  npm run orders -- replay billing --from 2026-11-01 --to 2026-11-02 --canary --rate 200
+  npm run orders -- replay inventory --from 2026-11-01T08:00:00Z --type order.cancelled
+  npm run orders -- replay shipping --from 2026-11-01 --order 4711 --local
+
+What the consumer's subscription would let through is sent to its queue, as it was published; nobody else gets it. Consumers know
+an order that they have, so that a replay over what is there changes nothing. A span is from --from up to, without, --to: when
+messages came to the archive, which is when they were published or, of its dead letters, sent back. The canary is the first
+message that the consumer has not on record. After Ctrl-C, and where AWS refuses, it says how to go on where it stopped.
+\`redrive --history\` lists replays.
+
+Exits with 0 if all was sent, or counted; with 1 if the archive has nothing of the span, if it stopped, or if something was skipped,
+refused or not yet in the archive, with 2 for wrong usage and with 130 after Ctrl-C. While orders are being published, some are always
+on their way into the archive: give a --to that is more than 15 minutes ago.`;
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<consumer>', 'who gets the messages')
+    .description('Sends messages of the archive to the queue of one consumer, and to nobody else.')
+    .requiredOption('--from <time>', 'from then on: 2026-11-01, in UTC, or 2026-11-01T08:00:00Z', dayOrTime)
+    .option('--to <time>', 'up to then (default: now)', dayOrTime)
+    .option('--order <orderId>', 'only what is about this order', orderId)
+    .option('--type <eventType>', 'only events of this type, like order.placed')
+    .option('--after <object>', 'only what lies behind this object of the archive', archiveKey)
+    .option('--rate <n>', 'messages per second, at most', wholeNumber(1, MAX_RATE))
+    .option('--canary', 'send one, and the others only if it was processed')
+    .option('--timeout <seconds>', 'how long to wait for the canary', wholeNumber(1, 86_400), 300)
+    .option('--dry-run', 'count what would be sent, and send nothing');
+  addStackOptions(command)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (consumer: string, options: ReplayOptions) => {
+      io.exitCode = await replay(consumer, options, io);
+    });
+}
+
+function archiveKey(text: string): string {
+  if (parseArchiveKey(text)) return text;
+  throw new InvalidArgumentError('It must be the key of an object, as a replay says it when it stops.');
+}
+
+/** @returns the exit code */
+async function replay(name: string, options: ReplayOptions, io: Io): Promise<number> {
+  const { from, to, order, type, after, rate, canary, timeout, dryRun = false, json } = options;
+  const span = spanOf(from, to);
+  checkAfter(after, span);
+  if (name === ARCHIVE) throw usageError('The archive gets nothing from the archive: name another consumer');
+  const signal = io.untilInterrupted();
+  const { clients, stack } = await connect(options, io);
+  const consumer = consumerOf(stack, name);
+  const takes = await readSubscriptions(clients.sns, stack);
+  const reading = { s3: clients.s3, bucket: archiveBucketOf(stack), span, after, signal };
+  const size = await sizeOf(reading).catch((error) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
+  if (!size) {
+    io.say('Stopped: nothing was sent.');
+    return INTERRUPTED;
+  }
+  if (size.objects === 0) {
+    const where = after === undefined ? '' : ` behind ${after}`;
+    throw new CommandError(
+      `The archive has nothing from ${from.toISOString()} to ${span.to.toISOString()}${where}`,
+    );
+  }
+  if (!json) io.say(`To read: ${sizeInWords(size)}`);
+  const task: Replay = {
+    clients,
+    stack,
+    consumer,
+    takes,
+    reading,
+    size,
+    filter: { ...(order !== undefined && { order }), ...(type !== undefined && { type }) },
+    isDryRun: dryRun,
+    rate,
+    canarySeconds: canary ? timeout : undefined,
+    progress: progressOf(io, { silent: json === true }),
+    signal,
+    onSent: () => {},
+  };
+  // The same span when it is gone on with: what is published meanwhile is not in it.
+  const fixed = { ...options, to: span.to };
+  const start = performance.now();
+  const result = dryRun ? await sendAll(task) : await recorded(task, fixed, io);
+  const seconds = (performance.now() - start) / 1000;
+  const isInterrupted = signal.aborted;
+  const missing = await notArchived(clients, stack, span);
+  const about = { stack: stack.name, consumer: name, notArchived: missing, isInterrupted, seconds };
+  return reportReplay({ ...about, size, result }, fixed, io);
+}
+
+/** @throws CommandError, wrong usage, for an object that lies outside the span */
+function checkAfter(after: string | undefined, { from, to }: Span): void {
+  const firstAt = after === undefined ? undefined : parseArchiveKey(after)?.firstAt;
+  const hour = 3_600_000;
+  if (!firstAt || (firstAt.getTime() > from.getTime() - hour && firstAt < to)) return;
+  throw usageError(
+    `--after ${after} lies outside the time from ${from.toISOString()} to ${to.toISOString()}`,
+  );
+}
+
+async function recorded(task: Replay, options: ReplayOptions, io: Io): Promise<ReplayResult> {
+  const { clients, stack, consumer, size, signal } = task;
+  const log = new OperationsLog(clients, stack, options, io);
+  const { objects } = size;
+  const end = await log.begin(consumer.name, { operation: 'replay', what: inWords(options), objects });
+  let sent = 0;
+  try {
+    const onSent = (soFar: number) => {
+      sent = soFar;
+    };
+    const result = await sendAll({ ...task, onSent });
+    const { skipped, after, stopped } = result;
+    const why = stopped ?? (signal.aborted ? 'interrupted' : undefined);
+    const outcome = why === undefined ? 'done' : `stopped: ${why}`;
+    await end({ sent: result.sent, skipped: skipped.length, outcome, ...(after !== undefined && { after }) });
+    return result;
+  } catch (error) {
+    await end({ sent, skipped: 0, outcome: `failed: ${explain(error) ?? 'unexpected error'}` });
+    throw error;
+  }
+}
+
+/** What is replayed, for the record. */
+function inWords({ from, to, order, type, after, canary }: ReplayOptions): string {
+  return [
+    `${from.toISOString()} to ${to?.toISOString()}`,
+    ...(order === undefined ? [] : [`order ${order}`]),
+    ...(type === undefined ? [] : [`type ${type}`]),
+    ...(after === undefined ? [] : [`after ${after}`]),
+    ...(canary ? ['a canary first'] : []),
+  ].join(', ');
+}
