@@ -1,9 +1,9 @@
-/** Looks for the one message of a replay by which it shows whether the consumer works. */
-
+/** Looks for the message of a replay that shows whether the consumer works. */
 import type { ArchivedMessage } from '../../contract/archive.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { notOnRecord } from '../outcomes/follow.ts';
+import { eventIn } from '../outcomes/follow.ts';
+import { onRecord, readRecords, recordTable } from '../outcomes/records.ts';
 import { type ArchiveReading, readArchive } from './reader.ts';
 import type { ArchivedOutgoing } from './selection.ts';
 
@@ -18,19 +18,23 @@ export interface CanarySearch {
 }
 
 /**
- * The first message that would change what the consumer has on record; of any other it could not be told whether it was processed.
+ * The first message that would change what the consumer has on record; of any other nothing would show whether it was processed.
  * @returns undefined where there is none
- * @throws whatever the SDK throws; an AbortError on the signal
+ * @throws CommandError for a consumer that keeps no records; whatever the SDK throws; an AbortError on the signal
  */
 export async function findCanary(search: CanarySearch): Promise<ArchivedOutgoing | undefined> {
   const { clients, consumer, reading, select, onProgress } = search;
+  const table = recordTable(consumer);
   let objects = 0;
   for await (const portion of readArchive(reading)) {
-    const named = select(portion.messages).flatMap((message) =>
-      message.orderId === undefined ? [] : [{ ...message, orderId: message.orderId }],
-    );
-    const [first] = await notOnRecord(clients.dynamodb, consumer, named);
-    if (first) return first;
+    const candidates = select(portion.messages).flatMap((message) => {
+      const event = eventIn(message.body);
+      return event ? [{ message, event }] : [];
+    });
+    const ids = candidates.map(({ event }) => event.orderId);
+    const records = await readRecords(clients.dynamodb, table, ids);
+    const found = candidates.find(({ event }) => onRecord(records.get(event.orderId), event) === 'none');
+    if (found) return found.message;
     objects += portion.objects;
     onProgress(objects);
   }

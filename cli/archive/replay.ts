@@ -1,6 +1,6 @@
 /** A replay: messages of the archive go to the queue of one consumer, as they were published, and to nobody else. */
 import { randomUUID } from 'node:crypto';
-import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
@@ -11,6 +11,7 @@ import { awaitCanary } from '../outcomes/canary.ts';
 import type { Takes } from '../outcomes/subscriptions.ts';
 import { Pace } from '../publishing/batches.ts';
 import { customerGroup } from '../publishing/customer-group.ts';
+import { isFifo, toQueue } from '../publishing/destinations.ts';
 import { type Destination, sendMessages } from '../publishing/sending.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format } from '../terminal/text.ts';
@@ -70,9 +71,6 @@ export interface ReplayResult {
   next?: readonly string[];
 }
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-const MAX_BATCH_BYTES = 1_048_576;
-
 /**
  * Sends what is wanted, in the order in which it lies in the archive. Wherever it ends, every message of the objects up to `after` is
  * sent or refused; of the next ones some may be. Consumers take a message that they know already for a copy. On a FIFO queue a group
@@ -93,7 +91,7 @@ class Replaying {
   constructor(task: Replay) {
     const { clients, consumer, rate, isDryRun, progress } = task;
     this.task = task;
-    this.destination = queue(clients.sqs, consumer.queueUrl);
+    this.destination = destinationOf(clients.sqs, consumer.queueUrl);
     this.pace = new Pace(rate);
     this.step = progress.step(isDryRun ? 'Reading the archive' : 'Replaying');
     this.result = {
@@ -241,30 +239,11 @@ class Replaying {
   }
 }
 
-function queue(sqs: SQSClient, QueueUrl: string): Destination<ArchivedOutgoing> {
-  const isFifo = QueueUrl.endsWith('.fifo');
+/** Keeps each message's group; a FIFO queue takes what was sent before, since its ID is another in each replay. */
+function destinationOf(sqs: SQSClient, queueUrl: string): Destination<ArchivedOutgoing> {
   const replayId = randomUUID();
-  const groupOf = (message: ArchivedOutgoing) => message.groupId ?? customerGroup(message);
-  const grouping = (message: ArchivedOutgoing) => ({
-    ...((isFifo || message.groupId !== undefined) && { MessageGroupId: groupOf(message) }),
-    ...(isFifo && { MessageDeduplicationId: `${replayId}:${message.messageId}` }),
-  });
-  return {
-    service: 'SQS',
-    action: 'sqs:SendMessage',
-    maxBytes: MAX_BATCH_BYTES,
-    ...(isFifo && { groupOf }),
-    send: (messages) =>
-      sqs.send(
-        new SendMessageBatchCommand({
-          QueueUrl,
-          Entries: messages.map((message, position) => ({
-            Id: String(position),
-            MessageBody: message.body,
-            MessageAttributes: message.attributes,
-            ...grouping(message),
-          })),
-        }),
-      ),
-  };
+  return toQueue(sqs, queueUrl, (message: ArchivedOutgoing) => ({
+    groupId: message.groupId ?? (isFifo(queueUrl) ? customerGroup(message) : undefined),
+    deduplicationId: isFifo(queueUrl) ? `${replayId}:${message.messageId}` : undefined,
+  }));
 }

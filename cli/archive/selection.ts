@@ -6,17 +6,17 @@ import type { OutgoingMessage } from '../publishing/batches.ts';
 /** What narrows down the messages of a span. */
 export interface ArchiveFilter {
   /** Only those of this order. */
-  readonly order?: string;
+  readonly order?: string | undefined;
   /** Only those of this event type. */
-  readonly type?: string;
+  readonly type?: string | undefined;
 }
 
 /** A message as it was published, with its place in its group. */
 export interface ArchivedOutgoing extends OutgoingMessage {
   readonly messageId: string;
-  readonly groupId?: string;
+  readonly groupId: string | undefined;
   /** That its body names, whether or not it is an event. */
-  readonly eventType?: string;
+  readonly eventType: string | undefined;
 }
 
 /** The message as it is sent again; undefined where the filter leaves it out. */
@@ -30,24 +30,15 @@ export function outgoing(
   const { orderId, eventType } = namesIn(body);
   if (order !== undefined && orderId !== order) return undefined;
   if (type !== undefined && eventType !== type) return undefined;
-  return {
-    messageId,
-    body,
-    attributes: toRequest(message.attributes),
-    ...(groupId !== undefined && { groupId }),
-    ...(orderId !== undefined && { orderId }),
-    ...(eventType !== undefined && { eventType }),
-  };
+  return { messageId, body, attributes: toRequest(message.attributes), groupId, orderId, eventType };
 }
 
-function namesIn(body: string): { orderId?: string; eventType?: string } {
+function namesIn(body: string): { orderId: string | undefined; eventType: string | undefined } {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   try {
     const { orderId, eventType } = JSON.parse(body) ?? {};
-    return {
-      ...(typeof orderId === 'string' && { orderId }),
-      ...(typeof eventType === 'string' && { eventType }),
-    };
+    return { orderId: text(orderId), eventType: text(eventType) };
   } catch {
-    return {};
+    return { orderId: undefined, eventType: undefined };
   }
 }

@@ -1,5 +1,6 @@
 /** Finds a deployed stack, on AWS or on this machine, and what it says of itself in its outputs. */
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { ARCHIVE } from '../../contract/archive.ts';
 import {
   type ConsumerHandles,
   readConsumers,
@@ -60,6 +61,11 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
 /** The consumers that keep a record of each order: not the archive, for one. */
 export function recordingConsumers({ consumers }: StackHandles): ConsumerHandles[] {
   return consumers.filter((consumer) => recordsTable(consumer) !== undefined);
+}
+
+/** The consumers of orders: the archive keeps messages as they are, whatever they say. */
+export function allButArchive({ consumers }: StackHandles): ConsumerHandles[] {
+  return consumers.filter(({ name }) => name !== ARCHIVE);
 }
 
 /** Name of the table that holds the stock. @throws CommandError for a stack without stock */

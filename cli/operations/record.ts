@@ -1,4 +1,4 @@
-/** The record of what operators did: who sent back or replayed what, or stopped and started whom, when, and how it ended. On AWS in a log group of the stack, else in a file. */
+/** The log of what operators did: who sent back or replayed what, stopped or started which consumer, when, and how it ended. */
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,48 +15,35 @@ import type { StackHandles } from '../aws/stack.ts';
 import type { StackOptions } from '../options/stack-options.ts';
 import type { Io } from '../terminal/io.ts';
 
-/** What is known of a redrive before it begins. */
-interface RedriveStart {
-  /** Absent in records of before there were others. */
-  readonly operation: 'redrive';
-  /** In words: `all`, `reason "NotJson", at most 10`. */
-  readonly what: string;
-  /** Letters that were meant, as far as they were counted. */
-  readonly letters: number;
-}
+/** What is known of an operation before it begins. */
+type Start =
+  | {
+      readonly operation: 'redrive';
+      /** In words: `all`, `reason "NotJson", at most 10`. */
+      readonly what: string;
+      /** How many were to be sent, as far as they were counted. */
+      readonly letters: number;
+    }
+  | {
+      readonly operation: 'replay';
+      /** In words: `2026-11-01 to 2026-11-02, order 4711`. */
+      readonly what: string;
+      /** Objects of the archive to read. */
+      readonly objects: number;
+    }
+  /** `reason` is in the operator's words. */
+  | { readonly operation: 'stop' | 'start'; readonly reason?: string | undefined };
 
-interface RedriveEnd extends End {
-  readonly sent: number;
-  readonly cameBack: number;
-}
-
-/** What is known of a replay before it begins. */
-interface ReplayStart {
-  readonly operation: 'replay';
-  /** In words: `2026-11-01 to 2026-11-02, order 4711`. */
-  readonly what: string;
-  /** Objects of the archive that are to be read. */
-  readonly objects: number;
-}
-
-interface ReplayEnd extends End {
-  readonly sent: number;
-  /** Objects that could not be read. */
-  readonly skipped: number;
-  /** The object up to which all was sent. */
-  readonly after?: string;
-}
-
-/** What is known of a stop or a start of a consumer before it begins. */
-interface SwitchStart {
-  readonly operation: 'stop' | 'start';
-  /** Why, as the operator said it. */
-  readonly reason?: string;
-}
-
+/** How it ended; the counts are those of a redrive or a replay. */
 interface End {
   /** In words: `done`, `interrupted`, `stopped: …`. */
   readonly outcome: string;
+  readonly sent?: number;
+  readonly cameBack?: number;
+  /** Objects of the archive that could not be read. */
+  readonly skipped?: number;
+  /** The object of the archive up to which everything was sent. */
+  readonly after?: string | undefined;
 }
 
 interface Origin {
@@ -69,33 +56,27 @@ interface Origin {
   readonly consumer: string;
 }
 
-type Redrive = Origin & RedriveStart & { readonly endedAt?: string } & Partial<RedriveEnd>;
-type Replay = Origin & ReplayStart & { readonly endedAt?: string } & Partial<ReplayEnd>;
-type Switch = Origin & SwitchStart & { readonly endedAt?: string } & Partial<End>;
-/** What somebody did; without its end while it goes on, and for good where its command was killed. */
-export type Operation = Redrive | Replay | Switch;
+/** What somebody did; without an end while it is running, and for good where its command was killed. */
+export type Operation = Origin & Start & { readonly endedAt?: string } & Partial<End>;
 
-type Entry =
-  | ({ event: 'started' } & Origin & (RedriveStart | ReplayStart | SwitchStart))
-  | ({ event: 'ended'; id: string; at: string } & (RedriveEnd | ReplayEnd | End));
+type Entry = ({ event: 'started' } & Origin & Start) | ({ event: 'ended'; id: string; at: string } & End);
 
 const STREAM = 'operations';
-const LOCAL_FILE = 'operations.jsonl';
-/** Where the records were while there were none but of redrives. */
-const FORMER_LOCAL_FILE = 'redrives.jsonl';
 
+type Switch = Extract<Operation, { operation: 'stop' | 'start' }>;
 export const isSwitch = (operation: Operation): operation is Switch =>
   operation.operation === 'stop' || operation.operation === 'start';
 
+type Replay = Extract<Operation, { operation: 'replay' }>;
 export const isReplay = (operation: Operation): operation is Replay => operation.operation === 'replay';
 
-/** Keeps the records of one stack. */
+/** The operations of one stack: on AWS in a log group of the stack, for a local stack in a file. */
 export class OperationsLog {
   private readonly clients: Pick<Clients, 'cloudWatchLogs' | 'sts'>;
   private readonly stack: StackHandles;
   private readonly io: Pick<Io, 'say'>;
   private readonly isLocal: boolean;
-  /** Absent where a file keeps the records. */
+  /** Undefined where the log is a file. */
   private readonly logGroup: string | undefined;
 
   constructor(
@@ -111,12 +92,11 @@ export class OperationsLog {
     this.logGroup = local ? undefined : stack.operationsLogGroup;
   }
 
-  /** Where the records are that no log group keeps. */
   static get file(): string {
-    return path.join(localDirectory(), LOCAL_FILE);
+    return path.join(localDirectory(), 'operations.jsonl');
   }
 
-  /** Where the records are, in words. */
+  /** Where the log is, in words. */
   get place(): string {
     return this.logGroup === undefined ? OperationsLog.file : `the log group ${this.logGroup}`;
   }
@@ -126,22 +106,19 @@ export class OperationsLog {
    * @returns what records its end, and never throws: by then it has happened
    * @throws whatever the SDK throws, before anything has been done
    */
-  async begin(consumer: string, start: RedriveStart): Promise<(end: RedriveEnd) => Promise<void>>;
-  async begin(consumer: string, start: ReplayStart): Promise<(end: ReplayEnd) => Promise<void>>;
-  async begin(consumer: string, start: SwitchStart): Promise<(end: End) => Promise<void>>;
-  async begin(consumer: string, start: RedriveStart | ReplayStart | SwitchStart) {
+  async begin(consumer: string, start: Start): Promise<(end: End) => Promise<void>> {
     const id = randomUUID();
     const { name: stack } = this.stack;
     const who = await callerOf(this.clients.sts, this.isLocal);
     await this.write({ event: 'started', id, at: now(), who, stack, consumer, ...start });
-    return async (end: RedriveEnd | ReplayEnd | End) => {
+    return async (end) => {
       await this.write({ event: 'ended', id, at: now(), ...end }).catch((error) => {
         this.io.say(`The end of the ${start.operation} could not be recorded: ${explain(error) ?? error}`);
       });
     };
   }
 
-  /** All that is on record of the stack, the oldest first. @throws whatever the SDK throws */
+  /** All operations on the stack, oldest first. @throws whatever the SDK throws */
   async read(): Promise<Operation[]> {
     const operations = new Map<string, Operation>();
     for await (const text of this.logGroup === undefined
@@ -181,15 +158,12 @@ export class OperationsLog {
   }
 
   private async *linesOfGroup(logGroupName: string): AsyncGenerator<string> {
-    // Of all streams: there was another one while there were none but records of redrives.
     const pages = paginateFilterLogEvents({ client: this.clients.cloudWatchLogs }, { logGroupName });
     for await (const { events = [] } of pages) for (const { message = '' } of events) yield message;
   }
 
   private *linesOfFile(): Generator<string> {
-    for (const file of [path.join(localDirectory(), FORMER_LOCAL_FILE), OperationsLog.file]) {
-      if (fs.existsSync(file)) yield* fs.readFileSync(file, 'utf8').split('\n');
-    }
+    if (fs.existsSync(OperationsLog.file)) yield* fs.readFileSync(OperationsLog.file, 'utf8').split('\n');
   }
 }
 

@@ -1,8 +1,9 @@
 /** Reads orders, and cancellations of orders, from a file or standard input: JSON Lines, a JSON array, or a single order. */
-import { checkEvent, messageAttributes, type OrderEvent } from '../../contract/events.ts';
+import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
+import { checkEvent, type EventType, messageAttributes, type OrderEvent } from '../../contract/events.ts';
 import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import { messageSize, type OrderMessage } from '../publishing/batches.ts';
-import { MAX_BATCH_BYTES } from '../publishing/publisher.ts';
+import { MAX_TOPIC_BYTES } from '../publishing/destinations.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
 import { format, printable } from '../terminal/text.ts';
@@ -20,8 +21,8 @@ export interface OrderFile {
   readonly messages: OrderMessage[];
   /** How many of `messages` repeat an earlier one. */
   readonly duplicates: number;
-  /** How many of the others cancel an order. */
-  readonly cancellations: number;
+  /** The number of distinct messages of each type. */
+  readonly counts: Readonly<Record<EventType, number>>;
   /** By line. Nothing may be published while there is one. */
   readonly problems: FileProblem[];
 }
@@ -55,8 +56,8 @@ export function parseOrders(text: string): OrderFile {
   const problems: FileProblem[] = [];
   const messages: OrderMessage[] = [];
   const known = new Map<string, { line: number; digest: string }>();
+  const counts: Record<EventType, number> = { [ORDER_PLACED]: 0, [ORDER_CANCELLED]: 0 };
   let duplicates = 0;
-  let cancellations = 0;
   for (const { line, value } of findValues(text, problems)) {
     const result = checkEvent(value);
     if ('problems' in result) {
@@ -66,12 +67,11 @@ export function parseOrders(text: string): OrderFile {
     const { event } = result;
     const message = toMessage(event, value);
     const size = messageSize(message);
-    if (size > MAX_BATCH_BYTES) {
-      problems.push({ line, field: 'order', message: `has ${size} bytes, but SNS takes ${MAX_BATCH_BYTES}` });
+    if (size > MAX_TOPIC_BYTES) {
+      problems.push({ line, field: 'order', message: `has ${size} bytes, but SNS takes ${MAX_TOPIC_BYTES}` });
     }
     const key = `${event.eventType} ${event.orderId}`;
-    // Of several cancellations of an order, whatever they say, all but one are copies.
-    const digest = event.eventType === ORDER_PLACED ? orderDigest(event) : '';
+    const digest = digestOf(event);
     const earlier = known.get(key);
     if (earlier && earlier.digest !== digest) {
       problems.push({
@@ -81,14 +81,27 @@ export function parseOrders(text: string): OrderFile {
       });
     }
     if (earlier) duplicates++;
-    else known.set(key, { line, digest });
-    if (event.eventType !== ORDER_PLACED && !earlier) cancellations++;
+    else {
+      known.set(key, { line, digest });
+      counts[event.eventType]++;
+    }
     messages.push(message);
   }
   if (messages.length === 0 && problems.length === 0) {
     problems.push({ line: 1, field: 'order', message: 'is missing: there is none in the file' });
   }
-  return { messages, duplicates, cancellations, problems: problems.sort((a, b) => a.line - b.line) };
+  return { messages, duplicates, counts, problems: problems.sort((a, b) => a.line - b.line) };
+}
+
+/** What two messages of a type about an order have to have in common, or one of them would be refused. */
+function digestOf(event: OrderEvent): string {
+  switch (event.eventType) {
+    case ORDER_PLACED:
+      return orderDigest(event);
+    case ORDER_CANCELLED:
+      // Whatever the second one says, the order is cancelled.
+      return '';
+  }
 }
 
 /** The body keeps fields that the contract does not know: another consumer may. */

@@ -23,12 +23,12 @@ export interface Canary {
 export interface CanaryEnd {
   /** By each of the consumers. */
   readonly isProcessed: boolean;
-  /** For each consumer that has refused it what it said; undefined where SQS or SNS gave up the message without a word. */
+  /** The reason of each consumer that refused it; undefined where SQS or SNS moved the message. */
   readonly refused: readonly (string | undefined)[];
-  /** Why nothing more is to be sent; absent where it was processed, and after Ctrl-C. */
+  /** Why nothing more is to be sent; undefined where it was processed, and after Ctrl-C. */
   readonly stopped?: string;
   /** The command to type next, where it is still on its way. */
-  readonly next?: readonly string[];
+  readonly next?: readonly string[] | undefined;
 }
 
 /** Waits for the end of the canary at each consumer. @throws what `followMessages` throws */
@@ -63,5 +63,5 @@ export async function awaitCanary(canary: Canary): Promise<CanaryEnd> {
   }
   step.fail(`The canary, order ${orderId}, has not ended within ${seconds} s`);
   const stopped = `the canary has not ended within ${seconds} s`;
-  return { isProcessed: false, refused, stopped, ...(orderId && { next: ['trace', orderId] }) };
+  return { isProcessed: false, refused, stopped, next: orderId ? ['trace', orderId] : undefined };
 }

@@ -1,6 +1,6 @@
 /** What `orders publish` says: what was published, what was not, and what consumers made of it. */
 import { explain } from '../aws/errors.ts';
-import type { StackHandles } from '../aws/stack.ts';
+import { allButArchive, type StackHandles } from '../aws/stack.ts';
 import type { OrderMessage } from '../publishing/batches.ts';
 import type { SendResult } from '../publishing/sending.ts';
 import type { Io } from '../terminal/io.ts';
@@ -18,11 +18,11 @@ export interface Selection {
   readonly cancellations: number;
   readonly poison: number;
   readonly seed?: number;
-  /** Whether it is no bad news if a consumer refuses the message. */
+  /** Whether a consumer is right to refuse the message. */
   readonly mayBeRefused: (message: OrderMessage) => boolean;
 }
 
-/** Lines about orders that are missing, or refused though they should not be. */
+/** Lines about orders that are missing, or refused unexpectedly. */
 export function badNews(outcomes: Map<string, Outcome>, { mayBeRefused }: Selection): string[] {
   const lines: string[] = [];
   for (const [consumer, { refused, missing }] of outcomes) {
@@ -47,7 +47,7 @@ export function listFailures({ failed, stopped }: SendResult, io: Io): void {
 }
 
 /** `3 messages: a, b, c`, cut where there are many. */
-function ids(messages: readonly { readonly orderId?: string }[]): string {
+function ids(messages: readonly { readonly orderId?: string | undefined }[]): string {
   const shown = messages.slice(0, MAX_LISTED).map(({ orderId = 'without orderId' }) => orderId);
   const more = messages.length > MAX_LISTED ? `, … and ${format(messages.length - MAX_LISTED)} more` : '';
   return `${count(messages.length, 'message')}: ${shown.join(', ')}${more}`;
@@ -112,7 +112,11 @@ export function printText({ selection, target, result, seconds, outcomes }: Repo
     ? describe(selection)
     : `${format(result.sent)} of ${count(selection.messages.length, 'message')}`;
   io.print(`Published ${what} to ${target.stack?.name ?? target.topicArn} in ${seconds.toFixed(1)} s`);
-  if (outcomes) io.print(outcomeTable(outcomes));
+  if (!outcomes) return;
+  io.print(outcomeTable(outcomes));
+  for (const { name } of target.stack ? allButArchive(target.stack) : []) {
+    if (!outcomes.has(name)) io.say(`${name} keeps no records of orders, so it is not followed`);
+  }
 }
 
 function outcomeTable(outcomes: Map<string, Outcome>): string {
@@ -133,9 +137,9 @@ export function describe({
 }: Pick<Selection, 'orders' | 'duplicates' | 'cancellations' | 'poison' | 'seed'>) {
   const parts = [
     count(orders, 'order'),
-    ...(duplicates > 0 ? [count(duplicates, 'duplicate')] : []),
-    ...(cancellations > 0 ? [count(cancellations, 'cancellation')] : []),
-    ...(poison > 0 ? [count(poison, 'poison message')] : []),
+    duplicates > 0 && count(duplicates, 'duplicate'),
+    cancellations > 0 && count(cancellations, 'cancellation'),
+    poison > 0 && count(poison, 'poison message'),
   ];
-  return `${parts.join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;
+  return `${parts.filter(Boolean).join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;
 }

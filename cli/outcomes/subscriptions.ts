@@ -1,19 +1,15 @@
 /** Which consumers a message of the topic is for. */
 import {
   GetSubscriptionAttributesCommand,
-  type MessageAttributeValue,
   paginateListSubscriptionsByTopic,
   type SNSClient,
 } from '@aws-sdk/client-sns';
 import type { StackHandles } from '../aws/stack.ts';
 import { CommandError } from '../terminal/command-error.ts';
-import { parseFilterPolicy } from './filter-policy.ts';
+import { type Attributes, type FilterPolicy, parseFilterPolicy, passes } from './filter-policy.ts';
 
 /** Whether the consumer's subscription lets a message with these attributes through. */
-export type Takes = (
-  consumer: string,
-  message: { readonly attributes: Readonly<Record<string, MessageAttributeValue>> },
-) => boolean;
+export type Takes = (consumer: string, message: { readonly attributes: Attributes }) => boolean;
 
 /**
  * Whether a message is for a consumer, by the filter policies of all consumers' subscriptions.
@@ -21,18 +17,20 @@ export type Takes = (
  */
 export async function readSubscriptions(sns: SNSClient, stack: StackHandles): Promise<Takes> {
   const policies = await readFilterPolicies(sns, stack);
-  const passes = new Map(Array.from(policies, ([name, policy]) => [name, parseFilterPolicy(policy)]));
-  return (consumer, { attributes }) => passes.get(consumer)?.(attributes) ?? false;
+  return (consumer, { attributes }) => {
+    const policy = policies.get(consumer);
+    return policy !== undefined && passes(policy, attributes);
+  };
 }
 
 /**
- * Consumer → filter policy of its subscription, JSON on message attributes; undefined where it takes everything.
- * @throws CommandError for a consumer without a subscription, and for a policy on bodies
+ * Consumer → filter policy of its subscription; empty where it takes everything.
+ * @throws CommandError for a consumer without a subscription, and for a policy that cannot be followed here
  */
 export async function readFilterPolicies(
   sns: SNSClient,
   stack: StackHandles,
-): Promise<Map<string, string | undefined>> {
+): Promise<Map<string, FilterPolicy>> {
   const arns = new Map<string, string>();
   for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn: stack.topicArn })) {
     for (const { Protocol, Endpoint = '', SubscriptionArn = '' } of page.Subscriptions ?? []) {
@@ -54,7 +52,7 @@ export async function readFilterPolicies(
           `The subscription of ${name} filters on MessageBody; only MessageAttributes is known here`,
         );
       }
-      return [name, Attributes.FilterPolicy] as const;
+      return [name, parseFilterPolicy(Attributes.FilterPolicy)] as const;
     }),
   );
   return new Map(policies);

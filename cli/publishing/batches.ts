@@ -7,7 +7,7 @@ export interface OutgoingMessage {
   readonly body: string;
   readonly attributes: Record<string, MessageAttributeValue>;
   /** Names the message where it fails. */
-  readonly orderId?: string;
+  readonly orderId?: string | undefined;
 }
 
 /** A message about an order; copies of it count as one. */
@@ -75,11 +75,12 @@ export function messageSize({ body, attributes }: OutgoingMessage): number {
   );
 }
 
-/** Lets so many messages a second through, on average. */
+/** Limits the average rate; callers may share one. */
 export class Pace {
   /** Messages; undefined where there is no limit. */
   readonly perSecond: number | undefined;
-  private next = performance.now();
+  /** When the next messages may go; undefined before the first. */
+  private next: number | undefined;
 
   constructor(perSecond: number | undefined) {
     this.perSecond = perSecond;
@@ -88,9 +89,10 @@ export class Pace {
   /** Resolves when so many messages may go, or on the signal. */
   async turn(messages: number, signal: AbortSignal): Promise<void> {
     if (this.perSecond === undefined) return;
-    const wait = this.next - performance.now();
-    if (wait > 0) await pause(wait, signal);
-    this.next = Math.max(this.next, performance.now() - CATCH_UP_MS) + (messages / this.perSecond) * 1000;
+    const now = performance.now();
+    const turn = Math.max(this.next ?? now, now - CATCH_UP_MS);
+    this.next = turn + (messages / this.perSecond) * 1000;
+    if (turn > now) await pause(turn - now, signal);
   }
 }
 

@@ -6,19 +6,21 @@ import { type Entry, inBatches, messageSize, type OutgoingMessage, Pace, pause }
 /** Takes batches of messages. */
 export interface Destination<M extends OutgoingMessage> {
   readonly service: 'SNS' | 'SQS';
-  /** What has to be allowed, as an IAM action. */
+  /** ARN of the topic, or URL of the queue. */
+  readonly address: string;
+  /** The IAM action that it takes. */
   readonly action: string;
   /** Bytes of a batch, so also of one message, with the attributes. */
   readonly maxBytes: number;
   /** The group of a message, where groups keep their order. */
-  readonly groupOf?: (message: M) => string;
+  readonly groupOf?: ((message: M) => string) | undefined;
   /** Sends a batch, with its positions in it as IDs. @throws whatever the SDK throws */
   send(messages: readonly M[]): Promise<BatchAnswer>;
-  /** What an error says that is not to be explained as any other. */
+  /** Explains an error of this destination; undefined for any other error. */
   explain?(error: unknown): string | undefined;
 }
 
-/** What SNS or SQS says of each message of a batch. */
+/** What SNS or SQS answers about each message of a batch. */
 interface BatchAnswer {
   readonly Successful?: readonly { readonly Id?: string | undefined }[] | undefined;
   readonly Failed?: readonly BatchRefusal[] | undefined;
@@ -31,11 +33,11 @@ interface BatchRefusal {
   readonly SenderFault: boolean | undefined;
 }
 
-/** A message that is not sent, as far as can be known: after a lost answer it may be. */
+/** A message that is not sent, as far as is known: after a lost answer it may be. */
 interface FailedMessage {
   /** Its position in `messages`, from 0. */
   readonly index: number;
-  readonly orderId?: string;
+  readonly orderId: string | undefined;
   readonly reason: string;
 }
 
@@ -44,7 +46,7 @@ export interface SendResult {
   /** By index. `sent` and these together are all messages that came in. */
   readonly failed: FailedMessage[];
   /** Why the run ended before every message had been tried; it is also the reason of each message left over. */
-  readonly stopped?: string;
+  readonly stopped: string | undefined;
 }
 
 export interface SendOptions<M extends OutgoingMessage> {
@@ -55,7 +57,7 @@ export interface SendOptions<M extends OutgoingMessage> {
   readonly concurrency?: number;
   /** Tries of one message. @default 8 */
   readonly attempts?: number;
-  /** Whether a message that failed in all its tries ends the run, instead of counting as failed. @default false */
+  /** Whether a message that fails in all its tries ends the run, instead of counting as failed. @default false */
   readonly endsAtFailure?: boolean;
   /** The longest wait before the first retry, in milliseconds; it doubles with each one. @default 100 */
   readonly backoffMs?: number;
@@ -126,7 +128,7 @@ class Sending<M extends OutgoingMessage> {
     return {
       sent: this.sent,
       failed: failed.sort((a, b) => a.index - b.index),
-      ...(stop.signal.aborted && { stopped: String(stop.signal.reason) }),
+      stopped: stop.signal.aborted ? String(stop.signal.reason) : undefined,
     };
   }
 
@@ -193,7 +195,7 @@ class Sending<M extends OutgoingMessage> {
   }
 
   private fail({ index, message: { orderId } }: Entry<M>, reason: string): void {
-    this.failed.push({ index, ...(orderId !== undefined && { orderId }), reason });
+    this.failed.push({ index, orderId, reason });
   }
 }
 

@@ -1,4 +1,4 @@
-/** Has SQS itself move all dead letters of a consumer back to its queue. */
+/** Has SQS itself move all dead letters of a consumer back to its queue, by a message move task. */
 import { setTimeout } from 'node:timers/promises';
 import {
   CancelMessageMoveTaskCommand,
@@ -20,7 +20,7 @@ export interface MoveOptions {
   /** URL of the consumer's queue. */
   readonly to: string;
   /** Letters per second, 1 to 500; SQS is as fast as it can be without. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   /** Cancels the move. */
   readonly signal: AbortSignal;
   readonly onProgress: (progress: { moved: number; toMove: number }) => void;
@@ -34,8 +34,8 @@ export interface Moved {
   readonly startedAt: Date;
   /** Whether it ended because such letters were there. */
   readonly cameBack: boolean;
-  /** Why it ended before its end. */
-  readonly stopped?: string;
+  /** Why it ended early. */
+  readonly stopped?: string | undefined;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -57,7 +57,7 @@ export async function moveAll({ sqs, from, to, rate, signal, onProgress }: MoveO
       new StartMessageMoveTaskCommand({
         SourceArn,
         DestinationArn,
-        ...(rate !== undefined && { MaxNumberOfMessagesPerSecond: rate }),
+        MaxNumberOfMessagesPerSecond: rate,
       }),
     )
     .catch((error) => {
@@ -95,7 +95,7 @@ export async function moveAll({ sqs, from, to, rate, signal, onProgress }: MoveO
   }
   const stopped =
     task.Status === 'FAILED' ? `SQS stopped: ${task.FailureReason ?? 'it gives no reason'}` : undefined;
-  return { ...progressOf(task), startedAt, cameBack, ...(stopped && { stopped }) };
+  return { ...progressOf(task), startedAt, cameBack, stopped };
 }
 
 async function arnOf(sqs: SQSClient, queueUrl: string): Promise<string> {

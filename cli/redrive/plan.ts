@@ -1,4 +1,4 @@
-/** Which dead letters are to be sent back, as a look at all of them tells. */
+/** Which dead letters to send back, decided after a look at all of them. */
 import { messageAttributes } from '../../contract/events.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
@@ -21,7 +21,7 @@ export interface Plan {
   readonly present: ReadonlySet<string>;
   readonly reasons: Reasons;
   /** One that can be processed, as far as the contract says. */
-  readonly canary?: Letter;
+  readonly canary: Letter | undefined;
   /** How many would come back, as they would be sent. */
   readonly invalid: number;
   /** About how many could not be looked at. */
@@ -30,15 +30,15 @@ export interface Plan {
   readonly used: ReadonlySet<Edit>;
 }
 
-/** What is to be sent back: what the filter lets through up to the limit, or what there are corrections for. */
+/** Which letters are meant: those that pass the filter, up to the limit, or those that are corrected. */
 export interface Selection {
   readonly filter: LetterFilter;
-  readonly limit?: number;
-  readonly edits?: Edits;
-  /** What stands in for a letter that there is no correction for. */
-  readonly correct?: Route['correct'];
+  readonly limit?: number | undefined;
+  readonly edits?: Edits | undefined;
+  /** What is sent in place of a letter that is not corrected. */
+  readonly correct?: Route['correct'] | undefined;
   /** Why a letter would come straight back. @default it holds no valid event */
-  readonly refusal?: Route['refusal'];
+  readonly refusal?: Route['refusal'] | undefined;
 }
 
 /** Looks at all letters of a queue and leaves them there. */
@@ -68,7 +68,7 @@ export async function planRedrive(
     else if (isEvent) canary ??= letter;
   };
   const { unseen } = await lookAtDeadLetters(sqs, from.url, (message) => visit(from.read(message)), options);
-  return { wanted, present, used, reasons, invalid, unseen, ...(canary && { canary }) };
+  return { wanted, present, used, reasons, invalid, unseen, canary };
 }
 
 /**

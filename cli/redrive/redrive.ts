@@ -1,4 +1,4 @@
-/** A redrive: letters go back to the consumer that gave them up, or on from the unrouted ones; what comes back is counted. */
+/** A redrive: dead letters go back to their consumer, unrouted messages on to theirs; what comes back is counted. */
 
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
@@ -7,6 +7,7 @@ import { type Correction, type Letter, sentAt, sentAttributes } from '../dead-le
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import { NO_REASON, Reasons } from '../dead-letters/reasons.ts';
 import { awaitCanary } from '../outcomes/canary.ts';
+import { withRecords } from '../outcomes/records.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format, printable } from '../terminal/text.ts';
 import type { Edits } from './edits.ts';
@@ -20,15 +21,15 @@ export interface Redrive {
   readonly clients: Clients;
   readonly stack: StackHandles;
   readonly route: Route;
-  readonly edits?: Edits;
-  /** Where it is noted which corrections were sent. */
-  readonly sentEdits?: SentEdits;
+  readonly edits?: Edits | undefined;
+  /** Where sent corrections are noted. */
+  readonly sentEdits?: SentEdits | undefined;
   /** Whether single letters are meant, and not all of them. */
   readonly isSelection: boolean;
   /** Whether one letter is sent first, and the others only if it was processed within so many seconds. */
-  readonly canarySeconds?: number;
+  readonly canarySeconds?: number | undefined;
   /** Letters per second, at most. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   readonly progress: Progress;
   readonly signal: AbortSignal;
   /** Called when more were sent, with their number so far. */
@@ -45,9 +46,9 @@ export interface RedriveResult {
   /** What else is to be said. */
   readonly notes: readonly string[];
   /** Why it ended before its end. */
-  readonly stopped?: string;
+  readonly stopped?: string | undefined;
   /** The command to type next, if it is not the usual one. */
-  readonly next?: readonly string[];
+  readonly next?: readonly string[] | undefined;
 }
 
 const MAX_LISTED = 5;
@@ -69,8 +70,7 @@ export async function redrive(
   const first = await sendCanary(task, plan, canary, sentBodies);
   const rest = new Set(plan.wanted);
   rest.delete(canary.messageId);
-  if (!first.isProcessed) return { ...first, wanted: letters };
-  if (rest.size === 0 || task.signal.aborted) return { ...first, wanted: letters };
+  if (!first.isProcessed || rest.size === 0 || task.signal.aborted) return { ...first, wanted: letters };
   const others = await sendRest(task, plan, rest, sentBodies, first.sent);
   return {
     ...others,
@@ -102,7 +102,11 @@ async function sendCanary(
 ): Promise<RedriveResult & { isProcessed: boolean }> {
   const { clients, stack, canarySeconds = 0, progress, signal } = task;
   const edit = correctionOf(task, canary);
-  const consumers = receivers(task.route, sentAttributes(canary, edit));
+  const attributes = sentAttributes(canary, edit);
+  const consumers = task.route.consumers.filter(
+    ({ name }) => task.route.takes?.(name, { attributes }) ?? true,
+  );
+  withRecords(consumers);
   const earlierLetters = await lettersBefore(task, plan, consumers);
   const orderId = edit?.event.orderId ?? canary.orderId ?? '';
   const silently = { ...task, progress: createProgress({ silent: true }) };
@@ -131,10 +135,6 @@ async function sendCanary(
 /** What is sent in place of a letter, if not the letter as it was. */
 function correctionOf({ edits, route }: Redrive, letter: Letter): Correction | undefined {
   return edits?.for(letter) ?? route.correct(letter);
-}
-
-function receivers({ consumers, takes }: Route, attributes: ReturnType<typeof sentAttributes>) {
-  return consumers.filter(({ name }) => takes?.(name, { attributes }) ?? true);
 }
 
 /** IDs of the dead letters that consumers have before the canary is sent. */
@@ -168,7 +168,7 @@ async function sendSelection(
     edit: (letter) => correctionOf(task, letter),
     onSent: (letters) =>
       sentEdits?.add(letters.map((letter) => edits?.for(letter)).filter((edit) => edit !== undefined)),
-    ...(rate !== undefined && { rate }),
+    rate,
     signal,
     onProgress(done) {
       onSent(earlier + done);
@@ -198,7 +198,7 @@ async function sendSelection(
   const isComplete = stopped === undefined && cameBack.total === 0 && !signal.aborted;
   const gone = isComplete ? missing : 0;
   if (gone > 0) notes.push(`${count(gone, 'letter')} had gone meanwhile.`);
-  return { wanted: wanted.size - gone, sent, cameBack, notes, ...(stopped !== undefined && { stopped }) };
+  return { wanted: wanted.size - gone, sent, cameBack, notes, stopped };
 }
 
 async function move(
@@ -212,7 +212,7 @@ async function move(
     sqs,
     from: from.url,
     to,
-    ...(rate !== undefined && { rate }),
+    rate,
     signal,
     onProgress(now) {
       onSent(earlier + now.moved);
@@ -240,6 +240,6 @@ async function move(
     sent: moved.moved,
     cameBack,
     notes: [],
-    ...(stopped !== undefined && { stopped }),
+    stopped,
   };
 }

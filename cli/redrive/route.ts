@@ -1,21 +1,22 @@
 /** From where to where letters are sent: back to their consumer, or on from the queue of unrouted messages. */
-import { type MessageAttributeValue, PublishCommand } from '@aws-sdk/client-sns';
-import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { MAX_ATTRIBUTES } from '../../contract/dead-letter.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { consumerOf, type StackHandles } from '../aws/stack.ts';
+import { allButArchive, consumerOf, type StackHandles } from '../aws/stack.ts';
 import { type Correction, type Letter, sentAttributes } from '../dead-letters/letter.ts';
 import { deadLettersOf, type LetterQueue } from '../dead-letters/letter-queue.ts';
 import { eventIn } from '../outcomes/follow.ts';
 import { readSubscriptions, type Takes } from '../outcomes/subscriptions.ts';
+import type { OutgoingMessage } from '../publishing/batches.ts';
+import { isFifo, toQueue, toTopic } from '../publishing/destinations.ts';
+import type { Destination } from '../publishing/sending.ts';
 
 export interface Route {
   readonly from: LetterQueue;
   /** Where to, in words: `back to billing`, `to the topic`. */
   readonly words: string;
-  readonly to: Destination;
+  readonly to: Destination<OutgoingLetter>;
   /** URL of the queue to which SQS itself can move letters; absent where it cannot, since it moves dead letters only. */
   readonly moveTo?: string;
   /** The consumers that are reached. */
@@ -28,20 +29,9 @@ export interface Route {
   readonly refusal?: (letter: Letter, correction: Correction | undefined) => string | undefined;
 }
 
-/** Takes messages. */
-interface Destination {
-  /** URL of the queue, or ARN of the topic. */
-  readonly address: string;
-  /** What has to be allowed, as an IAM action. */
-  readonly action: string;
-  send(message: OutgoingLetter): Promise<unknown>;
-}
-
-interface OutgoingLetter {
-  readonly body: string;
-  readonly attributes: Record<string, MessageAttributeValue>;
-  readonly groupId?: string | undefined;
-  readonly deduplicationId?: string | undefined;
+/** A letter as it is sent. */
+export interface OutgoingLetter extends OutgoingMessage {
+  readonly letter: Letter;
 }
 
 /** A consumer's dead letters, back to its queue. */
@@ -49,11 +39,11 @@ export function backToConsumer({ sqs }: Pick<Clients, 'sqs'>, consumer: Consumer
   return {
     from: deadLettersOf(consumer),
     words: `back to ${consumer.name}`,
-    to: queue(sqs, consumer.queueUrl),
+    to: toQueue(sqs, consumer.queueUrl, groupingFor(consumer.queueUrl)),
     moveTo: consumer.queueUrl,
     consumers: [consumer],
     correct: () => undefined,
-    // It takes whatever comes.
+    // The archive takes whatever comes.
     ...(consumer.name === ARCHIVE && { refusal: () => undefined }),
   };
 }
@@ -71,26 +61,14 @@ export async function onFromUnrouted(
   to: string | undefined,
 ): Promise<Route> {
   const consumer = to === undefined ? undefined : consumerOf(stack, to);
-  const consumers = consumer ? [consumer] : stack.consumers.filter(({ name }) => name !== ARCHIVE);
+  const consumers = consumer ? [consumer] : allButArchive(stack);
   const takes = await readSubscriptions(sns, { ...stack, consumers });
-  const topic: Destination = {
-    address: stack.topicArn,
-    action: 'sns:Publish',
-    send: ({ body, attributes, groupId, deduplicationId }) =>
-      sns.send(
-        new PublishCommand({
-          TopicArn: stack.topicArn,
-          Message: body,
-          MessageAttributes: attributes,
-          ...(groupId && { MessageGroupId: groupId }),
-          ...(deduplicationId && { MessageDeduplicationId: deduplicationId }),
-        }),
-      ),
-  };
   return {
     from,
     words: consumer ? `to ${consumer.name}` : 'to the topic',
-    to: consumer ? queue(sqs, consumer.queueUrl) : topic,
+    to: consumer
+      ? toQueue(sqs, consumer.queueUrl, groupingFor(consumer.queueUrl))
+      : toTopic(sns, stack.topicArn, groupingFor(stack.topicArn)),
     consumers,
     takes,
     correct({ body }) {
@@ -99,9 +77,11 @@ export async function onFromUnrouted(
     },
     refusal(letter, correction) {
       const attributes = sentAttributes(letter, correction);
-      const most = Object.keys(attributes).length;
+      const number = Object.keys(attributes).length;
       // SNS discards more: https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html
-      if (most > MAX_ATTRIBUTES) return `it would have ${most} attributes; ${MAX_ATTRIBUTES} are allowed`;
+      if (number > MAX_ATTRIBUTES) {
+        return `it would have ${number} attributes; ${MAX_ATTRIBUTES} are allowed`;
+      }
       if (consumers.some(({ name }) => takes(name, { attributes }))) return undefined;
       const { eventType } = attributes;
       const what = eventType ? `eventType "${eventType.StringValue}"` : 'a message without eventType';
@@ -112,19 +92,13 @@ export async function onFromUnrouted(
   };
 }
 
-function queue(sqs: SQSClient, address: string): Destination {
-  return {
-    address,
-    action: 'sqs:SendMessage',
-    send: ({ body, attributes, groupId, deduplicationId }) =>
-      sqs.send(
-        new SendMessageCommand({
-          QueueUrl: address,
-          MessageBody: body,
-          MessageAttributes: attributes,
-          ...(groupId && { MessageGroupId: groupId }),
-          ...(deduplicationId && { MessageDeduplicationId: deduplicationId }),
-        }),
-      ),
+/** A letter keeps its group, and on a FIFO queue or topic its deduplication ID. */
+function groupingFor(address: string) {
+  return ({ letter }: OutgoingLetter) => {
+    const { MessageGroupId, MessageDeduplicationId } = letter.message.Attributes ?? {};
+    return {
+      groupId: MessageGroupId,
+      deduplicationId: isFifo(address) ? MessageDeduplicationId : undefined,
+    };
   };
 }

@@ -1,11 +1,12 @@
-/** Sends single letters back to their consumer, or on from the unrouted ones, each of them before it is deleted. */
+/** Sends single letters back to their consumer, or unrouted messages on, and deletes each one after it is sent. */
 import { createHash } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import { DeleteMessageBatchCommand, type Message, type SQSClient } from '@aws-sdk/client-sqs';
 import { explain } from '../aws/errors.ts';
 import { type Correction, type Letter, sentAt, sentAttributes } from '../dead-letters/letter.ts';
 import { forEachBatch } from '../dead-letters/look.ts';
-import type { Route } from './route.ts';
+import { Pace } from '../publishing/batches.ts';
+import { sendMessages } from '../publishing/sending.ts';
+import type { OutgoingLetter, Route } from './route.ts';
 
 export interface SendBackOptions {
   readonly sqs: SQSClient;
@@ -17,7 +18,7 @@ export interface SendBackOptions {
   /** What takes the place of a letter's body and contract attributes. */
   readonly edit: (letter: Letter) => Correction | undefined;
   /** Letters per second, at most. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   readonly signal: AbortSignal;
   /** Called with letters that were sent, before they are deleted; what it throws keeps them from it, and ends the redrive. */
   readonly onSent?: (letters: readonly Letter[]) => void;
@@ -36,7 +37,7 @@ export interface SentBack {
   /** Letters that SQS would take for duplicates now; they stay where they are. */
   tooRecent: number;
   /** Why it ended before its end. */
-  stopped?: string;
+  stopped?: string | undefined;
 }
 
 /**
@@ -45,9 +46,6 @@ export interface SentBack {
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
  */
 const DEDUPLICATION_MS = 6 * 60_000;
-/** Errors that are about one message, so that the next one may do better. */
-const ABOUT_THE_MESSAGE =
-  /^(InvalidMessageContents|InvalidParameter|InvalidParameterValue|InvalidAttributeValue|InvalidParameterCombination)(Exception)?$/;
 
 /**
  * Sends the letters with the IDs `wanted` back, as they were before they died, and deletes each after it was sent: wherever
@@ -61,21 +59,21 @@ export function sendBack(wanted: ReadonlySet<string>, options: SendBackOptions):
 class SendBack {
   private readonly options: SendBackOptions;
   private readonly wanted: number;
-  /** IDs of those that have not been met yet. */
+  /** IDs of those that have not been received yet. */
   private readonly left: Set<string>;
   private readonly isFifo: boolean;
+  private readonly pace: Pace;
   private readonly stop = new AbortController();
   private readonly ends: AbortSignal;
   private readonly result: SentBack = { sent: 0, cameBack: [], refused: [], notDeleted: 0, tooRecent: 0 };
-  /** When the rate lets the next letter through. */
-  private next = performance.now();
   private handled = 0;
 
   constructor(wanted: ReadonlySet<string>, options: SendBackOptions) {
     this.options = options;
     this.wanted = wanted.size;
     this.left = new Set(wanted);
-    this.isFifo = options.route.to.address.endsWith('.fifo');
+    this.isFifo = options.route.to.groupOf !== undefined;
+    this.pace = new Pace(options.rate);
     this.ends = AbortSignal.any([options.signal, this.stop.signal]);
   }
 
@@ -85,12 +83,12 @@ class SendBack {
       await forEachBatch(sqs, route.from.url, (messages) => this.handle(messages), {
         signal: this.ends,
         handlingSeconds: rate === undefined ? 0 : this.wanted / rate,
-        pollers: this.isFifo ? 1 : undefined,
+        pollers: this.isFifo ? 1 : pollersFor(rate),
       });
     } catch (error) {
-      const said = explain(error);
-      if (said === undefined) throw error;
-      this.result.stopped ??= said;
+      const reason = explain(error);
+      if (reason === undefined) throw error;
+      this.result.stopped ??= reason;
     }
     return this.result;
   }
@@ -105,13 +103,7 @@ class SendBack {
       this.stop.abort();
     }
     const letters = messages.filter(({ MessageId = '' }) => this.left.delete(MessageId)).map(read);
-    const sent: Letter[] = [];
-    const send = async (letter: Letter) => {
-      if (await this.send(letter)) sent.push(letter);
-    };
-    // A group's order is its letters' order.
-    if (this.isFifo) for (const letter of letters) await send(letter);
-    else await Promise.all(letters.map(send));
+    const sent = await this.send(letters.flatMap((letter) => this.outgoing(letter) ?? []));
     this.result.sent += sent.length;
     this.result.notDeleted += sent.length;
     this.options.onSent?.(sent);
@@ -123,44 +115,44 @@ class SendBack {
     return deleted;
   }
 
-  /** @returns whether it has been taken */
-  private async send(letter: Letter): Promise<boolean> {
-    const { route, edit, sentBodies, now = Date.now } = this.options;
-    await this.turn();
-    if (this.ends.aborted) return false;
-    const { MessageGroupId, MessageDeduplicationId } = letter.message.Attributes ?? {};
-    if (
-      this.isFifo &&
-      MessageDeduplicationId &&
-      now() - sentAt(letter.message).getTime() < DEDUPLICATION_MS
-    ) {
+  /** The letter as it is to be sent; undefined where it stays, which is counted. */
+  private outgoing(letter: Letter): OutgoingLetter | undefined {
+    const { route, edit, now = Date.now } = this.options;
+    const hasId = letter.message.Attributes?.MessageDeduplicationId !== undefined;
+    if (this.isFifo && hasId && now() - sentAt(letter.message).getTime() < DEDUPLICATION_MS) {
       this.result.tooRecent++;
-      return false;
+      return undefined;
     }
     const edited = edit(letter);
-    const refusal = route.refusal?.(letter, edited);
-    if (refusal !== undefined) {
-      this.result.refused.push({ letter, reason: refusal });
-      return false;
+    const reason = route.refusal?.(letter, edited);
+    if (reason === undefined) {
+      return { letter, body: edited?.body ?? letter.body, attributes: sentAttributes(letter, edited) };
     }
-    const body = edited?.body ?? letter.body;
-    // Before it is sent: it may be back before the answer is here.
-    sentBodies.add(hash(body));
-    try {
-      await route.to.send({
-        body,
-        attributes: sentAttributes(letter, edited),
-        groupId: MessageGroupId,
-        deduplicationId: this.isFifo ? MessageDeduplicationId : undefined,
-      });
-      return true;
-    } catch (error) {
-      const reason = explain(error, route.to.action) ?? String(error);
-      if (error instanceof Error && ABOUT_THE_MESSAGE.test(error.name)) {
-        this.result.refused.push({ letter, reason });
-      } else this.end(reason);
-      return false;
+    this.result.refused.push({ letter, reason });
+    return undefined;
+  }
+
+  /** @returns those that were taken */
+  private async send(messages: OutgoingLetter[]): Promise<Letter[]> {
+    const { route, sentBodies } = this.options;
+    // Before they are sent: they may be back before the answer is here.
+    for (const { body } of messages) sentBodies.add(hash(body));
+    const { failed, stopped } = await sendMessages(route.to, {
+      messages,
+      pace: this.pace,
+      concurrency: 1,
+      endsAtFailure: true,
+      signal: this.ends,
+    });
+    if (stopped !== undefined && !this.ends.aborted) this.end(stopped);
+    const reasons = new Map(failed.map(({ index, reason }) => [messages[index], reason]));
+    for (const message of messages) {
+      const reason = reasons.get(message);
+      if (reason !== undefined && reason !== stopped) {
+        this.result.refused.push({ letter: message.letter, reason });
+      }
     }
+    return messages.filter((message) => !reasons.has(message)).map(({ letter }) => letter);
   }
 
   private async delete(letters: Letter[]): Promise<Message[]> {
@@ -178,15 +170,11 @@ class SendBack {
     this.result.stopped ??= reason;
     this.stop.abort();
   }
+}
 
-  /** Resolves when the rate lets the next letter through, or when it is over. */
-  private async turn(): Promise<void> {
-    const { rate } = this.options;
-    if (rate === undefined) return;
-    const wait = this.next - performance.now();
-    this.next = Math.max(this.next, performance.now()) + 1000 / rate;
-    if (wait > 0) await setTimeout(wait, undefined, { signal: this.ends }).catch(() => {});
-  }
+/** Batches that wait for each other are sent, but not deleted yet: no more of them than the rate needs. */
+function pollersFor(rate: number | undefined): number | undefined {
+  return rate === undefined ? undefined : Math.min(4, Math.ceil(rate / 50));
 }
 
 /** Deletes up to ten letters; returns those that are gone. @throws whatever the SDK throws */

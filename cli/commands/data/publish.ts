@@ -2,6 +2,8 @@
 
 import { randomInt } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ORDER_CANCELLED } from '../../../contract/cancellation.ts';
+import { ORDER_PLACED } from '../../../contract/order.ts';
 import { type Clients, createClients, destroyClients } from '../../aws/clients.ts';
 import { clientOptions, connect, type StackHandles } from '../../aws/stack.ts';
 import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
@@ -181,14 +183,14 @@ function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
 }
 
 async function fileOrders(file: string, { json }: PublishOptions, io: Io): Promise<Selection | undefined> {
-  const { messages, duplicates, cancellations, problems } = await readOrderFile(file, io.stdin);
+  const { messages, duplicates, counts, problems } = await readOrderFile(file, io.stdin);
   if (problems.length > 0) {
     if (json) io.printJson({ published: 0, problems });
     listProblems(file, problems, io);
     io.say('Nothing was published.');
     return undefined;
   }
-  const orders = messages.length - duplicates - cancellations;
+  const { [ORDER_PLACED]: orders, [ORDER_CANCELLED]: cancellations } = counts;
   return { messages, orders, duplicates, cancellations, poison: 0, mayBeRefused: () => false };
 }
 

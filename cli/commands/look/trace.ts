@@ -64,11 +64,12 @@ const WORDS: Record<ConsumerState, string> = {
   'dead-lettered': 'dead-lettered',
   'filtered-out': 'filtered out',
   'perhaps-filtered-out': 'not recorded',
+  'no-records': 'no records',
   open: 'not recorded',
   missing: 'missing',
 };
-const ENDED: readonly ConsumerState[] = ['done', 'dead-lettered', 'filtered-out', 'conflict'];
-const WELL: readonly ConsumerState[] = ['done', 'filtered-out'];
+const ENDED: readonly ConsumerState[] = ['done', 'dead-lettered', 'filtered-out', 'no-records', 'conflict'];
+const WELL: readonly ConsumerState[] = ['done', 'filtered-out', 'no-records'];
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -183,6 +184,8 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
       return [filter ?? ''];
     case 'perhaps-filtered-out':
       return [filter ?? ''];
+    case 'no-records':
+      return ['it keeps no records of orders, and has no dead letter of this one'];
     case 'missing':
       return ['not recorded, and its queue is empty'];
     case 'open': {

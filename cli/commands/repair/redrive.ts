@@ -265,8 +265,8 @@ async function recorded(context: Context, plan: Plan | undefined, letters: numbe
   try {
     const task: Redrive = {
       ...context,
-      ...(options.canary && { canarySeconds: options.timeout }),
-      ...(options.rate !== undefined && { rate: options.rate }),
+      canarySeconds: options.canary ? options.timeout : undefined,
+      rate: options.rate,
       onSent: (soFar) => {
         sent = soFar;
       },

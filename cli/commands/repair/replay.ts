@@ -95,7 +95,7 @@ async function replay(name: string, options: ReplayOptions, io: Io): Promise<num
     takes,
     reading,
     size,
-    filter: { ...(order !== undefined && { order }), ...(type !== undefined && { type }) },
+    filter: { order, type },
     isDryRun: dryRun,
     rate,
     canarySeconds: canary ? timeout : undefined,
@@ -138,7 +138,7 @@ async function recorded(task: Replay, options: ReplayOptions, io: Io): Promise<R
     const { skipped, after, stopped } = result;
     const why = stopped ?? (signal.aborted ? 'interrupted' : undefined);
     const outcome = why === undefined ? 'done' : `stopped: ${why}`;
-    await end({ sent: result.sent, skipped: skipped.length, outcome, ...(after !== undefined && { after }) });
+    await end({ sent: result.sent, skipped: skipped.length, outcome, after });
     return result;
   } catch (error) {
     await end({ sent, skipped: 0, outcome: `failed: ${explain(error) ?? 'unexpected error'}` });

@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
@@ -72,56 +71,31 @@ test('a redrive is on record in the log group of the stack: who, when, what, how
   expect(puts[0]).toMatchObject({ logGroupName: 'operations', logStreamName: 'operations' });
 });
 
-test('a stop is on record with its reason, beside redrives of before there were others', async () => {
-  const former = {
-    event: 'started',
-    id: '1',
-    at: '2026-11-01T00:00:00Z',
-    who: 'ada',
-    stack: 'OrderFanOut-prod',
-  };
-  events.push(JSON.stringify({ ...former, consumer: 'billing', what: 'all', letters: 2 }));
-  events.push(JSON.stringify({ event: 'ended', id: '1', at: '', sent: 2, cameBack: 0, outcome: 'done' }));
-
+test('a stop is on record with its reason, and told apart from a redrive', async () => {
+  await log().begin('billing', { operation: 'redrive', what: 'all', letters: 2 });
   const end = await log().begin('shipping', { operation: 'stop', reason: 'carrier down' });
   await end({ outcome: 'done' });
 
-  const [redrive, stop] = await log().read();
-  expect(redrive).toMatchObject({ consumer: 'billing', what: 'all', sent: 2 });
-  expect(stop).toMatchObject({
+  const operations = await log().read();
+  expect(operations[1]).toMatchObject({
     consumer: 'shipping',
     operation: 'stop',
     reason: 'carrier down',
     outcome: 'done',
   });
-  expect([redrive, stop].map((each) => each && isSwitch(each))).toEqual([false, true]);
-  const reads = aws.calls.filter(({ action }) => action === 'logs:FilterLogEvents').map(({ input }) => input);
-  // Of all streams, since they are in two.
-  expect(reads[0]).toEqual({ logGroupName: 'operations' });
+  expect(operations.map(isSwitch)).toEqual([false, true]);
 });
 
-test('a file keeps the records of a local stack, and the former one is read as well', async () => {
+test('the operations on a local stack are in a file', async () => {
   const folder = temporaryFolder('record-');
   process.env.LOCAL_RUN_DIRECTORY = folder;
-  const started = {
-    event: 'started',
-    id: '1',
-    at: '2026-11-01T00:00:00Z',
-    who: 'local',
-    stack: 'OrderFanOut-prod',
-  };
-  const former = JSON.stringify({ ...started, consumer: 'billing', what: 'all', letters: 2 });
-  fs.writeFileSync(path.join(folder, 'redrives.jsonl'), `${former}\n`);
-  const local = new OperationsLog(createClients({ ...aws.client }), stack(), { local: true }, captureIo().io);
+  const local = new OperationsLog(createClients(aws.client), stack(), { local: true }, captureIo().io);
+  expect(await local.read()).toEqual([]);
 
   await local.begin('shipping', { operation: 'stop' });
 
-  expect((await local.read()).map(({ consumer }) => consumer)).toEqual(['billing', 'shipping']);
+  expect((await local.read()).map(({ consumer }) => consumer)).toEqual(['shipping']);
   expect(local.place).toBe(path.join(folder, 'operations.jsonl'));
-});
-
-test('nothing is on record where nobody has ever done anything', async () => {
-  expect(await log().read()).toEqual([]);
 });
 
 test('a line that somebody else wrote is no record', async () => {

@@ -152,7 +152,7 @@ describe('following', () => {
     const consumers = stack.handles.consumers.map((consumer) => ({ ...consumer, tables: {} }));
 
     await expect(follow({ stack: { ...stack.handles, consumers } })).rejects.toThrow(
-      'Cannot follow orders to billing: it has no table that holds records',
+      'Cannot follow orders to billing: it keeps no records of orders',
     );
   });
 });

@@ -3,11 +3,8 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { inBatches, messageSize, type OutgoingMessage } from '../../../../cli/publishing/batches.ts';
-import {
-  MAX_BATCH_BYTES,
-  type PublishOptions,
-  publishMessages,
-} from '../../../../cli/publishing/publisher.ts';
+import { MAX_TOPIC_BYTES } from '../../../../cli/publishing/destinations.ts';
+import { type PublishOptions, publishMessages } from '../../../../cli/publishing/publisher.ts';
 import {
   batchAnswer,
   batchEntries,
@@ -46,7 +43,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('batching', () => {
-  const maxBytes = MAX_BATCH_BYTES;
+  const maxBytes = MAX_TOPIC_BYTES;
   const messages = fc.array(
     fc.record({
       body: fc.oneof(
@@ -71,7 +68,7 @@ describe('batching', () => {
           const bytes = batch.reduce((sum, entry) => sum + messageSize(entry.message), 0);
           expect(batch.length).toBeLessThanOrEqual(10);
           expect(batch.length).toBeGreaterThan(0);
-          expect(bytes).toBeLessThanOrEqual(MAX_BATCH_BYTES);
+          expect(bytes).toBeLessThanOrEqual(MAX_TOPIC_BYTES);
         }
       }),
       { numRuns: 40 },
@@ -86,7 +83,7 @@ describe('batching', () => {
 
   test('fills batches to the last byte, and not beyond it', async () => {
     const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
-    const [half, more] = [ofSize(MAX_BATCH_BYTES / 2), ofSize(MAX_BATCH_BYTES / 2 + 1)];
+    const [half, more] = [ofSize(MAX_TOPIC_BYTES / 2), ofSize(MAX_TOPIC_BYTES / 2 + 1)];
 
     const batches = await collect(inBatches([half, half, half, half, half, more], { maxBytes }));
 
@@ -94,7 +91,7 @@ describe('batching', () => {
   });
 
   test('a message too large for any batch comes alone, the first one too', async () => {
-    const tooLarge = message('x'.repeat(MAX_BATCH_BYTES));
+    const tooLarge = message('x'.repeat(MAX_TOPIC_BYTES));
 
     const batches = await collect(inBatches([tooLarge, message('a'), message('b'), tooLarge], { maxBytes }));
 
@@ -308,7 +305,7 @@ test('a message too large for SNS fails without a call, and its neighbours go', 
   aws.script['sns:PublishBatch'] = allOf;
 
   const result = await publish({
-    messages: [message('a'), message('x'.repeat(MAX_BATCH_BYTES)), message('b')],
+    messages: [message('a'), message('x'.repeat(MAX_TOPIC_BYTES)), message('b')],
   });
 
   expect(result.sent).toBe(2);
@@ -324,7 +321,7 @@ test('a message may have as many bytes as SNS takes, and none more', async () =>
   aws.script['sns:PublishBatch'] = allOf;
   const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
 
-  const result = await publish({ messages: [ofSize(MAX_BATCH_BYTES), ofSize(MAX_BATCH_BYTES + 1)] });
+  const result = await publish({ messages: [ofSize(MAX_TOPIC_BYTES), ofSize(MAX_TOPIC_BYTES + 1)] });
 
   expect(result.sent).toBe(1);
   expect(result.failed.map(({ index }) => index)).toEqual([1]);
@@ -334,7 +331,7 @@ test('failures are listed in the order of the messages, whichever was known firs
   aws.script['sns:PublishBatch'] = () => queryError('InternalFailure', '', 500);
 
   const result = await publish({
-    messages: [message('a'), message('x'.repeat(MAX_BATCH_BYTES))],
+    messages: [message('a'), message('x'.repeat(MAX_TOPIC_BYTES))],
     attempts: 3,
   });
 

@@ -11,7 +11,7 @@ import { createProgress } from '../../../../cli/terminal/progress.ts';
 import type { ConsumerHandles } from '../../../../contract/stack-outputs.ts';
 import { captureIo } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
-import { type Answer, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { type Answer, type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
 const bodies = generateOrders({ count: 3, seed: 4 }).map(({ body }) => body);
 const [first = ''] = bodies;
@@ -94,7 +94,7 @@ describe('a canary', () => {
     });
 
     expect(result).toMatchObject({ wanted: 3, sent: 1 });
-    expect(asked('sqs:SendMessage')).toBe(3 + 1);
+    expect(asked('sqs:SendMessageBatch')).toBe(1);
   });
 
   test('is waited for until its order is recorded', async () => {
@@ -121,7 +121,7 @@ describe('a canary', () => {
     const result = await redriveAll(bodies, { ...CANARY, signal: controller.signal });
 
     expect(result).toMatchObject({ wanted: 3, sent: 1, isProcessed: false });
-    expect(result).not.toHaveProperty('stopped');
+    expect(result.stopped).toBeUndefined();
     expect(stderr.text).toBe(
       `Waiting for the end of order ${orderId}\nStopped waiting for order ${orderId}\n`,
     );
@@ -137,7 +137,7 @@ describe('a canary', () => {
 
   test('that SQS does not take is not waited for', async () => {
     const meanwhile = async () => {
-      aws.script['sqs:SendMessage'] = () => refusal('InvalidMessageContents', 'no');
+      aws.script['sqs:SendMessageBatch'] = () => refusal('InvalidMessageContents', 'no');
     };
 
     const result = await redriveAll(bodies, CANARY, meanwhile);
@@ -173,14 +173,18 @@ describe('a selection', () => {
   test('says which letters SQS does not take, and why, up to five of them', async () => {
     const many = generateOrders({ count: 7, seed: 5 }).map(({ body }) => body);
     const meanwhile = async () => {
-      aws.script['sqs:SendMessage'] = () => refusal('InvalidMessageContents', 'no');
+      aws.script['sqs:SendMessageBatch'] = ({ Entries }: Input) => ({
+        json: {
+          Failed: Entries.map(({ Id = '' }) => ({ Id, Code: 'InvalidMessageContents', SenderFault: true })),
+        },
+      });
     };
 
     const { sent, notes } = await redriveAll(many, {}, meanwhile);
 
     expect(sent).toBe(0);
     expect(notes).toHaveLength(6);
-    expect(notes[0]).toMatch(/^\S+-o\d+ stays: .*no$/);
+    expect(notes[0]).toMatch(/^\S+-o\d+ stays: InvalidMessageContents$/);
     expect(notes[5]).toBe('… and 2 more');
   });
 

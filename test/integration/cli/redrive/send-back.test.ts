@@ -85,6 +85,8 @@ async function queues(suffix = '', ...bodies: string[]) {
   };
 }
 
+/** Letters a second that go one by one. */
+const ONE_A_BATCH = 10;
 const refusal = (code: string): Answer => ({
   status: 400,
   json: { __type: `com.amazonaws.sqs#${code}`, message: `${code} it is` },
@@ -96,26 +98,21 @@ describe('a letter', () => {
 
     await send();
 
-    const order = aws.calls
-      .map(({ action }) => action)
-      .filter((action) => /SendMessage|DeleteMessage/.test(action))
-      .slice(-3);
-    expect(order).toEqual(['sqs:SendMessage', 'sqs:SendMessage', 'sqs:DeleteMessageBatch']);
+    const order = aws.calls.map(({ action }) => action).filter((action) => /Send|Delete/.test(action));
+    expect(order.slice(-2)).toEqual(['sqs:SendMessageBatch', 'sqs:DeleteMessageBatch']);
   });
 
   test('stays where it is when SQS does not take it, and the others go', async () => {
     const { from, to, send, bodies } = await queues('', 'a', 'b', 'c');
-    aws.script['sqs:SendMessage'] = ({ MessageBody }) =>
-      MessageBody === 'b' ? refusal('InvalidMessageContents') : undefined;
+    const failure = { Id: '0', Code: 'InvalidMessageContents', Message: 'as it is', SenderFault: true };
+    aws.script['sqs:SendMessageBatch'] = ({ Entries: [only] }) =>
+      only.MessageBody === 'b' ? { json: { Successful: [], Failed: [failure] } } : undefined;
 
-    const { sent, refused, stopped } = await send();
+    const { sent, refused, stopped } = await send({ rate: ONE_A_BATCH });
 
     expect({ sent, stopped }).toEqual({ sent: 2, stopped: undefined });
     expect(refused).toEqual([
-      {
-        letter: expect.objectContaining({ body: 'b' }),
-        reason: expect.stringContaining('InvalidMessageContents it is'),
-      },
+      { letter: expect.objectContaining({ body: 'b' }), reason: 'InvalidMessageContents: as it is' },
     ]);
     expect(await bodies(from)).toEqual(['b']);
     expect(await bodies(to)).toEqual(['a', 'c']);
@@ -140,7 +137,7 @@ describe('a letter', () => {
 });
 
 test.each([
-  ['sqs:SendMessage', 0],
+  ['sqs:SendMessageBatch', 0],
   ['sqs:DeleteMessageBatch', 2],
 ])('a refused %s ends it with the permission that is missing, and loses nothing', async (action, sent) => {
   const { from, send, bodies } = await queues('', 'a', 'b');
@@ -159,11 +156,11 @@ test('what comes back while the others are sent ends it', async () => {
   const all = Array.from({ length: 25 }, (_, index) => `letter ${index}`);
   const { from, send } = await queues('', ...all);
   const back: string[] = [];
-  aws.script['sqs:SendMessage'] = ({ QueueUrl, MessageBody }) => {
+  aws.script['sqs:SendMessageBatch'] = ({ Entries: [first] }) => {
     // As a consumer that gives it up at once.
-    if (QueueUrl !== from && back.length === 0) {
-      back.push(MessageBody);
-      void sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody }));
+    if (back.length === 0) {
+      back.push(first.MessageBody);
+      void sqs.send(new SendMessageCommand({ QueueUrl: from, MessageBody: first.MessageBody }));
     }
     return undefined;
   };
@@ -177,28 +174,28 @@ test('what comes back while the others are sent ends it', async () => {
 test('letters go at the rate, from the first one on', async () => {
   const { send } = await queues('', ...Array.from({ length: 11 }, (_, index) => `letter ${index}`));
   const times: number[] = [];
-  aws.script['sqs:SendMessage'] = () => {
-    times.push(performance.now());
+  aws.script['sqs:SendMessageBatch'] = ({ Entries }) => {
+    times.push(...Entries.map(() => performance.now()));
     return undefined;
   };
 
   await send({ rate: 50 });
 
   const [first = 0] = times;
-  // Timers may be a millisecond early.
-  expect((times.at(-1) ?? 0) - first).toBeGreaterThanOrEqual(10 * 20 - 15);
+  // A batch of up to a tenth of a second's letters goes at once, and timers may be a millisecond early.
+  expect((times.at(-1) ?? 0) - first).toBeGreaterThanOrEqual((11 - 5) * 20 - 15);
   expect(times).toHaveLength(11);
 });
 
 test('what was to be sent is left where it is once the operator stops', async () => {
   const { from, to, send, bodies } = await queues('', 'a', 'b', 'c');
   const controller = new AbortController();
-  aws.script['sqs:SendMessage'] = () => {
+  aws.script['sqs:SendMessageBatch'] = () => {
     controller.abort();
     return undefined;
   };
 
-  const { sent, stopped } = await send({ rate: 5, signal: controller.signal });
+  const { sent, stopped } = await send({ rate: ONE_A_BATCH, signal: controller.signal });
 
   expect({ sent, stopped }).toEqual({ sent: 1, stopped: undefined });
   expect(await bodies(from)).toHaveLength(2);

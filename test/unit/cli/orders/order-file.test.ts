@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { parseOrders, readOrderFile } from '../../../../cli/orders/order-file.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
-import { MAX_BATCH_BYTES } from '../../../../cli/publishing/publisher.ts';
+import { MAX_TOPIC_BYTES } from '../../../../cli/publishing/destinations.ts';
 import { messageAttributes } from '../../../../contract/events.ts';
 import type { Order } from '../../../../contract/order.ts';
 
@@ -128,7 +128,7 @@ test('fields that the contract does not know are published as they are', () => {
 });
 
 test('an order too large for SNS is a problem', () => {
-  const { problems } = parseOrders(lines({ ...first, note: 'x'.repeat(MAX_BATCH_BYTES) }));
+  const { problems } = parseOrders(lines({ ...first, note: 'x'.repeat(MAX_TOPIC_BYTES) }));
 
   expect(problems).toEqual([
     { line: 1, field: 'order', message: expect.stringMatching(/^has \d+ bytes.* 262144$/) },
