@@ -1,13 +1,79 @@
-/** The only settings: who consumes what, and how the stages differ. */
+/** The only settings: who consumes what, and how the stages differ. What each setting means: settings/types.ts. */
 import type {
   ArchiveSettings,
+  ConsumerDefaults,
   ConsumerSettings,
-  ConsumerThresholds,
   Stage,
   StageName,
 } from './settings/types.ts';
 
-/** Where a stage has an archive. Three years: as long as somebody may ask about an order. */
+export const consumers = {
+  billing: {
+    eventTypes: ['order.placed', 'order.cancelled'],
+    tables: {
+      invoices: {
+        holds: 'records',
+        partitionKey: 'orderId',
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      },
+      'credit-notes': { holds: 'other', partitionKey: 'creditNoteId', actions: ['dynamodb:PutItem'] },
+    },
+  },
+  shipping: {
+    eventTypes: ['order.placed', 'order.cancelled'],
+    filter: { requiresShipping: ['true'] },
+    tables: {
+      shipments: {
+        holds: 'records',
+        partitionKey: 'orderId',
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      },
+    },
+    alarms: { prod: { oldestMessageSeconds: 600, promisedSeconds: 1_200 } },
+  },
+  inventory: {
+    eventTypes: ['order.placed', 'order.cancelled'],
+    tables: {
+      reservations: {
+        holds: 'records',
+        partitionKey: 'orderId',
+        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      },
+      stock: { holds: 'stock', partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
+    },
+    // Fewer than the others: concurrent transactions on the same SKU conflict.
+    maxConcurrency: 5,
+  },
+} satisfies Record<string, ConsumerSettings>;
+
+/** What a consumer has that does not say otherwise. */
+export const consumerDefaults: ConsumerDefaults = {
+  memoryMiB: 512,
+  timeoutSeconds: 30,
+  batchSize: 10,
+  batchWindowSeconds: 0,
+  maxConcurrency: 10,
+  alarms: {
+    dev: {
+      queueDepth: 1_000,
+      oldestMessageSeconds: 900,
+      promisedSeconds: 1_800,
+      retries: 10,
+      functionErrors: 5,
+      functionThrottles: 10,
+    },
+    prod: {
+      queueDepth: 10_000,
+      oldestMessageSeconds: 300,
+      promisedSeconds: 600,
+      retries: 10,
+      functionErrors: 3,
+      functionThrottles: 10,
+    },
+  },
+};
+
+/** For a stage with an archive. Three years: as long as somebody may ask about an order. */
 export const archive: ArchiveSettings = { coldAfterDays: 90, deleteAfterDays: 1_095 };
 
 export const stages: Readonly<Record<StageName, Stage>> = {
@@ -27,7 +93,7 @@ export const stages: Readonly<Record<StageName, Stage>> = {
     tags: {},
   },
   prod: {
-    // Yours in place of these, and the address of those on call: docs/deploy.md.
+    // Replace these with yours, and add the address of those on call: docs/deploy.md.
     env: { account: '111122223333', region: 'us-east-1' },
     operations: {
       runbook: 'https://github.com/example/order-fan-out/blob/main/docs/runbook.md',
@@ -49,136 +115,17 @@ export const stages: Readonly<Record<StageName, Stage>> = {
   },
 };
 
-export const consumers = {
-  billing: {
-    eventTypes: ['order.placed', 'order.cancelled'],
-    tables: {
-      invoices: {
-        holds: 'records',
-        partitionKey: 'orderId',
-        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      },
-      'credit-notes': { holds: 'other', partitionKey: 'creditNoteId', actions: ['dynamodb:PutItem'] },
-    },
-    memoryMiB: 512,
-    timeoutSeconds: 30,
-    batchSize: 10,
-    batchWindowSeconds: 0,
-    maxConcurrency: 10,
-    alarms: {
-      dev: {
-        queueDepth: 1_000,
-        oldestMessageSeconds: 900,
-        promisedSeconds: 1_800,
-        retries: 10,
-        functionErrors: 5,
-        functionThrottles: 10,
-      },
-      prod: {
-        queueDepth: 10_000,
-        oldestMessageSeconds: 300,
-        promisedSeconds: 600,
-        retries: 10,
-        functionErrors: 3,
-        functionThrottles: 10,
-      },
-    },
+/** The consumer that writes the archive. */
+export const archiveConsumer: ConsumerSettings = {
+  tables: {},
+  timeoutSeconds: 20,
+  // Large batches make large objects, for which S3 charges less than for many small ones. A FIFO queue's batches hold ten and do not
+  // wait, whatever is set here.
+  batchSize: 1_000,
+  batchWindowSeconds: 60,
+  maxConcurrency: 5,
+  alarms: {
+    dev: { queueDepth: 50_000, functionErrors: 3 },
+    prod: { queueDepth: 50_000, oldestMessageSeconds: 900, promisedSeconds: 1_800 },
   },
-  shipping: {
-    eventTypes: ['order.placed', 'order.cancelled'],
-    filter: { requiresShipping: ['true'] },
-    tables: {
-      shipments: {
-        holds: 'records',
-        partitionKey: 'orderId',
-        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      },
-    },
-    memoryMiB: 512,
-    timeoutSeconds: 30,
-    batchSize: 10,
-    batchWindowSeconds: 0,
-    maxConcurrency: 10,
-    alarms: {
-      dev: {
-        queueDepth: 1_000,
-        oldestMessageSeconds: 900,
-        promisedSeconds: 1_800,
-        retries: 10,
-        functionErrors: 5,
-        functionThrottles: 10,
-      },
-      prod: {
-        queueDepth: 10_000,
-        oldestMessageSeconds: 600,
-        promisedSeconds: 1200,
-        retries: 10,
-        functionErrors: 3,
-        functionThrottles: 10,
-      },
-    },
-  },
-  inventory: {
-    eventTypes: ['order.placed', 'order.cancelled'],
-    tables: {
-      reservations: {
-        holds: 'records',
-        partitionKey: 'orderId',
-        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      },
-      stock: { holds: 'stock', partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
-    },
-    memoryMiB: 512,
-    timeoutSeconds: 30,
-    batchSize: 10,
-    batchWindowSeconds: 0,
-    // Fewer than the others: each concurrent transaction on the same SKU makes conflicts likelier.
-    maxConcurrency: 5,
-    alarms: {
-      dev: {
-        queueDepth: 1_000,
-        oldestMessageSeconds: 900,
-        promisedSeconds: 1_800,
-        retries: 10,
-        functionErrors: 5,
-        functionThrottles: 10,
-      },
-      prod: {
-        queueDepth: 10_000,
-        oldestMessageSeconds: 300,
-        promisedSeconds: 600,
-        retries: 10,
-        functionErrors: 3,
-        functionThrottles: 10,
-      },
-    },
-  },
-} satisfies Record<string, ConsumerSettings>;
-
-/**
- * The consumer that writes the archive, from a queue that is FIFO where the stage is ordered. Large batches make large objects,
- * of which S3 asks less money than of many small ones; a FIFO queue has batches of ten, which nobody waits for.
- */
-export function archiveConsumer(
-  ordered: boolean,
-  { outlastMinutes }: ArchiveSettings = archive,
-): ConsumerSettings {
-  const alarms: ConsumerThresholds = {
-    queueDepth: 50_000,
-    oldestMessageSeconds: 900,
-    promisedSeconds: 1_800,
-    retries: 10,
-    functionErrors: 3,
-    functionThrottles: 10,
-  };
-  return {
-    tables: {},
-    memoryMiB: 512,
-    timeoutSeconds: 20,
-    batchSize: ordered ? 10 : 1_000,
-    batchWindowSeconds: ordered ? 0 : 60,
-    maxConcurrency: 5,
-    ...(outlastMinutes !== undefined && { outlastMinutes }),
-    alarms: { dev: alarms, prod: alarms },
-  };
-}
+};

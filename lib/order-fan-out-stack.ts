@@ -18,20 +18,25 @@ import {
 import { Operations } from './alarms/operations.ts';
 import { ArchiveBucket } from './archive/archive-bucket.ts';
 import { ArchiveTable } from './archive/archive-table.ts';
-import { acknowledgeFindings } from './checks/acknowledgements.ts';
 import { checkGroupPeak } from './checks/fifo-rails.ts';
 import { guardRails } from './checks/guard-rails.ts';
-import { archiveConsumer, consumers, stages } from './config.ts';
+import { archiveConsumer, consumerDefaults, consumers, stages } from './config.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';
 import { OnDemandTable } from './consumer/on-demand-table.ts';
 import { MessagingKey } from './messaging/messaging-key.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
-import { OperatorPolicy, type OperatorPolicyProps } from './operations/operator-policy.ts';
-import { checkName, consumerProps, eventTypesOf } from './settings/consumer-props.ts';
-import type { ConsumerSettings, ConsumerThresholds, Stage, StageName } from './settings/types.ts';
-import { checkWholeNumbers } from './settings/validation.ts';
+import { OperatorPolicy } from './operations/operator-policy.ts';
+import {
+  archiveSettings,
+  type CompleteConsumer,
+  completeConsumer,
+  consumerProps,
+  eventTypesOf,
+} from './settings/consumers.ts';
+import type { ConsumerSettings, Stage, StageName } from './settings/types.ts';
+import { checkName, checkWholeNumbers } from './settings/validation.ts';
 import { FanOutTopic } from './topic/fan-out-topic.ts';
 import { TopicAlarms } from './topic/topic-alarms.ts';
 import { UnroutedMessages } from './topic/unrouted-messages.ts';
@@ -41,20 +46,20 @@ const HANDLERS = join(import.meta.dirname, '..', 'lambda');
 export interface OrderFanOutStackProps extends StackProps {
   readonly stage: StageName;
   /**
-   * What belongs to the stage.
-   * @default - its settings in config.ts
+   * The stage's settings.
+   * @default - those in config.ts
    */
-  readonly settings?: Stage | undefined;
+  readonly settings?: Stage;
   /**
    * Who consumes orders.
    * @default - the table in config.ts
    */
-  readonly consumers?: Readonly<Record<string, ConsumerSettings>> | undefined;
+  readonly consumers?: Readonly<Record<string, ConsumerSettings>>;
   /**
    * Folder with a folder for each consumer, which holds its `handler.ts`.
    * @default - lambda/ of this project
    */
-  readonly handlers?: string | undefined;
+  readonly handlers?: string;
 }
 
 /** Orders, from the topic they are published to, to the tables of their consumers. */
@@ -62,124 +67,61 @@ export class OrderFanOutStack extends Stack {
   /** For publishers in the same CDK app: `orders.grantPublish(role)`. */
   readonly orders: FanOutTopic;
   private readonly stage: Stage;
-  private readonly encryption: { readonly encryptionKey?: MessagingKey };
+  private readonly encryptionKey: MessagingKey | undefined;
   private readonly unrouted: UnroutedMessages;
+  private readonly operations: Operations;
   private readonly tables: { holds: TableContents; table: OnDemandTable }[] = [];
 
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
-    const stage = props.settings ?? stages[props.stage];
-    super(scope, id, { terminationProtection: stage.keepData, ...props });
-    this.stage = stage;
+    const { stage: stageName, settings = stages[stageName], ...others } = props;
+    const { consumers: wanted = consumers, handlers = HANDLERS, ...stackProps } = others;
+    super(scope, id, { terminationProtection: settings.keepData, ...stackProps });
+    this.stage = settings;
     guardRails(this);
-    checkWholeNumbers(`stages.${props.stage} in lib/config.ts`, stage);
-    this.tag(props.stage);
-    const everybody = Object.entries<ConsumerSettings>(props.consumers ?? consumers);
-    for (const [name] of everybody) checkName(name);
-    if (stage.archive) everybody.push([ARCHIVE, archiveConsumer(stage.ordered, stage.archive)]);
+    checkWholeNumbers(`stages.${stageName} in lib/config.ts`, settings);
+    this.tag(stageName);
+    const allConsumers = this.complete(wanted, stageName);
 
-    const key = stage.customerManagedKey
-      ? new MessagingKey(this, 'Key', {
-          // The archive stays in every stage, and nobody could read it without the key.
-          removalPolicy: stage.archive ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : this.keptWhereUsed,
-        })
-      : undefined;
-    this.encryption = { ...(key && { encryptionKey: key }) };
-    const operations = new Operations(this, 'Operations', { ...this.encryption, ...stage.operations });
-    if (stage.ordered && stage.peakPerCustomer !== undefined) checkGroupPeak(this, stage.peakPerCustomer);
-    this.orders = new FanOutTopic(this, 'Orders', { ...this.encryption, ...stage });
+    this.encryptionKey = this.addKey();
+    this.operations = this.addOperations();
+    this.orders = this.addTopic();
+    this.unrouted = this.addUnrouted(allConsumers);
+    this.addTopicAlarms();
+    const operationsLog = this.addOperationsLog();
+
+    const constructs = this.addConsumers(allConsumers, handlers);
+    const archive = this.addArchive(constructs.get(ARCHIVE));
     const { topic } = this.orders;
-    this.tellPublishers(topic.topicArn, key?.keyArn);
-    this.unrouted = new UnroutedMessages(this, pascalCase(UNROUTED), {
-      ...this.encryption,
-      ordered: stage.ordered,
-      topic,
-      attribute: 'eventType',
-      known: eventTypesOf(everybody.map(([, settings]) => settings)),
-      removalPolicy: this.keptWhereUsed,
-    });
-    const { unrouted } = this;
-    const ofTopic = { topic, name: 'orders', unrouted, operations, ...stage.topicAlarms };
-    new TopicAlarms(this, 'OrdersAlarms', ofTopic);
-    const operationsLog = new LogGroup(this, 'OperationsLog', {
-      retention: stage.operationsLogRetentionDays,
-      ...this.encryption,
-      removalPolicy: this.keptWhereUsed,
-    });
-    this.output(STACK_OUTPUTS.unroutedQueueUrl, unrouted.queue.queueUrl);
-    if (stage.fairQueues) this.output(STACK_OUTPUTS.fairQueues, 'true');
-    this.output(STACK_OUTPUTS.pagesTopicArn, operations.pages.topicArn);
-    this.output(STACK_OUTPUTS.noticesTopicArn, operations.notices.topicArn);
-    this.output(STACK_OUTPUTS.operationsLogGroupName, operationsLog.logGroupName);
-
-    const consumersByName = this.addConsumers(everybody, props, operations);
-    const archive = this.addArchive(consumersByName.get(ARCHIVE));
-    const shown = { topic, unroutedQueue: unrouted.queue, consumers: consumersByName };
-    new FanOutDashboard(this, 'Overview', shown);
-    if (stage.operations.policy) {
-      const consumers = [...consumersByName.values()];
-      const given = { topic, operations, consumers, unroutedQueue: unrouted.queue, operationsLog };
-      this.addOperatorPolicy({ ...given, ...(archive && { archive }) });
+    const unroutedQueue = this.unrouted.queue;
+    new FanOutDashboard(this, 'Overview', { topic, unroutedQueue, consumers: constructs });
+    if (settings.operations.policy) {
+      const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
+        topic,
+        operations: this.operations,
+        consumers: [...constructs.values()],
+        unroutedQueue,
+        recordTables: this.tablesWith('records'),
+        stockTables: this.tablesWith('stock'),
+        archive,
+        operationsLog,
+        encryptionKey: this.encryptionKey,
+      });
+      this.output(STACK_OUTPUTS.operatorPolicyArn, managedPolicyArn);
     }
-    acknowledgeFindings(this);
   }
 
-  /** Each with its alarms, and with releases that these take back. @returns the consumers by name */
-  private addConsumers(
-    everybody: readonly (readonly [string, ConsumerSettings])[],
-    { stage, handlers = HANDLERS }: OrderFanOutStackProps,
-    operations: Operations,
-  ): Map<string, Consumer> {
-    const releases = this.stage.gradualReleases ? new LambdaApplication(this, 'Releases') : undefined;
-    const consumersByName = new Map<string, Consumer>();
-    for (const [name, settings] of everybody) {
-      const consumer = this.addConsumer(name, settings, join(handlers, name, 'handler.ts'));
-      const alarms = this.addAlarms(consumer, name, settings.alarms[stage], operations);
-      if (releases) {
-        const release = { application: releases, alias: consumer.alias, alarms: alarms.takingReleasesBack() };
-        new GradualRelease(this, `${pascalCase(name)}Release`, release);
-      }
-      consumersByName.set(name, consumer);
-    }
-    return consumersByName;
-  }
-
-  private addConsumer(name: string, settings: ConsumerSettings, handlerEntry: string): Consumer {
-    const consumer = new Consumer(this, pascalCase(name), {
-      ...consumerProps(name, settings, this.stage),
-      ...(this.stage.ordered && settings.ordered === false && { undelivered: this.unrouted.queue }),
-      removalPolicy: this.keptWhereUsed,
-      ...this.encryption,
-      topic: this.orders.topic,
-      handlerEntry,
-    });
-    Tags.of(consumer).add('consumer', name);
-    this.addTables(consumer, name, settings);
-    this.addOutputs(consumer, name);
-    return consumer;
-  }
-
-  /** Where the consumer that is given, if there is one, keeps what it takes. */
-  private addArchive(consumer: Consumer | undefined): IBucket | undefined {
-    const { archive } = this.stage;
-    if (!consumer || !archive) return undefined;
-    checkWholeNumbers('archive in lib/config.ts', archive);
-    const { bucket } = new ArchiveBucket(consumer, 'Bucket', {
-      ...this.encryption,
-      coldAfter: Duration.days(archive.coldAfterDays),
-      deleteAfter: Duration.days(archive.deleteAfterDays),
-    });
-    consumer.useBucket(bucket, { variable: 'ARCHIVE_BUCKET', prefix: ARCHIVE_PREFIX });
-    new ArchiveTable(consumer, 'Table', { ...this.encryption, bucket });
-    this.output(STACK_OUTPUTS.archiveBucketName, bucket.bucketName);
-    return bucket;
-  }
-
-  /**
-   * Of what holds nothing before the stack works: kept, unless its very first deployment fails.
-   * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
-   */
-  private get keptWhereUsed(): RemovalPolicy {
-    return this.stage.keepData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
+  /** The consumers by name, without gaps in their settings; the archive's, if there is one, is the last. */
+  private complete(
+    wanted: Readonly<Record<string, ConsumerSettings>>,
+    stageName: StageName,
+  ): ReadonlyMap<string, CompleteConsumer> {
+    const names = Object.keys(wanted);
+    names.forEach(checkName);
+    const settings = Object.entries(wanted);
+    if (this.stage.archive) settings.push([ARCHIVE, archiveSettings(archiveConsumer, this.stage)]);
+    return new Map(
+      settings.map(([name, each]) => [name, completeConsumer(name, each, consumerDefaults, stageName)]),
+    );
   }
 
   private tag(stage: StageName): void {
@@ -187,23 +129,136 @@ export class OrderFanOutStack extends Stack {
     for (const [tag, value] of Object.entries(tags)) Tags.of(this).add(tag, value);
   }
 
-  /** Physical names, which publishers can know beforehand; a parameter is replaced by nothing but another name. */
-  private tellPublishers(topicArn: string, keyArn: string | undefined): void {
-    this.output(STACK_OUTPUTS.ordersTopicArn, topicArn);
-    const names = publisherParameters(this.stackName);
-    const tell = (id: string, parameterName: string, stringValue: string) =>
-      new StringParameter(this, id, { parameterName, stringValue });
-    tell('OrdersTopicParameter', names.topicArn, topicArn);
-    if (keyArn) tell('OrdersKeyParameter', names.keyArn, keyArn);
+  private addKey(): MessagingKey | undefined {
+    if (!this.stage.customerManagedKey) return undefined;
+    return new MessagingKey(this, 'Key', {
+      // The archive stays in every stage, and nobody could read it without the key.
+      removalPolicy: this.stage.archive ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : this.keptWhereUsed,
+    });
   }
 
-  private addTables(consumer: Consumer, owner: string, { tables }: ConsumerSettings): void {
+  private addOperations(): Operations {
+    const { email, pageTopicArn, noticeTopicArn, runbook } = this.stage.operations;
+    const { encryptionKey } = this;
+    const operations = new Operations(this, 'Operations', {
+      encryptionKey,
+      email,
+      pageTopicArn,
+      noticeTopicArn,
+      runbook,
+    });
+    this.output(STACK_OUTPUTS.pagesTopicArn, operations.pages.topicArn);
+    this.output(STACK_OUTPUTS.noticesTopicArn, operations.notices.topicArn);
+    return operations;
+  }
+
+  private addTopic(): FanOutTopic {
+    const { ordered, peakPerCustomer, fairQueues, tracing, deliveryLogging, publisherAccounts } = this.stage;
+    const { encryptionKey } = this;
+    if (ordered && peakPerCustomer !== undefined) checkGroupPeak(this, peakPerCustomer);
+    const orders = new FanOutTopic(this, 'Orders', {
+      encryptionKey,
+      ordered,
+      tracing,
+      deliveryLogging,
+      publisherAccounts,
+    });
+    const { topicArn } = orders.topic;
+    this.output(STACK_OUTPUTS.ordersTopicArn, topicArn);
+    if (fairQueues) this.output(STACK_OUTPUTS.fairQueues, 'true');
+    // Physical names, which publishers can know beforehand; another name replaces the parameter.
+    const names = publisherParameters(this.stackName);
+    const parameter = (id: string, parameterName: string, stringValue: string) =>
+      new StringParameter(this, id, { parameterName, stringValue });
+    parameter('OrdersTopicParameter', names.topicArn, topicArn);
+    if (encryptionKey) parameter('OrdersKeyParameter', names.keyArn, encryptionKey.keyArn);
+    return orders;
+  }
+
+  private addUnrouted(allConsumers: ReadonlyMap<string, CompleteConsumer>): UnroutedMessages {
+    const unrouted = new UnroutedMessages(this, pascalCase(UNROUTED), {
+      encryptionKey: this.encryptionKey,
+      ordered: this.stage.ordered,
+      topic: this.orders.topic,
+      attribute: 'eventType',
+      known: eventTypesOf(allConsumers.values()),
+      removalPolicy: this.keptWhereUsed,
+    });
+    this.output(STACK_OUTPUTS.unroutedQueueUrl, unrouted.queue.queueUrl);
+    return unrouted;
+  }
+
+  private addTopicAlarms(): void {
+    new TopicAlarms(this, 'OrdersAlarms', {
+      topic: this.orders.topic,
+      name: 'orders',
+      unrouted: this.unrouted,
+      operations: this.operations,
+      thresholds: this.stage.topicAlarms,
+    });
+  }
+
+  private addOperationsLog(): LogGroup {
+    const { encryptionKey } = this;
+    const operationsLog = new LogGroup(this, 'OperationsLog', {
+      retention: this.stage.operationsLogRetentionDays,
+      ...(encryptionKey && { encryptionKey }),
+      removalPolicy: this.keptWhereUsed,
+    });
+    this.output(STACK_OUTPUTS.operationsLogGroupName, operationsLog.logGroupName);
+    return operationsLog;
+  }
+
+  /** Each with its tables and alarms, and with releases that these roll back. */
+  private addConsumers(
+    allConsumers: ReadonlyMap<string, CompleteConsumer>,
+    handlers: string,
+  ): ReadonlyMap<string, Consumer> {
+    const releases = this.stage.gradualReleases ? new LambdaApplication(this, 'Releases') : undefined;
+    const constructs = new Map<string, Consumer>();
+    for (const [name, settings] of allConsumers) {
+      const consumer = this.addConsumer(name, settings, join(handlers, name, 'handler.ts'));
+      const { operations } = this;
+      const { thresholds } = settings;
+      const alarms = new ConsumerAlarms(this, alarmsId(name), { consumer, operations, thresholds });
+      if (releases) {
+        const release = { application: releases, alias: consumer.alias, alarms: alarms.forReleases() };
+        new GradualRelease(this, `${pascalCase(name)}Release`, release);
+      }
+      constructs.set(name, consumer);
+    }
+    return constructs;
+  }
+
+  private addConsumer(name: string, settings: CompleteConsumer, handlerEntry: string): Consumer {
+    const { ordered } = this.stage;
+    const consumer = new Consumer(this, pascalCase(name), {
+      name,
+      ...consumerProps(settings, this.stage),
+      undelivered: ordered && settings.ordered === false ? this.unrouted.queue : undefined,
+      removalPolicy: this.keptWhereUsed,
+      encryptionKey: this.encryptionKey,
+      topic: this.orders.topic,
+      handlerEntry,
+    });
+    Tags.of(consumer).add('consumer', name);
+    this.addTables(consumer, settings);
+
+    const outputs = consumerOutputs(name);
+    this.output(outputs.queueUrl, consumer.queue.queueUrl);
+    this.output(outputs.deadLetterQueueUrl, consumer.deadLetterQueue.queueUrl);
+    this.output(outputs.functionName, consumer.function.functionName);
+    this.output(outputs.eventSourceMappingId, consumer.mapping.eventSourceMappingId);
+    this.output(outputs.logGroupName, consumer.function.logGroup.logGroupName);
+    return consumer;
+  }
+
+  private addTables(consumer: Consumer, { tables }: ConsumerSettings): void {
     const { keepData } = this.stage;
     for (const [name, { holds, partitionKey, actions }] of Object.entries(tables)) {
-      checkName(name);
       const table = new OnDemandTable(consumer, `${pascalCase(name)}Table`, { partitionKey, keepData });
       consumer.useTable(table, { variable: `${upperSnakeCase(name)}_TABLE`, actions });
-      const output = consumerOutputs(owner).tableName(name);
+      const output = consumerOutputs(consumer.name).tableName(name);
       this.output(output, table.tableName, tableDescription({ holds, partitionKey }));
       this.tables.push({ holds, table });
     }
@@ -213,46 +268,29 @@ export class OrderFanOutStack extends Stack {
     return this.tables.filter(({ holds }) => holds === contents).map(({ table }) => table);
   }
 
-  private addAlarms(
-    consumer: Consumer,
-    name: string,
-    when: ConsumerThresholds,
-    operations: Operations,
-  ): ConsumerAlarms {
-    checkWholeNumbers(`alarms of consumers.${name} in lib/config.ts`, when);
-    return new ConsumerAlarms(this, alarmsId(name), {
-      consumer,
-      name,
-      operations,
-      ...when,
-      oldestMessage: Duration.seconds(when.oldestMessageSeconds),
-      promised: Duration.seconds(when.promisedSeconds),
+  /** Where the archive's consumer, if there is one, keeps what it takes. */
+  private addArchive(consumer: Consumer | undefined): IBucket | undefined {
+    const { archive } = this.stage;
+    if (!consumer || !archive) return undefined;
+    checkWholeNumbers('archive in lib/config.ts', archive);
+    const { encryptionKey } = this;
+    const { bucket } = new ArchiveBucket(consumer, 'Bucket', {
+      encryptionKey,
+      coldAfter: Duration.days(archive.coldAfterDays),
+      deleteAfter: Duration.days(archive.deleteAfterDays),
     });
+    consumer.useBucket(bucket, { variable: 'ARCHIVE_BUCKET', prefix: ARCHIVE_PREFIX });
+    new ArchiveTable(consumer, 'Table', { encryptionKey, bucket });
+    this.output(STACK_OUTPUTS.archiveBucketName, bucket.bucketName);
+    return bucket;
   }
 
-  private addOperatorPolicy(
-    props: Pick<
-      OperatorPolicyProps,
-      'topic' | 'operations' | 'consumers' | 'unroutedQueue' | 'operationsLog' | 'archive'
-    >,
-  ): void {
-    const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
-      ...this.encryption,
-      ...props,
-      recordTables: this.tablesWith('records'),
-      stockTables: this.tablesWith('stock'),
-    });
-    this.output(STACK_OUTPUTS.operatorPolicyArn, managedPolicyArn);
-  }
-
-  private addOutputs(consumer: Consumer, name: string): void {
-    const { queue, deadLetterQueue, function: lambdaFunction, mapping } = consumer;
-    const outputs = consumerOutputs(name);
-    this.output(outputs.queueUrl, queue.queueUrl);
-    this.output(outputs.deadLetterQueueUrl, deadLetterQueue.queueUrl);
-    this.output(outputs.functionName, lambdaFunction.functionName);
-    this.output(outputs.eventSourceMappingId, mapping.eventSourceMappingId);
-    this.output(outputs.logGroupName, lambdaFunction.logGroup.logGroupName);
+  /**
+   * For what is empty before the stack works: kept, unless the very first deployment fails.
+   * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+   */
+  private get keptWhereUsed(): RemovalPolicy {
+    return this.stage.keepData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
   }
 
   private output(name: string, value: string, description?: string): void {

@@ -3,6 +3,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { acknowledge } from '../checks/acknowledge.ts';
 
 export interface OperationsTopicProps {
   /**
@@ -20,8 +21,6 @@ export interface OperationsTopicProps {
 /** The topic that alarms notify, over TLS only. */
 export class OperationsTopic extends Construct {
   readonly topic: Topic;
-  /** Undefined where nobody is mailed. */
-  readonly emailSubscription?: Subscription | undefined;
 
   constructor(scope: Construct, id: string, props: OperationsTopicProps = {}) {
     super(scope, id);
@@ -54,10 +53,14 @@ export class OperationsTopic extends Construct {
     );
 
     if (props.email) {
-      this.emailSubscription = new Subscription(this, 'Email', {
+      const subscription = new Subscription(this, 'Email', {
         topic: this.topic,
         protocol: SubscriptionProtocol.EMAIL,
         endpoint: props.email,
+      });
+      acknowledge(subscription, {
+        'Serverless-SNSRedrivePolicy':
+          'Nothing would read a queue of undelivered mail; the state of every alarm stays in CloudWatch.',
       });
     }
   }

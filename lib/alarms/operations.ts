@@ -28,7 +28,7 @@ export interface OperationsProps {
   readonly runbook: string;
 }
 
-/** Where alarms are announced: pages have to wake somebody, notices can wait for the morning. */
+/** Where alarms are announced: pages have to wake somebody, notices can wait until morning. */
 export class Operations extends Construct {
   readonly pages: ITopic;
   readonly notices: ITopic;
@@ -44,9 +44,6 @@ export class Operations extends Construct {
 
   private topic(id: string, existing: string | undefined, { encryptionKey, email }: OperationsProps): ITopic {
     if (existing) return Topic.fromTopicArn(this, id, existing);
-    return new OperationsTopic(this, id, {
-      ...(encryptionKey && { encryptionKey }),
-      ...(email && { email }),
-    }).topic;
+    return new OperationsTopic(this, id, { encryptionKey, email }).topic;
   }
 }

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   BlockPublicAccess,
@@ -11,7 +11,8 @@ import {
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
-import { refuse } from '../settings/validation.ts';
+import { acknowledge, wildcardFinding } from '../checks/acknowledge.ts';
+import { invalid } from '../settings/validation.ts';
 
 export interface ArchiveBucketProps {
   /** After how long objects of 128 KB and more go to Glacier Instant Retrieval, which reads as fast and costs a sixth to keep. */
@@ -40,7 +41,7 @@ export class ArchiveBucket extends Construct {
   constructor(scope: Construct, id: string, { coldAfter, deleteAfter, encryptionKey }: ArchiveBucketProps) {
     super(scope, id);
     if (coldAfter.toDays() >= deleteAfter.toDays()) {
-      refuse(
+      throw invalid(
         this,
         `objects are to go to colder storage after ${coldAfter.toDays()} days, but are deleted after ${deleteAfter.toDays()}: ` +
           'delete them later',
@@ -61,6 +62,24 @@ export class ArchiveBucket extends Construct {
     });
     // Of `isWebsite` CDK says `boolean | undefined` in one and `?: boolean` in the other, which exactOptionalPropertyTypes tells apart.
     this.bucket = bucket as IBucket;
+    this.acknowledgeFindings();
+  }
+
+  private acknowledgeFindings(): void {
+    const noAccessLog =
+      'Server access logs come late and incomplete, into one more bucket to keep. To know each reader, record the data events of S3 in ' +
+      "the account's CloudTrail.";
+    acknowledge(this.bucket, {
+      'AwsSolutions-S1': noAccessLog,
+      'NIST.800.53.R5-S3BucketLoggingEnabled': noAccessLog,
+      'NIST.800.53.R5-S3BucketReplicationEnabled':
+        'S3 keeps each object in three zones. A copy in another region is only useful with the topic there as well.',
+    });
+    // Of the function that writes them, and of operators, who read them.
+    acknowledge(Stack.of(this), {
+      [wildcardFinding(this, this.bucket.arnForObjects(`${ARCHIVE_PREFIX}*`))]:
+        'Objects are named by what they hold, which nobody knows before.',
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import type { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { type CfnSubscription, CfnTopic } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
-import { refuse } from '../settings/validation.ts';
+import { invalid } from '../settings/validation.ts';
 import { numberOf, ownerOf, resolve, resourceReferredTo } from './references.ts';
 
 const LAMBDA_SQS = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html';
@@ -27,7 +27,7 @@ const CALLS_PER_SECOND = 300;
  */
 export function checkGroupPeak(scope: IConstruct, perSecond: number): void {
   if (perSecond <= CALLS_PER_SECOND) return;
-  refuse(
+  throw invalid(
     scope,
     `peakPerCustomer is ${perSecond} a second, but may be ${CALLS_PER_SECOND} at most, the calls that the partition of a message group ` +
       'takes: make the group finer than the customer, such as the order, or leave the stage on standard queues',
@@ -39,7 +39,7 @@ export function checkGroupPeak(scope: IConstruct, perSecond: number): void {
 export function checkFifoQueue(queue: CfnQueue, all: CfnResource[]): void {
   const byGroup = resolve(queue, queue.fifoThroughputLimit) === 'perMessageGroupId';
   if (byGroup && resolve(queue, queue.deduplicationScope) !== 'messageGroup') {
-    refuse(
+    throw invalid(
       ownerOf(queue),
       'FifoThroughputLimit is perMessageGroupId, which needs the DeduplicationScope messageGroup',
       SQS_HIGH_THROUGHPUT,
@@ -48,7 +48,7 @@ export function checkFifoQueue(queue: CfnQueue, all: CfnResource[]): void {
   const { deadLetterTargetArn } = resolve(queue, queue.redrivePolicy) ?? {};
   const deadLetterQueue = resourceReferredTo(queue, deadLetterTargetArn, CfnQueue, all);
   if (!deadLetterQueue || kindOfQueue(deadLetterQueue) === kindOfQueue(queue)) return;
-  refuse(
+  throw invalid(
     ownerOf(deadLetterQueue),
     `it is ${kindOfQueue(deadLetterQueue)}, but must be ${kindOfQueue(queue)} like the queue whose dead letters it takes, ` +
       ownerOf(queue).node.path,
@@ -64,7 +64,7 @@ export function checkFifoSubscription(subscription: CfnSubscription, all: CfnRes
   const path = ownerOf(topic).node.path;
   const protocol = resolve(subscription, subscription.protocol);
   if (kind === 'FIFO' && protocol !== 'sqs') {
-    refuse(
+    throw invalid(
       ownerOf(subscription),
       `protocol is ${protocol}, but the FIFO topic ${path} delivers to SQS only`,
       SNS_FIFO_DELIVERY,
@@ -72,11 +72,15 @@ export function checkFifoSubscription(subscription: CfnSubscription, all: CfnRes
   }
   const queue = resourceReferredTo(subscription, subscription.endpoint, CfnQueue, all);
   if (queue && kind === 'standard' && kindOfQueue(queue) === 'FIFO') {
-    refuse(ownerOf(queue), `it is FIFO, but is subscribed to the standard topic ${path}`, SNS_FIFO_DELIVERY);
+    throw invalid(
+      ownerOf(queue),
+      `it is FIFO, but is subscribed to the standard topic ${path}`,
+      SNS_FIFO_DELIVERY,
+    );
   }
   const undelivered = resourceReferredTo(subscription, subscription.redrivePolicy, CfnQueue, all);
   if (!undelivered || kindOfQueue(undelivered) === kind) return;
-  refuse(
+  throw invalid(
     ownerOf(undelivered),
     `it is ${kindOfQueue(undelivered)}, but must be ${kind} like the topic whose undelivered messages it takes, ${path}`,
     SNS_DEAD_LETTERS,
@@ -90,14 +94,14 @@ export function checkFifoMapping(mapping: CfnEventSourceMapping, all: CfnResourc
   const batchSize = numberOf(mapping, mapping.batchSize, MAX_BATCH);
   const window = numberOf(mapping, mapping.maximumBatchingWindowInSeconds, 0);
   if (batchSize !== undefined && batchSize > MAX_BATCH) {
-    refuse(
+    throw invalid(
       ownerOf(mapping),
       `batch size is ${batchSize}, but may be ${MAX_BATCH} at most for a FIFO queue`,
       LAMBDA_SQS,
     );
   }
   if (window === undefined || window === 0) return;
-  refuse(
+  throw invalid(
     ownerOf(mapping),
     `batch window is ${window} seconds, but a FIFO queue has none: leave it out`,
     LAMBDA_SQS,

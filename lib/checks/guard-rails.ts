@@ -9,7 +9,7 @@ import { CfnLogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnSubscription } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
-import { ConfigError, checkWithin, type Range, refuse } from '../settings/validation.ts';
+import { ConfigError, checkWithin, invalid, type Range } from '../settings/validation.ts';
 import { checkFifoMapping, checkFifoQueue, checkFifoSubscription } from './fifo-rails.ts';
 import { checkPolicySize } from './policy-size.ts';
 import { numberOf, ownerOf, refersTo, resolve, resourceReferredTo } from './references.ts';
@@ -115,7 +115,7 @@ function checkRedrive(queue: CfnQueue, all: CfnResource[]): void {
   const kept = numberOf(queue, queue.messageRetentionPeriod, DEFAULT.retention);
   const keptDead = numberOf(deadLetterQueue, deadLetterQueue.messageRetentionPeriod, DEFAULT.retention);
   if (kept === undefined || keptDead === undefined || keptDead > kept) return;
-  refuse(
+  throw invalid(
     ownerOf(deadLetterQueue),
     `dead-letter retention is ${keptDead} seconds, but must be longer than the queue's ${kept}: ` +
       'SQS counts it from when the message was first sent',
@@ -129,7 +129,7 @@ function checkFilterPolicy(subscription: CfnSubscription): void {
   if (filterPolicy === undefined) return;
   const keys = Object.keys(filterPolicy).length;
   if (keys > MAX_FILTER_KEYS) {
-    refuse(
+    throw invalid(
       ownerOf(subscription),
       `filter policy has ${keys} keys, but may have ${MAX_FILTER_KEYS} at most`,
       SNS_FILTERS,
@@ -137,7 +137,7 @@ function checkFilterPolicy(subscription: CfnSubscription): void {
   }
   const combinations = combinationsOf(filterPolicy);
   if (combinations < 1 || combinations > MAX_FILTER_COMBINATIONS) {
-    refuse(
+    throw invalid(
       ownerOf(subscription),
       `filter policy has ${combinations} combinations of values, but must have 1 to ${MAX_FILTER_COMBINATIONS}`,
       SNS_FILTERS,
@@ -157,7 +157,7 @@ function checkSubscribedQueues(subscription: CfnSubscription, all: CfnResource[]
   for (const target of [subscription.endpoint, subscription.redrivePolicy]) {
     const queue = resourceReferredTo(subscription, target, CfnQueue, all);
     if (queue && /\balias\/aws\/sqs"/.test(JSON.stringify(resolve(queue, queue.kmsMasterKeyId) ?? null))) {
-      refuse(
+      throw invalid(
         ownerOf(queue),
         'the key is alias/aws/sqs, which SNS may not use, so that messages of its subscription would be lost: use a ' +
           'key of your own that lets sns.amazonaws.com in, or SQS-managed encryption',
@@ -182,7 +182,7 @@ function checkQueueMapping(mapping: CfnEventSourceMapping, all: CfnResource[]): 
   if (visibility === undefined || timeout === undefined || window === undefined) return;
   const least = leastVisibility(timeout, window);
   if (visibility >= least) return;
-  refuse(
+  throw invalid(
     ownerOf(queue),
     `visibility timeout is ${visibility} seconds, but must be at least ${least}: 6 × the ${timeout} seconds of ` +
       `${ownerOf(lambdaFunction).node.path} + ${window} of batch window`,
@@ -196,7 +196,7 @@ function checkSameReceives(queue: CfnQueue, lambdaFunction: CfnFunction): void {
   const expected = numberOf(lambdaFunction, variables?.MAX_RECEIVE_COUNT);
   const receives = numberOf(queue, resolve(queue, queue.redrivePolicy)?.maxReceiveCount);
   if (expected === undefined || expected === receives) return;
-  refuse(
+  throw invalid(
     ownerOf(queue),
     `maximum receive count is ${receives}, but ${ownerOf(lambdaFunction).node.path} counts on ${expected} (MAX_RECEIVE_COUNT)`,
   );
@@ -205,7 +205,7 @@ function checkSameReceives(queue: CfnQueue, lambdaFunction: CfnFunction): void {
 function checkBatchSize(mapping: IConstruct, batchSize: number, window: number | undefined): void {
   checkWithin(mapping, 'batch size', batchSize, BATCH_SIZE);
   if (batchSize <= 10 || window === undefined || window >= 1) return;
-  refuse(
+  throw invalid(
     mapping,
     `batch size is ${batchSize}, but over 10 needs a batch window of 1 to 300 seconds`,
     LAMBDA_SQS,
@@ -231,7 +231,7 @@ function checkReservedConcurrency(lambdaFunction: CfnFunction, all: CfnResource[
     .map((mapping) => numberOf(mapping, resolve(mapping, mapping.scalingConfig)?.maximumConcurrency) ?? 0)
     .reduce((sum, bound) => sum + bound, 0);
   if (Number.isInteger(reserved) && reserved >= maxConcurrency) return;
-  refuse(
+  throw invalid(
     ownerOf(lambdaFunction),
     `reserved concurrency is ${reserved}, but must be a whole number of at least ${maxConcurrency}, the maximum ` +
       'concurrency of what invokes the function: what is beyond it is throttled, and counts as a try',
@@ -249,7 +249,7 @@ function checkLogRetention(logs: CfnLogGroup): void {
   );
   if (allowed.includes(days)) return;
   const found = days === RetentionDays.INFINITE ? 'without end' : `${days} days`;
-  refuse(
+  throw invalid(
     ownerOf(logs),
     `log retention is ${found}, but must be one of ${allowed.join(', ')} days`,
     LOG_RETENTION,
@@ -261,17 +261,17 @@ function checkRecovery(table: CfnGlobalTable): void {
   for (const { region, pointInTimeRecoverySpecification: recovery } of resolve(table, table.replicas)) {
     if (recovery?.pointInTimeRecoveryEnabled) continue;
     const where = typeof region === 'string' ? ` in ${region}` : '';
-    refuse(ownerOf(table), `point-in-time recovery${where} is off, but must be on`, TABLE_RECOVERY);
+    throw invalid(ownerOf(table), `point-in-time recovery${where} is off, but must be on`, TABLE_RECOVERY);
   }
 }
 
 /** By itself, through a composite alarm that is, or to CodeDeploy, which takes a release back. */
 function checkAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): void {
   if (resolve(alarm, alarm.actionsEnabled) === false) {
-    refuse(ownerOf(alarm), 'its actions are disabled, so that nobody would learn of it: enable them');
+    throw invalid(ownerOf(alarm), 'its actions are disabled, so that nobody would learn of it: enable them');
   }
   if (isAnnounced(alarm, all) || takesReleasesBack(alarm, all)) return;
-  refuse(
+  throw invalid(
     ownerOf(alarm),
     'neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: add one (addAlarmAction)',
   );

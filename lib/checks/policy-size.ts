@@ -1,7 +1,7 @@
 /** Whether IAM takes a managed policy for its length. */
 import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { CfnManagedPolicy } from 'aws-cdk-lib/aws-iam';
-import { refuse } from '../settings/validation.ts';
+import { invalid } from '../settings/validation.ts';
 import { ownerOf, resolve } from './references.ts';
 
 const IAM_QUOTAS = 'https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html';
@@ -28,7 +28,7 @@ export function checkPolicySize(policy: CfnManagedPolicy): void {
   const lengthOf = (logicalId: string) => longest(`${stack.stackName}-${logicalId}`, types.get(logicalId));
   const length = JSON.stringify(named(resolve(policy, policy.policyDocument), lengthOf)).length;
   if (length <= MOST) return;
-  refuse(
+  throw invalid(
     ownerOf(policy),
     `the policy may take ${length} characters, but IAM takes ${MOST}: part it, or set operations.policy to false`,
     IAM_QUOTAS,

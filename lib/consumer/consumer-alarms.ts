@@ -4,37 +4,25 @@ import { Construct } from 'constructs';
 import { atLeast } from '../../contract/alarm-text.ts';
 import { RELEASE_ALARM } from '../../contract/names.ts';
 import type { OperationsAlarm } from '../alarms/operations-alarm.ts';
+import { acknowledge } from '../checks/acknowledge.ts';
 import { oldestIn, pollingOf, waitingIn } from '../messaging/queue-metrics.ts';
+import type { ConsumerThresholds } from '../settings/types.ts';
 import { checkWithin } from '../settings/validation.ts';
-import { type AlarmedConsumer, consumerAlarm } from './consumer-alarm.ts';
+import { type AlarmedConsumer, consumerAlarm, summaryAlarm } from './consumer-alarm.ts';
 import { deadLetterAlarms } from './dead-letter-alarms.ts';
-import { SummaryAlarm } from './summary-alarm.ts';
 
 const FIVE_MINUTES = Duration.minutes(5);
 const SUM_OF_FIVE_MINUTES = { period: FIVE_MINUTES, statistic: Stats.SUM };
 
 export interface ConsumerAlarmsProps extends AlarmedConsumer {
-  /** Messages waiting, for 5 minutes on end. */
-  readonly queueDepth: number;
-  /** Age of the oldest waiting message, in whole seconds, for 10 of 15 minutes. */
-  readonly oldestMessage: Duration;
-  /** Time from the placing of an order until it is done, for 99 of 100. */
-  readonly promised: Duration;
-  /** Tries that failed and will be repeated, within 5 minutes, three times in a row. */
-  readonly retries: number;
-  /** Failed invocations within 5 minutes. */
-  readonly functionErrors: number;
-  /** Throttled invocations within 5 minutes. */
-  readonly functionThrottles: number;
+  readonly thresholds: ConsumerThresholds;
 }
 
 /**
- * The alarms of one consumer. Those that tell that it does not work are announced together, by a composite alarm that pages once,
- * and so are those on its dead letters; what is about to be lost pages by itself; the others are notices.
+ * The alarms of one consumer. A composite alarm pages once if the consumer does not work, another one for its dead letters; what is
+ * about to be lost pages by itself; the others are notices.
  */
 export class ConsumerAlarms extends Construct {
-  /** Told to nobody but CodeDeploy; there where releases are gradual. */
-  releaseRetrying?: OperationsAlarm;
   private readonly setOffByRelease: readonly OperationsAlarm[];
   private readonly props: ConsumerAlarmsProps;
 
@@ -43,15 +31,13 @@ export class ConsumerAlarms extends Construct {
     this.props = props;
 
     const functionErrors = this.functionErrors();
-    new SummaryAlarm(this, 'Unhealthy', {
-      of: props,
+    summaryAlarm(this, 'Unhealthy', props, {
       alarms: [this.oldestMessage(), functionErrors, this.retrying()],
       meaning: 'the consumer does not do its work.',
       article: 'unhealthy',
       about: 'queue',
     });
-    const [deadLettered] = deadLetterAlarms(this, props);
-    this.setOffByRelease = [deadLettered, functionErrors];
+    this.setOffByRelease = [deadLetterAlarms(this, props), functionErrors];
     this.retentionAtRisk();
 
     this.queueDepth();
@@ -61,24 +47,28 @@ export class ConsumerAlarms extends Construct {
   }
 
   /**
-   * What takes a release back: that the consumer dead-letters, that it crashes, and that it fails for now. For the last there is an
-   * alarm of its own, since `Retrying` takes longer than a release.
+   * Makes one more alarm, which only CodeDeploy acts on: `Retrying` takes longer than a release.
+   * @returns the alarms that roll a release back: the consumer dead-letters, crashes, or has to retry
    */
-  takingReleasesBack(): readonly OperationsAlarm[] {
-    const { consumer, retries: threshold } = this.props;
-    this.releaseRetrying ??= consumerAlarm(this, RELEASE_ALARM, this.props, {
+  forReleases(): readonly OperationsAlarm[] {
+    const { consumer, thresholds } = this.props;
+    const threshold = thresholds.retries;
+    const retrying = consumerAlarm(this, RELEASE_ALARM, this.props, {
       metric: consumer.metric('Retried', SUM_OF_FIVE_MINUTES),
       threshold,
-      meaning: `${atLeast(threshold, 'try', 'tries')} failed within 5 minutes: CodeDeploy takes a release back.`,
+      meaning: `${atLeast(threshold, 'try', 'tries')} failed within 5 minutes: CodeDeploy rolls a release back.`,
       article: 'retrying',
     });
-    return [...this.setOffByRelease, this.releaseRetrying];
+    acknowledge(retrying, {
+      'NIST.800.53.R5-CloudWatchAlarmAction': 'CodeDeploy acts on it. The alarm Retrying tells people.',
+    });
+    return [...this.setOffByRelease, retrying];
   }
 
-  /** Age for most of a quarter of an hour: bench/alarm-rules.ts shows what shorter and longer ones miss or cry out about. */
+  /** In 10 of 15 minutes: shorter ones cry out for nothing, longer ones miss outages (docs/decisions.md). */
   private oldestMessage(): OperationsAlarm {
-    const { consumer, oldestMessage } = this.props;
-    const seconds = oldestMessage.toSeconds({ integral: false });
+    const { consumer, thresholds } = this.props;
+    const seconds = thresholds.oldestMessageSeconds;
     // SQS keeps no message longer than 14 days.
     checkWithin(this, 'threshold for the oldest message', seconds, {
       min: 1,
@@ -90,13 +80,14 @@ export class ConsumerAlarms extends Construct {
       threshold: seconds,
       evaluationPeriods: 15,
       datapointsToAlarm: 10,
-      meaning: `the oldest message has waited for ${seconds} seconds or more, for most of the last quarter of an hour.`,
+      meaning: `the oldest message has waited for ${seconds} seconds or more in 10 of the last 15 minutes.`,
       article: 'oldest-message',
     });
   }
 
   private functionErrors(): OperationsAlarm {
-    const { consumer, functionErrors: threshold } = this.props;
+    const { consumer, thresholds } = this.props;
+    const threshold = thresholds.functionErrors;
     return consumerAlarm(this, 'FunctionErrors', this.props, {
       metric: consumer.function.metricErrors(SUM_OF_FIVE_MINUTES),
       threshold,
@@ -109,7 +100,8 @@ export class ConsumerAlarms extends Construct {
 
   /** Nothing is dead-lettered yet: the queue's tries last for as long as the consumer's `outlast`. */
   private retrying(): OperationsAlarm {
-    const { consumer, retries: threshold } = this.props;
+    const { consumer, thresholds } = this.props;
+    const threshold = thresholds.retries;
     return consumerAlarm(this, 'Retrying', this.props, {
       // Without a value for each period, CloudWatch looks further back where there is none, and the alarm would flap.
       metric: new MathExpression({
@@ -121,56 +113,57 @@ export class ConsumerAlarms extends Construct {
       threshold,
       evaluationPeriods: 3,
       meaning:
-        `${atLeast(threshold, 'try', 'tries')} failed in each of the last three times 5 minutes, and will be repeated: ` +
+        `${atLeast(threshold, 'try', 'tries')} failed in each of three consecutive 5-minute periods and will be repeated: ` +
         'something that the consumer depends on may be down.',
       article: 'retrying',
     });
   }
 
-  private retentionAtRisk(): OperationsAlarm {
+  private retentionAtRisk(): void {
     const { queue, retention } = this.props.consumer;
     const hours = retention.toHours({ integral: false }) / 4;
-    return consumerAlarm(this, 'RetentionAtRisk', this.props, {
+    consumerAlarm(this, 'RetentionAtRisk', this.props, {
       metric: oldestIn(queue),
       threshold: hours * 3_600,
       evaluationPeriods: 5,
       datapointsToAlarm: 3,
       meaning:
-        `the oldest message has waited for ${hours} hours, a quarter of the time after which the queue deletes it, and will ` +
+        `the oldest message has waited for ${hours} hours, a quarter of the time after which the queue deletes it: it will ` +
         'be lost.',
       article: 'retention-at-risk',
       announce: 'pages',
     });
   }
 
-  private queueDepth(): OperationsAlarm {
-    const { consumer, queueDepth: threshold } = this.props;
-    return consumerAlarm(this, 'QueueDepth', this.props, {
+  private queueDepth(): void {
+    const { consumer, thresholds } = this.props;
+    consumerAlarm(this, 'QueueDepth', this.props, {
       metric: waitingIn(consumer.queue),
-      threshold,
+      threshold: thresholds.queueDepth,
       evaluationPeriods: 5,
-      meaning: `the queue has held ${atLeast(threshold, 'waiting message')} for 5 minutes.`,
+      meaning: `the queue has held ${atLeast(thresholds.queueDepth, 'waiting message')} for 5 minutes.`,
       article: 'queue-depth',
       announce: 'notices',
     });
   }
 
-  private functionThrottles(): OperationsAlarm {
-    const { consumer, functionThrottles: threshold } = this.props;
-    return consumerAlarm(this, 'FunctionThrottles', this.props, {
+  private functionThrottles(): void {
+    const { consumer, thresholds } = this.props;
+    const threshold = thresholds.functionThrottles;
+    consumerAlarm(this, 'FunctionThrottles', this.props, {
       metric: consumer.function.metricThrottles(SUM_OF_FIVE_MINUTES),
       threshold,
-      meaning: `Lambda refused ${atLeast(threshold, 'invocation')} within 5 minutes for want of concurrency.`,
+      meaning: `Lambda throttled ${atLeast(threshold, 'invocation')} within 5 minutes: there was no concurrency left.`,
       article: 'function-throttles',
       announce: 'notices',
     });
   }
 
   /** Three times in a row, because one letter that was redriven, hours old, is a percentile of its own. */
-  private promiseBroken(): OperationsAlarm {
-    const { consumer, promised } = this.props;
-    const seconds = promised.toSeconds();
-    return consumerAlarm(this, 'PromiseBroken', this.props, {
+  private promiseBroken(): void {
+    const { consumer, thresholds } = this.props;
+    const seconds = thresholds.promisedSeconds;
+    consumerAlarm(this, 'PromiseBroken', this.props, {
       metric: consumer.metric('SecondsToDone', { period: FIVE_MINUTES, statistic: Stats.percentile(99) }),
       threshold: seconds,
       evaluationPeriods: 3,
@@ -181,18 +174,18 @@ export class ConsumerAlarms extends Construct {
   }
 
   /**
-   * Lambda publishes no state of an event source mapping. One that is on asks the queue for messages all the time, while SQS
-   * reports nothing where nobody asks, which a first deployment takes some minutes to change.
+   * Lambda publishes no state of an event source mapping. One that is on polls the queue all the time, while SQS reports nothing
+   * where nobody polls, which a first deployment takes some minutes to change.
    * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
    */
-  private notPolled(): OperationsAlarm {
-    return consumerAlarm(this, 'NotPolled', this.props, {
+  private notPolled(): void {
+    consumerAlarm(this, 'NotPolled', this.props, {
       metric: pollingOf(this.props.consumer.queue),
       threshold: 1,
       below: true,
       evaluationPeriods: 15,
       meaning:
-        'nobody has asked the queue for messages for 15 minutes: the event source mapping is off, or may not poll.',
+        'nobody has polled the queue for 15 minutes: the event source mapping is off, or lacks permission to poll.',
       article: 'not-polled',
       announce: 'notices',
     });

@@ -10,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { acknowledge, OWN_POLICY } from '../checks/acknowledge.ts';
 import { handlerCode } from './handler-code.ts';
 
 export interface ConsumerFunctionProps {
@@ -18,6 +19,7 @@ export interface ConsumerFunctionProps {
   readonly environment: Record<string, string>;
   readonly memory: Size;
   readonly timeout: Duration;
+  /** @default - it shares what the account's other functions leave */
   readonly reservedConcurrency?: number | undefined;
   readonly logRetention: Duration;
   /**
@@ -27,24 +29,26 @@ export interface ConsumerFunctionProps {
   readonly encryptionKey?: IKey | undefined;
   /** What becomes of the logs when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
-  readonly tracing: boolean;
+  /** @default false */
+  readonly tracing?: boolean | undefined;
 }
 
 /**
- * Makes the function of a consumer, with a log group of its own and a role that may write only there.
+ * The function of a consumer, with a log group of its own and a role that may write only there.
  * @param scope the consumer
  */
 export function consumerFunction(scope: Construct, props: ConsumerFunctionProps): LambdaFunction {
+  const { reservedConcurrency, encryptionKey, tracing = false } = props;
   const logGroup = new LogGroup(scope, 'Logs', {
     retention: props.logRetention.toDays(),
-    ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
+    ...(encryptionKey && { encryptionKey }),
     removalPolicy: props.removalPolicy,
   });
-  // The role that Function would make by itself may write to every log group of the account.
+  // The role that Function makes by default may write to every log group of the account.
   const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
   logGroup.grantWrite(role);
 
-  return new LambdaFunction(scope, 'Function', {
+  const lambdaFunction = new LambdaFunction(scope, 'Function', {
     description: `Consumer ${scope.node.path}`,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
@@ -52,16 +56,46 @@ export function consumerFunction(scope: Construct, props: ConsumerFunctionProps)
     handler: 'index.handler',
     memorySize: props.memory.toMebibytes(),
     timeout: props.timeout,
-    ...(props.reservedConcurrency !== undefined && {
-      reservedConcurrentExecutions: props.reservedConcurrency,
-    }),
+    ...(reservedConcurrency !== undefined && { reservedConcurrentExecutions: reservedConcurrency }),
     role,
     logGroup,
     loggingFormat: LoggingFormat.JSON,
-    tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
-    environment: {
-      ...props.environment,
-      NODE_OPTIONS: '--enable-source-maps',
-    },
+    tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
+    environment: { ...props.environment, NODE_OPTIONS: '--enable-source-maps' },
+  });
+  acknowledgeFindings(lambdaFunction, role, { reservedConcurrency, tracing });
+  return lambdaFunction;
+}
+
+function acknowledgeFindings(
+  lambdaFunction: LambdaFunction,
+  role: Role,
+  { reservedConcurrency, tracing }: Pick<ConsumerFunctionProps, 'reservedConcurrency' | 'tracing'>,
+): void {
+  const noAsynchronousInvocation =
+    'It serves asynchronous invocations; SQS invokes this function, and keeps what it fails on.';
+  acknowledge(lambdaFunction, {
+    'Serverless-LambdaDLQ': noAsynchronousInvocation,
+    'NIST.800.53.R5-LambdaDLQ': noAsynchronousInvocation,
+    'Serverless-LambdaEventSourceMappingDestination':
+      'Lambda has no failure destination for SQS; the queue has a dead-letter queue instead.',
+    'NIST.800.53.R5-LambdaInsideVPC':
+      'It needs nothing in a VPC: it calls only SQS, DynamoDB and S3, over TLS, as its role allows, and nothing can call in. ' +
+      'In a VPC it would need endpoints for each service, which cost money and can fail.',
+    ...(reservedConcurrency === undefined && {
+      'NIST.800.53.R5-LambdaConcurrency':
+        "Its only caller, the event source mapping, has a maximum concurrency. Reserved concurrency would take from the account's " +
+        'other functions; set reservedConcurrency if you need it.',
+    }),
+    ...(!tracing && {
+      'Serverless-LambdaTracing': 'Tracing is a setting of the stage, and this stage has it off.',
+    }),
+  });
+  acknowledge(role, {
+    'NIST.800.53.R5-IAMNoInlinePolicy': OWN_POLICY,
+    ...(tracing && {
+      'AwsSolutions-IAM5[Resource::*]':
+        'X-Ray has no resources to name for PutTraceSegments and PutTelemetryRecords.',
+    }),
   });
 }

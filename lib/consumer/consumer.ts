@@ -14,9 +14,10 @@ import {
 import { Construct } from 'constructs';
 import type { MetricName } from '../../contract/metrics.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
+import { acknowledge } from '../checks/acknowledge.ts';
 import { leastVisibility } from '../checks/guard-rails.ts';
 import { MessageQueue } from '../messaging/message-queue.ts';
-import { checkWithin, type Range, refuse } from '../settings/validation.ts';
+import { checkWithin, invalid, type Range } from '../settings/validation.ts';
 import { consumerFunction } from './consumer-function.ts';
 
 const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';
@@ -39,8 +40,8 @@ export interface ConsumerProps {
    */
   readonly undelivered?: MessageQueue | undefined;
   /**
-   * Whether, in a FIFO queue, the messages behind one that can never succeed go on past it, or wait until it has had all its
-   * tries: see lambda/batch.ts.
+   * What a message that can never succeed means for those behind it in a FIFO queue: they go on past it, or wait until it has had
+   * all its tries. See lambda/batch.ts.
    * @default 'skip'
    */
   readonly onPermanentError?: 'skip' | 'block' | undefined;
@@ -53,22 +54,22 @@ export interface ConsumerProps {
   readonly handlerEntry: string;
   readonly memory: Size;
   readonly timeout: Duration;
-  /** Most messages in one invocation. */
+  /** Most messages in an invocation. */
   readonly batchSize: number;
   /**
    * How long to wait for a batch to fill.
    * @default - not at all
    */
   readonly batchWindow?: Duration | undefined;
-  /** Most invocations at a time. */
+  /** Most concurrent invocations. */
   readonly maxConcurrency: number;
   /**
-   * Concurrency of the account that is kept for the function, and is its bound as well.
+   * Concurrency of the account that is reserved for the function, and limits it as well.
    * @default - it shares what the account's other functions leave
    */
   readonly reservedConcurrency?: number | undefined;
   /**
-   * For how long what the consumer depends on may be down before messages are dead-lettered: it decides how often each is
+   * How long what the consumer depends on may be down before messages are dead-lettered: it decides how often each is
    * tried. The queue must keep messages for more than twice as long.
    * @default - 6 hours
    */
@@ -104,7 +105,7 @@ export interface ConsumerProps {
  *
  * The queue hides a message for six times the function's timeout plus the batching window, as Lambda advises:
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html. How its settings have to fit together is
- * checked by `guardRails` of the stack. No resource has a physical name, so that one which was kept is in nobody's way.
+ * checked by `guardRails` of the stack. No resource has a physical name, so that one that was kept cannot block redeployment.
  */
 export class Consumer extends Construct {
   readonly deadLetterQueue: MessageQueue;
@@ -118,7 +119,8 @@ export class Consumer extends Construct {
   readonly retention: Duration;
   /** How long a dead letter is kept, counted from when the message was first sent. */
   readonly deadLetterRetention: Duration;
-  private readonly name: string;
+  /** The consumer's name in its logs and metrics. */
+  readonly name: string;
 
   constructor(scope: Construct, id: string, props: ConsumerProps) {
     super(scope, id);
@@ -130,14 +132,17 @@ export class Consumer extends Construct {
     const { batchWindow = Duration.seconds(0) } = props;
     const tries = this.triesToOutlast(props.outlast ?? Duration.hours(6));
 
-    const { encryptionKey, removalPolicy, ordered = false } = props;
-    const kept = { encryptionKey, removalPolicy, ordered };
+    const { encryptionKey, removalPolicy, ordered } = props;
+    const common = { encryptionKey, removalPolicy, ordered };
     this.deadLetterQueue = new MessageQueue(this, 'DeadLetterQueue', {
-      ...kept,
+      ...common,
       retention: this.deadLetterRetention,
     });
+    acknowledge(this.deadLetterQueue, {
+      'Serverless-SQSRedrivePolicy': 'A dead-letter queue has none of its own; alarms watch it.',
+    });
     this.queue = new MessageQueue(this, 'Queue', {
-      ...kept,
+      ...common,
       retention: this.retention,
       visibilityTimeout: Duration.seconds(
         leastVisibility(props.timeout.toSeconds(), batchWindow.toSeconds()),
@@ -147,8 +152,14 @@ export class Consumer extends Construct {
     this.subscribe(props);
 
     this.function = consumerFunction(this, {
-      ...props,
-      tracing: props.tracing ?? false,
+      handlerEntry: props.handlerEntry,
+      memory: props.memory,
+      timeout: props.timeout,
+      reservedConcurrency: props.reservedConcurrency,
+      logRetention: props.logRetention,
+      encryptionKey,
+      removalPolicy,
+      tracing: props.tracing,
       environment: {
         POWERTOOLS_SERVICE_NAME: props.name,
         POWERTOOLS_METRICS_NAMESPACE: this.metricsNamespace,
@@ -166,7 +177,7 @@ export class Consumer extends Construct {
       maxConcurrency: props.maxConcurrency,
       reportBatchItemFailures: true,
     });
-    this.grantQueues(props.encryptionKey);
+    this.grantQueues(encryptionKey);
   }
 
   /** A metric that the function itself reports. */
@@ -206,12 +217,12 @@ export class Consumer extends Construct {
     return Stack.of(this).stackName;
   }
 
-  /** Receives after which SQS moves a message to the dead-letter queue. @throws ConfigError where the queue may forget it before */
+  /** Receives after which SQS moves a message to the dead-letter queue. @throws ConfigError where the queue may delete it before */
   private triesToOutlast(outlast: Duration): number {
     const tries = triesToOutlast(outlast.toSeconds());
     const [longest, kept] = [2 * shortestTimeOf(tries), this.retention.toSeconds()];
     if (longest < kept) return tries;
-    return refuse(
+    throw invalid(
       this,
       `an outage of ${outlast.toSeconds()} seconds is to be outlasted, for which a message may be tried again for ${longest} ` +
         `seconds, but the queue keeps it for ${kept}: outlast less, or keep messages for longer`,
@@ -227,17 +238,17 @@ export class Consumer extends Construct {
       endpoint: this.queue.queueArn,
       rawMessageDelivery: true,
       ...(filterPolicy && { filterPolicy }),
-      // Mostly one dead-letter queue for what cannot be delivered and what cannot be processed. This also lets SNS send to it.
+      // As a rule one dead-letter queue for what cannot be delivered and what cannot be processed. This also lets SNS send to it.
       deadLetterQueue: undelivered,
     });
-    // Queues with their policies first: SNS does not try again what a queue refuses.
+    // Queues with their policies first: SNS does not retry what a queue refuses.
     subscription.node.addDependency(this.queue, undelivered);
   }
 
   /** Fewer actions than Queue's own grants. */
   private grantQueues(key: IKey | undefined): void {
     // The first three are the event source mapping's: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-    // The last is the handler's, which puts off the next try of a message that failed.
+    // The last is the handler's, which delays the next try of a message that failed.
     this.queue.grant(
       this.function,
       'sqs:ReceiveMessage',

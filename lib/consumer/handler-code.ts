@@ -5,7 +5,7 @@ import { Annotations, DockerImage, Stack } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import type { BuildFailure, Message } from 'esbuild';
-import { refuse } from '../settings/validation.ts';
+import { invalid } from '../settings/validation.ts';
 import { type Bundle, bundle } from './handler-bundle.ts';
 
 /**
@@ -18,7 +18,7 @@ import { type Bundle, bundle } from './handler-bundle.ts';
  * @throws ConfigError if there is no such file, or esbuild cannot bundle it
  */
 export function handlerCode(scope: IConstruct, entry: string): Code {
-  if (!existsSync(entry)) refuse(scope, `there is no handler at ${entry}`);
+  if (!existsSync(entry)) throw invalid(scope, `there is no handler at ${entry}`);
   const folder = dirname(entry);
   if (!Stack.of(scope).bundlingRequired) return Code.fromAsset(folder);
 
@@ -47,7 +47,7 @@ function bundleFor(scope: IConstruct, entry: string): Bundle {
     return bundle(entry);
   } catch (error) {
     const { errors } = error as BuildFailure;
-    return refuse(scope, `cannot bundle ${entry}: ${errors.map(describe).join('; ')}`);
+    throw invalid(scope, `cannot bundle ${entry}: ${errors.map(describe).join('; ')}`);
   }
 }
 

@@ -9,13 +9,14 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
 import type { Operations } from '../alarms/operations.ts';
+import { acknowledge, wildcardFinding } from '../checks/acknowledge.ts';
 import type { Consumer } from '../consumer/consumer.ts';
 
 export interface OperatorPolicyProps {
   /** Topic that orders are published to. */
   readonly topic: ITopic;
   /** Topics that alarms are announced on. */
-  readonly operations: Pick<Operations, 'pages' | 'notices'>;
+  readonly operations: Operations;
   readonly consumers: readonly Consumer[];
   /** Queue of the messages that no consumer's subscription asks for. */
   readonly unroutedQueue: IQueue;
@@ -25,10 +26,10 @@ export interface OperatorPolicyProps {
   readonly stockTables: readonly TableV2[];
   /**
    * Bucket of the archive.
-   * @default - there is none
+   * @default - none
    */
   readonly archive?: IBucket | undefined;
-  /** Where it is recorded what operators did. */
+  /** Where operations are recorded. */
   readonly operationsLog: ILogGroup;
   /**
    * Key that encrypts topic and queues.
@@ -39,25 +40,9 @@ export interface OperatorPolicyProps {
 
 /** What the verbs of `npm run orders` call, and nothing else. Attach it to the role or group of those on call. */
 export class OperatorPolicy extends ManagedPolicy {
-  /** ARN of every stack of this one's name, whatever its ID. */
-  readonly stacks: string;
-  /** ARN of every alarm on a metric of this stack: CloudFormation begins their names with the stack's. */
-  readonly alarms: string;
-
   constructor(scope: Construct, id: string, props: OperatorPolicyProps) {
     const stack = Stack.of(scope);
     super(scope, id, { description: `Operates ${stack.stackName} by its command line` });
-    this.stacks = stack.formatArn({
-      service: 'cloudformation',
-      resource: 'stack',
-      resourceName: `${stack.stackName}/*`,
-    });
-    this.alarms = stack.formatArn({
-      service: 'cloudwatch',
-      resource: 'alarm',
-      resourceName: `${stack.stackName}-*`,
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
     this.allowOnStack(props);
     this.allowOnConsumers(props);
     this.allowOnTables(props);
@@ -66,8 +51,14 @@ export class OperatorPolicy extends ManagedPolicy {
   }
 
   private allowOnStack({ topic, operations, operationsLog, encryptionKey }: OperatorPolicyProps): void {
+    const stack = Stack.of(this);
     // Every verb finds the stack by its name.
-    this.allow(['cloudformation:DescribeStacks'], [this.stacks]);
+    const stacks = stack.formatArn({
+      service: 'cloudformation',
+      resource: 'stack',
+      resourceName: `${stack.stackName}/*`,
+    });
+    this.allow(['cloudformation:DescribeStacks'], [stacks]);
     // publish, redrive unrouted
     this.allow(['sns:Publish'], [topic.topicArn]);
     // publish --wait, trace; redrive unrouted, which refuses what would come straight back; check, of the alarms' topics as well
@@ -75,13 +66,25 @@ export class OperatorPolicy extends ManagedPolicy {
       ['sns:ListSubscriptionsByTopic', 'sns:GetTopicAttributes'],
       [topic, operations.pages, operations.notices].map(({ topicArn }) => topicArn),
     );
-    // redrive, stop, start: the record of them
+    // redrive, stop, start: their record
     this.allow(
       ['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:FilterLogEvents'],
       [operationsLog.logGroupArn],
     );
     // check --fire
-    this.allow(['cloudwatch:SetAlarmState'], [this.alarms]);
+    const alarms = stack.formatArn({
+      service: 'cloudwatch',
+      resource: 'alarm',
+      resourceName: `${stack.stackName}-*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    this.allow(['cloudwatch:SetAlarmState'], [alarms]);
+    acknowledge(this, {
+      [wildcardFinding(this, stacks)]:
+        'To ask for a stack by its name one need not know the rest of its ARN.',
+      [wildcardFinding(this, alarms)]:
+        "CloudFormation names the stack's alarms, beginning with the stack's name.",
+    });
     // To publish, to read dead-letter messages and to send them back; check.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     if (encryptionKey) {
@@ -91,13 +94,13 @@ export class OperatorPolicy extends ManagedPolicy {
 
   /** Each resource once: IAM takes so many characters. */
   private allowOnConsumers({ consumers, unroutedQueue }: OperatorPolicyProps): void {
-    // status, watch, trace, check; redrive, which asks for ARNs and sends; stop, which asks how long a queue keeps a message
+    // status, watch, trace, check; redrive, which needs ARNs and sends; stop, which says how long the queue keeps a message
     const ask = 'sqs:GetQueueAttributes';
     this.allow(
       [ask, 'sqs:SendMessage'],
       consumers.map(({ queue }) => queue.queueArn),
     );
-    // failed, trace: reading such a queue, after which all messages are visible again; redrive and purge, which delete them
+    // failed, trace: they read such a queue, after which all messages are visible again; redrive and purge, which delete them
     const read = ['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'];
     const move = ['sqs:StartMessageMoveTask', 'sqs:ListMessageMoveTasks', 'sqs:CancelMessageMoveTask'];
     this.allow(
@@ -142,8 +145,13 @@ export class OperatorPolicy extends ManagedPolicy {
     this.allow(['sns:GetSubscriptionAttributes'], ['*']);
     // status, watch, check
     this.allow(['cloudwatch:DescribeAlarms', 'cloudwatch:GetMetricData'], ['*']);
-    // check, but for the drift: for that one must be allowed to read whatever the stack has
+    // check, without the drift, for which one must be allowed to read whatever the stack has
     this.allow(['cloudwatch:DescribeAlarmHistory', 'lambda:GetAccountSettings'], ['*']);
+    acknowledge(this, {
+      'AwsSolutions-IAM5[Resource::*]':
+        'Subscriptions, alarms, metrics and the account cannot be named: GetSubscriptionAttributes, GetMetricData and ' +
+        'GetAccountSettings know no resources; of composite alarms, DescribeAlarms and DescribeAlarmHistory take all or none.',
+    });
   }
 
   private allow(actions: string[], resources: string[]): void {

@@ -4,30 +4,30 @@ import type { TableContents } from '../../contract/stack-outputs.ts';
 
 export type StageName = 'dev' | 'prod';
 
-/** What belongs to a stage. `-c` overrides some of it, for trying things: see choices.ts. */
+/** A stage. `-c` overrides some of it for one run, to try things: see choices.ts. */
 export interface Stage {
   /**
-   * Where the stage is deployed, and nowhere else.
-   * @default - wherever the credentials of whoever deploys lead
+   * The only account and region that the stage is deployed to.
+   * @default - those of the credentials
    */
   readonly env?: { readonly account: string; readonly region: string } | undefined;
-  /** Keep queues, tables, logs and key that would be deleted, and protect tables and stack from deletion. */
+  /** Keep queues, tables, logs and key when they would be deleted, and protect tables and stack from deletion. */
   readonly keepData: boolean;
   /**
    * Process the orders of a customer in the order in which they were published: topic and queues are FIFO. A change replaces
-   * them, with what they hold: docs/ordering.md.
+   * them, with the messages they hold: docs/ordering.md.
    */
   readonly ordered: boolean;
   /**
-   * Orders and cancellations of one customer in its busiest second; only read where the stage is ordered. More than a message group
-   * takes is refused. How many a second get done depends on the handlers, which take those of one customer one after the other:
-   * docs/ordering.md.
+   * Orders and cancellations of one customer in its busiest second; only read where the stage is ordered. Synth refuses more than
+   * a message group can take. How many of them get done in a second depends on the handlers, which take a customer's one after the
+   * other: docs/ordering.md.
    * @default - not checked
    */
-  readonly peakPerCustomer?: number;
+  readonly peakPerCustomer?: number | undefined;
   /**
-   * Have publishers give each order its customer as message group, so that a customer with thousands of orders does not delay
-   * the others, where the stage is not ordered. SQS asks $0.10 per million requests for it: docs/ordering.md.
+   * Publishers give each order its customer as message group, so that a customer with thousands of orders does not delay the
+   * others, where the stage is not ordered. SQS charges $0.10 per million requests for it: docs/ordering.md.
    */
   readonly fairQueues: boolean;
   /**
@@ -35,42 +35,42 @@ export interface Stage {
    * @default - nothing is kept
    */
   readonly archive?: ArchiveSettings | undefined;
-  /** Encrypt topics, queues and archive with a key of the account's own instead of the services' keys. */
+  /** Encrypt topics, queues and archive with a key of your account instead of the services' keys. */
   readonly customerManagedKey: boolean;
   /** X-Ray tracing of topic and functions. */
   readonly tracing: boolean;
-  /** Have SNS log each delivery that failed, and why. */
+  /** SNS logs each failed delivery, and why it failed. */
   readonly deliveryLogging: boolean;
-  /** Give a new version of a function a tenth of the batches for five minutes, and take it back if an alarm goes off. */
+  /** Give a new version of a function a tenth of the batches for five minutes, and roll it back if an alarm goes off. */
   readonly gradualReleases: boolean;
   readonly logRetentionDays: number;
-  /** For how long it is kept what operators did. */
+  /** Days to keep the operations log. */
   readonly operationsLogRetentionDays: number;
   readonly operations: OperationsSettings;
   /** IDs of other accounts that may publish orders. */
   readonly publisherAccounts: readonly string[];
   readonly topicAlarms: TopicThresholds;
-  /** On every resource, beside `stage` and `service`. */
+  /** On every resource, besides `stage` and `service`. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** For how long messages are kept. They hold names and addresses of customers: no longer than they are needed. */
+/** How long messages are kept. They hold names and addresses of customers: keep them no longer than you need them. */
 export interface ArchiveSettings {
-  /** After so many days they go to storage that costs a sixth to keep, and something to read. */
+  /** After so many days they move to storage that costs a sixth to keep, and something to read. */
   readonly coldAfterDays: number;
   /** After so many days they are deleted, and 30 days later they are gone: more than `coldAfterDays`. */
   readonly deleteAfterDays: number;
   /**
-   * For how long S3 may be down before messages are dead-lettered.
+   * How long S3 may be down before messages are dead-lettered.
    * @default - 360 minutes
    */
-  readonly outlastMinutes?: number;
+  readonly outlastMinutes?: number | undefined;
 }
 
-/** Who is told what, and who may do what about it. */
+/** Who gets the alarms, and who may act on them. */
 interface OperationsSettings {
   /**
-   * Address that gets pages and notices, of topics that are the stack's.
+   * Address that gets pages and notices, where their topics belong to the stack.
    * @default - nobody is subscribed
    */
   readonly email?: string | undefined;
@@ -78,12 +78,12 @@ interface OperationsSettings {
    * A topic of yours for what has to wake somebody.
    * @default - one of the stack's
    */
-  readonly pageTopicArn?: string;
+  readonly pageTopicArn?: string | undefined;
   /**
-   * A topic of yours for what can wait for the morning.
+   * A topic of yours for what can wait until morning.
    * @default - one of the stack's
    */
-  readonly noticeTopicArn?: string;
+  readonly noticeTopicArn?: string | undefined;
   /** Where docs/runbook.md can be read: an address, for the mails of alarms. */
   readonly runbook: string;
   /** Make a managed policy for those who operate the stack. */
@@ -91,10 +91,10 @@ interface OperationsSettings {
 }
 
 /** When the topic's alarms go into ALARM. */
-interface TopicThresholds {
+export interface TopicThresholds {
   /** Failed deliveries within 5 minutes. */
   readonly failedDeliveries: number;
-  /** Messages within 5 minutes that filters cannot read, because attributes are malformed, or because there are none. */
+  /** Messages within 5 minutes whose attributes filters cannot read: malformed, or none at all. */
   readonly unreadableAttributes: number;
 }
 
@@ -102,11 +102,11 @@ interface TopicThresholds {
 export interface ConsumerThresholds {
   /** Messages waiting, for 5 minutes on end. */
   readonly queueDepth: number;
-  /** Age of the oldest waiting message, for most of a quarter of an hour. */
+  /** Age of the oldest waiting message, in 10 of 15 minutes. */
   readonly oldestMessageSeconds: number;
-  /** 99 of 100 orders are done so many seconds after they were placed. */
+  /** 99 of 100 orders are done within so many seconds after they were placed. */
   readonly promisedSeconds: number;
-  /** Tries that failed and will be repeated, within 5 minutes, three times in a row. */
+  /** Failed tries that will be repeated, within 5 minutes, three times in a row. */
   readonly retries: number;
   /** Failed invocations within 5 minutes. */
   readonly functionErrors: number;
@@ -115,64 +115,74 @@ export interface ConsumerThresholds {
 }
 
 interface TableSettings {
-  readonly partitionKey: string;
   /**
    * What the command line finds the table by. `records`: a record of each order, under its ID; `stock`: what is in stock, by SKU;
    * `other`: something that it leaves alone.
    */
   readonly holds: TableContents;
+  readonly partitionKey: string;
   /** All that the consumer does to the table, as IAM actions. */
   readonly actions: readonly `dynamodb:${string}`[];
 }
 
-/** A consumer's name, in kebab-case, is also its folder in `lambda/`, whose `handler.ts` exports `handler`. */
-export interface ConsumerSettings {
-  /**
-   * Events that it takes; its handler has to know each. All others that nobody takes are kept in `unrouted`.
-   * @default - every message of the topic, whatever it says; it counts as taken by nobody
-   */
-  readonly eventTypes?: readonly EventType[];
-  /**
-   * Values that a message attribute must have one of, on top of the event type.
-   * @default - every event of these types
-   */
-  readonly filter?: Readonly<Record<string, readonly string[]>>;
-  /** Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE. */
-  readonly tables: Readonly<Record<string, TableSettings>>;
+/** What each consumer has in its own measure, or by default. */
+export interface ConsumerLimits {
   readonly memoryMiB: number;
   /** Long enough for three attempts of an AWS call, 4 s each at most (lambda/clients.ts), with their backoff. */
   readonly timeoutSeconds: number;
   readonly batchSize: number;
   readonly batchWindowSeconds: number;
-  /** Invocations at a time. */
+  /** Concurrent invocations. */
   readonly maxConcurrency: number;
+}
+
+/** For consumers that do not say otherwise. */
+export interface ConsumerDefaults extends ConsumerLimits {
+  readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
+}
+
+/** A consumer's name, in kebab-case, is also its folder in `lambda/`, whose `handler.ts` exports `handler`. */
+export interface ConsumerSettings extends Partial<ConsumerLimits> {
   /**
-   * For how long what the consumer depends on may be down before orders are dead-lettered.
+   * Events that it takes; its handler has to know each. Events that no consumer takes are kept in `unrouted`.
+   * @default - every message of the topic, whatever it says; such a consumer does not keep a message out of `unrouted`
+   */
+  readonly eventTypes?: readonly EventType[];
+  /**
+   * Message attribute → the values it takes, besides the event type.
+   * @default - every event of these types
+   */
+  readonly filter?: Readonly<Record<string, readonly string[]>>;
+  /** Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE. */
+  readonly tables: Readonly<Record<string, TableSettings>>;
+  /**
+   * How long what the consumer depends on may be down before orders are dead-lettered.
    * @default - 360 minutes
    */
-  readonly outlastMinutes?: number;
+  readonly outlastMinutes?: number | undefined;
   /**
-   * Concurrency of the account that is kept for the function, at least `maxConcurrency`. Lambda wants 100 to be left.
+   * Concurrency of the account that is reserved for the function, at least `maxConcurrency`. Lambda wants 100 to be left.
    * @default - it shares what the account's other functions leave
    */
   readonly reservedConcurrency?: number;
   /**
    * Whether its queue is FIFO where the stage is ordered. `false` leaves it a standard queue: larger batches and more throughput, in
-   * any order. What SNS cannot deliver to it then goes to `unrouted`, since a FIFO topic wants a FIFO queue for that.
+   * any order. What SNS cannot deliver to it then goes to `unrouted`, because a FIFO topic needs a FIFO queue for that.
    * @default true
    */
   readonly ordered?: boolean;
   /**
-   * What an order that can never succeed means for the same customer's later ones, where the stage is ordered. `skip`: they go on
-   * past its dead letter, as if it had not been. `block`: they wait while it is tried again, until an operator has dealt with it or
-   * `outlastMinutes` are over. Skipping costs the order of that customer, blocking his time.
+   * What an order that can never succeed means for the same customer's later ones, where the stage is ordered. `skip`: they are
+   * processed as if it had never been. `block`: they wait while it is tried again, until an operator has dealt with it or
+   * `outlastMinutes` are over. Skipping costs the order of that customer, blocking costs time.
    * @default 'skip'
    */
   readonly onPermanentError?: 'skip' | 'block';
-  readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
+  /** Thresholds that differ from the defaults. */
+  readonly alarms?: Readonly<Partial<Record<StageName, Partial<ConsumerThresholds>>>>;
 }
 
-/** All of config.ts. */
+/** All of config.ts that `-c` can override. */
 export interface Config {
   readonly stages: Readonly<Record<StageName, Stage>>;
   readonly consumers: Readonly<Record<string, ConsumerSettings>>;

@@ -1,8 +1,11 @@
-/** Checks of settings, each problem told in one line. */
+/** Checks of settings, each problem reported in one line. */
 import { Errors } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
+import { ARCHIVE } from '../../contract/archive.ts';
+import { isKebabCase } from '../../contract/names.ts';
+import { UNROUTED } from '../../contract/stack-outputs.ts';
 
-/** A setting that cannot be deployed. Its message is all that there is to print: no stack trace. */
+/** A setting that cannot be deployed. Only its message is printed: no stack trace. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
@@ -12,9 +15,14 @@ export interface Range {
   readonly min: number;
   readonly max: number;
   /** @default - a bare count */
-  readonly unit?: string | undefined;
+  readonly unit?: string;
   /** @default - not a limit of AWS */
-  readonly source?: string | undefined;
+  readonly source?: string;
+}
+
+/** The error for a construct's setting, in one line: the construct's path, the problem, and the page that says so. */
+export function invalid(scope: IConstruct, problem: string, source?: string): ConfigError {
+  return new ConfigError(`${scope.node.path}: ${problem}${source ? ` (${source})` : ''}`);
 }
 
 /**
@@ -28,14 +36,14 @@ export function checkWithin(scope: IConstruct, setting: string, value: number, r
   const allowed = Number.isFinite(range.max)
     ? `from ${range.min} to ${range.max}${unit}`
     : `of at least ${range.min}${unit}`;
-  refuse(scope, `${setting} is ${value}${unit}, but must be a whole number ${allowed}`, range.source);
+  throw invalid(scope, `${setting} is ${value}${unit}, but must be a whole number ${allowed}`, range.source);
 }
 
 /**
- * Checks that each number among settings is a whole one and not negative: Duration and Size refuse others as well, but do
- * not say which setting it was.
+ * Checks that each number among settings is whole and not negative: Duration and Size refuse others as well, but do not say
+ * which setting it was.
  *
- * @param owner where the settings stand, such as `consumers.billing in lib/config.ts`
+ * @param owner where the settings are, such as `consumers.billing in lib/config.ts`
  * @throws ConfigError naming the setting and its value
  */
 export function checkWholeNumbers(owner: string, settings: object): void {
@@ -45,13 +53,17 @@ export function checkWholeNumbers(owner: string, settings: object): void {
   }
 }
 
-/**
- * Refuses a setting.
- *
- * @throws ConfigError always, as one line: the construct's path, the problem, and the page that says so
- */
-export function refuse(scope: IConstruct, problem: string, source?: string): never {
-  throw new ConfigError(`${scope.node.path}: ${problem}${source ? ` (${source})` : ''}`);
+const RESERVED_NAMES = new Map([
+  [UNROUTED, 'the queue of messages that nobody takes'],
+  [ARCHIVE, 'the consumer of the archive, which is a setting of the stage'],
+]);
+
+/** @throws ConfigError for a name, of a consumer or a table, that no ID can be made of, or that is reserved */
+export function checkName(name: string): void {
+  const reservedFor = RESERVED_NAMES.get(name);
+  if (reservedFor !== undefined) throw new ConfigError(`"${name}" is ${reservedFor}: choose another name`);
+  if (isKebabCase(name)) return;
+  throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`);
 }
 
 /**

@@ -11,7 +11,8 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { FifoThroughputScope, LoggingProtocol, Topic, TracingConfig } from 'aws-cdk-lib/aws-sns';
 import { CfnResourcePolicy } from 'aws-cdk-lib/aws-xray';
 import { Construct } from 'constructs';
-import { refuse } from '../settings/validation.ts';
+import { acknowledge, OWN_POLICY, wildcardFinding } from '../checks/acknowledge.ts';
+import { invalid } from '../settings/validation.ts';
 
 export interface FanOutTopicProps {
   /**
@@ -36,7 +37,7 @@ export interface FanOutTopicProps {
    */
   readonly deliveryLogging?: boolean | undefined;
   /**
-   * IDs of other accounts, 12 digits each, that may publish. Which of its roles do is for each of them to say.
+   * IDs of other accounts, 12 digits each, that may publish. Each of them decides which of its roles do.
    * @default - this account alone
    */
   readonly publisherAccounts?: readonly string[] | undefined;
@@ -45,8 +46,6 @@ export interface FanOutTopicProps {
 /** The topic that messages are published to, over TLS only. */
 export class FanOutTopic extends Construct {
   readonly topic: Topic;
-  /** By what SNS logs failed deliveries, and the logs that it may write, as a pattern; undefined where it does not. */
-  readonly deliveryLogging?: { readonly role: Role; readonly logs: string } | undefined;
 
   constructor(scope: Construct, id: string, props: FanOutTopicProps = {}) {
     super(scope, id);
@@ -58,17 +57,20 @@ export class FanOutTopic extends Construct {
       ...(props.tracing && { tracingConfig: TracingConfig.ACTIVE }),
     });
     if (props.tracing) this.letTopicWriteTraces();
-    if (props.deliveryLogging) this.deliveryLogging = this.logFailedDeliveries();
+    if (props.deliveryLogging) this.logFailedDeliveries();
     for (const account of props.publisherAccounts ?? []) {
       if (!/^\d{12}$/.test(account)) {
-        refuse(this, `publisherAccounts has ${JSON.stringify(account)}, but an account ID is 12 digits`);
+        throw invalid(
+          this,
+          `publisherAccounts has ${JSON.stringify(account)}, but an account ID is 12 digits`,
+        );
       }
       this.grantPublish(new AccountPrincipal(account));
     }
   }
 
   /**
-   * Lets somebody publish: `sns:Publish` on the topic, and on its key what SNS asks of a publisher (`kms:Decrypt` and
+   * Lets a principal publish: `sns:Publish` on the topic, and on its key what SNS asks of a publisher (`kms:Decrypt` and
    * `kms:GenerateDataKey*`, https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html). A role gets it in its own
    * policy; an `AccountPrincipal` in those of topic and key, after which that account has to allow its role the same.
    */
@@ -80,7 +82,7 @@ export class FanOutTopic extends Construct {
    * SNS names the log group, and makes it at the first failure. No message is logged, only IDs, times and answers.
    * https://docs.aws.amazon.com/sns/latest/dg/sns-topic-attributes.html
    */
-  private logFailedDeliveries(): { role: Role; logs: string } {
+  private logFailedDeliveries(): void {
     const { region, account } = Stack.of(this);
     const role = new Role(this, 'DeliveryLogging', { assumedBy: new ServicePrincipal('sns.amazonaws.com') });
     const logs = Stack.of(this).formatArn({
@@ -96,7 +98,10 @@ export class FanOutTopic extends Construct {
       }),
     );
     this.topic.addLoggingConfig({ protocol: LoggingProtocol.SQS, failureFeedbackRole: role });
-    return { role, logs };
+    acknowledge(role, {
+      'NIST.800.53.R5-IAMNoInlinePolicy': OWN_POLICY,
+      [wildcardFinding(this, logs)]: 'SNS names the log groups of this topic, and their streams.',
+    });
   }
 
   /** Without this policy SNS drops the segments: https://docs.aws.amazon.com/sns/latest/dg/sns-active-tracing.html */

@@ -7,6 +7,7 @@ import { queuePage, topicPage } from '../alarms/console-links.ts';
 import type { Operations } from '../alarms/operations.ts';
 import { OperationsAlarm } from '../alarms/operations-alarm.ts';
 import { messagesIn, oldestIn } from '../messaging/queue-metrics.ts';
+import type { TopicThresholds } from '../settings/types.ts';
 import type { UnroutedMessages } from './unrouted-messages.ts';
 
 /** Before an unrouted message is deleted. */
@@ -20,28 +21,26 @@ export interface TopicAlarmsProps {
   /** Where messages are kept that no consumer's subscription asks for. */
   readonly unrouted: UnroutedMessages;
   readonly operations: Operations;
-  /** Failed deliveries within 5 minutes. */
-  readonly failedDeliveries: number;
-  /** Messages within 5 minutes that filters cannot read, because attributes are malformed, or because there are none. */
-  readonly unreadableAttributes: number;
+  readonly thresholds: TopicThresholds;
 }
 
 /**
- * The alarms of the topic: failed deliveries, messages that nobody takes, and messages that no filter can read. What is lost, or
- * about to be, pages; the rest is a notice.
+ * The alarms of the topic: failed deliveries, messages that nobody takes, and messages that no filter can read. Lost messages, and
+ * those about to be lost, page; the rest are notices.
  */
 export class TopicAlarms extends Construct {
   constructor(scope: Construct, id: string, props: TopicAlarmsProps) {
     super(scope, id);
     const { topic, name, operations, unrouted } = props;
+    const { failedDeliveries, unreadableAttributes } = props.thresholds;
     const common = { operations, links: { Topic: topicPage(topic) } };
 
     new OperationsAlarm(this, 'FailedDeliveries', {
       ...common,
       metric: topic.metricNumberOfNotificationsFailed(FIVE_MINUTES),
-      threshold: props.failedDeliveries,
+      threshold: failedDeliveries,
       meaning:
-        `${name} topic: ${atLeast(props.failedDeliveries, 'delivery', 'deliveries')} failed within 5 minutes; what could not be ` +
+        `${name} topic: ${atLeast(failedDeliveries, 'delivery', 'deliveries')} failed within 5 minutes; what could not be ` +
         "delivered goes to the consumer's dead-letter queue, and is lost where it was for the unrouted queue.",
       article: 'failed-deliveries',
       announce: 'notices',
@@ -62,7 +61,7 @@ export class TopicAlarms extends Construct {
       metric: messagesIn(unrouted.queue),
       threshold: 1,
       meaning:
-        `${name} topic: messages that no consumer's subscription asks for lie in the unrouted queue; ` +
+        `${name} topic: messages that no consumer's subscription asks for are in the unrouted queue; ` +
         'nobody processes them.',
       announce: 'notices',
     });
@@ -73,18 +72,18 @@ export class TopicAlarms extends Construct {
       metric: oldestIn(unrouted.queue),
       threshold: old.toSeconds(),
       meaning:
-        `${name} topic: the oldest message in the unrouted queue has lain there for ${old.toDays()} days; after ` +
+        `${name} topic: the oldest message in the unrouted queue has been there for ${old.toDays()} days; after ` +
         `${unrouted.retention.toDays()} it is deleted.`,
       announce: 'pages',
     });
     // Such messages reach neither queue nor dead-letter queue: without an alarm nobody would know.
     const unreadable = {
       ...common,
-      threshold: props.unreadableAttributes,
+      threshold: unreadableAttributes,
       article: 'unreadable-attributes',
       announce: 'pages',
     } as const;
-    const reached = `${name} topic: ${atLeast(props.unreadableAttributes, 'message')} within 5 minutes reached no consumer`;
+    const reached = `${name} topic: ${atLeast(unreadableAttributes, 'message')} within 5 minutes reached no consumer`;
     new OperationsAlarm(this, 'InvalidAttributes', {
       ...unreadable,
       metric: topic.metricNumberOfNotificationsFilteredOutInvalidAttributes(FIVE_MINUTES),
@@ -93,7 +92,7 @@ export class TopicAlarms extends Construct {
     new OperationsAlarm(this, 'NoAttributes', {
       ...unreadable,
       metric: topic.metricNumberOfNotificationsFilteredOutNoMessageAttributes(FIVE_MINUTES),
-      meaning: `${reached}, for want of attributes.`,
+      meaning: `${reached}, because they have no attributes.`,
     });
   }
 }

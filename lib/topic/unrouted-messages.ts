@@ -2,12 +2,13 @@ import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type ITopic, Subscription, SubscriptionFilter, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { acknowledge } from '../checks/acknowledge.ts';
 import { MessageQueue } from '../messaging/message-queue.ts';
 
 export interface UnroutedMessagesProps {
   /** Topic whose messages nobody may be subscribed to. */
   readonly topic: ITopic;
-  /** Message attribute that tells who takes a message. */
+  /** Message attribute that decides who takes a message. */
   readonly attribute: string;
   /** Its values that some consumer's subscription asks for. */
   readonly known: readonly string[];
@@ -32,15 +33,19 @@ export class UnroutedMessages extends Construct {
   readonly queue: MessageQueue;
   /** How long a message is kept. */
   readonly retention = Duration.days(14);
-  readonly subscription: Subscription;
 
   constructor(scope: Construct, id: string, props: UnroutedMessagesProps) {
     super(scope, id);
-    const { topic, attribute, known, ...ofQueue } = props;
+    const { topic, attribute, known, encryptionKey, ordered, removalPolicy } = props;
 
-    this.queue = new MessageQueue(this, 'Queue', { ...ofQueue, retention: this.retention });
+    this.queue = new MessageQueue(this, 'Queue', {
+      encryptionKey,
+      ordered,
+      removalPolicy,
+      retention: this.retention,
+    });
     this.queue.letSend(topic);
-    this.subscription = new Subscription(this, 'Subscription', {
+    const subscription = new Subscription(this, 'Subscription', {
       topic,
       protocol: SubscriptionProtocol.SQS,
       endpoint: this.queue.queueArn,
@@ -49,7 +54,22 @@ export class UnroutedMessages extends Construct {
         [attribute]: new SubscriptionFilter([{ exists: false }, { 'anything-but': [...known] }]),
       },
     });
-    // The queue with its policy first: SNS does not try again what a queue refuses.
-    this.subscription.node.addDependency(this.queue);
+    // The queue with its policy first: SNS does not retry what a queue refuses.
+    subscription.node.addDependency(this.queue);
+    this.acknowledgeFindings(subscription);
+  }
+
+  private acknowledgeFindings(subscription: Subscription): void {
+    const nobodyReceives =
+      'Only an operator takes messages out of it, and each only after it was sent on: none can fail here. An alarm watches it.';
+    acknowledge(this.queue, {
+      'AwsSolutions-SQS3': nobodyReceives,
+      'Serverless-SQSRedrivePolicy': nobodyReceives,
+    });
+    acknowledge(subscription, {
+      'Serverless-SNSRedrivePolicy':
+        'It is the last resort itself. SNS retries a fault of SQS for 23 days; the queue refuses only after its policy or key was ' +
+        'changed by hand, which the alarm on failed deliveries announces.',
+    });
   }
 }

@@ -72,7 +72,7 @@ test('status, failed and trace tell what lies in FIFO dead-letter queues, and an
   const traced = await orders('trace', 'ada-2');
 
   expect(status.code).toBe(1);
-  expect(status.stdout).toContain('ALARM billing: messages lie in the dead-letter queue');
+  expect(status.stdout).toContain('ALARM billing: messages are in the dead-letter queue');
   expect(JSON.parse(failed.stdout).consumers.billing).toMatchObject({
     deadLetters: 4,
     reasons: expect.arrayContaining([

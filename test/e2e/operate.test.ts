@@ -40,7 +40,7 @@ test('from the alarm to the cause to the cure', async () => {
 
   const alarmed = await orders('status');
   expect(alarmed.code).toBe(1);
-  expect(alarmed.stdout).toContain('ALARM billing: messages lie in the dead-letter queue');
+  expect(alarmed.stdout).toContain('ALARM billing: messages are in the dead-letter queue');
   expect(alarmed.stdout).toMatch(/Next: npm run orders -- failed billing --local/);
 
   const failed = await orders('failed', 'billing', '--json');

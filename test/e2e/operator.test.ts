@@ -218,7 +218,7 @@ $`,
 
     expect(fits(stdout)).toBe(true);
     expect(stdout).toMatch(/\nbilling +0 +0 +1 +- +2 +2\n/);
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('ALARM billing: messages lie in the dead-letter queue;');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('ALARM billing: messages are in the dead-letter queue.');
     expect(stdout).toContain('docs/runbook.md#dead-letters');
     expect(stdout).toMatch(new RegExp(`\nNext: npm run orders -- failed billing --stack ${STACK}\n$`));
     expect(code).toBe(1);

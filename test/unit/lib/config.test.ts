@@ -1,13 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { consumers } from '../../../lib/config.ts';
+import { consumerDefaults, consumers } from '../../../lib/config.ts';
+import { completeConsumer } from '../../../lib/settings/consumers.ts';
 import type { ConsumerSettings } from '../../../lib/settings/types.ts';
 import { ConfigError, settingProblem } from '../../../lib/settings/validation.ts';
 import { synthesize } from '../../fixtures/synthesized.ts';
 
-const dev = consumers.billing.alarms.dev;
-const alarms = (thresholds: object) => ({
-  alarms: { ...consumers.billing.alarms, dev: { ...dev, ...thresholds } },
-});
+const alarms = (thresholds: object) => ({ alarms: { dev: thresholds } });
 const keys = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`key${index}`, ['a']]));
 const values = (count: number) => Array.from({ length: count }, (_, index) => `value${index}`);
@@ -134,6 +132,27 @@ test.each<[string, Partial<ConsumerSettings>]>([
   expect(() =>
     synthesize('dev', { consumers: { billing: { ...consumers.billing, ...settings } } }),
   ).not.toThrow();
+});
+
+test('a consumer has what it says, and the defaults for the rest', () => {
+  const { tables } = consumers.billing;
+  const alarms = { prod: { retries: 3 } };
+
+  expect(completeConsumer('a', { tables, batchSize: 5, alarms }, consumerDefaults, 'prod')).toMatchObject({
+    batchSize: 5,
+    memoryMiB: 512,
+    thresholds: { retries: 3, functionErrors: 3, oldestMessageSeconds: 300 },
+  });
+});
+
+test('a consumer keeps its records in one table', () => {
+  const { invoices } = consumers.billing.tables;
+
+  expect(refusalOf({ ...consumers.billing, tables: { invoices, bills: invoices } })).toEqual(
+    new ConfigError(
+      'consumers.billing in lib/config.ts: invoices and bills hold records, but only one table may',
+    ),
+  );
 });
 
 test.each(['Billing', 'image_jobs', '-billing', ''])('a consumer cannot be called %p', (name) => {

@@ -65,7 +65,7 @@ describe.each(stageNames)('in %s', (stage) => {
   ];
 
   describe.each(consumers)('$name', ({ name, id, settings }) => {
-    const thresholds = settings.alarms[stage];
+    const { thresholds } = settings;
     const ownMetric = (MetricName: string) => ({
       Namespace: `OrderFanOut-${stage}`,
       MetricName,
@@ -337,7 +337,7 @@ describe.each(stageNames)('in %s', (stage) => {
         Statistic: 'Sum',
         Period: 300,
         EvaluationPeriods: 1,
-        Threshold: settings.alarms.prod.retries,
+        Threshold: settings.thresholds.retries,
       });
     }
   });

@@ -27,7 +27,7 @@ test.each(alarms)('$id says what it means and names an article of the runbook', 
 /** What each kind of alarm is about, in its text and by its article. */
 const ABOUT: Record<string, [text: RegExp, article: string]> = {
   OldestMessage: [/^\w+: the oldest message has waited for \d+ seconds or more/, 'oldest-message'],
-  DeadLetters: [/^\w+: messages lie in the dead-letter queue/, 'dead-letters'],
+  DeadLetters: [/^\w+: messages are in the dead-letter queue/, 'dead-letters'],
   DeadLettered: [/^\w+: messages were dead-lettered within the last 15 minutes/, 'dead-letters'],
   FunctionErrors: [/^\w+: at least 3 invocations failed as a whole within 5 minutes/, 'function-errors'],
   Retrying: [/^\w+: at least 10 tries failed in each .* depends on may be down/s, 'retrying'],
@@ -38,11 +38,11 @@ const ABOUT: Record<string, [text: RegExp, article: string]> = {
     'queue-depth',
   ],
   DeadLettersGrowing: [/^\w+: new messages have joined/, 'dead-letters-growing'],
-  FunctionThrottles: [/^\w+: Lambda refused at least 10 invocations/, 'function-throttles'],
+  FunctionThrottles: [/^\w+: Lambda throttled at least 10 invocations/, 'function-throttles'],
   PromiseBroken: [/^\w+: for 15 minutes, one order in 100 was done \d+ seconds or more/, 'promise-broken'],
-  NotPolled: [/^\w+: nobody has asked the queue for messages for 15 minutes/, 'not-polled'],
+  NotPolled: [/^\w+: nobody has polled the queue for 15 minutes/, 'not-polled'],
   Unhealthy: [/^\w+: the consumer does not do its work/, 'unhealthy'],
-  HasDeadLetters: [/^\w+: messages were dead-lettered, and will not/, 'dead-letters'],
+  HasDeadLetters: [/^\w+: messages were dead-lettered. They will not/, 'dead-letters'],
   ReleaseRetrying: [/^\w+: at least 10 tries failed within 5 minutes: CodeDeploy/, 'retrying'],
   FailedDeliveries: [/^orders topic: at least one delivery failed within 5 minutes/, 'failed-deliveries'],
   LostDeliveries: [/^orders topic: messages were lost within 5 minutes/, 'failed-deliveries'],
@@ -55,7 +55,7 @@ const ABOUT: Record<string, [text: RegExp, article: string]> = {
     /^orders topic: at least one message .* malformed attributes/s,
     'unreadable-attributes',
   ],
-  NoAttributes: [/^orders topic: at least one message .* want of attributes/s, 'unreadable-attributes'],
+  NoAttributes: [/^orders topic: at least one message .* no attributes/s, 'unreadable-attributes'],
 };
 
 test.each(alarms)(
