@@ -81,6 +81,12 @@ function parseEvent(
   );
 }
 
+/** Who cancels may not know whether an item ships. */
+const SHIPPING_CLAIM: Record<EventType, string> = {
+  'order.placed': 'an item requires',
+  'order.cancelled': 'an item may require',
+};
+
 /**
  * Throws PermanentError for an event whose attributes kept it from shipping although it has to hear of it: an order that
  * ships would be billed and never sent, a cancelled one be sent all the same. Only a message with the attribute `eventType`
@@ -90,10 +96,9 @@ function checkAttributes(event: OrderEvent, told: SQSMessageAttributes): void {
   if (!told.eventType) return;
   const { eventType, requiresShipping } = messageAttributes(event);
   if (requiresShipping.StringValue === 'true' && told.requiresShipping?.stringValue !== 'true') {
-    const what = event.eventType === 'order.placed' ? 'an item requires' : 'an item may require';
     throw new PermanentError(
       'AttributeMismatch',
-      `${what} shipping, yet the message attribute requiresShipping was not "true"`,
+      `${SHIPPING_CLAIM[event.eventType]} shipping, yet the message attribute requiresShipping was not "true"`,
     );
   }
   if (told.eventType.stringValue !== eventType.StringValue) {

@@ -1,4 +1,4 @@
-// `npm run chaos`: test orders through a local stack on a bad day, and the proof that nothing was lost or done twice.
+// `npm run chaos`: test orders through a local stack under faults, and the proof that nothing was lost or done twice.
 import fs from 'node:fs';
 import path from 'node:path';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
@@ -16,10 +16,10 @@ import { readArchived } from '../reconciliation/archive.ts';
 import { inversionsByConsumer, isOrdered, orderedConsumers } from '../reconciliation/inversions.ts';
 import { readLedger, readLetters } from '../reconciliation/snapshot.ts';
 import { fillStock } from '../start/local-orders.ts';
-import { type DrainedOptions, drained } from '../wait-until-empty.ts';
+import { type WaitOptions, waitUntilEmpty } from '../wait-until-empty.ts';
 import { type ChaosFaults, chaosFaults } from './faults.ts';
 import { freePort } from './free-port.ts';
-import { type ChaosFindings, type ChaosLook, type ChaosResult, chaosResult } from './report.ts';
+import { type ChaosFindings, type ChaosResult, type ChaosSnapshot, chaosResult } from './report.ts';
 
 export interface ChaosOptions {
   /** Folder of the cloud assembly. */
@@ -48,14 +48,14 @@ const LATE_COPY = 10;
 /** Orders of one customer, on average: with fewer there is little that could come out of order. */
 const ORDERS_PER_CUSTOMER = 10;
 /** Longer than any message under faults waits, and than any without them should. */
-const PATIENCE_MS = 60_000;
+const STALL_MS = 60_000;
 /** Tries of a publish: a killed stack is down for a second or two. */
 const PUBLISH_ATTEMPTS = 25;
 const POLL_MS = 50;
 
 /**
- * Publishes test orders to a stack that suffers faults and is killed on the way, waits until its queues are empty, redrives
- * the dead letters without faults, and holds what is then there against what was published.
+ * Publishes test orders to a stack with injected faults that is killed on the way, waits until its queues are empty, redrives
+ * the dead letters without faults, and compares what is then there with what was published.
  * @throws Error if not all could be published
  */
 export function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -105,29 +105,29 @@ class Chaos {
       this.port = await freePort();
       const start = progress.step('Starting the stack in a process of its own');
       const { endpoint, stackName, region } = (await this.start()).endpoint;
-      start.done(`${stackName} is up at ${endpoint}, and about to have a bad day`);
+      start.done(`${stackName} is up at ${endpoint}, and about to run under faults`);
       clients = createClients({ endpoint, region, credentials: LOCAL_CREDENTIALS });
       const stack = await findStack(clients.cloudFormation, stackName);
       const takes = await readSubscriptions(clients.sns, stack);
-      // No late copy makes good for an order that was lost.
+      // An order that was lost has no late copy to replace it.
       const uncopied = this.messages.filter((message) => !this.lateCopies.has(message));
       const kind = { isOrdered: isOrdered(stack), isArchived: stack.archiveBucket !== undefined };
       this.faults = chaosFaults(uncopied, kind, SLOW_MS);
       await fillStock(clients.dynamodb, stack);
       const before = await readLedger(clients.dynamodb, stack);
 
-      await this.suffer(clients, stack);
+      await this.runUnderFaults(clients, stack);
       signal.throwIfAborted();
 
-      // Nothing is consumed before the books are read and the dead letters moved: none comes back meanwhile.
+      // Nothing is consumed before the tables are read and the dead letters moved: none comes back meanwhile.
       const restart = progress.step('Killing the stack and restarting it without faults');
       await this.kill();
-      const healed = await this.start();
+      const restarted = await this.start();
       restart.done('Restarted the stack without faults');
-      const underFaults = await this.look(clients, stack, healed);
-      await this.redrive(clients, stack, healed);
-      const after = await this.look(clients, stack, healed);
-      const problems = await healed.stop();
+      const underFaults = await this.look(clients, stack, restarted);
+      await this.redrive(clients, stack, restarted);
+      const after = await this.look(clients, stack, restarted);
+      const problems = await restarted.stop();
       this.current = undefined;
       const { orders, seed, workspace } = this.options;
       const { messages } = this;
@@ -180,8 +180,8 @@ class Chaos {
     await (await this.start(plan)).consume();
   }
 
-  /** Publishes everything and waits until it is worked off, under faults. */
-  private async suffer({ sns, sqs }: Clients, stack: StackHandles): Promise<void> {
+  /** Publishes everything and waits until it is processed, under faults. */
+  private async runUnderFaults({ sns, sqs }: Clients, stack: StackHandles): Promise<void> {
     const { progress, signal, seed } = this.options;
     const { messages } = this;
     // Somewhere in the middle of publishing, and of processing.
@@ -210,7 +210,7 @@ class Chaos {
     const processing = progress.step('Processing');
     let most = 1;
     let isDue = true;
-    const isEmpty = await this.drained(sqs, stack, async (left) => {
+    const isEmpty = await this.waitUntilEmpty(sqs, stack, async (left) => {
       most = Math.max(most, left);
       processing.bar(most - left, most);
       if (!isDue || left > (1 - second) * most) return;
@@ -218,11 +218,11 @@ class Chaos {
       await this.killAndRestart();
     });
     if (isEmpty) processing.done('The queues are empty');
-    else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
+    else processing.fail(`Nothing has moved for ${STALL_MS / 1000} s, and the queues are not empty`);
   }
 
-  /** Moves all dead letters back, publishes late copies of some orders as well, and waits until all is worked off. */
-  private async redrive({ sns, sqs }: Clients, stack: StackHandles, healed: KillableRun): Promise<void> {
+  /** Moves all dead letters back, publishes late copies of some orders as well, and waits until all is processed. */
+  private async redrive({ sns, sqs }: Clients, stack: StackHandles, restarted: KillableRun): Promise<void> {
     const { progress, signal } = this.options;
     const redriving = progress.step('Redriving');
     const moves = stack.consumers.map(({ deadLetterQueueUrl: from, queueUrl: to }) =>
@@ -230,11 +230,11 @@ class Chaos {
     );
     const moved = (await Promise.all(moves)).reduce((sum, move) => sum + move.moved, 0);
     await publishAll({ sns, topicArn: stack.topicArn, messages: [...this.lateCopies], signal });
-    await healed.consume();
+    await restarted.consume();
     let before = 0;
-    const isEmpty = await this.drained(sqs, stack, async (left) => {
+    const isEmpty = await this.waitUntilEmpty(sqs, stack, async (left) => {
       // Time goes as it does on AWS, but no more messages are to fill a batch.
-      if (left === before) await healed.endBatchingWindows();
+      if (left === before) await restarted.endBatchingWindows();
       before = left;
     });
     const redrove = `Redrove ${moved} ${plural(moved, 'dead letter')}`;
@@ -242,20 +242,20 @@ class Chaos {
     else redriving.fail(`${redrove}, and the queues do not become empty`);
   }
 
-  private drained(
+  private waitUntilEmpty(
     sqs: Clients['sqs'],
     { consumers }: StackHandles,
-    onLook: DrainedOptions['onLook'] = () => {},
+    onPoll: WaitOptions['onPoll'] = () => {},
   ): Promise<boolean> {
     const queueUrls = consumers.map(({ queueUrl }) => queueUrl);
     const { signal } = this.options;
-    return drained(sqs, queueUrls, { patienceMs: PATIENCE_MS, pollMs: POLL_MS, signal, onLook });
+    return waitUntilEmpty(sqs, queueUrls, { stallTimeoutMs: STALL_MS, pollMs: POLL_MS, signal, onPoll });
   }
 
-  private async look(clients: Clients, stack: StackHandles, healed: KillableRun): Promise<ChaosLook> {
+  private async look(clients: Clients, stack: StackHandles, restarted: KillableRun): Promise<ChaosSnapshot> {
     return {
       ledger: await readLedger(clients.dynamodb, stack),
-      letters: await readLetters(healed, stack),
+      letters: await readLetters(restarted, stack),
       ...(stack.archiveBucket !== undefined && { archived: await readArchived(clients, stack) }),
     };
   }

@@ -4,15 +4,15 @@ import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { table } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
-import { type Archived, balanceArchive, IN_ARCHIVE } from '../reconciliation/archive.ts';
-import { differenceLines } from '../reconciliation/differences.ts';
+import { type Archived, IN_ARCHIVE, reconcileArchive } from '../reconciliation/archive.ts';
+import { type Difference, differenceLines } from '../reconciliation/differences.ts';
 import { disorder, withoutCopies } from '../reconciliation/inversions.ts';
-import { type Difference, stockDifferences } from '../reconciliation/reconcile.ts';
-import type { Ledger, Letters, Look } from '../reconciliation/snapshot.ts';
+import { stockDifferences } from '../reconciliation/reconcile.ts';
+import type { Ledger, Letters, Snapshot } from '../reconciliation/snapshot.ts';
 import { rewritten, type Tally, tallyOf, tallyOfArchive, unsettled } from './tally.ts';
 
 /** What a run has left behind, with the archive where the stack has one. */
-export interface ChaosLook extends Look {
+export interface ChaosSnapshot extends Snapshot {
   readonly archived?: Archived;
 }
 
@@ -31,9 +31,9 @@ export interface ChaosFindings {
   /** How often each fault was injected. */
   readonly faults: Record<string, number>;
   readonly before: Ledger;
-  readonly underFaults: ChaosLook;
+  readonly underFaults: ChaosSnapshot;
   /** After the redrive, without faults. */
-  readonly after: ChaosLook;
+  readonly after: ChaosSnapshot;
   /** Consumer → orders that it recorded after a later one of the same customer. */
   readonly inversions: Record<string, number>;
   /** What the run itself could not do. */
@@ -61,7 +61,7 @@ export interface ChaosResult {
   readonly proved: boolean;
 }
 
-/** Holds what was found against what was published. */
+/** Compares what was found with what was published. */
 export function chaosResult(found: ChaosFindings): ChaosResult {
   const { orders, seed, messages, takes, isOrdered, faults, before, underFaults, after } = found;
   const { inversions, problems, lateCopies } = found;
@@ -93,7 +93,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
   }
   if (after.archived) {
     const published = [...messages, ...lateCopies];
-    balanceArchive(isOrdered ? withoutCopies(published) : published, [], after.archived, {
+    reconcileArchive(isOrdered ? withoutCopies(published) : published, [], after.archived, {
       missing,
       unexpected,
     });

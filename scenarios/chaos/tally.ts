@@ -1,4 +1,4 @@
-// The books of a chaos run: where every distinct message is, under faults, and after the redrive.
+// Where every distinct message of a chaos run is, under faults and after the redrive.
 
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { digestOf } from '../../cli/outcomes/follow.ts';
@@ -6,12 +6,13 @@ import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { type Archived, textOf } from '../reconciliation/archive.ts';
 import {
-  balanceCancellations,
-  balanceCreditNotes,
   cancellationsIn,
+  reconcileCancellations,
+  reconcileCreditNotes,
 } from '../reconciliation/cancellations.ts';
-import { type Difference, refusals } from '../reconciliation/reconcile.ts';
-import type { Ledger, Letters, Look } from '../reconciliation/snapshot.ts';
+import type { Difference, Differences } from '../reconciliation/differences.ts';
+import { refusals } from '../reconciliation/reconcile.ts';
+import type { Ledger, Letters, Snapshot } from '../reconciliation/snapshot.ts';
 
 /** Distinct messages of one consumer: copies of a message count once. */
 export interface Tally {
@@ -26,10 +27,8 @@ export interface Tally {
   both: number;
 }
 
-export interface Tallies {
-  consumers: Record<string, Tally>;
-  missing: Difference[];
-  unexpected: Difference[];
+export interface Tallies extends Differences {
+  readonly consumers: Record<string, Tally>;
 }
 
 /** Where each distinct message is: filtered, recorded, dead-lettered, or missing. */
@@ -77,30 +76,35 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
 }
 
 /**
- * What is not as it has to be once everything was redriven without faults: each valid order recorded and in no dead-letter
- * queue, cancelled where it was to be, each poison in the dead-letter queue with the reason that its kind has.
+ * What is wrong once everything was redriven without faults: each valid order must be recorded and in no dead-letter queue,
+ * cancelled if it was to be, and each poison in the dead-letter queue with the reason of its kind. Of a consumer without a table
+ * of records, the dead letters alone.
  */
 export function unsettled(
   messages: TestMessage[],
   takes: Takes,
   before: Ledger,
-  { ledger, letters }: Look,
-): Pick<Tallies, 'missing' | 'unexpected'> {
+  { ledger, letters }: Snapshot,
+): Differences {
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
   const refusal = refusals(messages);
   const published = distinct(messages);
-  balanceCreditNotes(ledger, { missing, unexpected });
-  for (const [consumer, records] of ledger.records) {
+  reconcileCreditNotes(ledger, { missing, unexpected });
+  for (const consumer of letters.keys()) {
+    if (consumer === ARCHIVE) continue;
+    const records = ledger.records.get(consumer);
     const taken = published.filter((message) => takes(consumer, message));
-    const wanted = cancellationsIn(taken.map(({ body }) => body));
-    balanceCancellations(consumer, wanted, before, ledger, { missing, unexpected });
+    if (records) {
+      const wanted = cancellationsIn(taken.map(({ body }) => body));
+      reconcileCancellations(consumer, wanted, before, ledger, { missing, unexpected });
+    }
     for (const message of taken) {
       const { orderId, body } = message;
-      const recorded = records.get(orderId);
+      const recorded = records?.get(orderId);
       const error = refusal(message, recorded);
       const reasons = letters.get(consumer)?.get(body) ?? [];
-      if (error === undefined && recorded === undefined && message.kind !== 'cancellation') {
+      if (records && error === undefined && !recorded && message.kind !== 'cancellation') {
         missing.push({ consumer, orderId, problem: 'no record after the redrive' });
       }
       if (error !== undefined && reasons.length === 0) {

@@ -1,4 +1,4 @@
-// The books of the archive: every message that was published is in it, byte for byte, and nothing else.
+// Compares the archive with what was published: each message is in it, byte for byte, and nothing else.
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
 import { listObjects, readObject } from '../../cli/archive/objects.ts';
 import type { Clients } from '../../cli/aws/clients.ts';
@@ -7,9 +7,9 @@ import type { TestMessage } from '../../cli/orders/test-orders.ts';
 import { plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE, type ArchivedMessage } from '../../contract/archive.ts';
 import { toRequest } from '../../contract/dead-letter.ts';
-import type { Balance } from './reconcile.ts';
+import type { Differences } from './differences.ts';
 
-/** What books that balance have shown of it. */
+/** What a run without differences has shown of it. */
 export const IN_ARCHIVE = 'The archive has each message that was published, byte for byte.';
 
 /** What the archive has. */
@@ -55,14 +55,14 @@ function enter(messages: Map<string, Set<string>>, message: ArchivedMessage): vo
 }
 
 /**
- * Holds the archive against what was published to the topic: a message that was published twice is in it as two.
- * @param waiting bodies that lay in the archive's queue before
+ * Compares the archive with what was published to the topic: a message that was published twice is in it as two.
+ * @param waiting bodies that were in the archive's queue before
  */
-export function balanceArchive(
+export function reconcileArchive(
   published: readonly TestMessage[],
   waiting: readonly string[],
   { messages, problems }: Archived,
-  { missing, unexpected }: Balance,
+  { missing, unexpected }: Differences,
 ): void {
   const consumer = ARCHIVE;
   const copies = Map.groupBy(published, textOf);

@@ -1,29 +1,36 @@
-// The books of cancelled orders: each is in the state that it has to be in at every consumer, whatever came first.
+// Compares the cancelled orders with their cancellations: each is in its end state at every consumer, whatever came first.
 import { eventIn } from '../../cli/outcomes/follow.ts';
-import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
-import type { Balance } from './reconcile.ts';
+import type { EventType } from '../../contract/events.ts';
+import type { Differences } from './differences.ts';
 import type { Ledger } from './snapshot.ts';
 
 /** In which states the record of a cancelled order may end. */
 const ENDED = ['VOIDED', 'CANCELLED', 'TOO_LATE'];
 
+/** What an event leaves behind at a consumer. */
+const EFFECTS: Record<EventType, 'record' | 'cancellation'> = {
+  'order.placed': 'record',
+  'order.cancelled': 'cancellation',
+};
+
 /** The orderIds of the valid cancellations among bodies. */
 export function cancellationsIn(bodies: Iterable<string>): Set<string> {
-  const events = Array.from(bodies, eventIn).filter((event) => event?.eventType === ORDER_CANCELLED);
-  return new Set(events.map((event) => event?.orderId ?? ''));
+  const events = Array.from(bodies, eventIn).filter((event) => event !== undefined);
+  const cancellations = events.filter(({ eventType }) => EFFECTS[eventType] === 'cancellation');
+  return new Set(cancellations.map(({ orderId }) => orderId));
 }
 
 /**
- * Holds the records of a consumer against the cancellations that it got: each has had its effect, and nothing else is cancelled.
+ * Compares the records of a consumer with the cancellations that it got: each has had its effect, and nothing else is cancelled.
  * An invoice is voided by a credit note, and by nothing else.
  * @param wanted orderIds of the cancellations
  */
-export function balanceCancellations(
+export function reconcileCancellations(
   consumer: string,
   wanted: ReadonlySet<string>,
   before: Ledger,
   after: Ledger,
-  { missing, unexpected }: Balance,
+  { missing, unexpected }: Differences,
 ): void {
   const cancelled = after.cancelled.get(consumer) ?? new Map<string, string>();
   for (const orderId of wanted) {
@@ -42,7 +49,7 @@ export function balanceCancellations(
 }
 
 /** Credit notes for invoices that are not voided. */
-export function balanceCreditNotes({ cancelled, creditNotes }: Ledger, { unexpected }: Balance): void {
+export function reconcileCreditNotes({ cancelled, creditNotes }: Ledger, { unexpected }: Differences): void {
   const voided = new Set(
     Array.from(cancelled.values(), (orders) => [...orders].filter(([, status]) => status === 'VOIDED'))
       .flat()

@@ -1,5 +1,19 @@
 import { printable } from '../../cli/terminal/text.ts';
-import type { Difference } from './reconcile.ts';
+
+/** Something that is not as it should be; `consumer` and, where it is about one, the order or SKU. */
+export interface Difference {
+  readonly consumer: string;
+  readonly orderId?: string | undefined;
+  readonly sku?: string | undefined;
+  readonly problem: string;
+}
+
+export interface Differences {
+  /** What should be there and is not. */
+  readonly missing: Difference[];
+  /** What is there and should not be. */
+  readonly unexpected: Difference[];
+}
 
 /** How many differences a report for people spells out. */
 const SHOWN_DIFFERENCES = 20;

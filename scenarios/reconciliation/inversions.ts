@@ -1,11 +1,12 @@
 // Whether a consumer processed the orders of each customer in the order in which they were published.
 import fs from 'node:fs';
 import path from 'node:path';
-import { recordingConsumers, type StackHandles } from '../../cli/aws/stack.ts';
+import type { StackHandles } from '../../cli/aws/stack.ts';
 import { cancelledIds, type TestMessage } from '../../cli/orders/test-orders.ts';
 import { customerGroup } from '../../cli/publishing/customer-group.ts';
 import { count } from '../../cli/terminal/text.ts';
-import type { Difference } from './reconcile.ts';
+import { ARCHIVE } from '../../contract/archive.ts';
+import type { Difference } from './differences.ts';
 import type { Letters } from './snapshot.ts';
 
 /** What a consumer's log says of an order that has a record: see `Outcome` in lambda/order-consumer.ts. */
@@ -72,8 +73,9 @@ export function inversionsByConsumer(
   letters: Letters = new Map(),
 ): Record<string, number> {
   const cancelled = cancelledIds(messages);
+  const consumers = stack.consumers.filter(({ name }) => name !== ARCHIVE);
   return Object.fromEntries(
-    recordingConsumers(stack).map(({ name, functionName }) => {
+    consumers.map(({ name, functionName }) => {
       const lines = linesOf(path.join(logDirectory, `${functionName}.log`));
       const leftOut = deadLettered(messages, letters.get(name));
       const recorded = [...recordedOrders(lines, cancelled)].filter((orderId) => !leftOut.has(orderId));

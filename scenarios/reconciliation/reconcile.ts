@@ -1,34 +1,20 @@
-// The books of a run: what was published against what every consumer's tables and dead-letter queue hold.
+// Compares what a run published with what every consumer's tables and dead-letter queue hold.
 
 import { idsInConflict, type PoisonKind, type TestMessage } from '../../cli/orders/test-orders.ts';
 import { digestOf } from '../../cli/outcomes/follow.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { plural } from '../../cli/terminal/text.ts';
 import { ORDER_CONFLICT } from '../../contract/dead-letter.ts';
-import { balanceCancellations, balanceCreditNotes, cancellationsIn } from './cancellations.ts';
-import type { Ledger, Look } from './snapshot.ts';
+import { cancellationsIn, reconcileCancellations, reconcileCreditNotes } from './cancellations.ts';
+import type { Difference, Differences } from './differences.ts';
+import type { Ledger, Snapshot } from './snapshot.ts';
 
 /** Messages of one consumer: what came, and what became of it. */
-export interface ConsumerBooks {
+export interface ConsumerCounts {
   delivered: number;
   processed: number;
   duplicates: number;
   deadLettered: number;
-}
-
-/** Something that is not as it has to be; `consumer` and, where it is about one, the order or SKU. */
-export interface Difference {
-  consumer: string;
-  orderId?: string;
-  sku?: string;
-  problem: string;
-}
-
-export interface Balance {
-  /** What should be there and is not. */
-  missing: Difference[];
-  /** What is there and should not be. */
-  unexpected: Difference[];
 }
 
 /** What a run began with, did, and left behind. */
@@ -37,16 +23,16 @@ export interface RunRecord {
   readonly messages: readonly TestMessage[];
   /** Whether a consumer's subscription lets a message through. */
   readonly takes: Takes;
-  /** Consumer → bodies that lay in its queue when the run began. */
+  /** Consumer → bodies that were in its queue when the run began. */
   readonly waiting: ReadonlyMap<string, readonly string[]>;
-  /** Each consumer's messages, as counted while the run went on. */
-  readonly counted: Readonly<Record<string, ConsumerBooks>>;
+  /** Each consumer's messages, as counted during the run. */
+  readonly counted: Readonly<Record<string, ConsumerCounts>>;
   readonly before: Ledger;
   /** Of dead letters only those that have come since the run began. */
-  readonly after: Look;
+  readonly after: Snapshot;
 }
 
-/** The error that the contract gives each poison. A conflict is a valid order, and refused only where the other one came first. */
+/** The error that the contract gives each poison. A conflict is a valid order, and refused only if the other one came first. */
 const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
   'not-json': 'NotJson',
   'wrong-total': 'SchemaViolation',
@@ -56,8 +42,8 @@ const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
 };
 
 /**
- * Why a message has to be refused by a consumer that has recorded `digest` under its orderId, or undefined where it must not be.
- * @param messages all of a run, since a conflict is refused only for another one of them
+ * Why a consumer that has recorded `digest` under its orderId must refuse a message; undefined if it must not.
+ * @param messages all of a run, since a conflict is refused only because of another one of them
  */
 export function refusals(
   messages: readonly TestMessage[],
@@ -71,53 +57,60 @@ export function refusals(
   };
 }
 
-/** Compares what a run published with what it left behind: every record, and every dead letter with its reason. */
-export function balance(run: RunRecord): Balance {
+/**
+ * Compares what a run published with what it left behind: every record, and every dead letter with its reason. Of a consumer
+ * without a table of records, what it counted and its dead letters alone.
+ */
+export function reconcile(run: RunRecord): Differences {
   const { messages, takes, waiting, counted, before, after } = run;
-  const differences: Balance = { missing: [], unexpected: [] };
+  const differences: Differences = { missing: [], unexpected: [] };
   const refusal = refusals(messages);
   const bodies = new Set([...messages.map(({ body }) => body), ...[...waiting.values()].flat()]);
   const digests: Digests = new Map(Array.from(bodies, (body) => [body, digestOf(body)]));
-  for (const [consumer, books] of Object.entries(counted)) {
+  for (const [consumer, counts] of Object.entries(counted)) {
     const taken = messages.filter((message) => takes(consumer, message));
-    const found: AtConsumer = {
-      consumer,
-      taken,
-      waiting: waiting.get(consumer) ?? [],
-      earlier: before.records.get(consumer) ?? new Map(),
-      records: after.ledger.records.get(consumer) ?? new Map(),
-      letters: after.letters.get(consumer) ?? new Map(),
-    };
-    balanceRecords(found, digests, differences);
-    balanceLetters(found, digests, refusal, differences);
-    const cancellations = (ledger: Ledger) => ledger.cancelled.get(consumer)?.size ?? 0;
-    balanceCounts(found, cancellations(after.ledger) - cancellations(before), books, differences);
-    const wanted = cancellationsIn([...found.waiting, ...taken.map(({ body }) => body)]);
-    balanceCancellations(consumer, wanted, before, after.ledger, differences);
+    const letters = after.letters.get(consumer) ?? new Map();
+    const at = { consumer, taken, waiting: waiting.get(consumer) ?? [], letters };
+    const records = after.ledger.records.get(consumer);
+    reconcileLetters(at, records, digests, refusal, differences);
+    reconcileCounts(at, counts, differences);
+    if (!records) continue;
+    const earlier = before.records.get(consumer) ?? new Map();
+    reconcileRecords(at, earlier, records, digests, differences);
+    // A record whose answer was lost on the way is found as a duplicate at the next try.
+    const cancelled = (ledger: Ledger) => ledger.cancelled.get(consumer)?.size ?? 0;
+    const made = records.size - earlier.size + cancelled(after.ledger) - cancelled(before);
+    if (counts.processed > made) {
+      differences.unexpected.push(wrongCount(consumer, counts.processed, 'processed', `at most ${made}`));
+    }
+    const wanted = cancellationsIn([...at.waiting, ...taken.map(({ body }) => body)]);
+    reconcileCancellations(consumer, wanted, before, after.ledger, differences);
   }
-  balanceCreditNotes(after.ledger, differences);
+  reconcileCreditNotes(after.ledger, differences);
   differences.unexpected.push(...stockDifferences(before, after.ledger));
   return differences;
 }
 
 /** Body → digest of its order, or undefined for what is no order. */
 type Digests = ReadonlyMap<string, string | undefined>;
+/** orderId → digest of the order. */
+type Records = ReadonlyMap<string, string>;
 
-/** What is held against each other for one consumer. */
+/** What a consumer was sent and could not process. */
 interface AtConsumer {
   readonly consumer: string;
   readonly taken: readonly TestMessage[];
   readonly waiting: readonly string[];
-  readonly earlier: ReadonlyMap<string, string>;
-  readonly records: ReadonlyMap<string, string>;
   readonly letters: ReadonlyMap<string, readonly (string | undefined)[]>;
 }
 
-/** Holds a consumer's records against what it was sent, and had before. */
-function balanceRecords(
-  { consumer, taken, waiting, earlier, records }: AtConsumer,
+/** Compares a consumer's records with what it was sent, and had before. */
+function reconcileRecords(
+  { consumer, taken, waiting }: AtConsumer,
+  earlier: Records,
+  records: Records,
   digests: Digests,
-  { missing, unexpected }: Balance,
+  { missing, unexpected }: Differences,
 ): void {
   const allowed = new Map<string, Set<string>>();
   for (const body of [...waiting, ...taken.map((message) => message.body)]) {
@@ -140,18 +133,19 @@ function balanceRecords(
   }
 }
 
-/** Holds a consumer's new dead letters against what it had to refuse: each copy once, for its reason, and nothing else. */
-function balanceLetters(
-  { consumer, taken, waiting, records, letters }: AtConsumer,
+/** Compares a consumer's new dead letters with what it had to refuse: each copy once, for its reason, and nothing else. */
+function reconcileLetters(
+  { consumer, taken, waiting, letters }: AtConsumer,
+  records: Records | undefined,
   digests: Digests,
   refusal: ReturnType<typeof refusals>,
-  { missing, unexpected }: Balance,
+  { missing, unexpected }: Differences,
 ): void {
   const copies = Map.groupBy(taken, ({ body }) => body);
   for (const [body, [message, ...more]] of copies) {
     if (!message) continue;
     const { orderId } = message;
-    const error = refusal(message, records.get(orderId));
+    const error = refusal(message, records?.get(orderId));
     const reasons = letters.get(body) ?? [];
     const expected = error === undefined ? 0 : 1 + more.length;
     if (reasons.length < expected) {
@@ -179,42 +173,36 @@ function balanceLetters(
   }
 }
 
-/**
- * Holds what was counted on the way against what came and what is there.
- * @param cancelled how many orders were cancelled in the run
- */
-function balanceCounts(
-  { consumer, taken, earlier, records, letters }: AtConsumer,
-  cancelled: number,
-  { delivered, processed, duplicates }: ConsumerBooks,
-  { missing, unexpected }: Balance,
+/** Compares what was counted during the run with what was sent. */
+function reconcileCounts(
+  { consumer, taken, letters }: AtConsumer,
+  { delivered, processed, duplicates }: ConsumerCounts,
+  { missing, unexpected }: Differences,
 ): void {
-  const problem = (count: number, what: string, expected: string) => ({
-    consumer,
-    problem: `${count} ${plural(count, 'message')} ${what}, ${expected} expected`,
-  });
-  if (delivered < taken.length) missing.push(problem(delivered, 'delivered', `${taken.length}`));
-  if (delivered > taken.length) unexpected.push(problem(delivered, 'delivered', `${taken.length}`));
-  // A record whose answer was lost on the way is found as a duplicate at the next try.
-  const made = records.size - earlier.size + cancelled;
-  if (processed > made) unexpected.push(problem(processed, 'processed', `at most ${made}`));
-  const valid = taken.length - taken.filter(({ body }) => letters.has(body)).length;
+  if (delivered !== taken.length) {
+    const list = delivered < taken.length ? missing : unexpected;
+    list.push(wrongCount(consumer, delivered, 'delivered', `${taken.length}`));
+  }
+  const valid = taken.filter(({ body }) => !letters.has(body)).length;
   const done = processed + duplicates;
-  if (done < valid) missing.push(problem(done, 'processed or found to be duplicates', `at least ${valid}`));
+  if (done < valid) {
+    missing.push(wrongCount(consumer, done, 'processed or found to be duplicates', `at least ${valid}`));
+  }
 }
 
-/** SKUs of which there is not left what was there before without what was reserved since. */
+function wrongCount(consumer: string, count: number, what: string, expected: string): Difference {
+  return { consumer, problem: `${count} ${plural(count, 'message')} ${what}, ${expected} expected` };
+}
+
+/** SKUs of which the stock is not what it was before, less what was reserved since. */
 export function stockDifferences(before: Ledger, after: Ledger): Difference[] {
   const differences: Difference[] = [];
   for (const [sku, available] of before.stock) {
     const reserved = (after.reserved.get(sku) ?? 0) - (before.reserved.get(sku) ?? 0);
     const left = after.stock.get(sku);
     if (left === available - reserved && left >= 0) continue;
-    differences.push({
-      consumer: 'inventory',
-      sku,
-      problem: `${left} left of ${available} with ${reserved} reserved in this run`,
-    });
+    const problem = `${left} left of ${available} with ${reserved} reserved in this run`;
+    differences.push({ consumer: 'inventory', sku, problem });
   }
   return differences;
 }

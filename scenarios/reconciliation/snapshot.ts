@@ -27,7 +27,7 @@ export interface Ledger {
 export type Letters = Map<string, Map<string, (string | undefined)[]>>;
 
 /** What a run has left behind. */
-export interface Look {
+export interface Snapshot {
   readonly ledger: Ledger;
   readonly letters: Letters;
 }

@@ -1,10 +1,10 @@
-// What `npm start` does with a local stack: stock, test orders, and the books at the end.
+// What `npm start` does with a local stack: stock, test orders, and the reconciliation at the end.
 import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { LocalRun } from '@order-fan-out/local-run/run';
 import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
-import { findStack, recordingConsumers, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
+import { findStack, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
 import { initialStock } from '../../cli/orders/catalogue.ts';
 import { cancelledIds, generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
@@ -13,7 +13,7 @@ import { count, format, plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import type { MetricName } from '../../contract/metrics.ts';
 import { publishAll } from '../publish-all.ts';
-import { balanceArchive, readArchived } from '../reconciliation/archive.ts';
+import { readArchived, reconcileArchive } from '../reconciliation/archive.ts';
 import {
   disorder,
   inversionsByConsumer,
@@ -21,9 +21,9 @@ import {
   orderedConsumers,
   withoutCopies,
 } from '../reconciliation/inversions.ts';
-import { balance, type ConsumerBooks } from '../reconciliation/reconcile.ts';
+import { type ConsumerCounts, reconcile } from '../reconciliation/reconcile.ts';
 import { type Letters, readLedger, readLetters } from '../reconciliation/snapshot.ts';
-import { drained } from '../wait-until-empty.ts';
+import { waitUntilEmpty } from '../wait-until-empty.ts';
 import { kindsOf, type LocalOrdersSummary, reportOf } from './report.ts';
 
 /** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
@@ -32,10 +32,10 @@ const POISON_SHARE = 0.01;
 /** How many orders DynamoDB refuses at first, and how often: more than the SDK tries by itself. */
 const REFUSED_AT_FIRST = 3;
 const REFUSALS = 4;
-/** So long nothing happens before messages in flight are not waited for any longer. */
+/** After so long without any activity, messages in flight are made visible again. */
 const QUIET_MS = 500;
 /** Longer than the longest wait of a message that is tried again. */
-const PATIENCE_MS = 240_000;
+const STALL_MS = 240_000;
 
 export interface LocalOrdersOptions {
   readonly run: LocalRun;
@@ -126,13 +126,11 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const after = { ledger, letters };
     const ordered = isOrdered(stack);
     const arriving = ordered ? withoutCopies(messages) : messages;
-    const counted = Object.fromEntries(
-      recordingConsumers(stack).flatMap(({ name }) => (consumers[name] ? [[name, consumers[name]]] : [])),
-    );
-    const differences = balance({ messages: arriving, takes, waiting, counted, before, after });
+    const { [ARCHIVE]: _, ...counted } = consumers;
+    const differences = reconcile({ messages: arriving, takes, waiting, counted, before, after });
     if (stack.archiveBucket) {
       const archived = await readArchived(clients, stack, keys);
-      balanceArchive(arriving, waiting.get(ARCHIVE) ?? [], archived, differences);
+      reconcileArchive(arriving, waiting.get(ARCHIVE) ?? [], archived, differences);
     }
     const inversions = inversionsByConsumer(stack, messages, options.logDirectory);
     differences.unexpected.push(...disorder(inversions, orderedConsumers(stack)));
@@ -196,31 +194,31 @@ async function sendThrough(
   publishing.done(`Published ${published} ${plural(published, 'message')}: ${kindsOf(messages)}`);
 
   const processing = progress.step('Processing');
-  const quiet = new Quiet(run);
+  const quiet = new QuietPeriod(run);
   let retried = 0;
   let most = 1;
   let before = 0;
   const queueUrls = stack.consumers.map(({ queueUrl }) => queueUrl);
-  const isEmpty = await drained(sqs, queueUrls, {
-    patienceMs: PATIENCE_MS,
+  const isEmpty = await waitUntilEmpty(sqs, queueUrls, {
+    stallTimeoutMs: STALL_MS,
     signal,
-    async onLook(left) {
+    async onPoll(left) {
       most = Math.max(most, left);
       processing.bar(most - left, most);
       // Where nothing else moves, a batch is not waited for that no more messages will fill.
       if (left === before) run.endBatchingWindows();
       before = left;
-      if (left > 0 && quiet.lasts(left)) retried += await run.endVisibilityTimeouts();
+      if (left > 0 && quiet.isOver(left)) retried += await run.endVisibilityTimeouts();
     },
   });
   const seconds = (performance.now() - started) / 1000;
   const again = retried > 0 ? `, ${retried} of them at a second try` : '';
   if (isEmpty) processing.done(`Processed them in ${seconds.toFixed(1)} s${again}: the queues are empty`);
-  else processing.fail(`Nothing has moved for ${PATIENCE_MS / 1000} s, and the queues are not empty`);
+  else processing.fail(`Nothing has moved for ${STALL_MS / 1000} s, and the queues are not empty`);
 }
 
-/** Tells when messages do nothing but wait for their next try: none has gone, and no function was at work, for a while. */
-class Quiet {
+/** Tells when messages only wait for their next try: for a while none has gone, and no function was at work. */
+class QuietPeriod {
   private readonly run: LocalRun;
   private left = 0;
   private since = performance.now();
@@ -229,7 +227,7 @@ class Quiet {
     this.run = run;
   }
 
-  lasts(left: number): boolean {
+  isOver(left: number): boolean {
     const now = performance.now();
     if (left !== this.left || this.run.isBusy) this.since = now;
     this.left = left;
@@ -261,8 +259,8 @@ async function countMessages(
   run: LocalRun,
   stack: StackHandles,
   letters: Letters,
-): Promise<Record<string, ConsumerBooks>> {
-  const books = stack.consumers.map(async ({ name, queueUrl }) => {
+): Promise<Record<string, ConsumerCounts>> {
+  const counts = stack.consumers.map(async ({ name, queueUrl }) => {
     const ofConsumer = {
       delivered: await run.delivered(queueUrl),
       processed: await metric(run, name, 'Processed'),
@@ -271,7 +269,7 @@ async function countMessages(
     };
     return [name, ofConsumer] as const;
   });
-  return Object.fromEntries(await Promise.all(books));
+  return Object.fromEntries(await Promise.all(counts));
 }
 
 function metric(run: LocalRun, consumer: string, name: MetricName): Promise<number> {

@@ -6,15 +6,15 @@ import { count, plural, table } from '../../cli/terminal/text.ts';
 import { readAlarmText } from '../../contract/alarm-text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { IN_ARCHIVE } from '../reconciliation/archive.ts';
-import { differenceLines } from '../reconciliation/differences.ts';
-import type { Balance, ConsumerBooks } from '../reconciliation/reconcile.ts';
+import { type Differences, differenceLines } from '../reconciliation/differences.ts';
+import type { ConsumerCounts } from '../reconciliation/reconcile.ts';
 
 /** The outcome, for programs. */
-export interface LocalOrdersSummary extends Balance {
+export interface LocalOrdersSummary extends Differences {
   readonly orders: number;
   /** Orders that were cancelled. */
   readonly cancelled: number;
-  readonly consumers: Record<string, ConsumerBooks>;
+  readonly consumers: Record<string, ConsumerCounts>;
   /** Consumer → orders that it processed after a later one of the same customer. */
   readonly inversions: Record<string, number>;
   /** State of each alarm, by name. */
@@ -29,8 +29,8 @@ export function kindsOf(messages: readonly TestMessage[]): string {
   return [counted('order'), counted('duplicate'), ...cancelled, `${number('poison')} poison`].join(', ');
 }
 
-/** What the report tells beside the books. */
-interface Told {
+/** What the report says beside the counts. */
+interface ReportDetails {
   readonly alarms: AlarmStatus[];
   readonly messages: readonly TestMessage[];
   /** ARN of the topic for what has to wake somebody. */
@@ -41,11 +41,11 @@ interface Told {
  * The same for people.
  * @param backordered how many orders wait for stock
  */
-export function reportOf(summary: LocalOrdersSummary, backordered: number, told: Told): string {
-  return `${booksOf(summary, backordered)}\n\n${alarmLines(told)}`;
+export function reportOf(summary: LocalOrdersSummary, backordered: number, details: ReportDetails): string {
+  return `${countsOf(summary, backordered)}\n\n${alarmLines(details)}`;
 }
 
-function booksOf(
+function countsOf(
   { consumers, inversions, missing, unexpected, orders, cancelled }: LocalOrdersSummary,
   backordered: number,
 ): string {
@@ -67,11 +67,11 @@ dead-letter queues, and the stock adds up (${count(backordered, 'order')} on bac
   return `
 ${figures}
 
-The books do not balance:
+The run left differences:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
 }
 
-/** What the books have shown of cancelled orders. */
+/** What the reconciliation has shown of cancelled orders. */
 function cancelledLine(cancelled: number): string {
   const each = cancelled === 1 ? 'The cancelled order is' : `Each of the ${cancelled} cancelled orders is`;
   return `\n${each} voided by a credit note, stopped, and back in stock, whichever message came first.`;
@@ -81,7 +81,7 @@ function cancelledLine(cancelled: number): string {
  * How many alarms are in which state; of those in ALARM what operators would be told, with the article of the runbook, and why.
  * One that a composite alarm announces is not told by itself.
  */
-function alarmLines({ alarms, messages, pages }: Told): string {
+function alarmLines({ alarms, messages, pages }: ReportDetails): string {
   const byState = Map.groupBy(alarms, ({ state }) => state);
   const summary = [...byState].sort().map(([state, of]) => `${of.length} in ${state}`);
   const told = (byState.get('ALARM') ?? [])

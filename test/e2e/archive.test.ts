@@ -13,17 +13,14 @@ import { type Clients, createClients, destroyClients } from '../../cli/aws/clien
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { TableHandles } from '../../contract/stack-outputs.ts';
-import { archive, consumers, stages } from '../../lib/config.ts';
-import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
-import type { ConsumerSettings } from '../../lib/settings/types.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { inversions } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
-import { drained } from '../../scenarios/wait-until-empty.ts';
+import { waitUntilEmpty } from '../../scenarios/wait-until-empty.ts';
 import { command } from '../fixtures/command.ts';
+import { synthesizeWith } from '../fixtures/extended-stack.ts';
 import { PROJECT } from '../fixtures/project.ts';
-import { testApp } from '../fixtures/synthesized.ts';
 
 const folder = temporaryFolder('archive-');
 const TODAY = ['--from', new Date().toISOString().slice(0, 10)];
@@ -58,8 +55,8 @@ const orders = (...args: string[]) => command([...args, '--local']);
 
 async function settle(): Promise<void> {
   const urls = stack.consumers.map(({ queueUrl }) => queueUrl);
-  const onLook = () => run.endBatchingWindows();
-  expect(await drained(clients.sqs, urls, { patienceMs: 20_000, onLook })).toBe(true);
+  const onPoll = () => run.endBatchingWindows();
+  expect(await waitUntilEmpty(clients.sqs, urls, { stallTimeoutMs: 20_000, onPoll })).toBe(true);
 }
 
 async function publish(messages: readonly TestMessage[]): Promise<void> {
@@ -208,27 +205,10 @@ function recorded(consumer: string): string[] {
 
 /** The stack with the consumer of docs/archive.md: one entry in lib/config.ts, and one file in lambda/. */
 function withPoints(): string {
-  const points: ConsumerSettings = {
-    ...consumers.billing,
-    eventTypes: ['order.placed'],
-    tables: { points: { holds: 'records', partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
-  };
-  const project = path.join(folder, 'project');
-  for (const room of ['lambda', 'contract']) {
-    fs.cpSync(path.join(PROJECT, room), path.join(project, room), { recursive: true });
-  }
-  fs.symlinkSync(path.join(PROJECT, 'node_modules'), path.join(project, 'node_modules'));
-  fs.mkdirSync(path.join(project, 'lambda', 'points'));
   const page = fs.readFileSync(path.join(PROJECT, 'docs', 'archive.md'), 'utf8');
   const [, handler = ''] = /`lambda\/points\/handler\.ts`:\n\n```ts\n(.*?)^```$/ms.exec(page) ?? [];
-  fs.writeFileSync(path.join(project, 'lambda', 'points', 'handler.ts'), handler);
-  const app = testApp({ 'aws:cdk:bundling-stacks': ['**'] });
-  new OrderFanOutStack(app, 'OrderFanOut-dev', {
-    stage: 'dev',
-    settings: { ...stages.dev, archive },
-    consumers: { ...consumers, points },
-    handlers: path.join(project, 'lambda'),
-  });
-  app.synth();
-  return app.outdir;
+  const tables = {
+    points: { holds: 'records', partitionKey: 'orderId', actions: ['dynamodb:PutItem'] },
+  } as const;
+  return synthesizeWith({ points: { settings: { tables }, handler } }, { archive: 'true' });
 }

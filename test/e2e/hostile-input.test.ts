@@ -12,7 +12,7 @@ import { type Clients, createClients } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { messageAttributes } from '../../contract/events.ts';
-import { drained } from '../../scenarios/wait-until-empty.ts';
+import { waitUntilEmpty } from '../../scenarios/wait-until-empty.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
@@ -183,7 +183,7 @@ async function publishGood(index: number): Promise<void> {
 
 async function drain(): Promise<void> {
   const queues = stack.consumers.map(({ queueUrl }) => queueUrl);
-  const isEmpty = await drained(clients.sqs, queues, { patienceMs: PATIENCE_MS });
+  const isEmpty = await waitUntilEmpty(clients.sqs, queues, { stallTimeoutMs: PATIENCE_MS });
   if (!isEmpty) throw new Error('the queues did not drain');
 }
 

@@ -11,6 +11,7 @@ import { createProgress } from '../../cli/terminal/progress.ts';
 import { publishAll } from '../../scenarios/publish-all.ts';
 import { localFaults, localOrders, runLocalOrders } from '../../scenarios/start/local-orders.ts';
 import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
+import { synthesizeWith, WITHOUT_RECORDS } from '../fixtures/extended-stack.ts';
 import { PROJECT } from '../fixtures/project.ts';
 
 const ORDERS = 40;
@@ -45,13 +46,21 @@ async function start(
   }
 }
 
-test('a few orders fail at first and are tried again; the same orders once more are conflicts, which nobody takes for poison', async () => {
+test('a few orders fail at first and are tried again, and consumers without records of orders are accounted for; the same orders once more are conflicts, which nobody takes for poison', async () => {
   const stateDirectory = temporaryFolder('state-');
-  const { missing, unexpected, isBalanced, consumers, injected } = await start({ stateDirectory });
-  const again = await start({ stateDirectory });
+  const extended = synthesizeWith(WITHOUT_RECORDS);
+  const { missing, unexpected, isBalanced, consumers, injected } = await start({
+    stateDirectory,
+    assembly: extended,
+  });
+  const again = await start({ stateDirectory, assembly: extended });
 
   expect({ missing, unexpected, isBalanced }).toEqual({ missing: [], unexpected: [], isBalanced: true });
   expect(consumers.billing).toMatchObject({ deadLettered: 1 });
+  for (const name of Object.keys(WITHOUT_RECORDS)) {
+    // Each delivery counts, copies too.
+    expect(consumers[name]).toMatchObject({ processed: ORDERS + 2, duplicates: 0, deadLettered: 1 });
+  }
   // Three orders, three tables, four refusals.
   expect(injected).toEqual(Array(3 * 3 * 4).fill('dynamodb-error'));
   expect(again.isBalanced).toBe(false);

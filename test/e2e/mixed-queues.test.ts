@@ -16,7 +16,7 @@ import { publishAll } from '../../scenarios/publish-all.ts';
 import { inversionsByConsumer, orderedConsumers } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
-import { drained } from '../../scenarios/wait-until-empty.ts';
+import { waitUntilEmpty } from '../../scenarios/wait-until-empty.ts';
 import { command } from '../fixtures/command.ts';
 import { testApp } from '../fixtures/synthesized.ts';
 
@@ -52,10 +52,10 @@ afterAll(async () => {
 
 const orders = (...args: string[]) => command([...args, '--local']);
 const settle = () =>
-  drained(
+  waitUntilEmpty(
     clients.sqs,
     stack.consumers.map(({ queueUrl }) => queueUrl),
-    { patienceMs: 20_000 },
+    { stallTimeoutMs: 20_000 },
   );
 
 test('the consumer on a standard queue gets all that is for it, and the others keep their order', async () => {

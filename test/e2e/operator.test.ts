@@ -11,7 +11,7 @@ import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { messageAttributes } from '../../contract/events.ts';
 import type { Order } from '../../contract/order.ts';
-import { drained as queuesDrained } from '../../scenarios/wait-until-empty.ts';
+import { waitUntilEmpty } from '../../scenarios/wait-until-empty.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
@@ -83,10 +83,10 @@ async function publish(order: Order): Promise<void> {
 }
 
 const drained = () =>
-  queuesDrained(
+  waitUntilEmpty(
     sqs,
     ['Archive', 'Billing', 'Inventory', 'Shipping'].map((name) => output(`${name}QueueUrl`)),
-    { patienceMs: 60_000, onLook: () => run.endBatchingWindows() },
+    { stallTimeoutMs: 60_000, onPoll: () => run.endBatchingWindows() },
   );
 /** An address is not broken. */
 const fits = (text: string) =>
@@ -471,8 +471,8 @@ test('the operator may look into the archive, and replay it', async () => {
   const order = anOrder({ orderId: 'archived' });
   const today = new Date().toISOString().slice(0, 10);
   await publish(order);
-  const onLook = () => run.endBatchingWindows();
-  await queuesDrained(sqs, [output('ArchiveQueueUrl')], { patienceMs: 60_000, onLook });
+  const onPoll = () => run.endBatchingWindows();
+  await waitUntilEmpty(sqs, [output('ArchiveQueueUrl')], { stallTimeoutMs: 60_000, onPoll });
 
   const found = await remotely('archive', 'get', 'archived', '--json');
   const replayed = await remotely('replay', 'billing', '--from', today, '--order', 'archived');

@@ -2,11 +2,11 @@ import { expect, test } from '@jest/globals';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
 import { digestOf } from '../../../../cli/outcomes/follow.ts';
 import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/report.ts';
-import { emptyLedger, type Look } from '../../../../scenarios/reconciliation/snapshot.ts';
+import { emptyLedger, type Snapshot } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const [order] = generateOrders({ count: 1, seed: 1 }) as [TestMessage];
 
-function look(letters: Look['letters'], isRecorded: boolean): Look {
+function look(letters: Snapshot['letters'], isRecorded: boolean): Snapshot {
   const ledger = emptyLedger(['billing']);
   if (isRecorded) ledger.records.get('billing')?.set(order.orderId, digestOf(order.body) ?? '');
   return { ledger, letters };

@@ -1,22 +1,22 @@
 import { expect, test } from '@jest/globals';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import {
-  balanceCancellations,
-  balanceCreditNotes,
   cancellationsIn,
+  reconcileCancellations,
+  reconcileCreditNotes,
 } from '../../../../scenarios/reconciliation/cancellations.ts';
-import type { Balance } from '../../../../scenarios/reconciliation/reconcile.ts';
+import type { Differences } from '../../../../scenarios/reconciliation/differences.ts';
 import { emptyLedger, type Ledger } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const CONSUMERS = ['billing', 'inventory'];
 
 /** What the books say of one order, which a consumer has cancelled or not. */
-function balanceOf(change: (after: Ledger, before: Ledger) => void, wanted = ['a']): Balance {
+function balanceOf(change: (after: Ledger, before: Ledger) => void, wanted = ['a']): Differences {
   const [before, after] = [emptyLedger(CONSUMERS), emptyLedger(CONSUMERS)];
   change(after, before);
-  const balance: Balance = { missing: [], unexpected: [] };
-  balanceCancellations('billing', new Set(wanted), before, after, balance);
-  balanceCreditNotes(after, balance);
+  const balance: Differences = { missing: [], unexpected: [] };
+  reconcileCancellations('billing', new Set(wanted), before, after, balance);
+  reconcileCreditNotes(after, balance);
   return balance;
 }
 

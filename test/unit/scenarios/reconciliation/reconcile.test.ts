@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
 import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../../contract/order.ts';
-import { balance, type ConsumerBooks } from '../../../../scenarios/reconciliation/reconcile.ts';
+import { type ConsumerCounts, reconcile } from '../../../../scenarios/reconciliation/reconcile.ts';
 import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
@@ -33,7 +33,7 @@ function faultless() {
   );
   const before: Ledger = { ...emptyLedger([]), stock };
   const after: Ledger = { ...emptyLedger([]), stock: new Map(stock) };
-  const counted: Record<string, ConsumerBooks> = {};
+  const counted: Record<string, ConsumerCounts> = {};
   const letters: Letters = new Map();
   const waiting = new Map<string, string[]>();
   for (const consumer of ['billing', 'shipping', 'inventory']) {
@@ -69,7 +69,7 @@ function result(change: (state: ReturnType<typeof faultless>) => void = () => {}
   const state = faultless();
   change(state);
   const { counted, before, after: ledger, letters, waiting } = state;
-  return balance({ messages, takes, waiting, counted, before, after: { ledger, letters } });
+  return reconcile({ messages, takes, waiting, counted, before, after: { ledger, letters } });
 }
 
 const valid = messages.find(
@@ -155,12 +155,12 @@ test('stock below nothing is unexpected, even where it adds up', () => {
   ]);
 });
 
-test.each<keyof ConsumerBooks>(['delivered', 'processed'])(
+test.each<keyof ConsumerCounts>(['delivered', 'processed'])(
   'one message too few or too many %s is told',
   (column) => {
     const of = (by: number) =>
       result(({ counted }) => {
-        const books = counted.billing as ConsumerBooks;
+        const books = counted.billing as ConsumerCounts;
         books[column] += by;
       });
 
@@ -168,6 +168,35 @@ test.each<keyof ConsumerBooks>(['delivered', 'processed'])(
     expect(of(1)).toMatchObject({ missing: [], unexpected: [{ consumer: 'billing' }] });
   },
 );
+
+describe('of a consumer without a table of records', () => {
+  const withoutRecords = (change: (counts: ConsumerCounts, letters: Letters) => void = () => {}) =>
+    result(({ after, counted, letters }) => {
+      after.records.delete('billing');
+      const [rival = ''] =
+        [...(letters.get('billing') ?? [])].find(([, [reason]]) => reason === 'OrderConflict') ?? [];
+      letters.get('billing')?.delete(rival);
+      (counted.billing as ConsumerCounts).processed += 1;
+      change(counted.billing as ConsumerCounts, letters);
+    });
+
+  test('what it counted and its dead letters are enough', () => {
+    expect(withoutRecords()).toEqual({ missing: [], unexpected: [] });
+  });
+
+  test.each<[string, Parameters<typeof withoutRecords>[0], string]>([
+    ['lost message', (counts) => void counts.processed--, 'processed or found to be duplicates'],
+    [
+      'lost dead letter',
+      (_, letters) => void letters.get('billing')?.clear(),
+      'in the dead-letter queue, 1 expected',
+    ],
+  ])('a %s is missing', (_, change, problem) => {
+    expect(withoutRecords(change).missing).toContainEqual(
+      expect.objectContaining({ consumer: 'billing', problem: expect.stringContaining(problem) }),
+    );
+  });
+});
 
 describe('a dead letter', () => {
   const poison = messages.find((message) => message.poison === 'not-json') as TestMessage;
@@ -222,7 +251,7 @@ test('the record of an order that lay in the queue before is expected, and misse
       waiting.set('billing', [old?.body ?? '']);
       if (!isRecorded) return;
       after.records.get('billing')?.set(order.orderId, orderDigest(order));
-      (counted.billing as ConsumerBooks).processed += 1;
+      (counted.billing as ConsumerCounts).processed += 1;
     });
 
   expect(found(true)).toEqual({ missing: [], unexpected: [] });
@@ -233,7 +262,7 @@ test('the record of an order that lay in the queue before is expected, and misse
 
 test('a record whose answer was lost, and that is found as a duplicate at the next try, is no difference', () => {
   const { missing, unexpected } = result(({ counted }) => {
-    const books = counted.billing as ConsumerBooks;
+    const books = counted.billing as ConsumerCounts;
     books.processed -= 1;
     books.duplicates += 1;
   });
