@@ -20,7 +20,6 @@ export interface ReplayOptions extends StackOptions {
   readonly canary?: boolean;
   readonly timeout: number;
   readonly dryRun?: boolean;
-  readonly json?: boolean;
 }
 
 /** A replay, and what is to be known beside its result. */

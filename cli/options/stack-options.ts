@@ -1,4 +1,4 @@
-/** The options by which every verb is told its stack, and commands for the same stack as one types them. */
+/** The options that every verb has, and commands for the same stack as one types them. */
 import { type Command, Option } from 'commander';
 
 export interface StackOptions {
@@ -6,12 +6,13 @@ export interface StackOptions {
   readonly local?: boolean;
   readonly region?: string;
   readonly profile?: string;
+  readonly json?: boolean;
 }
 
 const DEFAULT_STACK = 'OrderFanOut-dev';
 
-/** Gives a command the options of StackOptions. */
-export function addStackOptions(command: Command): Command {
+/** Gives a command the options of StackOptions. @param json what --json prints */
+export function addStackOptions(command: Command, json = 'one JSON object'): Command {
   return command
     .option('--stack <name>', 'the CloudFormation stack', DEFAULT_STACK)
     .addOption(
@@ -21,8 +22,9 @@ export function addStackOptions(command: Command): Command {
         'profile',
       ]),
     )
-    .option('--region <region>', 'AWS region, if not the one of the environment')
-    .option('--profile <name>', 'profile of ~/.aws, if not the one of the environment');
+    .option('--region <region>', 'AWS region (default: from the environment)')
+    .option('--profile <name>', 'profile in ~/.aws (default: from the environment)')
+    .option('--json', `print ${json}`);
 }
 
 /** A command for the same stack, as one types it: `npm run orders -- failed billing --local`. */

@@ -1,4 +1,4 @@
-/** `orders archive`: what the archive has. */
+/** `orders archive get`: finds all archived messages about an order. */
 import type { Command } from 'commander';
 import { type ArchivedMessage, inOrder } from '../../../contract/archive.ts';
 import { archiveBucketOf, notArchived, spanOf } from '../../archive/open.ts';
@@ -18,7 +18,6 @@ interface ArchiveGetOptions extends StackOptions {
   readonly from?: Date;
   readonly to?: Date;
   readonly maxMib: number;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -27,24 +26,23 @@ Examples:
   npm run orders -- archive get 4711 --from 2026-11-01 --to 2026-11-02
   npm run orders --silent -- archive get 4711 --json | jq -r '.messages[].body'
 
-The archive has no index: all of the span is read, and before that it is said how much that is. What is more than --max-mib
-is refused; the saved query in Athena answers for months and years.
+The archive has no index: the whole span is read, after its size is printed. More than --max-mib is refused; use the saved query
+in Athena for months and years.
 
-Exits with 0 if it found something and has read all, with 1 if it found nothing, if objects could not be read, or if messages are
-not yet in the archive, with 2 for wrong usage and with 130 after Ctrl-C.`;
+Exits with 0 if it found something and read everything, with 1 if it found nothing, if objects could not be read, or if messages
+are not archived yet, with 2 for wrong usage and with 130 after Ctrl-C.`;
 
 export function define(command: Command, io: Io): void {
-  command.description('Reads what the topic has carried.');
+  command.description('Reads the archive of everything published.');
   const get = command
     .command('get')
     .argument('<orderId>', 'the order', orderId)
     .summary('find the events of an order')
-    .description('Finds all messages about an order, in the order in which they came.')
-    .option('--from <time>', 'from then on: 2026-11-01, in UTC, or a time (default: 7 days ago)', dayOrTime)
-    .option('--to <time>', 'up to then (default: now)', dayOrTime)
-    .option('--max-mib <n>', 'how much may be read, compressed', wholeNumber(1, 1_000_000), 1024);
-  addStackOptions(get)
-    .option('--json', 'print one JSON object, with bodies and attributes')
+    .description('Finds all messages about an order, in the order of their arrival.')
+    .option('--from <time>', 'start: 2026-11-01, in UTC, or a time (default: 7 days ago)', dayOrTime)
+    .option('--to <time>', 'end (default: now)', dayOrTime)
+    .option('--max-mib <n>', 'maximum to read, compressed', wholeNumber(1, 1_000_000), 1024);
+  addStackOptions(get, 'one JSON object, with bodies and attributes')
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, options: ArchiveGetOptions) => {
       io.exitCode = await getOrder(id, options, io);
@@ -61,7 +59,7 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const reading = { s3: clients.s3, bucket: archiveBucketOf(stack), span, signal };
-  // By ID: a batch that was tried again lies in two objects.
+  // By ID: a retried batch is in two objects.
   const found = new Map<string, FoundMessage>();
   const skipped: SkippedObject[] = [];
   try {
@@ -109,5 +107,5 @@ function lines(found: readonly FoundMessage[]): string {
     printable(eventType, 64),
     printable(messageId, 100),
   ]);
-  return `${table(rows, [1, 2])}\n${count(found.length, 'message')}; --json prints them whole`;
+  return `${table(rows, [1, 2])}\n${count(found.length, 'message')}; --json prints them completely`;
 }

@@ -1,4 +1,4 @@
-/** `orders publish`: sends test orders, or those of a file, to the topic and, if asked, follows them to their end. */
+/** `orders publish`: publishes test orders, or orders from a file, and with --wait follows them until they are processed. */
 
 import { randomInt } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -28,7 +28,7 @@ import type { Io } from '../../terminal/io.ts';
 import { type Progress, progressOf } from '../../terminal/progress.ts';
 import { format } from '../../terminal/text.ts';
 
-/** A number of messages, from the number of orders. */
+/** Computes a number of messages from the number of orders. */
 type Extra = (orders: number) => number;
 
 /** All test orders are in memory at once, about 2 KB each. */
@@ -47,7 +47,6 @@ interface PublishOptions extends StackOptions {
   readonly wait?: boolean;
   readonly timeout: number;
   readonly dryRun?: boolean;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -57,26 +56,26 @@ Examples:
   npm run orders -- publish --file orders.jsonl --stack OrderFanOut-prod
   npm run --silent orders -- publish --dry-run --count 10 --seed 7 > orders.jsonl
 
-Exits with 0 if everything was published (with --wait: and processed, or refused for a reason that was sent along on
-purpose), with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
+Exits with 0 if everything was published (with --wait: and processed, or refused because it was sent as poison), with
+1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
 
 export function define(command: Command, io: Io): void {
   command
-    .description('Publishes made-up test orders, or real ones from a file, to the topic of a stack.')
-    .option('--count <n>', `test orders to make, up to ${MAX_COUNT}`, wholeNumber(1, MAX_COUNT), 100)
+    .description('Publishes generated test orders, or orders from a file, to the topic of a stack.')
+    .option('--count <n>', `test orders to generate, up to ${MAX_COUNT}`, wholeNumber(1, MAX_COUNT), 100)
     .option(
       '--seed <n>',
-      'makes the same test orders again (default: a new one)',
+      'generate the same test orders again (default: random)',
       wholeNumber(0, 2 ** 32 - 1),
     )
-    .option('--placed-at <time>', 'with --seed: the very same bytes (default: now)', time)
-    .option('--duplicates <n>', 'exact copies on top, a number or a share like 5%', extra)
+    .option('--placed-at <time>', 'with --seed: generate the same bytes (default: now)', time)
+    .option('--duplicates <n>', 'additional exact copies, a number or a share like 5%', extra)
     .option(
       '--cancellations <n>',
-      'orders that are cancelled, some of them before they come, a number or a share',
+      'orders that are cancelled, some before they arrive, a number or a share',
       extra,
     )
-    .option('--poison <n>', 'bad messages on top, a number or a share like 5%', extra)
+    .option('--poison <n>', 'additional bad messages, a number or a share like 5%', extra)
     .addOption(
       new Option(
         '--file <path>',
@@ -84,7 +83,7 @@ export function define(command: Command, io: Io): void {
       ).conflicts(['count', 'seed', 'placedAt', 'duplicates', 'cancellations', 'poison']),
     )
     .option('--rate <n>', 'messages per second, at most', positive)
-    .option('--wait', 'follow the orders until each consumer has processed or refused them')
+    .option('--wait', 'wait until every consumer has processed or refused the orders')
     .option('--timeout <seconds>', 'how long to --wait', positive, 300)
     .option('--dry-run', 'print what would be published, a body a line, and publish nothing');
   addStackOptions(command)
@@ -154,7 +153,7 @@ async function publish(options: PublishOptions, io: Io): Promise<number> {
     printText(report, io);
     for (const line of bad) io.say(line);
   }
-  // What was published is said before.
+  // After the report of what was published.
   if (followError !== undefined) throw followError;
   if (signal.aborted) return INTERRUPTED;
   return result.failed.length > 0 || bad.length > 0 ? 1 : 0;
@@ -170,7 +169,7 @@ function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
   const on = { duplicates, cancellations, poison };
   const messages = generateOrders({ count, seed, ...on, now: placedAt ?? new Date() });
   const poisoned = new Set(messages.filter(({ kind }) => kind === 'poison'));
-  // Of two orders in conflict either may come first, so either may be the one that is refused.
+  // Of two conflicting orders either may arrive first, so either may be refused.
   const contested = idsInConflict(messages);
   const bodies = new Set(Array.from(poisoned, ({ body }) => body));
   return {

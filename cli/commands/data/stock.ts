@@ -1,4 +1,4 @@
-/** `orders stock`: what is in stock, and how to change it. */
+/** `orders stock`: lists and changes the stock. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { explain } from '../../aws/errors.ts';
 import { connect, stockTable } from '../../aws/stack.ts';
@@ -28,110 +28,46 @@ import { count, format, printable, table } from '../../terminal/text.ts';
 
 interface StockOptions extends StackOptions {
   readonly file?: string;
-  readonly json?: boolean;
 }
 
-const ADDITION = 'SKU=+pieces or SKU=-pieces, like COFFEE-1KG=+50';
-/** So that nobody adds what was to be set. */
-const SIGN = /^[+-]/;
-
-const ADD_EXAMPLES = `
-Examples:
-  npm run orders -- stock add COFFEE-1KG=+50 CUP-BLUE=-3 --local
-  npm run orders -- stock add --file delivery.csv --stack OrderFanOut-prod
-
-A file has the header sku,add and a line an article. All of it is checked before anything is written.
-What orders reserve meanwhile counts, so this is safe while an article is sold. Nothing goes below 0.
-Exits with 0 if all is added, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
-
-const SET_EXAMPLES = `
-Examples:
-  npm run orders -- stock set COFFEE-1KG=100 CUP-BLUE=0 --local
-  npm run orders -- stock set --file stock.csv --stack OrderFanOut-prod
-
-A file has the header sku,available and a line an article. All of it is checked before anything is written.
-The number takes the place of what is there. What orders reserve between your count and now is then in stock again,
-and is sold twice: set an article while it is not sold, and use \`stock add\` while it is.
-Exits with 0 if all is set, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
-
-const LIST_EXAMPLES = `
-Examples:
-  npm run orders -- stock list --local
-  npm run orders --silent -- stock list --json | jq '.stock[] | select(.available < 10)'`;
-
-export function define(command: Command, io: Io): void {
-  command.description('Lists what can still be reserved of each article, adds to it, or sets it.');
-  const list = command
-    .command('list')
-    .summary('list what is in stock')
-    .description('Lists what can still be reserved.');
-  addStackOptions(list)
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', LIST_EXAMPLES)
-    .action(async (options: StockOptions) => {
-      io.exitCode = await listStock(options, io);
-    });
-  const add = command
-    .command('add')
-    .argument('[changes...]', 'SKU=+pieces or SKU=-pieces', articles(CHANGES, ADDITION, SIGN))
-    .summary('add to what is in stock, or take away from it')
-    .description('Adds to what can be reserved of articles, new ones among them, or takes away from it.')
-    .option('--file <path>', 'a CSV file with the columns sku,add');
-  addStackOptions(add)
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', ADD_EXAMPLES)
-    .action(async (changes: ReturnType<typeof CHANGES.read>[], options: StockOptions) => {
-      io.exitCode = await addStock(changes, options, io);
-    });
-  const set = command
-    .command('set')
-    .argument('[levels...]', 'SKU=pieces', articles(LEVELS, 'SKU=pieces, like COFFEE-1KG=100'))
-    .summary('set what is in stock')
-    .description('Sets what can be reserved of articles, new ones among them.')
-    .option('--file <path>', 'a CSV file with the columns sku,available');
-  addStackOptions(set)
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', SET_EXAMPLES)
-    .action(async (levels: ReturnType<typeof LEVELS.read>[], options: StockOptions) => {
-      io.exitCode = await setStock(levels, options, io);
-    });
-}
-
-/**
- * Parses an article and its number, and keeps those before it.
- * @param form how both are typed
- * @param needs what the number must have in it
- */
-function articles<T>({ problemOf, read }: StockColumn<T>, form: string, needs = /^/) {
-  return (text: string, before: T[] = []): T[] => {
-    const [sku = '', pieces] = text.split('=');
-    const isTyped = pieces !== undefined && needs.test(pieces);
-    const problem = isTyped ? problemOf(sku, pieces) : `it must be ${form}`;
-    if (problem) throw new InvalidArgumentError(problem);
-    return [...before, read(sku, pieces ?? '')];
-  };
-}
-
-/** A way to change the stock, article by article. */
-interface Way<T extends { readonly sku: string }> {
+/** A verb that changes the stock, article by article. */
+interface Change<T extends { readonly sku: string }> {
   readonly column: StockColumn<T>;
+  /** What the number of an argument must begin with, so that nobody adds what was to be set. */
+  readonly sign: RegExp;
+  /** How an argument is typed. */
+  readonly form: string;
   readonly example: string;
+  readonly description: string;
+  readonly help: string;
   readonly doing: string;
-  /** What it has done, before the number of articles. */
+  /** Before the number of articles. */
   readonly done: 'Set' | 'Added to';
-  /** What it has not done, where it has done nothing; also its key in the JSON output. */
+  /** Also the key in the JSON output. */
   readonly participle: 'set' | 'added';
   write(stock: StockTable, article: T): Promise<Written>;
-  /** What is wrong with some articles, once the stock can be looked at: a line each. */
+  /** What is wrong with some articles, given the current stock: a line each. */
   check(stock: StockTable, articles: readonly T[]): Promise<string[]>;
 }
 
 const PARALLEL_WRITES = 8;
 const MAX_LISTED = 20;
 
-const SET: Way<StockLevel> = {
+const SET: Change<StockLevel> = {
   column: LEVELS,
+  sign: /^/,
+  form: 'SKU=pieces',
   example: 'COFFEE-1KG=100',
+  description: 'Sets the stock of articles, including new ones.',
+  help: `
+Examples:
+  npm run orders -- stock set COFFEE-1KG=100 CUP-BLUE=0 --local
+  npm run orders -- stock set --file stock.csv --stack OrderFanOut-prod
+
+A file has the header sku,available and a line for each article. All of it is checked before anything is written.
+The number replaces the current one. What orders reserve between your count and now is then in stock again, and is
+sold twice: set an article while it is not sold, and use \`stock add\` while it is.
+Exits with 0 if everything is set, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`,
   doing: 'Setting the stock',
   done: 'Set',
   participle: 'set',
@@ -139,9 +75,20 @@ const SET: Way<StockLevel> = {
   check: async () => [],
 };
 
-const ADD: Way<StockChange> = {
+const ADD: Change<StockChange> = {
   column: CHANGES,
+  sign: /^[+-]/,
+  form: 'SKU=+pieces or SKU=-pieces',
   example: 'COFFEE-1KG=+50',
+  description: 'Adds to the stock of articles, including new ones, or takes from it.',
+  help: `
+Examples:
+  npm run orders -- stock add COFFEE-1KG=+50 CUP-BLUE=-3 --local
+  npm run orders -- stock add --file delivery.csv --stack OrderFanOut-prod
+
+A file has the header sku,add and a line for each article. All of it is checked before anything is written.
+This is safe while an article is sold: what orders reserve meanwhile counts. Nothing goes below 0.
+Exits with 0 if everything is added, with 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`,
   doing: 'Adding to the stock',
   done: 'Added to',
   participle: 'added',
@@ -156,57 +103,81 @@ const ADD: Way<StockChange> = {
   },
 };
 
-/** `stock list`. @returns the exit code */
-export async function listStock(options: StockOptions, io: Io): Promise<number> {
+const LIST_HELP = `
+Examples:
+  npm run orders -- stock list --local
+  npm run orders --silent -- stock list --json | jq '.stock[] | select(.available < 10)'`;
+
+export function define(command: Command, io: Io): void {
+  command.description('Lists the stock, adds to it or sets it: the pieces that orders can still reserve.');
+  const list = command.command('list').description('Lists the stock.');
+  addStackOptions(list)
+    .addHelpText('after', LIST_HELP)
+    .action(async (options: StackOptions) => {
+      io.exitCode = await listStock(options, io);
+    });
+  defineChange(command.command('add'), ADD, io);
+  defineChange(command.command('set'), SET, io);
+}
+
+function defineChange<T extends { readonly sku: string }>(command: Command, change: Change<T>, io: Io): void {
+  const { column, form, description, help } = change;
+  command
+    .argument('[articles...]', form, (text, before: T[] = []) => [...before, parseArticle(text, change)])
+    .description(description)
+    .option('--file <path>', `a CSV file with the columns sku,${column.name}`);
+  addStackOptions(command)
+    .addHelpText('after', help)
+    .action(async (articles: T[], options: StockOptions) => {
+      io.exitCode = await changeStock(change, articles, options, io);
+    });
+}
+
+function parseArticle<T extends { readonly sku: string }>(text: string, change: Change<T>): T {
+  const { column, sign, form, example } = change;
+  const [sku = '', pieces] = text.split('=');
+  const isTyped = pieces !== undefined && sign.test(pieces);
+  const problem = isTyped ? column.problemOf(sku, pieces) : `it must be ${form}, like ${example}`;
+  if (problem) throw new InvalidArgumentError(problem);
+  return column.read(sku, pieces ?? '');
+}
+
+/** @returns the exit code */
+async function listStock(options: StackOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const stock = await readStock({ ...clients, tableName: stockTable(stack) });
+  const rows = stock.map(({ sku, available }) => [printable(sku, 64), format(available)]);
   if (options.json) io.printJson({ stack: stack.name, stock });
-  else if (stock.length > 0) {
-    io.print(
-      table([
-        ['sku', 'available'],
-        ...stock.map(({ sku, available }) => [printable(sku, 64), format(available)]),
-      ]),
-    );
+  else if (stock.length > 0) io.print(table([['sku', 'available'], ...rows]));
+  if (stock.length === 0) {
+    const next = commandFor(options, 'stock', 'set', 'SKU=100');
+    io.say(`Nothing is in stock, so every order waits. Next: ${next}`);
   }
-  if (stock.length > 0) return 0;
-  io.say(
-    `Nothing is in stock, so every order waits. Next: ${commandFor(options, 'stock', 'set', 'SKU=100')}`,
-  );
   return 0;
 }
 
-/** `stock set`. @returns the exit code */
-export function setStock(args: StockLevel[], options: StockOptions, io: Io): Promise<number> {
-  return change(SET, args, options, io);
-}
-
-/** `stock add`. @returns the exit code */
-export function addStock(args: StockChange[], options: StockOptions, io: Io): Promise<number> {
-  return change(ADD, args, options, io);
-}
-
-async function change<T extends { readonly sku: string }>(
-  way: Way<T>,
+/** @returns the exit code */
+async function changeStock<T extends { readonly sku: string }>(
+  change: Change<T>,
   args: T[],
   options: StockOptions,
   io: Io,
 ): Promise<number> {
-  const { articles, problems } = await collect(way, args, options.file, io);
-  if (problems.length > 0) return refuse(way, problems, io);
+  const { articles, problems } = await collect(change, args, options.file, io);
+  if (problems.length > 0) return reportProblems(change, problems, io);
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const stock = { ...clients, tableName: stockTable(stack) };
-  const shortages = await way.check(stock, articles);
-  if (shortages.length > 0) return refuse(way, shortages, io);
+  const shortages = await change.check(stock, articles);
+  if (shortages.length > 0) return reportProblems(change, shortages, io);
 
-  const step = progressOf(io, { silent: articles.length < MAX_LISTED }).step(way.doing);
+  const step = progressOf(io, { silent: articles.length < MAX_LISTED }).step(change.doing);
   const onWritten = (soFar: number) => step.bar(soFar, articles.length);
-  const { written, failures } = await writeAll(way, stock, articles, signal, onWritten);
+  const { written, failures } = await writeAll(change, stock, articles, signal, onWritten);
   const isComplete = written.length === articles.length;
-  if (isComplete) step.done(`${way.done} ${count(articles.length, 'article')}`);
-  else step.fail(`${way.done} ${format(written.length)} of ${count(articles.length, 'article')}`);
-  report(way, written, stack.name, options, io);
+  if (isComplete) step.done(`${change.done} ${count(articles.length, 'article')}`);
+  else step.fail(`${change.done} ${format(written.length)} of ${count(articles.length, 'article')}`);
+  report(change, written, stack.name, options, io);
   if (isComplete) return 0;
 
   const known = new Set([
@@ -214,16 +185,16 @@ async function change<T extends { readonly sku: string }>(
     ...failures.filter(({ error }) => error instanceof UnknownOutcome).map(({ sku }) => sku),
   ]);
   const left = articles.filter(({ sku }) => !known.has(sku)).map(({ sku }) => sku);
-  if (left.length > 0) io.say(`Not ${way.participle}: ${listed(left)}`);
+  if (left.length > 0) io.say(`Not ${change.participle}: ${listed(left)}`);
   const [first, ...others] = failures;
   for (const { error } of others) io.say(explain(error) ?? String(error));
   if (first) throw first.error;
   return INTERRUPTED;
 }
 
-/** What was asked for, and what is wrong with it. @throws CommandError, wrong usage */
+/** The articles of the arguments and the file, and what is wrong with them. @throws CommandError, wrong usage */
 async function collect<T extends { readonly sku: string }>(
-  { column, example }: Way<T>,
+  { column, example }: Change<T>,
   args: T[],
   file: string | undefined,
   io: Io,
@@ -239,7 +210,11 @@ async function collect<T extends { readonly sku: string }>(
   return { articles: all, problems };
 }
 
-function refuse({ participle }: Pick<Way<never>, 'participle'>, problems: string[], io: Io): number {
+function reportProblems(
+  { participle }: Pick<Change<never>, 'participle'>,
+  problems: string[],
+  io: Io,
+): number {
   for (const problem of problems.slice(0, MAX_LISTED)) io.say(problem);
   if (problems.length > MAX_LISTED) io.say(`… and ${format(problems.length - MAX_LISTED)} more`);
   io.say(`Nothing was ${participle}.`);
@@ -251,9 +226,9 @@ interface Failure {
   readonly error: unknown;
 }
 
-/** Writes some at a time, until one fails. */
+/** Writes several at a time, until one fails. */
 async function writeAll<T extends { readonly sku: string }>(
-  way: Way<T>,
+  change: Change<T>,
   stock: StockTable,
   articles: readonly T[],
   signal: AbortSignal,
@@ -267,7 +242,7 @@ async function writeAll<T extends { readonly sku: string }>(
       const article = left.pop();
       if (!article) return;
       try {
-        written.push(await way.write(stock, article));
+        written.push(await change.write(stock, article));
         onWritten(written.length);
       } catch (error) {
         failures.push({ sku: article.sku, error });
@@ -279,7 +254,7 @@ async function writeAll<T extends { readonly sku: string }>(
 }
 
 function report(
-  { participle }: Pick<Way<never>, 'participle'>,
+  { participle }: Pick<Change<never>, 'participle'>,
   written: Written[],
   stack: string,
   { json }: StockOptions,

@@ -1,4 +1,4 @@
-/** `orders check`: whether a stack is set up so that it works, and so that somebody is told when it does not. */
+/** `orders check`: whether the stack works, and whether somebody hears of it when it does not. */
 import type { Command } from 'commander';
 import { connect, type StackHandles } from '../../aws/stack.ts';
 import { readStackAlarms } from '../../aws/stack-alarms.ts';
@@ -20,7 +20,6 @@ interface CheckOptions extends StackOptions {
   readonly yes?: boolean;
   readonly drift: boolean;
   readonly history: boolean;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -31,27 +30,26 @@ Examples:
   npm run orders -- check --no-history --stack OrderFanOut-prod
   npm run orders --silent -- check --json | jq '.findings[] | select(.ok | not)'
 
-Checks who is subscribed to the topics, the consumers' mappings, queues and concurrency, the keys, the alarms with
-what they told last, and the drift of the stack. Only --fire changes anything: it asks, has one alarm page and one
-give notice that this is a test, and sets them back, so that each sends two messages.
+Checks the subscriptions of the topics, the consumers' mappings, queues and concurrency, the keys, the alarms and
+their last notifications, and drift. Only --fire changes anything: after asking, it sets one alarm of each severity
+to ALARM as a test and back, so each sends two messages.
 
-For the drift AWS reads every resource in your name, which the operator's policy does not allow: --no-drift.
-CloudWatch keeps the history of an alarm for a limited time only. Where none has told anything for longer, that is
-a finding: --fire makes a history, --no-history leaves it out.
-Nobody is subscribed to the alarms of a local stack, which is a finding.
+Drift detection reads every resource with your permissions, which the operator's policy does not include: use
+--no-drift. CloudWatch keeps the history of an alarm for a limited time. No notification within that time counts as a
+problem: --fire makes one, --no-history skips the check.
+Nobody is subscribed to the alarms of a local stack, which counts as a problem.
 
 Exits with 0 if all is well, with 1 if something is wrong or could not be checked, with 2 for wrong usage and with
 130 after Ctrl-C.`;
 
 export function define(command: Command, io: Io): void {
   command
-    .description('Checks what a deployment can leave undone: a line a finding, with what to do.')
-    .option('--fire', 'set an alarm of each severity to ALARM, to see that it is announced')
+    .description('Checks what a deployment can leave undone: a line for each finding, with what to do.')
+    .option('--fire', 'set an alarm of each severity to ALARM, to test its notification')
     .option('--yes', 'do not ask')
-    .option('--no-drift', 'do not have CloudFormation look for drift')
-    .option('--no-history', 'do not look at what the alarms told last');
+    .option('--no-drift', 'skip drift detection')
+    .option('--no-history', 'skip the last notifications of the alarms');
   addStackOptions(command)
-    .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (options: CheckOptions) => {
       io.exitCode = await check(options, io);
@@ -103,7 +101,7 @@ function about({ name, region }: StackHandles): object {
   return { stack: name, region, at: new Date().toISOString() };
 }
 
-/** The same for programs. */
+/** The --json output. */
 function findingObject({ subject, ok, says, toDo }: Finding): object {
   return { subject, ok, says, toDo: toDo ?? null };
 }

@@ -1,4 +1,4 @@
-/** `orders failed`: the dead letters of one consumer or all, by reason, and all of them left where they are. */
+/** `orders failed`: lists the dead letters of one consumer or all by reason, and leaves them in place. */
 import type { Command } from 'commander';
 import { ARCHIVE } from '../../../contract/archive.ts';
 import { UNROUTED } from '../../../contract/stack-outputs.ts';
@@ -27,7 +27,6 @@ import { count, printable, time } from '../../terminal/text.ts';
 interface FailedOptions extends StackOptions, LetterFilter {
   readonly show?: boolean;
   readonly export?: string;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -38,12 +37,12 @@ Examples:
   npm run orders -- failed unrouted --show
   npm run orders -- failed --export dead-letters.jsonl --stack OrderFanOut-prod
 
-\`unrouted\` are the messages that no consumer's subscription asks for, by their
+\`unrouted\` are messages that no consumer's subscription asks for, listed by
 eventType.
 
-Letters are hidden from others while they are listed, and back afterwards.
-Bodies hold personal data, so they are printed with --show only; an exported
-file can be read by you alone.
+Dead letters are invisible to other readers while they are listed, and visible
+again afterwards. Bodies hold personal data, so they are printed only with
+--show; only you can read an exported file.
 
 Exits with 0 if there are no dead letters, with 1 if there are, with 2 for wrong
 usage and with 130 after Ctrl-C.`;
@@ -51,24 +50,23 @@ usage and with 130 after Ctrl-C.`;
 export function define(command: Command, io: Io): void {
   command
     .argument('[consumer]', 'whose dead letters, or `unrouted` (default: all of them)')
-    .description('Lists dead letters by consumer and reason, and leaves all of them where they are.');
+    .description('Lists dead letters by consumer and reason, and leaves them in place.');
   addLetterFilter(command)
     .option('--show', 'print each letter with its body')
-    .option('--export <file>', 'save the letters, a JSON object a line');
+    .option('--export <file>', 'save the letters as JSON Lines');
   addStackOptions(command)
-    .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (consumer: string | undefined, options: FailedOptions) => {
       io.exitCode = await failed(consumer, options, io);
     });
 }
 
-/** A queue's letters, of those asked for. */
+/** The matching letters of a queue. */
 interface Found {
   readonly queue: LetterQueue;
   readonly reasons: Reasons;
   readonly result: LookResult;
-  /** How many hold a valid order, or anything where the archive is meant, so that they may succeed as they are. */
+  /** How many may succeed unchanged: those that hold a valid order; any letter of the archive. */
   readonly valid: number;
   /** Only for --show --json. */
   readonly letters: ReturnType<typeof exported>[];
@@ -112,7 +110,7 @@ async function failed(name: string | undefined, options: FailedOptions, io: Io):
   return 1;
 }
 
-/** What to type next: the same letters, sent back; where none of them can succeed as it is, corrected. */
+/** The next command: redrive these letters, or correct them first if none can succeed unchanged. */
 function nextStep({ queue: { name }, valid }: Found, options: FailedOptions): string {
   if (valid > 0) {
     const canary = name === ARCHIVE ? [] : ['--canary'];
@@ -122,7 +120,7 @@ function nextStep({ queue: { name }, valid }: Found, options: FailedOptions): st
   const { export: file = `${name}.jsonl` } = options;
   const save = commandFor(options, 'failed', name, ...typedFilter(options), ...typed('--export', file));
   const lines = [
-    'Next, since none of them holds a valid order, put their bodies right:',
+    'Next, since none of them holds a valid order, correct their bodies:',
     ...(options.export === undefined ? [save] : []),
     commandFor(options, 'redrive', name, ...typed('--edit', file), '--canary'),
   ];
@@ -187,7 +185,7 @@ function shown(consumer: string, letter: Letter): string {
   ].join('\n');
 }
 
-/** Of the unrouted messages nothing is said where there are none, and nobody asked for them. */
+/** Leaves out unrouted messages if there are none and they were not asked for. */
 function printText(found: Found[], name: string | undefined, options: FailedOptions, io: Io): void {
   const which = describeFilter(options);
   for (const { queue, reasons } of found) {

@@ -1,4 +1,4 @@
-/** `orders status`: how each consumer is, and what to type next if something is wrong. */
+/** `orders status`: the state of each consumer, and the next command if something is wrong. */
 import type { Command } from 'commander';
 import { UNROUTED } from '../../../contract/stack-outputs.ts';
 import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../../aws/health.ts';
@@ -7,30 +7,25 @@ import { addStackOptions, commandFor, type StackOptions } from '../../options/st
 import type { Io } from '../../terminal/io.ts';
 import { count, duration, format, hang, printable, table, time } from '../../terminal/text.ts';
 
-interface StatusOptions extends StackOptions {
-  readonly json?: boolean;
-}
-
 const EXAMPLES = `
 Examples:
   npm run orders -- status --local
   npm run orders -- status --stack OrderFanOut-prod
   npm run orders --silent -- status --json | jq '.consumers[] | select(.deadLetters > 0)'
 
-Processed and oldest come from CloudWatch, which is a minute or two behind; the rest is of now.
-Exits with 0 if all is well, with 1 if messages are dead-lettered, a consumer is stopped or an alarm is on.`;
+"done" and "oldest" come from CloudWatch, which lags a minute or two; the rest is current.
+Exits with 0 if all is well, with 1 if there are dead letters, a stopped consumer or an alarm in ALARM.`;
 
 export function define(command: Command, io: Io): void {
-  command.description('Shows how each consumer is, and what to type next if something is wrong.');
+  command.description('Shows the state of each consumer, and the next command if something is wrong.');
   addStackOptions(command)
-    .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
-    .action(async (options: StatusOptions) => {
+    .action(async (options: StackOptions) => {
       io.exitCode = await status(options, io);
     });
 }
 
-/** Article of an alarm whose cause stands in the log → from which level on. */
+/** Runbook article of an alarm whose cause is in the log → the log level to look for. */
 const LOG_LEVELS: Record<string, string> = {
   'function-errors': 'ERROR',
   retrying: 'WARN',
@@ -39,7 +34,7 @@ const LOG_LEVELS: Record<string, string> = {
 };
 
 /** @returns the exit code */
-async function status(options: StatusOptions, io: Io): Promise<number> {
+async function status(options: StackOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
   const health = await lookAtHealth(clients, stack);
   if (options.json) io.printJson(healthObject(health, stack, options));
@@ -47,7 +42,7 @@ async function status(options: StatusOptions, io: Io): Promise<number> {
   return isWell(health) ? 0 : 1;
 }
 
-/** The same for programs. */
+/** The --json output. */
 export function healthObject(health: Health, stack: StackHandles, options: StackOptions): object {
   const { at, consumers, unrouted, alarms } = health;
   return {
@@ -93,12 +88,11 @@ export function title({ name, region }: StackHandles): string {
   return region === undefined ? name : `${name} in ${region}`;
 }
 
-/** The consumer, and whether it is stopped. */
 export function nameOf({ name, enabled }: ConsumerHealth, io: Io): string {
   return enabled === false ? `${name} ${io.colour('yellow', '(stopped)')}` : name;
 }
 
-/** Who may be stopped without anybody here knowing. */
+/** The consumers whose event source mapping could not be read. */
 function unknownLines({ consumers }: Health): string[] {
   const names = consumers.filter(({ enabled }) => enabled === undefined).map(({ name }) => name);
   if (names.length === 0) return [];
@@ -106,20 +100,20 @@ function unknownLines({ consumers }: Health): string[] {
   return ['', hang('', `Unknown whether stopped: ${names.join(', ')} (${why})`, 0)];
 }
 
-/** A line where messages lie that nobody takes. */
+/** A line if there are unrouted messages. */
 export function unroutedLines({ unrouted }: Health, io: Io): string[] {
   if (unrouted === 0) return [];
   const what = io.colour('red', count(unrouted, 'message'));
   return [`${UNROUTED}: ${what} that no consumer's subscription asks for`];
 }
 
-/** What each alarm means that is in ALARM. */
+/** What each alarm in ALARM means. */
 export function alarmLines({ consumers, alarms: others }: Health, io: Io): string[] {
   const on = [...consumers.map((consumer) => consumer.alarms), others].flatMap(oncePerArticle);
   return on.length === 0 ? [] : ['', ...on.map((alarm) => alarmLine(alarm, io))];
 }
 
-/** Of alarms that one article is about, the last by name: that dead letters are there, not that some came. */
+/** Of alarms with the same article, the last by name: that there are dead letters, not that some arrived. */
 function oncePerArticle(alarms: readonly AlarmOn[]): AlarmOn[] {
   const byArticle = Map.groupBy(alarms, ({ article, name }) => article ?? name);
   return [...byArticle.values()].flatMap((same) => same.at(-1) ?? []);
@@ -130,7 +124,7 @@ function alarmLine({ name, description, since, article }: AlarmOn, io: Io): stri
   return hang(`${io.colour('red', 'ALARM')} `, printable(parts.filter(Boolean).join(' ')), 6);
 }
 
-/** Ends with what to type if something is wrong. */
+/** The last line: the next command if something is wrong. */
 export function nextLine(health: Health, options: StackOptions, io: Io): string {
   const next = nextStep(health, options);
   return next === undefined ? io.colour('green', 'All is well.') : `Next: ${next}`;
@@ -148,14 +142,14 @@ export function alarms({ alarms: on }: ConsumerHealth, io: Io): string {
   return on.length === 0 ? '-' : io.colour('red', String(on.length));
 }
 
-/** What to type, or to read, where a stack is not well. */
+/** The command to type, or the article to read, if something is wrong. */
 export function nextStep(health: Health, options: StackOptions): string | undefined {
   const { consumers, unrouted, alarms } = health;
   const mostLetters = consumers.toSorted((a, b) => b.deadLetters - a.deadLetters)[0];
   if (mostLetters && mostLetters.deadLetters > 0) return commandFor(options, 'failed', mostLetters.name);
   const stopped = consumers.find(({ enabled }) => enabled === false);
   if (unrouted > 0) return commandFor(options, 'failed', UNROUTED);
-  // The alarms of a stopped consumer follow from that.
+  // A stopped consumer's alarms are expected.
   const running = consumers.filter(({ enabled }) => enabled !== false);
   for (const { name, alarms: on } of running) {
     for (const { article = '' } of on) {

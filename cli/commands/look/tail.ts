@@ -1,4 +1,4 @@
-/** `orders tail`: what a consumer's function logs. */
+/** `orders tail`: the log of a consumer's function. */
 
 import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -16,7 +16,6 @@ interface TailOptions extends StackOptions {
   readonly level?: Level;
   readonly since: Date;
   readonly follow?: boolean;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -25,23 +24,22 @@ Examples:
   npm run orders -- tail inventory --order 4711 --since 2h
   npm run orders -- tail shipping --level WARN --since 2026-11-22T17:00:00Z --stack OrderFanOut-prod
 
-Reads CloudWatch Logs on AWS, and .local/logs with --local. Metrics are left out.
-Exits with 0, also after Ctrl-C, which ends --follow; with 2 for wrong usage.`;
+Reads CloudWatch Logs, or .local/logs with --local. Leaves metrics out.
+Exits with 0, even after Ctrl-C, which ends --follow; with 2 for wrong usage.`;
 
 export function define(command: Command, io: Io): void {
   command
     .argument('<consumer>', 'whose log')
     .description("Prints the log of a consumer's function.")
-    .option('--order <orderId>', 'only what is about this order', orderId)
-    .addOption(new Option('--level <level>', `this and worse: ${LEVELS.join(', ')}`).argParser(level))
+    .option('--order <orderId>', 'only entries about this order', orderId)
+    .addOption(new Option('--level <level>', `this level and above: ${LEVELS.join(', ')}`).argParser(level))
     .addOption(
       new Option('--since <time>', '90s, 15m, 2h, 3d ago, or a time like 2026-11-22T17:00:00Z')
         .argParser((text) => since(text))
         .default(since('15m'), '15m'),
     )
-    .option('--follow', 'go on with what is logged from now on, until Ctrl-C');
-  addStackOptions(command)
-    .option('--json', 'print the entries as they are, a JSON object a line')
+    .option('--follow', 'keep printing new entries, until Ctrl-C');
+  addStackOptions(command, 'the raw entries, a JSON object a line')
     .addHelpText('after', EXAMPLES)
     .action(async (consumer: string, options: TailOptions) => {
       io.exitCode = await tail(consumer, options, io);

@@ -1,4 +1,4 @@
-/** `orders trace`: where one order is, consumer by consumer. */
+/** `orders trace`: where an order is, consumer by consumer. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -18,7 +18,6 @@ import { count, hang, printable, time } from '../../terminal/text.ts';
 interface TraceOptions extends StackOptions {
   readonly follow?: boolean;
   readonly timeout: number;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -27,22 +26,21 @@ Examples:
   npm run orders -- trace 4711 --follow --timeout 60
   npm run orders --silent -- trace 4711 --stack OrderFanOut-prod --json
 
-Dead letters are hidden from others while they are looked at, and back afterwards. SQS cannot be asked whether a
-queue holds an order: where there is no record, the number of all its messages is shown.
+Dead letters are invisible to other readers while they are read, and visible again afterwards. SQS cannot tell whether
+a queue holds an order: if there is no record, the number of messages in the queue is shown.
 
-Exits with 0 if the order is done at each consumer that it is for, with 1 if not, with 2 for wrong usage and with 130
-after Ctrl-C.`;
+Exits with 0 if every consumer that the order is for has processed it, with 1 if not, with 2 for wrong usage and with
+130 after Ctrl-C.`;
 
 export function define(command: Command, io: Io): void {
   command
     .argument('<orderId>', 'the order', orderId)
     .description(
-      'Shows what each consumer knows of an order: its record, its dead letter, or why it has neither.',
+      'Shows what each consumer has of an order: its record, its dead letter, or why it has neither.',
     )
-    .option('--follow', 'wait until the order has ended at each consumer')
+    .option('--follow', 'wait until every consumer has processed or refused it')
     .option('--timeout <seconds>', 'how long to --follow', wholeNumber(1, 86_400), 300);
   addStackOptions(command)
-    .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, options: TraceOptions) => {
       io.exitCode = await trace(id, options, io);
@@ -52,9 +50,9 @@ export function define(command: Command, io: Io): void {
 interface Traced {
   readonly orderId: string;
   readonly views: readonly ConsumerView[];
-  /** Messages of it that no consumer's subscription asks for. */
+  /** Its messages that no consumer's subscription asks for. */
   readonly unrouted: readonly Letter[];
-  /** Whether anybody has ever seen the order. */
+  /** Whether any consumer has seen the order. */
   readonly isKnown: boolean;
 }
 
@@ -90,13 +88,13 @@ async function trace(id: string, options: TraceOptions, io: Io): Promise<number>
   return isDone(traced) ? 0 : 1;
 }
 
-/** Undefined for a look that was cut short. */
+/** Undefined after Ctrl-C. */
 async function look(order: OrderTrace, signal: AbortSignal): Promise<readonly ConsumerView[] | undefined> {
   const views = await order.look(signal);
   return signal.aborted ? undefined : views;
 }
 
-/** The last look that was not cut short. */
+/** The last complete look. */
 async function follow(
   order: OrderTrace,
   { timeout }: TraceOptions,
@@ -116,7 +114,7 @@ async function follow(
       views = latest;
       const ended = views.filter(({ state }) => ENDED.includes(state)).length;
       step.bar(ended, views.length);
-      // What only another record could tell will not be told any more.
+      // Once all others have ended, no record can tell any more whether it was filtered out.
       const isOver = views.every(({ state }) => ENDED.includes(state) || state === 'perhaps-filtered-out');
       if (isOver) {
         step.done('Followed to its end');
@@ -161,7 +159,7 @@ function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, 
   ].join('\n');
 }
 
-/** Some sentences on a consumer. */
+/** Sentences about one consumer. */
 function describe({ state, record, letters, waiting, inFlight, filter }: ConsumerView): string[] {
   const recorded =
     record &&
@@ -206,7 +204,7 @@ function describeLetter({ reason, at, context }: Letter): string[] {
   return [why, details.filter(Boolean).join(', ')];
 }
 
-/** What to type next, with a word on when. */
+/** The next command, and when to type it. */
 function nextStep(
   { orderId: id, views, unrouted, isKnown }: Traced,
   options: StackOptions,
@@ -216,7 +214,7 @@ function nextStep(
   if (dead) {
     const reason = dead.letters[0]?.reason;
     if (!reason) return `Next: ${commandFor(options, 'tail', dead.name, '--since', '3h', '--level', 'WARN')}`;
-    // What conflicts will do so again.
+    // A conflict would only happen again.
     if (reason.error === ORDER_CONFLICT || dead.record) {
       return `Next: ${commandFor(options, 'failed', dead.name, '--order', id, '--show')}`;
     }
@@ -269,7 +267,7 @@ interface OrderEvent {
   readonly reason?: string;
 }
 
-/** As the records tell, in the order in which it happened. */
+/** From the records, in chronological order. */
 function eventsOf(views: readonly ConsumerView[]): OrderEvent[] {
   const records = views.flatMap(({ record }) => record ?? []);
   const placedAt = records.find((record) => record.placedAt)?.placedAt;

@@ -1,4 +1,4 @@
-/** `orders watch`: the same as status, again and again, with small histories. */
+/** `orders watch`: status, refreshed, with short histories. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -23,7 +23,6 @@ import {
 
 interface WatchOptions extends StackOptions {
   readonly interval: number;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -31,23 +30,21 @@ Examples:
   npm run orders -- watch --local
   npm run orders -- watch --stack OrderFanOut-prod --interval 15
 
-In a pipe it prints a line a look: waiting/in flight/dead letters of each consumer,
-and which of them are stopped.
-Ctrl-C ends it, with exit code 0.`;
+In a pipe it prints a line for each refresh: waiting/in flight/dead letters of each consumer,
+and which consumers are stopped. Ctrl-C ends it, with exit code 0.`;
 
 export function define(command: Command, io: Io): void {
   command
-    .description('Shows how each consumer is, live, with how it was before.')
-    .option('--interval <seconds>', 'from one look to the next', wholeNumber(1, 3600), 5);
-  addStackOptions(command)
-    .option('--json', 'print one JSON object a look')
+    .description('Shows the state of each consumer live, with its recent history.')
+    .option('--interval <seconds>', 'seconds between refreshes', wholeNumber(1, 3600), 5);
+  addStackOptions(command, 'one JSON object for each refresh')
     .addHelpText('after', EXAMPLES)
     .action(async (options: WatchOptions) => {
       io.exitCode = await watch(options, io);
     });
 }
 
-/** Consumer → messages waiting and in flight at the last looks, oldest first. */
+/** Consumer → messages waiting and in flight at the last refreshes, oldest first. */
 type Backlog = Map<string, number[]>;
 
 const LOOKS = 30;
@@ -79,7 +76,7 @@ async function watch(options: WatchOptions, io: Io): Promise<number> {
         }
         display.show(health, backlog);
       } catch (error) {
-        // What was well a moment ago will be well again.
+        // A transient error after a good refresh is likely to pass.
         if (isFirst || !isTransient(error)) throw error;
         display.trouble(explain(error) ?? String(error));
       }
@@ -91,10 +88,10 @@ async function watch(options: WatchOptions, io: Io): Promise<number> {
   }
 }
 
-/** Where the looks are shown. */
+/** Where the state is shown. */
 interface Display {
   show(health: Health, backlog: Backlog): void;
-  /** A look that failed. */
+  /** A refresh that failed. */
   trouble(reason: string): void;
   end(): void;
 }
@@ -107,7 +104,7 @@ function jsonDisplay(stack: StackHandles, options: StackOptions, io: Io): Displa
   };
 }
 
-/** A line a look, for a log. */
+/** A line for each refresh, for a log. */
 function plainDisplay(stack: StackHandles, io: Io): Display {
   io.say(`${title(stack)}: waiting/in flight/dead letters`);
   return {
@@ -125,17 +122,17 @@ function plainDisplay(stack: StackHandles, io: Io): Display {
   };
 }
 
-/** Drawn over itself on a terminal. */
+/** Redrawn in place on a terminal. */
 function liveDisplay(stack: StackHandles, options: WatchOptions, io: Io): Display {
   const screen = io.stdout;
   let latest: string[] = [];
   let drawn: string[] = [];
   const draw = (lines: string[]) => {
     const { columns = DEFAULT.columns } = screen;
-    // A line that is too long for the terminal takes several of its rows.
+    // A line longer than the terminal is wide takes several rows.
     const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
     const up = drawn.length > 0 ? `\x1b[${rows}A\r` : HIDE_CURSOR;
-    // Line by line: what is cleared at once flickers, and some terminals keep it as history.
+    // Line by line: clearing everything at once flickers, and some terminals keep it in their scrollback.
     const text = lines.map((line) => `${line}${CLEAR_TO_END_OF_LINE}\n`).join('');
     screen.write(`${up}${text}${CLEAR_BELOW}`);
     drawn = lines;
@@ -148,7 +145,7 @@ function liveDisplay(stack: StackHandles, options: WatchOptions, io: Io): Displa
         ...unroutedLines(health, io),
       ];
       const on = alarmLines(health, io).flatMap((text) => text.split('\n'));
-      // What has scrolled off cannot be drawn over: of many alarms the first are shown, and `status` shows all.
+      // Lines that scrolled off cannot be redrawn: only the first alarms are shown, `status` shows all.
       const room = Math.max(0, rows - consumers.length - 4);
       latest = [
         `${title(stack)}, ${time(health.at)}, every ${options.interval} s, Ctrl-C ends it`,
@@ -166,12 +163,12 @@ function liveDisplay(stack: StackHandles, options: WatchOptions, io: Io): Displa
   };
 }
 
-/** The consumers with their histories, in as many columns as there are. */
+/** The consumers with their histories, as wide as the terminal. */
 export function healthTable({ consumers }: Health, backlog: Backlog, columns: number, io: Io): string {
   const rows = (width: number) => [
     ['', 'waiting', '', 'in flight', 'dead', 'oldest', 'done/min', '', 'alarms'],
     ...consumers.map((consumer) => {
-      // The minute before is the last one that is over.
+      // The last complete minute.
       const lastMinute = consumer.processedByMinute.at(-2) ?? 0;
       return [
         nameOf(consumer, io),
@@ -191,7 +188,7 @@ export function healthTable({ consumers }: Health, backlog: Backlog, columns: nu
   return table(rows(Math.min(SPARK.most, Math.max(SPARK.least, room))));
 }
 
-/** The last `width` values as a line of bars, the highest of them full; only 0 is at the bottom. */
+/** The last `width` values as bars; the highest is full, and only 0 is at the bottom. */
 export function sparkline(values: readonly number[], width: number): string {
   const shown = values.slice(-width);
   const most = Math.max(1, ...shown);

@@ -1,4 +1,4 @@
-/** `orders purge`: deletes dead letters, saved to a file first, once somebody has said so. */
+/** `orders purge`: deletes dead letters after confirmation, and saves them to a file first. */
 import type { Command } from 'commander';
 import type { Clients } from '../../aws/clients.ts';
 import { connect } from '../../aws/stack.ts';
@@ -22,7 +22,6 @@ interface PurgeOptions extends StackOptions, LetterFilter {
   readonly yes?: boolean;
   /** Where the letters are saved; false for nowhere. */
   readonly export?: string | false;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -32,9 +31,9 @@ Examples:
   npm run orders -- purge billing --dead-letters --yes --export gone.jsonl
   npm run orders -- purge unrouted --dead-letters --reason order.shipped
 
-Only letters that were counted and, unless there is --no-export, saved are
-deleted. Those that come meanwhile stay. A saved letter can be corrected and
-published anew: its order is in the body.
+Deletes only letters that it counted and, unless --no-export is given, saved.
+Letters that arrive meanwhile stay. A saved letter can be corrected and
+published again: its order is in the body.
 
 Exits with 0 if all of them were deleted, with 1 if not, with 2 for wrong usage
 and with 130 after Ctrl-C.`;
@@ -42,14 +41,13 @@ and with 130 after Ctrl-C.`;
 export function define(command: Command, io: Io): void {
   command
     .argument('<consumer>', 'whose dead letters, or `unrouted`')
-    .description('Deletes dead letters of a consumer: shows them by reason, asks, saves them, deletes them.')
-    .option('--dead-letters', 'what to purge; there is nothing else');
+    .description('Shows the dead letters of a consumer by reason, asks, saves them and deletes them.')
+    .option('--dead-letters', 'required: nothing else can be purged');
   addLetterFilter(command)
     .option('--yes', 'do not ask')
     .option('--export <file>', 'where to save them (default: a new file in this directory)')
     .option('--no-export', 'do not save them');
   addStackOptions(command)
-    .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (consumer: string, options: PurgeOptions) => {
       io.exitCode = await purge(consumer, options, io);
@@ -72,7 +70,7 @@ async function purge(name: string, options: PurgeOptions, io: Io): Promise<numbe
   const plan = await look(clients, queue, options, progress, signal);
   if (!signal.aborted) announce(queue, options, plan, io);
   const letters = plan.wanted.size;
-  // A file that cannot be written is said before anybody is asked.
+  // A file that cannot be written is reported before the question.
   const path = letters > 0 && options.export !== false ? (options.export ?? newFile(name)) : undefined;
   const file = path === undefined || signal.aborted ? undefined : new LetterFile(path);
   if (signal.aborted || (letters > 0 && !options.yes && !(await isConfirmed(name, letters, signal, io)))) {
@@ -125,7 +123,7 @@ async function look(
   }
 }
 
-/** With --json on standard error: whoever is asked has to know about what. */
+/** On standard error with --json: the question needs the context. */
 function announce(
   queue: LetterQueue,
   options: PurgeOptions,
@@ -144,10 +142,10 @@ async function isConfirmed(name: string, letters: number, signal: AbortSignal, i
   return (await ask(`Type ${name} to delete ${count(letters, 'letter')} for good: `, signal, io)) === name;
 }
 
-/** How many letters were deleted, and what kept the others from it. */
+/** How many letters were deleted, and what stopped the rest. */
 type Deletion = { readonly deleted: number } | { readonly deleted: number; readonly error: unknown };
 
-/** Saves and deletes the letters of the plan; each is whole on the disk before it is deleted. */
+/** Saves and deletes the letters of the plan; each is synced to disk before it is deleted. */
 async function deleteAll(
   { sqs }: Clients,
   { name, url, read }: LetterQueue,

@@ -1,4 +1,4 @@
-/** `orders replay`: messages of the archive go to one consumer once more. */
+/** `orders replay`: sends archived messages to one consumer again. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { ARCHIVE, parseArchiveKey } from '../../../contract/archive.ts';
 import type { Span } from '../../archive/objects.ts';
@@ -26,31 +26,29 @@ Examples:
   npm run orders -- replay inventory --from 2026-11-01T08:00:00Z --type order.cancelled
   npm run orders -- replay shipping --from 2026-11-01 --order 4711 --local
 
-What the consumer's subscription would let through is sent to its queue, as it was published; nobody else gets it. Consumers know
-an order that they have, so that a replay over what is there changes nothing. A span is from --from up to, without, --to: when
-messages came to the archive, which is when they were published or, of its dead letters, sent back. The canary is the first
-message that the consumer has not on record. After Ctrl-C, and where AWS refuses, it says how to go on where it stopped.
-\`redrive --history\` lists replays.
+Sends to the consumer's queue what its subscription lets through, as it was published; no other consumer gets it. Consumers
+recognize orders that they have, so replaying those changes nothing. The span is from --from up to but not including --to, by the
+time messages reached the archive: when they were published or, for its dead letters, redriven. The canary is the first message that
+the consumer has no record of. After Ctrl-C, and after an error from AWS, it says how to continue. \`redrive --history\` lists replays.
 
-Exits with 0 if all was sent, or counted; with 1 if the archive has nothing of the span, if it stopped, or if something was skipped,
-refused or not yet in the archive, with 2 for wrong usage and with 130 after Ctrl-C. While orders are being published, some are always
-on their way into the archive: give a --to that is more than 15 minutes ago.`;
+Exits with 0 if everything was sent, or counted; with 1 if the archive has nothing in the span, if the replay stopped, or if something
+was skipped, refused or not archived yet, with 2 for wrong usage and with 130 after Ctrl-C. Orders take up to 15 minutes to be
+archived: give a --to that is longer ago.`;
 
 export function define(command: Command, io: Io): void {
   command
-    .argument('<consumer>', 'who gets the messages')
-    .description('Sends messages of the archive to the queue of one consumer, and to nobody else.')
-    .requiredOption('--from <time>', 'from then on: 2026-11-01, in UTC, or 2026-11-01T08:00:00Z', dayOrTime)
-    .option('--to <time>', 'up to then (default: now)', dayOrTime)
-    .option('--order <orderId>', 'only what is about this order', orderId)
+    .argument('<consumer>', 'the consumer to send to')
+    .description('Sends archived messages to the queue of one consumer, and to no other.')
+    .requiredOption('--from <time>', 'start: 2026-11-01, in UTC, or 2026-11-01T08:00:00Z', dayOrTime)
+    .option('--to <time>', 'end (default: now)', dayOrTime)
+    .option('--order <orderId>', 'only messages about this order', orderId)
     .option('--type <eventType>', 'only events of this type, like order.placed')
-    .option('--after <object>', 'only what lies behind this object of the archive', archiveKey)
+    .option('--after <object>', 'only objects of the archive after this one', archiveKey)
     .option('--rate <n>', 'messages per second, at most', wholeNumber(1, MAX_RATE))
-    .option('--canary', 'send one, and the others only if it was processed')
+    .option('--canary', 'send one first, and the rest only if it is processed')
     .option('--timeout <seconds>', 'how long to wait for the canary', wholeNumber(1, 86_400), 300)
     .option('--dry-run', 'count what would be sent, and send nothing');
   addStackOptions(command)
-    .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (consumer: string, options: ReplayOptions) => {
       io.exitCode = await replay(consumer, options, io);
@@ -59,7 +57,7 @@ export function define(command: Command, io: Io): void {
 
 function archiveKey(text: string): string {
   if (parseArchiveKey(text)) return text;
-  throw new InvalidArgumentError('It must be the key of an object, as a replay says it when it stops.');
+  throw new InvalidArgumentError('It must be the key of an object, as printed when a replay stops.');
 }
 
 /** @returns the exit code */
@@ -103,7 +101,7 @@ async function replay(name: string, options: ReplayOptions, io: Io): Promise<num
     signal,
     onSent: () => {},
   };
-  // The same span when it is gone on with: what is published meanwhile is not in it.
+  // A continued replay covers the same span, without what is published meanwhile.
   const fixed = { ...options, to: span.to };
   const start = performance.now();
   const result = dryRun ? await sendAll(task) : await recorded(task, fixed, io);
@@ -146,7 +144,7 @@ async function recorded(task: Replay, options: ReplayOptions, io: Io): Promise<R
   }
 }
 
-/** What is replayed, for the record. */
+/** What is replayed, for the operations log. */
 function inWords({ from, to, order, type, after, canary }: ReplayOptions): string {
   return [
     `${from.toISOString()} to ${to?.toISOString()}`,

@@ -20,7 +20,6 @@ import { count, duration } from '../../terminal/text.ts';
 interface StopOptions extends StackOptions {
   readonly reason?: string;
   readonly timeout: number;
-  readonly json?: boolean;
 }
 
 const MAX_REASON = 500;
@@ -75,7 +74,6 @@ export function define(command: Command, io: Io): void {
     .option('--reason <text>', 'why, for the operations log', reason)
     .option('--timeout <seconds>', 'how long to wait for it', wholeNumber(1, 3600), 120);
   addStackOptions(command)
-    .option('--json', 'print one JSON object')
     .addHelpText('after', verb.examples)
     .action(async (consumer: string, options: StopOptions) => {
       io.exitCode = await turn(verb, consumer, options, io);
@@ -87,7 +85,7 @@ function reason(text: string): string {
   throw new InvalidArgumentError(`It must be a text of 1 to ${MAX_REASON} characters.`);
 }
 
-/** Lambda takes no change of a mapping in any other state. */
+/** Lambda changes a mapping only in one of these states. */
 const SETTLED = ['Enabled', 'Disabled'];
 const PAUSE_MS = 1_000;
 const DAY = 86_400;
@@ -125,7 +123,7 @@ async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Pro
   return signal.aborted ? INTERRUPTED : 1;
 }
 
-/** Turns the mapping and has it on record. @returns its state at the end */
+/** Switches the mapping and records it. @returns its final state */
 async function recorded(verb: Verb, context: Context, deadline: Deadline): Promise<string> {
   const { clients, stack, consumer, options, io } = context;
   const { reason } = options;
@@ -151,7 +149,7 @@ async function recorded(verb: Verb, context: Context, deadline: Deadline): Promi
   }
 }
 
-/** Waits for one of these states, until the deadline. @returns the state at the end */
+/** Waits for one of these states, until the deadline. @returns the final state */
 async function settle(
   { clients, consumer, stack }: Context,
   states: readonly string[],
@@ -161,7 +159,7 @@ async function settle(
     const state = await deadline.retry(() => mappingState(clients.lambda, consumer.eventSourceMappingId));
     if (state === undefined) {
       throw new CommandError(
-        `The event source mapping ${consumer.eventSourceMappingId} of ${consumer.name} is not there: somebody has deleted it, which the drift of ${stack.name} shows`,
+        `The event source mapping ${consumer.eventSourceMappingId} of ${consumer.name} does not exist: somebody has deleted it; check the drift of ${stack.name}`,
       );
     }
     if (states.includes(state) || deadline.isOver) return state;
@@ -196,7 +194,7 @@ async function report(verb: Verb, wasSo: boolean, context: Context): Promise<voi
   io.say(`\nNext:\n  ${commandFor(options, ...next)}`);
 }
 
-/** What the queue holds, and for how long; undefined, with the reason said, where that cannot be read: the consumer is turned. */
+/** What the queue holds, and for how long; undefined if that cannot be read, which is no failure: the mapping is switched. */
 async function lookAtQueue(
   sqs: SQSClient,
   queueUrl: string,
@@ -216,7 +214,6 @@ async function lookAtQueue(
   }
 }
 
-/** For how many seconds a queue keeps a message. */
 async function retentionOf(sqs: SQSClient, QueueUrl: string): Promise<number> {
   const { Attributes = {} } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['MessageRetentionPeriod'] }),

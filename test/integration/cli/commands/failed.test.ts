@@ -59,7 +59,7 @@ describe('failed', () => {
     );
     expect(stderr).toBe(
       [
-        '\nNext, since none of them holds a valid order, put their bodies right:',
+        '\nNext, since none of them holds a valid order, correct their bodies:',
         'npm run orders -- failed billing --export billing.jsonl --local',
         'npm run orders -- redrive billing --edit billing.jsonl --canary --local\n',
       ].join('\n  '),

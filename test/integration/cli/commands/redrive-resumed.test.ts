@@ -45,9 +45,7 @@ test('corrections are gone on with where the command was killed: none is lost, a
   expect(left).toBeLessThan(60);
   expect({ code, stderr }).toEqual({
     code: 0,
-    stderr: expect.stringContaining(
-      `${60 - left} of 60 corrections had been sent back before (${corrected}.sent)\n`,
-    ),
+    stderr: expect.stringContaining(`${60 - left} of 60 corrections were sent before (${corrected}.sent)\n`),
   });
   expect([...new Set(sent)].sort()).toEqual(orders.map((order) => JSON.stringify(order)).sort());
   expect(fs.existsSync(`${corrected}.sent`)).toBe(false);

@@ -348,7 +348,7 @@ describe('a canary', () => {
     const { code, stderr } = await stack.orders('redrive', name, '--canary');
 
     expect(stderr).toContain(
-      'None of 1 letter holds a valid order, so that none can succeed: correct them with --edit',
+      'None of 1 letter holds a valid order, so none can succeed: correct them with --edit',
     );
     expect(code).toBe(1);
     expect(await total(`${name}-dlq`)).toBe(1);

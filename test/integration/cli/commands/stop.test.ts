@@ -237,7 +237,7 @@ describe('on AWS', () => {
     await aws.close();
 
     expect(stderr).toContain(
-      'The event source mapping billing-mapping of billing is not there: somebody has deleted it',
+      'The event source mapping billing-mapping of billing does not exist: somebody has deleted it',
     );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
