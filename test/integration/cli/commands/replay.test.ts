@@ -88,7 +88,7 @@ describe('what is sent', () => {
     );
     expect(code).toBe(0);
     expect((await stack.depth('billing')).visible).toBe(0);
-    expect((await stack.orders('redrive', '--history')).stdout).toContain('No redrive is on record');
+    expect((await stack.orders('redrive', '--history')).stdout).toContain('No redrive is recorded');
   });
 });
 
