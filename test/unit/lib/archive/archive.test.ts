@@ -307,20 +307,6 @@ test.each([
   },
 );
 
-test('half a day is refused, with the setting that says so', () => {
-  expect(() => withArchive('dev', { archive: { coldAfterDays: 1.5, deleteAfterDays: 90 } })).toThrow(
-    new ConfigError('archive in lib/config.ts: coldAfterDays is 1.5, but must be a whole number, 0 or more'),
-  );
-});
-
-test.each(stageNames)('a consumer of another kind cannot be called archive, in %s', (stage) => {
-  expect(() => synthesize(stage, { consumers: { archive: consumers.billing } })).toThrow(
-    new ConfigError(
-      '"archive" is the consumer of the archive, which is a setting of the stage: choose another name',
-    ),
-  );
-});
-
 function withoutArchive(stage: (typeof stageNames)[number] = 'dev'): Stage {
   const { archive: _, ...settings } = stages[stage];
   return settings;

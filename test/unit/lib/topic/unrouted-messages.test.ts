@@ -70,9 +70,3 @@ test('an event type that no consumer takes is unrouted', () => {
     eventType: [{ exists: false }, { 'anything-but': ['order.placed'] }],
   });
 });
-
-test('no consumer is called unrouted', () => {
-  expect(() => synthesize('dev', { consumers: { unrouted: consumers.billing } })).toThrow(
-    '"unrouted" is the queue of messages that nobody takes: choose another name',
-  );
-});
