@@ -20,7 +20,7 @@ const SAYS_MEMORY =
 
 const sizes = process.argv.slice(2).map(Number);
 const [few = 10_000, many = 100_000] = sizes;
-const stack = await startDeadLetterStack(0, { hasArchive: true });
+const stack = await startDeadLetterStack({ hasArchive: true });
 const orders = generateOrders({ count: PER_OBJECT, seed: 1 });
 try {
   const rows = [];
@@ -62,7 +62,7 @@ async function measure(
   events: number,
   how: readonly string[],
 ): Promise<{ perSecond: number; mebibytes: number }> {
-  await stack.empty('billing');
+  await stack.clear();
   const start = performance.now();
   const { code, stdout, stderr } = await new Run(
     'bin/orders.mjs',

@@ -14,8 +14,8 @@ const WORK = {
 };
 
 const [few = 500, many = 5_000] = process.argv.slice(2).map(Number);
-const stack = await startDeadLetterStack(1);
-const name = stack.next();
+const stack = await startDeadLetterStack();
+const name = 'billing';
 const rows: Record<string, string | number>[] = [];
 try {
   await measure('look', Math.min(50, few)); // Warms up.
@@ -36,7 +36,7 @@ try {
 
 /** @returns letters per second @throws where a letter is lost, or is in both queues */
 async function measure(work: keyof typeof WORK, size: number): Promise<number> {
-  await stack.empty(name);
+  await stack.clear();
   await stack.fill(
     name,
     Array.from(generateOrders({ count: size, seed: 1 }), ({ body }) => ({ body, reason: REASON })),

@@ -4,320 +4,230 @@ import { setTimeout } from 'node:timers/promises';
 import type { Message } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { messageAttributes } from '../../../../contract/events.ts';
 import { type Order, requiresShipping } from '../../../../contract/order.ts';
 import {
   attribute,
   type DeadLetterStack,
   type NewLetter,
+  readJsonLines,
   startDeadLetterStack,
 } from '../../../fixtures/dead-letter-stack.ts';
-import { type Ended, killRuns } from '../../../fixtures/run.ts';
+import { anItem, anOrder } from '../../../fixtures/order-fixtures.ts';
+import { killRuns } from '../../../fixtures/run.ts';
 
 let stack: DeadLetterStack;
 beforeAll(async () => {
-  stack = await startDeadLetterStack(25);
+  stack = await startDeadLetterStack({ hasArchive: true });
 });
+afterEach(() => stack.clear());
 afterAll(async () => {
   killRuns();
   await stack.stop();
 });
 
-const file = (name: string) => path.join(stack.directory, name);
-const bodiesOf = (messages: readonly Message[]) => messages.map(({ Body = '' }) => Body).sort();
+const SLOW_DOWN = { error: 'Throttling', message: 'slow down' };
+const NOT_JSON = { body: 'no order', reason: { error: 'NotJson', message: 'no' } };
 /** Letters of valid orders, different ones for each seed. */
-const letters = (count: number, seed: number, error = 'Throttling'): NewLetter[] =>
-  generateOrders({ count, seed }).map(({ body }) => ({ body, reason: { error, message: 'slow down' } }));
+const letters = (count: number, seed: number): NewLetter[] =>
+  generateOrders({ count, seed }).map(({ body }) => ({ body, reason: SLOW_DOWN }));
 const sorted = (those: readonly NewLetter[]) => those.map(({ body }) => body).sort();
-const total = async (queue: string) => {
-  const { visible, hidden } = await stack.depth(queue);
-  return visible + hidden;
+/** Two orders that every consumer takes, once their attributes are right. */
+const [first, second, third] = generateOrders({ count: 40, seed: 15 })
+  .map(({ body }) => JSON.parse(body) as Order)
+  .filter(requiresShipping) as [Order, Order, Order];
+const json = JSON.stringify;
+const write = (name: string, ...lines: unknown[]) => {
+  const file = path.join(stack.directory, name);
+  fs.writeFileSync(file, lines.map((line) => `${json(line)}\n`).join(''));
+  return file;
 };
-/** What is on record of a consumer's redrives: their beginnings, and their ends. */
-const history = (consumer: string) => {
-  const log = path.join(stack.directory, 'operations.jsonl');
-  const entries = fs.existsSync(log) ? fs.readFileSync(log, 'utf8').trimEnd().split('\n') : [];
-  const parsed = entries.map((line) => JSON.parse(line));
-  return parsed
-    .filter((entry) => entry.consumer === consumer)
-    .map((begun) => ({ ...begun, ...parsed.find(({ id, event }) => event === 'ended' && id === begun.id) }));
-};
-/** Resolves once so many have reached the queue. */
-const arrived = async (run: { ended: Promise<Ended> }, queue: string, count: number) => {
-  let isOver = false;
-  void run.ended.then(() => {
-    isOver = true;
-  });
-  while (!isOver && (await total(queue)) < count) await setTimeout(20);
-};
+const redrive = (...args: string[]) => stack.orders('redrive', ...args);
+const attributesOf = ({ MessageAttributes = {} }: Message) =>
+  Object.fromEntries(Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]));
 
-describe('all of them', () => {
-  test.concurrent('letters go back to their consumer and no other: nothing lost, nothing twice', async () => {
-    const name = stack.next();
+describe('all letters', () => {
+  test('go back to their consumer and no other: nothing lost, nothing twice, and it is recorded', async () => {
     const all = letters(500, 1);
-    await stack.fill(name, all);
-    const other = stack.next();
-    await stack.fill(other, letters(1, 2));
+    await stack.fill('billing', all);
+    await stack.fill('shipping', letters(1, 2));
 
-    const { code, stdout, stderr } = await stack.orders('redrive', name);
+    const { code, stdout, stderr } = await redrive('billing');
 
-    expect(bodiesOf(await stack.take(name))).toEqual(sorted(all));
-    expect(await total(`${name}-dlq`)).toBe(0);
-    expect(await total(`${other}-dlq`)).toBe(1);
-    expect(await total(other)).toBe(0);
-    expect(stdout).toMatch(/^Sent 500 of 500 dead letters back to \w+ in \d+\.\d s\n$/);
+    expect(await stack.bodies('billing')).toEqual(sorted(all));
+    const depths = ['billing-dlq', 'shipping-dlq', 'shipping'].map((queue) => stack.total(queue));
+    expect(await Promise.all(depths)).toEqual([0, 1, 0]);
+    expect(stdout).toMatch(/^Sent 500 of 500 dead letters back to billing in \d+\.\d s\n$/);
     expect(stderr).toMatch(
       /^Moving\n(Moving: \d+ of 500\n)*Moved 500\n\nNext:\n {2}npm run orders -- status --local\n$/,
     );
     expect(code).toBe(0);
-    expect(history(name)).toEqual([
-      expect.objectContaining({
+    const counts = { letters: 500, sent: 500, cameBack: 0 };
+    expect(stack.operations()).toMatchObject([
+      {
         who: 'local',
         stack: 'OrderFanOut-dev',
-        consumer: name,
+        consumer: 'billing',
         what: 'all',
-        letters: 500,
-        sent: 500,
-        cameBack: 0,
         outcome: 'done',
-        at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
-      }),
+        ...counts,
+      },
     ]);
-    expect((await stack.orders('redrive', name, '--history')).stdout).toMatch(
-      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ {2}\w+: all\n {2}500 of 500 letters sent, 0 came back; done\n {2}by local\n$/,
+    expect((await redrive('billing', '--history')).stdout).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ {2}billing: all\n {2}500 of 500 letters sent, 0 came back; done\n {2}by local\n$/,
     );
   });
 
-  test.concurrent('Ctrl-C cancels the move, says how many went, and loses none', async () => {
-    const name = stack.next();
+  test('stay or went after Ctrl-C, which cancels the move and says how many went', async () => {
     const all = letters(300, 3);
-    await stack.fill(name, all);
+    await stack.fill('billing', all);
 
-    const run = stack.start('redrive', name, '--rate', '20');
-    await arrived(run, name, 5);
+    const run = stack.start('redrive', 'billing', '--rate', '20');
+    await stack.arrived(run, 'billing', 5);
     run.interrupt();
     const { code, stdout, stderr } = await run.ended;
 
-    const sent = await stack.take(name);
-    const left = await stack.take(`${name}-dlq`);
+    const sent = await stack.bodies('billing');
     expect(code).toBe(130);
     expect(sent.length).toBeGreaterThanOrEqual(5);
     expect(sent.length).toBeLessThan(300);
-    expect(bodiesOf([...sent, ...left])).toEqual(sorted(all));
+    expect([...sent, ...(await stack.bodies('billing-dlq'))].sort()).toEqual(sorted(all));
     expect(stdout).toMatch(new RegExp(`^Sent ${sent.length} of 300 dead letters back`));
     expect(stderr).toContain('Stopped: interrupted.');
-    expect(history(name)).toEqual([
-      expect.objectContaining({ sent: sent.length, outcome: 'stopped: interrupted' }),
-    ]);
+    expect(stack.operations()).toMatchObject([{ sent: sent.length, outcome: 'stopped: interrupted' }]);
   });
 
-  test.concurrent('stops when letters come back, and says why they did', async () => {
-    const name = stack.next();
-    await stack.fill(name, letters(60, 4));
-    const consumer = stack.consume(name, () => ({ error: 'StillBroken', message: 'as before' }));
+  test('stay once some come back, and it says why they did', async () => {
+    await stack.fill('billing', letters(60, 4));
+    const consumer = stack.consume('billing', () => ({ error: 'StillBroken', message: 'as before' }));
 
-    const { code, stdout, stderr } = await stack.orders('redrive', name, '--rate', '50');
+    const { code, stdout, stderr } = await redrive('billing', '--rate', '50');
     await consumer.stop();
 
-    expect(stdout).toContain('came back, or were dead-lettered since:');
-    expect(stdout).toContain('StillBroken: as before');
+    expect(stdout).toMatch(/came back, or were dead-lettered since:\n.*StillBroken: as before/);
     expect(stderr).toContain(
-      `Stopped: letters came back.\n\nNext:\n  npm run orders -- failed ${name} --local`,
+      'Stopped: letters came back.\n\nNext:\n  npm run orders -- failed billing --local',
     );
     expect(code).toBe(1);
-    expect((await total(name)) + (await total(`${name}-dlq`))).toBe(60);
+    expect((await stack.total('billing')) + (await stack.total('billing-dlq'))).toBe(60);
   });
 
-  test.concurrent('nothing is done, and nothing recorded, where there is none', async () => {
-    const name = stack.next();
-    const { code, stdout, stderr } = await stack.orders('redrive', name);
-
-    expect({ code, stdout, stderr }).toEqual({
+  test('are none: nothing is done, and nothing recorded', async () => {
+    expect(await redrive('billing')).toEqual({
       code: 0,
-      stdout: `${name}: no dead letters\n`,
+      stdout: 'billing: no dead letters\n',
       stderr: 'Nothing was sent back.\n',
     });
-    expect(history(name)).toEqual([]);
+    expect(stack.operations()).toEqual([]);
   });
 });
 
 describe('a selection', () => {
-  test.concurrent('is sent as it was before it died, and the others stay', async () => {
-    const name = stack.next();
+  test('is sent with its original attributes, and the others stay', async () => {
     const displaced = { later: { dataType: 'String', stringValue: 'put back' } };
+    const bytes = { DataType: 'Binary', BinaryValue: new Uint8Array([0, 255]) };
+    const [wanted, other] = letters(2, 5) as [NewLetter, NewLetter];
     const attributes = {
       eventType: attribute('order.placed'),
-      bytes: { DataType: 'Binary', BinaryValue: Buffer.from([0, 255]) },
+      bytes,
+      DeadLetterContext: attribute(json({ displaced })),
     };
-    const [wanted, other] = letters(2, 5) as [NewLetter, NewLetter];
-    await stack.fill(name, [
-      {
-        body: wanted.body,
-        attributes: { ...attributes, DeadLetterContext: attribute(JSON.stringify({ displaced })) },
-        reason: { error: 'Throttling', message: 'slow down' },
-      },
-      { body: other.body, reason: { error: 'NotJson', message: 'no' } },
+    await stack.fill('billing', [
+      { ...wanted, attributes },
+      { ...NOT_JSON, body: other.body },
       { body: 'crashed' },
     ]);
 
-    const { code, stdout } = await stack.orders('redrive', name, '--reason', 'throttling');
+    const { code, stdout } = await redrive('billing', '--reason', 'throttling');
 
-    const [sent, ...more] = await stack.take(name);
-    expect(sent?.Body).toBe(wanted.body);
-    expect(sent?.MessageAttributes).toEqual({
-      eventType: expect.objectContaining({ DataType: 'String', StringValue: 'order.placed' }),
-      bytes: expect.objectContaining({ DataType: 'Binary', BinaryValue: new Uint8Array([0, 255]) }),
-      later: expect.objectContaining({ DataType: 'String', StringValue: 'put back' }),
-    });
-    expect(more).toEqual([]);
-    expect(bodiesOf(await stack.take(`${name}-dlq`))).toEqual([other.body, 'crashed'].sort());
+    expect(await stack.take('billing')).toEqual([
+      expect.objectContaining({
+        Body: wanted.body,
+        MessageAttributes: {
+          eventType: expect.objectContaining(attribute('order.placed')),
+          bytes: expect.objectContaining(bytes),
+          later: expect.objectContaining(attribute('put back')),
+        },
+      }),
+    ]);
+    expect(await stack.bodies('billing-dlq')).toEqual([other.body, 'crashed'].sort());
     expect(stdout).toMatch(/^Sent 1 of 1 dead letter back to /);
     expect(code).toBe(0);
   });
 
-  test.concurrent('is limited by order and number', async () => {
-    const name = stack.next();
+  test('is limited by order and number', async () => {
     const all = letters(30, 6);
-    await stack.fill(name, all);
+    await stack.fill('billing', all);
     const { orderId } = JSON.parse(all[7]?.body ?? '') as Order;
 
-    await stack.orders('redrive', name, '--order', orderId);
-    expect(bodiesOf(await stack.take(name))).toEqual([all[7]?.body]);
-    await stack.orders('redrive', name, '--limit', '12');
+    await redrive('billing', '--order', orderId);
+    const ofOrder = await stack.bodies('billing');
+    await redrive('billing', '--limit', '12');
 
-    expect(await stack.take(name)).toHaveLength(12);
-    expect(await stack.depth(`${name}-dlq`)).toEqual({ visible: 17, hidden: 0 });
-    expect(history(name).map(({ what }: { what: string }) => what)).toEqual([
-      `order ${orderId}`,
-      'at most 12',
-    ]);
+    expect(ofOrder).toEqual([all[7]?.body]);
+    expect(await stack.bodies('billing')).toHaveLength(12);
+    expect(await stack.depth('billing-dlq')).toEqual({ visible: 17, hidden: 0 });
+    expect(stack.operations().map(({ what }) => what)).toEqual([`order ${orderId}`, 'at most 12']);
   });
 
-  test.concurrent('a look at what would be sent sends nothing and is not on record', async () => {
-    const name = stack.next();
-    await stack.fill(name, [
-      ...letters(3, 7),
-      { body: 'no order', reason: { error: 'Throttling', message: 'slow down' } },
-    ]);
+  test('stays with --dry-run, which is not recorded', async () => {
+    await stack.fill('billing', [...letters(3, 7), { body: 'no order', reason: SLOW_DOWN }]);
 
-    const { code, stdout, stderr } = await stack.orders(
-      'redrive',
-      name,
-      '--reason',
-      'slow down',
-      '--dry-run',
+    const { code, stdout, stderr } = await redrive('billing', '--reason', 'slow down', '--dry-run');
+
+    expect(stdout).toMatch(
+      /^billing: 4 dead letters \(reason "slow down"\)\n {2}4 {2}Throttling: slow down\n/,
     );
-
-    expect(stdout).toMatch(/^\w+: 4 dead letters \(reason "slow down"\)\n {2}4 {2}Throttling: slow down\n/);
     expect(stderr).toContain('Nothing was sent back.\n1 of them would come back: no valid order.');
-    expect(stderr).toContain(`npm run orders -- redrive ${name} --reason 'slow down' --canary --local`);
+    expect(stderr).toContain("npm run orders -- redrive billing --reason 'slow down' --canary --local");
     expect(code).toBe(0);
-    expect(await stack.depth(`${name}-dlq`)).toEqual({ visible: 4, hidden: 0 });
-    expect(await total(name)).toBe(0);
-    expect(history(name)).toEqual([]);
+    expect(await stack.depth('billing-dlq')).toEqual({ visible: 4, hidden: 0 });
+    expect(await stack.total('billing')).toBe(0);
+    expect(stack.operations()).toEqual([]);
   });
 
-  test.concurrent('of which the command is killed is in the one queue or the other, or both', async () => {
-    const name = stack.next();
+  test('is in one queue or the other, or both, when the command is killed', async () => {
     const all = letters(80, 8);
-    await stack.fill(name, all);
+    await stack.fill('billing', all);
 
-    const run = stack.startProcess('redrive', name, '--limit', '80', '--rate', '100');
-    await arrived(run, name, 20);
+    const run = stack.startProcess('redrive', 'billing', '--limit', '80', '--rate', '100');
+    await stack.arrived(run, 'billing', 20);
     run.kill();
     await run.ended;
 
-    const sent = new Set(bodiesOf(await stack.take(name)));
+    const sent = new Set(await stack.bodies('billing'));
     expect(sent.size).toBeLessThan(80);
-    expect(sent.size + (await total(`${name}-dlq`))).toBeGreaterThanOrEqual(80);
-    const [redrive] = history(name);
-    expect(redrive).not.toHaveProperty('outcome');
-    expect((await stack.orders('redrive', name, '--history')).stdout).toContain(
-      'it has not said how it ended',
-    );
-  });
-
-  test.concurrent('ends at Ctrl-C with every letter in one queue only', async () => {
-    const name = stack.next();
-    const all = letters(80, 9);
-    await stack.fill(name, all);
-
-    const run = stack.start('redrive', name, '--limit', '80', '--rate', '40');
-    await arrived(run, name, 10);
-    run.interrupt();
-    const { code, stdout } = await run.ended;
-
-    const sent = await stack.take(name);
-    expect(code).toBe(130);
-    expect(sent.length).toBeLessThan(80);
-    expect(stdout).toContain(`Sent ${sent.length} of 80 dead letters`);
-    expect(bodiesOf([...sent, ...(await stack.take(`${name}-dlq`))])).toEqual(sorted(all));
-  });
-
-  test.concurrent('does not send again what comes back', async () => {
-    const name = stack.next();
-    await stack.fill(name, letters(60, 10));
-    const given: string[] = [];
-    const consumer = stack.consume(name, (body) => {
-      given.push(body);
-      return { error: 'Throttling', message: 'slow down' };
-    });
-
-    const { code, stdout } = await stack.orders('redrive', name, '--reason', 'Throttling', '--rate', '60');
-    await consumer.stop();
-
-    expect(new Set(given).size).toBe(given.length);
-    expect(stdout).toContain('came back, or were dead-lettered since:');
-    expect(code).toBe(1);
+    expect(sent.size + (await stack.total('billing-dlq'))).toBeGreaterThanOrEqual(80);
+    expect(stack.operations()).toEqual([expect.not.objectContaining({ outcome: expect.anything() })]);
+    expect((await redrive('--history')).stdout).toContain('it has not said how it ended');
   });
 });
 
 describe('a canary', () => {
-  test.concurrent('that is processed lets the others follow', async () => {
-    const name = stack.next();
-    const all = letters(25, 11);
-    await stack.fill(name, [{ body: 'no order', reason: { error: 'NotJson', message: 'no' } }, ...all]);
-    const consumer = stack.consume(name);
+  test('that is processed lets the others follow', async () => {
+    await stack.fill('billing', [NOT_JSON, ...letters(25, 11)]);
+    const consumer = stack.consume('billing');
 
-    const { code, stdout, stderr } = await stack.orders(
-      'redrive',
-      name,
-      '--canary',
-      '--reason',
-      'Throttling',
-    );
+    const { code, stdout, stderr } = await redrive('billing', '--canary', '--reason', 'Throttling');
     await consumer.stop();
 
     expect(stderr).toMatch(/The canary, order test-b-o0000\d\d, was processed\n/);
     expect(stdout).toMatch(/^Sent 25 of 25 dead letters back to /);
     expect(code).toBe(0);
-    expect(bodiesOf(await stack.take(`${name}-dlq`))).toEqual(['no order']);
-    expect(history(name)[0]).toMatchObject({ what: 'reason "Throttling", a canary first', sent: 25 });
+    expect(await stack.bodies('billing-dlq')).toEqual(['no order']);
+    expect(stack.operations()).toMatchObject([{ what: 'reason "Throttling", a canary first', sent: 25 }]);
   });
 
-  test.concurrent('goes before a move of all', async () => {
-    const name = stack.next();
-    await stack.fill(name, letters(25, 12));
-    const consumer = stack.consume(name);
-
-    const { code, stdout } = await stack.orders('redrive', name, '--canary');
-    await consumer.stop();
-
-    expect(stdout).toMatch(/^Sent 25 of 25 dead letters back to /);
-    expect(code).toBe(0);
-    expect(await total(`${name}-dlq`)).toBe(0);
-  });
-
-  test.concurrent('that comes back keeps the others where they are', async () => {
-    const name = stack.next();
+  test('that comes back keeps the others where they are', async () => {
     const [twin] = letters(1, 13) as [NewLetter];
-    await stack.fill(name, [...letters(10, 13), twin]);
+    await stack.fill('billing', [...letters(10, 13), twin]);
     const given: string[] = [];
-    const consumer = stack.consume(name, (body) => {
+    const consumer = stack.consume('billing', (body) => {
       given.push(body);
       return { error: 'StillBroken', message: 'as before' };
     });
 
-    const { code, stdout, stderr } = await stack.orders('redrive', name, '--canary');
+    const { code, stdout, stderr } = await redrive('billing', '--canary');
     await consumer.stop();
 
     expect(given).toHaveLength(1);
@@ -326,47 +236,36 @@ describe('a canary', () => {
     );
     expect(stderr).toContain('Stopped: the canary came back.');
     expect(code).toBe(1);
-    expect(await total(`${name}-dlq`)).toBe(11);
+    expect(await stack.total('billing-dlq')).toBe(11);
   });
 
-  test.concurrent('that does not end in time keeps the others where they are, and can be traced', async () => {
-    const name = stack.next();
-    await stack.fill(name, letters(2, 14));
+  test('that does not end in time keeps the others where they are, and can be traced', async () => {
+    await stack.fill('billing', letters(2, 14));
 
-    const { code, stderr } = await stack.orders('redrive', name, '--canary', '--timeout', '1');
+    const { code, stderr } = await redrive('billing', '--canary', '--timeout', '1');
 
     expect(stderr).toContain('Stopped: the canary has not ended within 1 s.');
     expect(stderr).toMatch(/npm run orders -- trace test-e-o00000\d --local/);
     expect(code).toBe(1);
-    expect(await total(name)).toBe(1);
+    expect(await stack.total('billing')).toBe(1);
   });
 
-  test.concurrent('is not even sent where no letter can succeed', async () => {
-    const name = stack.next();
-    await stack.fill(name, [{ body: 'no order', reason: { error: 'NotJson', message: 'no' } }]);
+  test('is not even sent where no letter can succeed', async () => {
+    await stack.fill('billing', [NOT_JSON]);
 
-    const { code, stderr } = await stack.orders('redrive', name, '--canary');
+    const { code, stderr } = await redrive('billing', '--canary');
 
     expect(stderr).toContain(
       'None of 1 letter holds a valid order, so none can succeed: correct them with --edit',
     );
     expect(code).toBe(1);
-    expect(await total(`${name}-dlq`)).toBe(1);
+    expect(await stack.total('billing-dlq')).toBe(1);
   });
 });
 
 describe('corrections', () => {
   const reason = { error: 'SchemaViolation', message: 'total must be …' };
-  afterEach(() => stack.empty('shipping'));
-  const shipping = generateOrders({ count: 40, seed: 15 })
-    .map(({ body }) => JSON.parse(body) as Order)
-    .filter(requiresShipping);
-  const [first, second, third] = shipping as [Order, Order, Order];
-  const broken = (order: Order) => JSON.stringify({ ...order, total: -1 });
-  const edits = (...lines: unknown[]) => {
-    fs.writeFileSync(file('edits.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    return file('edits.jsonl');
-  };
+  const broken = (order: Order) => json({ ...order, total: -1 });
 
   test('take the place of the letters they name, and get the attributes of their orders', async () => {
     const attributes = { requiresShipping: attribute('false'), kept: attribute('yes') };
@@ -374,86 +273,203 @@ describe('corrections', () => {
       'shipping',
       [first, second, third].map((order) => ({ body: broken(order), attributes, reason })),
     );
-    await stack.orders('failed', 'shipping', '--export', file('letters.jsonl'));
-    const saved = fs
-      .readFileSync(file('letters.jsonl'), 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    const ofFirst = saved.find(({ orderId }) => orderId === first.orderId);
+    const exported = path.join(stack.directory, 'letters.jsonl');
+    await stack.orders('failed', 'shipping', '--export', exported);
+    const letter = readJsonLines(exported).find(({ orderId }) => orderId === first.orderId);
 
-    const { code } = await stack.orders(
-      'redrive',
+    const { code } = await redrive(
       'shipping',
       '--edit',
-      edits({ ...ofFirst, body: JSON.stringify(first) }, second),
+      write('edits', { ...letter, body: json(first) }, second),
     );
 
     const sent = await stack.take('shipping');
-    expect(bodiesOf(sent)).toEqual([JSON.stringify(first), JSON.stringify(second)].sort());
-    for (const { MessageAttributes } of sent) {
-      expect(
-        Object.entries(MessageAttributes ?? {})
-          .map(([name, { StringValue }]) => [name, StringValue])
-          .sort(),
-      ).toEqual([
-        ['eventType', 'order.placed'],
-        ['kept', 'yes'],
-        ['requiresShipping', 'true'],
-        ['schemaVersion', '1'],
-      ]);
+    expect(sent.map(({ Body }) => Body).sort()).toEqual([json(first), json(second)].sort());
+    for (const message of sent) {
+      expect(attributesOf(message)).toEqual({
+        eventType: 'order.placed',
+        kept: 'yes',
+        requiresShipping: 'true',
+        schemaVersion: '1',
+      });
     }
-    expect(bodiesOf(await stack.take('shipping-dlq'))).toEqual([broken(third)]);
+    expect(await stack.bodies('shipping-dlq')).toEqual([broken(third)]);
     expect(code).toBe(0);
-    fs.rmSync(file('letters.jsonl'));
   });
 
-  test.each<[string, () => unknown[], RegExp]>([
-    [
-      'no valid order',
-      () => [first, { orderId: second.orderId, body: broken(second) }],
-      /edits\.jsonl:2: total must/,
-    ],
-    [
-      'no dead letter',
-      () => [first, third],
-      new RegExp(`:2: ${third.orderId} is no dead letter of shipping`),
-    ],
+  const { shippingAddress: _, ...unshipped } = first;
+  const digital = { ...unshipped, items: first.items.map((item) => ({ ...item, requiresShipping: false })) };
+  test.each<[string, unknown[], string]>([
+    ['no valid order', [first, { orderId: second.orderId, body: broken(second) }], 'edits:2: total must'],
+    ['no dead letter', [first, third], `:2: ${third.orderId} is no dead letter of shipping`],
     [
       'an order that is not for the consumer',
-      () => {
-        const { shippingAddress, ...order } = first;
-        return [{ ...order, items: order.items.map((item) => ({ ...item, requiresShipping: false })) }];
-      },
-      new RegExp(`:1: ${first.orderId} becomes an order that shipping does not get`),
+      [digital],
+      `:1: ${first.orderId} becomes an order that shipping does not get`,
     ],
-  ])('send nothing where one of them is %s', async (_, lines, message) => {
+  ])('are not sent if one of them is %s', async (_, lines, message) => {
     await stack.fill(
       'shipping',
       [first, second].map((order) => ({ body: broken(order), reason })),
     );
 
-    const { code, stderr } = await stack.orders('redrive', 'shipping', '--edit', edits(...lines()));
+    const { code, stderr } = await redrive('shipping', '--edit', write('edits', ...lines));
 
-    expect(stderr).toMatch(message);
+    expect(stderr).toContain(message);
     expect(stderr).toContain('Nothing was sent back.');
     expect(code).toBe(1);
     expect(await stack.depth('shipping-dlq')).toEqual({ visible: 2, hidden: 0 });
-    expect(await total('shipping')).toBe(0);
+    expect(await stack.total('shipping')).toBe(0);
+  });
+
+  test('are continued after the command was killed: none is lost, and none refused', async () => {
+    // What a killed command has hidden becomes visible after seconds.
+    const fast = await startDeadLetterStack({ timeScale: 30 });
+    const orders = generateOrders({ count: 60, seed: 16 }).map(({ body }) => JSON.parse(body) as Order);
+    await fast.fill(
+      'billing',
+      orders.map((order) => ({ body: broken(order), reason })),
+    );
+    const args = ['redrive', 'billing', '--edit', write('corrected', ...orders)];
+
+    const killed = fast.startProcess(...args, '--rate', '60');
+    await fast.arrived(killed, 'billing', 20);
+    killed.kill();
+    await killed.ended;
+    while ((await fast.depth('billing-dlq')).hidden > 0) await setTimeout(50);
+    const left = (await fast.depth('billing-dlq')).visible;
+    const { code, stderr } = await fast.orders(...args);
+    const again = await fast.orders(...args);
+    const sent = new Set(await fast.bodies('billing'));
+    await fast.stop();
+    process.env.LOCAL_RUN_DIRECTORY = stack.directory;
+
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(60);
+    expect(stderr).toContain(`${60 - left} of 60 corrections were sent before (${args[3]}.sent)\n`);
+    expect(code).toBe(0);
+    expect([...sent]).toEqual(orders.map((order) => json(order)).sort());
+    expect(fs.existsSync(`${args[3]}.sent`)).toBe(false);
+    expect(again.stderr).toContain('is no dead letter of billing');
   });
 });
 
-test.concurrent.each([
-  [['redrive'], 'Whose dead letters? Name a consumer'],
-  [['redrive', 'biling'], 'No consumer "biling" in OrderFanOut-dev: it has billing, '],
-  [['redrive', 'billing', '--rate', '501'], 'It must be a whole number from 1 to 500.'],
-  [['redrive', 'billing', '--limit', '0'], 'It must be a whole number from 1 to'],
-  [['redrive', 'billing', '--edit', 'x', '--order', '1'], 'cannot be used with'],
-  [['redrive', '--history', '--canary'], 'cannot be used with'],
-  [['redrive', 'billing', '--edit', 'none.jsonl'], 'Cannot read none.jsonl: there is no such file'],
-])('%j is wrong usage', async (args, message) => {
-  const { code, stdout, stderr } = await stack.orders(...args);
+describe('unrouted messages', () => {
+  const CANCELLED = { eventType: attribute('order.cancelled') };
+  const WITHOUT_TYPE = { traceId: attribute('1') };
 
-  expect(stderr).toContain(message);
-  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  test('with a valid order are published with the attributes of the order, and their own beside them', async () => {
+    await stack.publish(json(first), { ...CANCELLED, ...WITHOUT_TYPE });
+
+    const { code, stdout } = await redrive('unrouted');
+
+    expect(stdout).toMatch(/^Sent 1 of 1 message to the topic in \d+\.\d s\n$/);
+    expect(code).toBe(0);
+    for (const consumer of ['billing', 'shipping']) {
+      const MessageAttributes = expect.objectContaining({
+        ...messageAttributes(first),
+        traceId: expect.objectContaining(WITHOUT_TYPE.traceId),
+      });
+      expect(await stack.take(consumer)).toMatchObject([{ Body: json(first), MessageAttributes }]);
+    }
+    expect(await stack.total('unrouted')).toBe(0);
+    expect(stack.operations()).toMatchObject([
+      { consumer: 'unrouted', what: 'all', letters: 1, sent: 1, outcome: 'done' },
+    ]);
+  });
+
+  test('stay, by name, if still no consumer takes them; that the archive takes everything does not count', async () => {
+    await stack.publish(json(first), CANCELLED);
+    await stack.publish('{"orderId":"4711"}', CANCELLED);
+    await stack.publish('gibberish', WITHOUT_TYPE);
+
+    const dry = await redrive('unrouted', '--dry-run');
+    const { code, stdout, stderr } = await redrive('unrouted');
+
+    expect(dry.stderr).toContain('2 of them would come back: no consumer takes them.');
+    expect(stdout).toMatch(/^Sent 1 of 3 messages to the topic/);
+    expect(stderr).toContain('4711 stays: no consumer takes eventType "order.cancelled"\n');
+    expect(stderr).toMatch(/\n[\da-f-]{36} stays: no consumer takes a message without eventType\n/);
+    expect(code).toBe(1);
+    expect((await stack.depth('unrouted')).visible).toBe(2);
+  });
+
+  test('go only to the consumer that --to names', async () => {
+    await stack.publish(json(first), CANCELLED);
+
+    const { code, stdout } = await redrive('unrouted', '--to', 'shipping');
+
+    expect(stdout).toMatch(/^Sent 1 of 1 message to shipping in /);
+    expect(code).toBe(0);
+    expect(await stack.total('billing')).toBe(0);
+    const [message, ...others] = await stack.take('shipping');
+    expect(others).toEqual([]);
+    expect(attributesOf(message ?? {})).toMatchObject({ eventType: 'order.placed' });
+    expect(stack.operations()).toMatchObject([{ what: 'all, to shipping' }]);
+  });
+
+  test('stay if the consumer that --to names filters them out, or SNS would discard them', async () => {
+    const digital = anOrder({ orderId: 'digital', items: [anItem({ requiresShipping: false })] });
+    const many = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`own${n}`, attribute('1')]));
+    await stack.publish(json(digital), CANCELLED);
+    await stack.publish(json(first), { ...CANCELLED, ...many });
+
+    const { code, stderr } = await redrive('unrouted', '--to', 'shipping');
+
+    expect(stderr).toContain(
+      'digital stays: shipping does not take eventType "order.placed" with its attributes',
+    );
+    expect(stderr).toContain(`${first.orderId} stays: it would have 12 attributes; 10 are allowed`);
+    expect(code).toBe(1);
+    expect((await stack.depth('unrouted')).visible).toBe(2);
+  });
+
+  test.each<[string, NewLetter['reason'] | undefined, said: string, code: number, left: number]>([
+    ['follow once all consumers have processed the canary', undefined, 'was processed', 0, 0],
+    ['stay if one consumer refuses the canary', { error: 'Any', message: 'bad' }, 'came back', 1, 1],
+  ])('%s', async (_, refusal, said, exitCode, left) => {
+    // What billing dead-lettered before does not count.
+    const orders = generateOrders({ count: 40, seed: 20 + exitCode })
+      .map(({ body }) => JSON.parse(body) as Order)
+      .filter(requiresShipping)
+      .slice(0, 2);
+    await stack.fill('billing', [{ body: json(orders[0]), reason: SLOW_DOWN }]);
+    for (const order of orders) await stack.publish(json(order), CANCELLED);
+    const consumers = [stack.consume('billing'), stack.consume('shipping', () => refusal)];
+
+    const { code, stderr } = await redrive('unrouted', '--canary');
+    await Promise.all(consumers.map((each) => each.stop()));
+
+    expect(stderr).toContain(said);
+    expect(code).toBe(exitCode);
+    expect(await stack.total('unrouted')).toBe(left);
+  });
+});
+
+describe('dead letters of the archive', () => {
+  test('go back whatever they hold, and need no correction', async () => {
+    await stack.fill('archive', [{ ...NOT_JSON, body: 'gibberish' }]);
+
+    const failed = await stack.orders('failed', 'archive');
+    const dry = await redrive('archive', '--reason', 'NotJson', '--dry-run');
+    const { code, stdout } = await redrive('archive', '--reason', 'NotJson');
+
+    expect(failed.stderr).toContain('npm run orders -- redrive archive --local\n');
+    expect(dry.stderr).not.toContain('would come back');
+    expect(stdout).toContain('Sent 1 of 1 dead letter back to archive');
+    expect(code).toBe(0);
+    expect(await stack.bodies('archive')).toEqual(['gibberish']);
+  });
+
+  test('do not matter to trace: an order is done once every consumer with records has it', async () => {
+    const order = anOrder({ orderId: 'o-1' });
+    const consumers = ['billing', 'shipping'].map((name) => stack.consume(name));
+    await stack.publish(json(order), messageAttributes(order));
+
+    const { code, stdout } = await stack.orders('trace', 'o-1', '--follow', '--timeout', '20');
+    await Promise.all(consumers.map((each) => each.stop()));
+
+    expect(stdout).not.toContain('archive');
+    expect(code).toBe(0);
+  });
 });

@@ -153,16 +153,3 @@ describe('where one of them fails', () => {
     expect(stderr).toMatch(/^Not added: B\nAWS throttles the calls/);
   });
 });
-
-test.each([
-  [[], 'Name articles, like COFFEE-1KG=+50'],
-  [['COFFEE'], 'it must be SKU=+pieces or SKU=-pieces, like COFFEE-1KG=+50'],
-  [['COFFEE=50'], 'it must be SKU=+pieces or SKU=-pieces, like COFFEE-1KG=+50'],
-  [['COFFEE=+0'], '"+0" must be a whole number of pieces, such as +50 or -3, and not 0'],
-  [['A=+1', 'A=-1'], 'A is named twice'],
-])('%j is wrong usage', async (args, message) => {
-  const { code, stdout, stderr } = await add(...args);
-
-  expect(stderr).toContain(message);
-  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-});
