@@ -92,7 +92,6 @@ export function define(command: Command, io: Io): void {
         .argParser(topicArn)
         .conflicts(['stack', 'local', 'wait']),
     )
-    .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (options: PublishOptions) => {
       io.exitCode = await publish(options, io);
