@@ -61,6 +61,8 @@ interface Output {
   readonly command: string;
   readonly code: number;
   readonly text: string;
+  /** The part that is shown, by the comment `# from "Alarms:", 3 lines`. */
+  readonly part: { from: string; lines: number } | undefined;
   /** Lines that the reader has to type before. */
   readonly before: string[];
 }
@@ -71,7 +73,9 @@ const outputs = documents.flatMap((file) =>
     const { command, code } = parseLine(line);
     const lines = block.trim().split('\n');
     const at = lines.findIndex((each) => parseLine(each).command === command);
-    return { file, command, code, text, before: lines.slice(0, Math.max(0, at)) };
+    const [, from, count] = /# from "(.*)", (\d+) lines$/.exec(line) ?? [];
+    const part = from ? { from, lines: Number(count) } : undefined;
+    return { file, command, code, text, part, before: lines.slice(0, Math.max(0, at)) };
   }),
 );
 const blocks = documents.flatMap((file) =>
@@ -139,7 +143,10 @@ function comparable(text: string): string {
 }
 
 /** Compares, or writes what is shown anew. */
-function compare({ file, text }: Output, real: string): void {
+function compare({ file, text, part }: Output, whole: string): void {
+  const lines = whole.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(part?.from ?? ''));
+  const real = part ? lines.slice(start, start + part.lines).join('\n') : whole;
   if (process.env.UPDATE_DOCS && comparable(text) !== comparable(real)) {
     fs.writeFileSync(
       path.join(PROJECT, file),
