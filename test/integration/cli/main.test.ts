@@ -89,6 +89,26 @@ describe('help', () => {
       expect(stdout).toContain(`${option} <`);
     }
   });
+
+  test.concurrent.each([
+    'check',
+    'status',
+    'watch',
+    'trace',
+    'stop',
+    'start',
+    'stock add',
+    'stock list',
+    'tail',
+  ])('of %s has examples, and the options that say where', async (verb) => {
+    const { code, stdout, stderr } = await run([...verb.split(' '), '--help']);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`\nExamples:\n  npm run orders -- ${verb}`);
+    for (const option of ['--stack', '--local', '--region', '--profile', '--json']) {
+      expect(stdout).toContain(option);
+    }
+  });
 });
 
 describe('wrong usage exits with 2 and says what is wrong', () => {
@@ -113,6 +133,12 @@ describe('wrong usage exits with 2 and says what is wrong', () => {
     [['publish', '--file', 'x', '--count', '1'], 'cannot be used with'],
     [['publish', '--file', 'none.jsonl'], 'Cannot read none.jsonl: there is no such file'],
     [['publish', 'orders.jsonl'], 'too many arguments'],
+    [['trace', 'a b'], 'It must be an orderId'],
+    [['trace'], "missing required argument 'orderId'"],
+    [['trace', 'a', '--timeout', '0', '--follow'], 'It must be a whole number from 1 to 86400.'],
+    [['watch', '--interval', '0'], 'It must be a whole number from 1 to 3600.'],
+    [['tail', 'billing', '--level', 'loud'], 'It must be one of TRACE, DEBUG, INFO'],
+    [['stock', 'set', 'COFFEE'], 'it must be SKU=pieces'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(args);
 

@@ -1,8 +1,9 @@
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type EventType, messageAttributes } from '../../../contract/events.ts';
+import { type EventType, messageAttributes, type OrderEvent } from '../../../contract/events.ts';
 import { orderDigest } from '../../../contract/order.ts';
 import { consumers } from '../../../lib/config.ts';
+import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import {
   conditionFailed,
   done,
@@ -27,22 +28,11 @@ beforeAll(async () => {
   dynamodb = await scriptedDynamoDb();
   queue = await servers.newPair();
   output = captureLogs();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL_SQS: servers.endpoint,
+  Object.assign(process.env, functionEnvironment(servers.endpoint), {
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
     POWERTOOLS_SERVICE_NAME: 'test-consumer',
-    POWERTOOLS_METRICS_NAMESPACE: 'OrderFanOut',
     QUEUE_URL: queue.url,
     DEAD_LETTER_QUEUE_URL: queue.deadLetterUrl,
-    MAX_RECEIVE_COUNT: '5',
-    INVOICES_TABLE: 'invoices',
-    CREDIT_NOTES_TABLE: 'credit-notes',
-    SHIPMENTS_TABLE: 'shipments',
-    RESERVATIONS_TABLE: 'reservations',
-    STOCK_TABLE: 'stock',
   });
   handlers = {
     billing: (await import('../../../lambda/billing/handler.ts')).handler,
@@ -67,14 +57,24 @@ beforeEach(async () => {
   dynamodb.answer = () => done;
 });
 
+/** Delivers an event, and says all that shows of it: what failed, was asked of the store, counted and dead-lettered. */
 async function deliver(
   consumer: keyof Handlers,
-  order: object | null,
+  event: object | null,
   attributes: Record<string, MessageAttributeValue> = {},
 ) {
-  await queue.send(JSON.stringify(order), attributes);
-  const event = await queue.receive();
-  return { event, answer: await handlers[consumer](event, lambdaContext()) };
+  await queue.send(JSON.stringify(event), attributes);
+  const batch = await queue.receive();
+  const { batchItemFailures } = await handlers[consumer](batch, lambdaContext());
+  const [letter] = await queue.deadLetters();
+  return {
+    isFailed: batchItemFailures.some(({ itemIdentifier }) => itemIdentifier === batch.Records[0]?.messageId),
+    operations: dynamodb.requests.map(({ operation }) => operation),
+    counted: counted(),
+    error: letter?.MessageAttributes?.DeadLetterError?.StringValue,
+    message: letter?.MessageAttributes?.DeadLetterMessage?.StringValue,
+    letter,
+  };
 }
 
 /** Counts by metric name, added up over everything published. */
@@ -89,18 +89,12 @@ function counted(): Record<string, number> {
   return totals;
 }
 
-function operations() {
-  return dynamodb.requests.map(({ operation }) => operation);
-}
-
 describe.each([
   ['billing', 'invoices', { total: { N: '2500' }, currency: { S: 'EUR' } }],
   ['shipping', 'shipments', { status: { S: 'READY' }, address: { M: expect.any(Object) } }],
 ] as const)('%s', (consumer, table, part) => {
   test('puts one record, on the condition that the order has none', async () => {
-    const { answer } = await deliver(consumer, anOrder());
-
-    expect(answer).toEqual({ batchItemFailures: [] });
+    expect(await deliver(consumer, anOrder())).toMatchObject({ isFailed: false, counted: { Processed: 1 } });
     expect(dynamodb.requests).toEqual([
       {
         operation: 'PutItem',
@@ -116,30 +110,17 @@ describe.each([
         },
       },
     ]);
-    expect(counted()).toEqual({ Processed: 1 });
-  });
-
-  test('takes a second delivery of an order for success, and counts it apart', async () => {
-    dynamodb.answer = () => conditionFailed({ orderDigest: { S: orderDigest(anOrder()) } });
-
-    const { answer } = await deliver(consumer, anOrder());
-
-    expect(answer).toEqual({ batchItemFailures: [] });
-    expect(operations()).toEqual(['PutItem']);
-    expect(counted()).toEqual({ Duplicates: 1 });
-    expect(await queue.deadLetters()).toEqual([]);
   });
 
   test('refuses another order under a known orderId', async () => {
     dynamodb.answer = () => conditionFailed({ orderDigest: { S: 'another' }, name: { S: 'Grace Hopper' } });
 
-    const { answer } = await deliver(consumer, anOrder());
-
-    expect(answer).toEqual({ batchItemFailures: [] });
-    const [letter] = await queue.deadLetters();
-    expect(letter?.Body).toBe(JSON.stringify(anOrder()));
-    expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe('OrderConflict');
-    expect(counted()).toEqual({ DeadLettered: 1 });
+    expect(await deliver(consumer, anOrder())).toMatchObject({
+      isFailed: false,
+      error: 'OrderConflict',
+      letter: { Body: JSON.stringify(anOrder()) },
+      counted: { DeadLettered: 1 },
+    });
     expect(output.text()).not.toContain('Grace Hopper');
   });
 
@@ -149,14 +130,14 @@ describe.each([
   ])('tries again where %s', async (_name, refusal, error) => {
     dynamodb.answer = () => refusal;
 
-    const { event, answer } = await deliver(consumer, anOrder());
-
-    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
+    expect(await deliver(consumer, anOrder())).toMatchObject({
+      isFailed: true,
+      counted: {},
+      error: undefined,
+    });
     expect(output.logs()).toEqual([
       expect.objectContaining({ level: 'WARN', error: expect.objectContaining({ name: error }) }),
     ]);
-    expect(counted()).toEqual({});
-    expect(await queue.deadLetters()).toEqual([]);
   });
 });
 
@@ -184,10 +165,11 @@ describe.each(Object.keys(consumers) as (keyof Handlers)[])('%s', (consumer) => 
   };
 
   test.each(Object.entries(samples))('takes %s just as lib/config.ts says', async (eventType, event) => {
-    await deliver(consumer, event);
-
     const isTaken = consumers[consumer].eventTypes.some((each) => each === eventType);
-    expect(counted()).toEqual(isTaken ? { Processed: 1 } : { DeadLettered: 1 });
+
+    expect((await deliver(consumer, event)).counted).toEqual(
+      isTaken ? { Processed: 1 } : { DeadLettered: 1 },
+    );
   });
 
   test('marks an order that is cancelled before it comes, on the condition that it has no record', async () => {
@@ -209,107 +191,107 @@ describe.each(Object.keys(consumers) as (keyof Handlers)[])('%s', (consumer) => 
     ]);
     expect(output.logs()).toEqual([expect.objectContaining({ message: 'cancelled', orderId: 'order-1' })]);
   });
-
-  test('takes a second cancellation for a duplicate', async () => {
-    dynamodb.answer = () => conditionFailed({ cancelledAt: { S: '2026-11-22T18:00:00.000Z' } });
-
-    await deliver(consumer, aCancellation());
-
-    expect(operations()).toEqual(['PutItem']);
-    expect(counted()).toEqual({ Duplicates: 1 });
-  });
 });
 
 describe('any consumer of orders', () => {
   test.each([
-    ['false', { requiresShipping: 'false' }, /^an item may require shipping, yet/],
-    [
-      'of an order',
-      { eventType: 'order.placed' },
-      /^the message attribute eventType is not that of the body$/,
-    ],
-  ])('refuses a cancellation whose attributes are %s', async (_, wrong, message) => {
-    const told = Object.entries(wrong).map(([name, StringValue]) => [
-      name,
-      { DataType: 'String', StringValue },
-    ]);
-    await deliver('billing', aCancellation(), {
-      ...messageAttributes(aCancellation()),
-      ...Object.fromEntries(told),
+    ['an order', anOrder(), { orderDigest: { S: orderDigest(anOrder()) } }],
+    ['a cancellation', aCancellation(), { cancelledAt: { S: '2026-11-22T18:00:00.000Z' } }],
+  ])('takes a second delivery of %s for success, and counts it apart', async (_, event, item) => {
+    dynamodb.answer = () => conditionFailed(item);
+
+    expect(await deliver('billing', event)).toMatchObject({
+      isFailed: false,
+      operations: ['PutItem'],
+      counted: { Duplicates: 1 },
+      error: undefined,
     });
-
-    const [letter] = await queue.deadLetters();
-    expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe('AttributeMismatch');
-    expect(letter?.MessageAttributes?.DeadLetterMessage?.StringValue).toMatch(message);
   });
 
-  test('takes a cancellation of an order with nothing to ship, as its attributes say', async () => {
-    const event = aCancellation({ requiresShipping: false });
-    await deliver('billing', event, messageAttributes(event));
-
-    expect(counted()).toEqual({ Processed: 1 });
+  const wrongType = 'the message attribute eventType is not that of the body';
+  const mayShip = 'an item may require shipping, yet the message attribute requiresShipping was not "true"';
+  const ships = 'an item requires shipping, yet the message attribute requiresShipping was not "true"';
+  const { requiresShipping: _, ...unsaid } = messageAttributes(anOrder());
+  const saying = (event: OrderEvent, name: string, StringValue: string) => ({
+    ...messageAttributes(event),
+    [name]: { DataType: 'String', StringValue },
   });
 
-  test.each([
+  test.each<[string, object | null, Record<string, MessageAttributeValue>, string, string]>([
     [
       'an order of another version',
       { ...anOrder(), schemaVersion: 2 },
+      {},
       'UnknownVersion',
-      /^schemaVersion must be 1/,
+      'schemaVersion must be 1, the only one known here',
     ],
     [
       'no order',
       { hello: 'world' },
+      {},
       'SchemaViolation',
-      /^eventType is missing, must be "order.placed" or "order.cancelled"$/,
+      'eventType is missing, must be "order.placed" or "order.cancelled"',
     ],
-    ['null', null, 'SchemaViolation', /^order must be an object$/],
-    ['a wrong total', anOrder({ total: 1 }), 'SchemaViolation', /^total must equal the sum/],
-  ])('dead-letters %s without asking the store', async (_name, body, error, message) => {
-    await deliver('billing', body);
+    ['null', null, {}, 'SchemaViolation', 'order must be an object'],
+    [
+      'a wrong total',
+      anOrder({ total: 1 }),
+      {},
+      'SchemaViolation',
+      'total must equal the sum of quantity × unitPrice over the items',
+    ],
+    [
+      'a cancellation said not to ship',
+      aCancellation(),
+      saying(aCancellation(), 'requiresShipping', 'false'),
+      'AttributeMismatch',
+      mayShip,
+    ],
+    [
+      'a cancellation said to be an order',
+      aCancellation(),
+      saying(aCancellation(), 'eventType', 'order.placed'),
+      'AttributeMismatch',
+      wrongType,
+    ],
+    [
+      'an order said not to ship',
+      anOrder(),
+      saying(anOrder(), 'requiresShipping', 'false'),
+      'AttributeMismatch',
+      ships,
+    ],
+    [
+      'an order said to ship in capitals',
+      anOrder(),
+      saying(anOrder(), 'requiresShipping', 'TRUE'),
+      'AttributeMismatch',
+      ships,
+    ],
+    ['an order that nobody said to ship', anOrder(), unsaid, 'AttributeMismatch', ships],
+  ])('dead-letters %s without asking the store', async (_name, body, attributes, error, message) => {
+    const ended = await deliver('billing', body, attributes);
 
-    const [letter] = await queue.deadLetters();
-    expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe(error);
-    expect(letter?.MessageAttributes?.DeadLetterMessage?.StringValue).toMatch(message);
-    expect(JSON.parse(letter?.MessageAttributes?.DeadLetterContext?.StringValue ?? '')).toMatchObject({
+    expect(ended).toMatchObject({ isFailed: false, operations: [], error, message });
+    expect(JSON.parse(ended.letter?.MessageAttributes?.DeadLetterContext?.StringValue ?? '')).toMatchObject({
       consumer: 'test-consumer',
       attempts: 1,
     });
-    expect(dynamodb.requests).toEqual([]);
   });
 
-  test.each([
-    ['"false"', { DataType: 'String', StringValue: 'false' }],
-    ['"TRUE"', { DataType: 'String', StringValue: 'TRUE' }],
-    ['missing', undefined],
-  ])(
-    'refuses an order that ships, when the attribute that should have told shipping is %s',
-    async (_, told) => {
-      const { requiresShipping: __, ...others } = messageAttributes(anOrder());
-      await deliver('billing', anOrder(), { ...others, ...(told && { requiresShipping: told }) });
+  const digital = anOrder({ items: [anItem({ requiresShipping: false })] });
+  const unshipped = aCancellation({ requiresShipping: false });
 
-      const [letter] = await queue.deadLetters();
-      expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe('AttributeMismatch');
-      expect(letter?.MessageAttributes?.DeadLetterMessage?.StringValue).toBe(
-        'an item requires shipping, yet the message attribute requiresShipping was not "true"',
-      );
-      expect(dynamodb.requests).toEqual([]);
-    },
-  );
-
-  test.each([
+  test.each<[string, OrderEvent, Record<string, MessageAttributeValue>]>([
     ['an order that ships, as its attributes say', anOrder(), messageAttributes(anOrder())],
-    [
-      'an order with nothing to ship, as its attributes say',
-      anOrder({ items: [anItem({ requiresShipping: false })] }),
-      messageAttributes(anOrder({ items: [anItem({ requiresShipping: false })] })),
-    ],
+    ['an order with nothing to ship, as its attributes say', digital, messageAttributes(digital)],
+    ['a cancellation of such an order', unshipped, messageAttributes(unshipped)],
     ['an order that did not come through the topic', anOrder(), {}],
-  ])('takes %s', async (_, order, attributes) => {
-    await deliver('billing', order, attributes);
-
-    expect(await queue.deadLetters()).toEqual([]);
-    expect(counted()).toEqual({ Processed: 1 });
+  ])('takes %s', async (_, event, attributes) => {
+    expect(await deliver('billing', event, attributes)).toMatchObject({
+      counted: { Processed: 1 },
+      error: undefined,
+    });
   });
 
   test('says in its log which order it was, good or refused, and nothing personal', async () => {
@@ -378,15 +360,12 @@ describe('inventory', () => {
   });
   const known = { orderDigest: { S: orderDigest(order) }, status: { S: 'RESERVED' } };
 
-  function answers(...inOrder: ReturnType<typeof failure>[]) {
-    const rest = [...inOrder];
-    dynamodb.answer = () => rest.shift() ?? done;
-  }
-
   test('reserves in one transaction, touching each SKU once', async () => {
-    const { answer } = await deliver('inventory', order);
-
-    expect(answer).toEqual({ batchItemFailures: [] });
+    expect(await deliver('inventory', order)).toMatchObject({
+      isFailed: false,
+      operations: ['TransactWriteItems'],
+      counted: { Processed: 1 },
+    });
     const take = (sku: string, quantity: string) => ({
       Update: {
         TableName: 'stock',
@@ -396,9 +375,7 @@ describe('inventory', () => {
         ExpressionAttributeValues: { ':quantity': { N: quantity } },
       },
     });
-    const [request, ...others] = dynamodb.requests;
-    expect(others).toEqual([]);
-    expect(request?.input.TransactItems).toEqual([
+    expect(dynamodb.requests[0]?.input.TransactItems).toEqual([
       {
         Put: expect.objectContaining({
           TableName: 'reservations',
@@ -410,114 +387,107 @@ describe('inventory', () => {
       take('A', '7'),
       take('B', '1'),
     ]);
-    expect(counted()).toEqual({ Processed: 1 });
   });
 
-  test.each([
-    ['one line is short', transactionCancelled('None', 'None', 'ConditionalCheckFailed')],
+  const [FAILED, CONFLICT] = ['ConditionalCheckFailed', 'TransactionConflict'] as const;
+  const another = { orderDigest: { S: 'another' } };
+  const transaction = ['TransactWriteItems'];
+  const backorder = [...transaction, 'PutItem'];
+  const backordered = { operations: backorder, counted: { Processed: 1, Backordered: 1 } };
+  const leftToQueue = { operations: transaction, isFailed: true, counted: {}, error: undefined };
+
+  test.each<[string, ReturnType<typeof failure>[], object]>([
+    ['one line is short: a backorder', [transactionCancelled('None', 'None', FAILED)], backordered],
     [
-      'one is short and another contended',
-      transactionCancelled('None', 'ConditionalCheckFailed', 'TransactionConflict'),
+      'one is short and another contended: a backorder',
+      [transactionCancelled('None', FAILED, CONFLICT)],
+      backordered,
     ],
     [
-      'one is short and another throttled',
-      transactionCancelled('None', 'ThrottlingError', 'ConditionalCheckFailed'),
+      'one is short and another throttled: a backorder',
+      [transactionCancelled('None', 'ThrottlingError', FAILED)],
+      backordered,
     ],
-  ])('backorders, taking nothing, where %s', async (_name, cancelled) => {
-    answers(cancelled);
+    [
+      'the order is known, even if the stock has run out since: a duplicate',
+      [transactionCancelled([FAILED, known], FAILED, 'None')],
+      { operations: transaction, counted: { Duplicates: 1 } },
+    ],
+    [
+      'another delivery reserved before the backorder: a duplicate',
+      [transactionCancelled('None', FAILED, 'None'), conditionFailed(known)],
+      { operations: backorder, counted: { Duplicates: 1 } },
+    ],
+    [
+      'another order has the orderId: a conflict',
+      [transactionCancelled([FAILED, another], 'None', 'None')],
+      { error: 'OrderConflict' },
+    ],
+    [
+      'it is throttled: the queue tries again',
+      [transactionCancelled('None', 'ThrottlingError', 'None')],
+      leftToQueue,
+    ],
+    [
+      'it is throttled and contended: the queue tries again',
+      [transactionCancelled(CONFLICT, 'ProvisionedThroughputExceeded', 'None')],
+      leftToQueue,
+    ],
+    [
+      'it is refused for its form: the queue tries again',
+      [transactionCancelled('ValidationError', 'None', 'None')],
+      leftToQueue,
+    ],
+    ['it gives no reasons: the queue tries again', [transactionCancelled()], leftToQueue],
+  ])('where of a transaction %s', async (_, answers, expected) => {
+    const left = [...answers];
+    dynamodb.answer = () => left.shift() ?? done;
 
-    const { answer } = await deliver('inventory', order);
+    expect(await deliver('inventory', order)).toMatchObject({ isFailed: false, ...expected });
+  });
 
-    expect(answer).toEqual({ batchItemFailures: [] });
-    expect(operations()).toEqual(['TransactWriteItems', 'PutItem']);
+  test('a backorder takes nothing, and has no record to overwrite', async () => {
+    dynamodb.answer = ({ operation }) =>
+      operation === 'PutItem' ? done : transactionCancelled('None', FAILED, 'None');
+
+    await deliver('inventory', order);
+
     expect(dynamodb.requests[1]?.input).toMatchObject({
       TableName: 'reservations',
       Item: { status: { S: 'BACKORDERED' }, orderDigest: { S: orderDigest(order) } },
       ConditionExpression: 'attribute_not_exists(orderId)',
     });
-    expect(counted()).toEqual({ Processed: 1, Backordered: 1 });
   });
 
-  test('takes an order for known where it is, even if the stock has run out since', async () => {
-    answers(transactionCancelled(['ConditionalCheckFailed', known], 'ConditionalCheckFailed', 'None'));
+  const tokens = () => dynamodb.requests.map(({ input }) => input.ClientRequestToken);
 
-    await deliver('inventory', order);
+  test('repeats a transaction that met another one, as a new one', async () => {
+    const conflict = transactionCancelled('None', CONFLICT, 'None');
+    const left = [conflict, conflict];
+    dynamodb.answer = () => left.shift() ?? done;
 
-    expect(operations()).toEqual(['TransactWriteItems']);
-    expect(counted()).toEqual({ Duplicates: 1 });
-  });
-
-  test('takes a backorder for a duplicate where another delivery reserved in between', async () => {
-    answers(transactionCancelled('None', 'ConditionalCheckFailed', 'None'), conditionFailed(known));
-
-    const { answer } = await deliver('inventory', order);
-
-    expect(answer).toEqual({ batchItemFailures: [] });
-    expect(counted()).toEqual({ Duplicates: 1 });
-  });
-
-  test('refuses another order under a known orderId', async () => {
-    answers(
-      transactionCancelled(['ConditionalCheckFailed', { orderDigest: { S: 'another' } }], 'None', 'None'),
-    );
-
-    await deliver('inventory', order);
-
-    const [letter] = await queue.deadLetters();
-    expect(letter?.MessageAttributes?.DeadLetterError?.StringValue).toBe('OrderConflict');
-  });
-
-  test('repeats a transaction that met another one', async () => {
-    const conflict = transactionCancelled('None', 'TransactionConflict', 'None');
-    answers(conflict, conflict);
-
-    const { answer } = await deliver('inventory', order);
-
-    expect(answer).toEqual({ batchItemFailures: [] });
-    expect(operations()).toEqual(Array(3).fill('TransactWriteItems'));
-    expect(counted()).toEqual({ Processed: 1 });
-    const tokens = dynamodb.requests.map(({ input }) => input.ClientRequestToken);
-    expect(new Set(tokens).size).toBe(3);
+    expect(await deliver('inventory', order)).toMatchObject({ isFailed: false, counted: { Processed: 1 } });
+    expect(new Set(tokens()).size).toBe(3);
   });
 
   test('repeats a transaction that is still in progress under the token it has, as the SDK does', async () => {
-    answers(failure('TransactionInProgressException'));
+    const left = [failure('TransactionInProgressException')];
+    dynamodb.answer = () => left.shift() ?? done;
 
-    await deliver('inventory', order);
-
-    const tokens = dynamodb.requests.map(({ input }) => input.ClientRequestToken);
-    expect(tokens).toEqual([expect.any(String), tokens[0]]);
-    expect(counted()).toEqual({ Processed: 1 });
+    expect(await deliver('inventory', order)).toMatchObject({ counted: { Processed: 1 } });
+    expect(tokens()).toEqual([expect.any(String), tokens()[0]]);
   });
 
   test('leaves it to the queue after ten conflicts', async () => {
-    dynamodb.answer = () => transactionCancelled('TransactionConflict', 'None', 'None');
+    dynamodb.answer = () => transactionCancelled(CONFLICT, 'None', 'None');
     const start = performance.now();
 
-    const { event, answer } = await deliver('inventory', order);
-
-    expect(operations()).toHaveLength(10);
+    expect(await deliver('inventory', order)).toMatchObject({
+      operations: Array(10).fill('TransactWriteItems'),
+      isFailed: true,
+      error: undefined,
+    });
     // Nine waits at random, of 1.3 s together on average: below this once in 5 million times.
     expect(performance.now() - start).toBeGreaterThan(150);
-    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
-    expect(await queue.deadLetters()).toEqual([]);
-  });
-
-  test.each([
-    ['is throttled', transactionCancelled('None', 'ThrottlingError', 'None')],
-    [
-      'is throttled and contended',
-      transactionCancelled('TransactionConflict', 'ProvisionedThroughputExceeded', 'None'),
-    ],
-    ['is refused for its form', transactionCancelled('ValidationError', 'None', 'None')],
-    ['gives no reasons', transactionCancelled()],
-  ])('leaves it to the queue where the transaction %s', async (_name, answer) => {
-    dynamodb.answer = () => answer;
-
-    const { event, answer: response } = await deliver('inventory', order);
-
-    expect(response.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
-    expect(operations()).toEqual(['TransactWriteItems']);
-    expect(await queue.deadLetters()).toEqual([]);
   });
 });
