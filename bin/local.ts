@@ -70,7 +70,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
       port: options.port,
       logDirectory,
       faults: localFaults(messages, seed, logDirectory),
-      ...(stateDirectory && { stateDirectory }),
+      stateDirectory,
     });
     const ended = AbortSignal.any([signal, run.failed]);
     ended.throwIfAborted();

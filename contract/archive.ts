@@ -1,31 +1,31 @@
-/** How the archive keeps messages: the function of the archive writes objects so, operators' commands read them. */
+/** How the archive stores messages: its function writes the objects, operators' commands read them. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { AttributeValue } from './dead-letter.ts';
 
-/** What operators call the archive's queue and function. No consumer may be called so. */
+/** Name of the archive among the consumers. No other may have it. */
 export const ARCHIVE = 'archive';
-/** All objects of the archive, and nothing else, have keys that begin so. */
+/** Prefix of the keys of all archived objects, and of nothing else. */
 export const ARCHIVE_PREFIX = 'orders/';
 
-/** A message as the archive has it. */
+/** An archived message. */
 export interface ArchivedMessage {
-  /** Of the message in the archive's queue: a copy that was published has another. */
+  /** Its ID in the archive's queue: each published copy has its own. */
   readonly messageId: string;
-  /** When it came into the archive's queue, which is when it was published, or when an operator sent it back there. */
+  /** When it was sent to the archive's queue: when it was published, or when an operator sent it back. */
   readonly sentAt: string;
   /** Its message group, if it had one. */
-  readonly groupId?: string;
-  /** Its place in the archive's queue, where that is FIFO: the later one of a group has the greater number. */
-  readonly sequenceNumber?: string;
+  readonly groupId?: string | undefined;
+  /** On a FIFO queue: within a group, later messages have greater numbers. */
+  readonly sequenceNumber?: string | undefined;
   readonly attributes: Readonly<Record<string, AttributeValue>>;
-  /** As it was published, byte for byte, whether or not it is JSON. */
+  /** As published, byte for byte, whether or not it is JSON. */
   readonly body: string;
 }
 
 /**
- * How they stand in a line of JSON. In lower case, as the columns of a table are: then nothing has to be mapped or compared without
- * regard to case, and attributes whose names differ in case alone can be told apart.
+ * A message as a line of JSON. In lower case, like the columns of a table: then nothing has to be mapped or compared ignoring case,
+ * and attributes whose names differ only in case stay distinct.
  * https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
  */
 const lineAttribute = z.strictObject({
@@ -48,7 +48,7 @@ const line = z.strictObject({
   body: z.string(),
 });
 
-/** An object of the archive: where it lies, and its content before it is compressed. */
+/** An object of the archive, with its content before compression. */
 export interface ArchiveObject {
   readonly key: string;
   readonly content: string;
@@ -63,9 +63,9 @@ export interface ArchiveKey {
 }
 
 /**
- * The object that holds these messages, which all came in the same hour. Its key has the hour, as partitions of a table are
- * written, when the first message came, and the digest of the content: the same messages are the same object, however often it
- * is written, and an object that was changed or cut off can be told.
+ * The object that holds these messages, which all came in the same hour. Its key has the hour in the form of a table's partitions,
+ * the time of the first message, and the digest of the content: the same messages always make the same object, and an object that
+ * was changed or truncated can be detected.
  * @param messages at least one
  */
 export function archiveObject(messages: readonly ArchivedMessage[]): ArchiveObject {
@@ -75,7 +75,7 @@ export function archiveObject(messages: readonly ArchivedMessage[]): ArchiveObje
   return { key: `${hourPrefix(new Date(firstAt))}${firstAt}-${digestOf(content)}.jsonl.gz`, content };
 }
 
-/** By their places in a FIFO queue, where all are of one; otherwise by when they came. */
+/** By sequence number if all come from a FIFO queue; otherwise by time. */
 export function inOrder<Message extends ArchivedMessage>(messages: readonly Message[]): Message[] {
   const isFifo = messages.every(({ sequenceNumber }) => sequenceNumber !== undefined);
   return messages.toSorted((one, other) =>
@@ -91,7 +91,7 @@ function compare(one: string, other: string): number {
   return one < other ? -1 : 1;
 }
 
-/** What the key of an object says; undefined for one that is not the archive's. */
+/** What an object's key says; undefined if it is no key of the archive. */
 export function parseArchiveKey(key: string): ArchiveKey | undefined {
   const [, prefix, firstAt, digest] =
     /^(orders\/dt=\d{4}-\d\d-\d\d\/hh=\d\d\/)([\d-]{10}T[\d:.]{12}Z)-([\da-f]{64})\.jsonl\.gz$/.exec(key) ??
@@ -136,18 +136,14 @@ function messageIn({ groupid, sequencenumber, ...fields }: z.output<typeof line>
   const attributes = Object.entries(fields.attributes).map(
     ([name, { datatype, stringvalue, binaryvalue }]) => [
       name,
-      {
-        dataType: datatype,
-        ...(stringvalue !== undefined && { stringValue: stringvalue }),
-        ...(binaryvalue !== undefined && { binaryValue: binaryvalue }),
-      },
+      { dataType: datatype, stringValue: stringvalue, binaryValue: binaryvalue },
     ],
   );
   return {
     messageId: fields.messageid,
     sentAt: fields.sentat,
-    ...(groupid !== undefined && { groupId: groupid }),
-    ...(sequencenumber !== undefined && { sequenceNumber: sequencenumber }),
+    groupId: groupid,
+    sequenceNumber: sequencenumber,
     attributes: Object.fromEntries(attributes),
     body: fields.body,
   };

@@ -1,4 +1,4 @@
-/** The message attributes by which a dead-letter message says why it is one: consumers write them, operators' commands read them. */
+/** The message attributes that say why a message was dead-lettered: consumers write them, operators' commands read them. */
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute } from 'aws-lambda';
 
@@ -17,7 +17,7 @@ export interface AttributeValue {
 export const MAX_ATTRIBUTES = 10;
 export const REASON_ATTRIBUTES = ['DeadLetterError', 'DeadLetterMessage', 'DeadLetterContext'] as const;
 
-/** Error of a message whose orderId is taken by a different order: sent back as it is, it fails again. */
+/** Error of an order whose orderId belongs to a different order: a redrive without a change fails again. */
 export const ORDER_CONFLICT = 'OrderConflict';
 
 /** The JSON in the attribute DeadLetterContext. Times are ISO 8601. */
@@ -30,11 +30,11 @@ export type DeadLetterContext = {
   requestId: string;
   /** First 12 hex digits of the SHA-256 of the bundle that ran. */
   codeVersion: string;
-  /** Attributes of the message that had to give way to the reason: a message has at most ten. A redrive puts them back. */
-  displaced?: Attributes;
+  /** Attributes that were removed to make room for the reason, since a message has at most ten. A redrive restores them. */
+  displaced?: Attributes | undefined;
 };
 
-/** The attributes the message was first sent with: without a reason, and with what an earlier reason displaced. */
+/** The attributes that the message was first sent with: without the reason, and with those that the reason displaced. */
 export function originalAttributes(attributes: Attributes): Attributes {
   const originals = Object.entries(attributes).filter(
     ([name]) => !(REASON_ATTRIBUTES as readonly string[]).includes(name),
@@ -61,7 +61,7 @@ function displacedEarlier(context: string | undefined): Attributes {
     const { displaced = {} } = JSON.parse(context ?? '{}') as Partial<DeadLetterContext>;
     return Object.fromEntries(Object.entries(displaced).filter(([, attribute]) => isAttribute(attribute)));
   } catch {
-    return {}; // Not written here: anybody who may publish can set an attribute of that name.
+    return {}; // Not ours: any publisher can set an attribute of that name.
   }
 }
 

@@ -62,7 +62,7 @@ export type Queue = {
 };
 
 /** A message with those that wait behind it in its group. */
-type Place = { readonly record: SQSRecord; readonly behind: readonly SQSRecord[] };
+type Delivery = { readonly record: SQSRecord; readonly behind: readonly SQSRecord[] };
 
 /** What the log says of a message. */
 type About = { messageId: string; attempt: number; requestId: string } & Record<string, string | number>;
@@ -153,12 +153,12 @@ class Consumer {
   }
 
   private async deliver(
-    place: Place,
+    delivery: Delivery,
     handle: RecordHandler,
     requestId: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { record, behind } = place;
+    const { record, behind } = delivery;
     const { logger, maxReceiveCount } = this.queue;
     const attempt = Number(record.attributes.ApproximateReceiveCount);
     const about: About = { messageId: record.messageId, attempt, requestId };
@@ -172,10 +172,10 @@ class Consumer {
       if (!this.isFinal(error, record) && attempt < maxReceiveCount) {
         const heldUp = behind.length > 0 && { heldUp: behind.length };
         logger.warn('failed, will be tried again', { ...about, ...heldUp, error: loggable(error) });
-        await this.retryLater(place, about);
+        await this.retryLater(delivery, about);
         throw error;
       }
-      await this.refuse(place, error, about, signal);
+      await this.sendToDeadLetterQueue(delivery, error, about, signal);
     }
   }
 
@@ -184,10 +184,15 @@ class Consumer {
     return error instanceof PermanentError && !holdsUpItsGroup;
   }
 
-  private async refuse(place: Place, error: Error, about: About, signal: AbortSignal): Promise<void> {
+  private async sendToDeadLetterQueue(
+    delivery: Delivery,
+    error: Error,
+    about: About,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { sqs, consumer, deadLetterUrl, logger, metrics } = this.queue;
     try {
-      const letter = deadLetter(place.record, error, { consumer, requestId: about.requestId });
+      const letter = deadLetter(delivery.record, error, { consumer, requestId: about.requestId });
       await sqs.send(new SendMessageCommand({ QueueUrl: deadLetterUrl, ...letter }), { abortSignal: signal });
     } catch (sendError) {
       if (signal.aborted) throw error;
@@ -196,7 +201,7 @@ class Consumer {
         error: loggable(error),
         sendError: loggable(asError(sendError)),
       });
-      await this.retryLater(place, about);
+      await this.retryLater(delivery, about);
       throw error;
     }
     metrics.addMetric('DeadLettered', MetricUnit.Count, 1);
@@ -204,7 +209,7 @@ class Consumer {
   }
 
   /** Those behind it come back at the same time: as long as one of a group is hidden, the group is locked. */
-  private async retryLater({ record, behind }: Place, about: About): Promise<void> {
+  private async retryLater({ record, behind }: Delivery, about: About): Promise<void> {
     this.queue.metrics.addMetric('Retried', MetricUnit.Count, 1);
     const delay = retryDelay(about.attempt);
     await Promise.all([record, ...behind].map((each) => this.hide(each, delay, about)));

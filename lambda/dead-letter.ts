@@ -25,9 +25,8 @@ const codeVersion = createHash('sha256')
   .slice(0, 12);
 
 /**
- * The letter for `record`: its body, attributes and message group as they are, with the reason in three attributes. An
- * earlier reason, of a letter that was redriven, is replaced. Where the reason does not fit SQS's size limit, the message
- * goes without it.
+ * The dead-letter message for `record`: its body, attributes and message group unchanged, with the reason in three attributes. An
+ * earlier reason, of a message that was redriven, is replaced. A reason that would exceed SQS's size limit is left out.
  */
 export function deadLetter(
   record: SQSRecord,
@@ -47,7 +46,7 @@ export function deadLetter(
     deadLetteredAt: now.toISOString(),
     requestId,
     codeVersion,
-    ...(displaced.length > 0 && { displaced: Object.fromEntries(displaced) }),
+    displaced: displaced.length > 0 ? Object.fromEntries(displaced) : undefined,
   };
   const withReason: Attributes = {
     ...Object.fromEntries(kept),
@@ -61,17 +60,14 @@ export function deadLetter(
     MessageBody: record.body,
     MessageAttributes: toRequest(fits ? withReason : Object.fromEntries(originals.slice(0, MAX_ATTRIBUTES))),
     // Keeps fair queues fair: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
-    ...(record.attributes.MessageGroupId && { MessageGroupId: record.attributes.MessageGroupId }),
-    // As SQS has it for what it moves itself: two messages with one deduplication ID are then still two dead letters.
+    MessageGroupId: record.attributes.MessageGroupId,
+    // As SQS does for messages that it moves itself: two messages with one deduplication ID are then still two dead letters.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
-    ...(isOrdered(record) && { MessageDeduplicationId: record.messageId }),
+    MessageDeduplicationId: isOrdered(record) ? record.messageId : undefined,
   };
 }
 
-/**
- * The message of a permanent error, written to hold nothing personal, or of an AWS service, which knows names and limits
- * only. Any other error may quote the order it stumbled over.
- */
+/** Permanent errors hold nothing personal, and AWS services know names and limits only; any other error may quote the order. */
 function safeMessage(error: Error, requestId: string): string {
   return error instanceof PermanentError || '$metadata' in error
     ? error.message
@@ -100,7 +96,7 @@ function cut(value: string, limit: number): string {
   return `${kept}…`;
 }
 
-/** Name, type and value count. Base64 counts more than the bytes it stands for, which errs on the safe side. */
+/** Name, type and value count. Base64 counts more than the bytes it stands for, which is conservative. */
 function attributeBytes(attributes: Attributes): number {
   return Object.entries(attributes).reduce(
     (sum, [name, { dataType, stringValue, binaryValue }]) =>

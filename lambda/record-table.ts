@@ -23,8 +23,8 @@ export type Cancelled = { readonly cancelledAt: string; readonly cancellationRea
 export type Item = Record<string, AttributeValue>;
 
 /**
- * The records of one table. No record is ever deleted, and what a write found in its way is returned by the failed condition
- * itself: so each step is one conditional write, and what it decides on cannot be undone by another delivery.
+ * The records of one table. No record is ever deleted, and a failed condition returns the record that it found: so each step is
+ * one conditional write, and no other delivery can undo what it is based on.
  */
 export function recordTable<R extends OrderRecord>(table: string) {
   return {
@@ -86,11 +86,11 @@ export function cancel(table: string, cancellation: Cancellation, { from, set }:
     ConditionExpression: `attribute_not_exists(cancelledAt)${from === undefined ? '' : ' AND #status = :from'}`,
     ExpressionAttributeNames: {
       ...Object.fromEntries(fields.map(([field], index) => [`#field${index}`, field])),
-      ...(from !== undefined && { '#status': 'status' }),
+      ...(from === undefined ? {} : { '#status': 'status' }),
     },
     ExpressionAttributeValues: {
       ...Object.fromEntries(fields.map(([, value], index) => [`:value${index}`, { S: value }])),
-      ...(from !== undefined && { ':from': { S: from } }),
+      ...(from === undefined ? {} : { ':from': { S: from } }),
     },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   } satisfies UpdateItemCommandInput;

@@ -11,8 +11,8 @@ const HOUR = 'YYYY-MM-DDTHH'.length;
 const MINUTE = 'YYYY-MM-DDTHH:MM'.length;
 
 /**
- * One object an hour in which messages came. Those of a FIFO queue, of which a batch holds ten at most, are in one a minute: who
- * reads them in order then has to sort no more than a minute's.
+ * One object for each hour in which messages came. For a FIFO queue, whose batches hold ten messages at most, one for each minute:
+ * to read them in order, only a minute's messages have to be sorted.
  */
 export function archived(records: readonly SQSRecord[]): Archived[] {
   const spans = Map.groupBy(records, (record) => sentAt(record).slice(0, isOrdered(record) ? MINUTE : HOUR));
@@ -27,8 +27,8 @@ function archivedMessage(record: SQSRecord): ArchivedMessage {
   return {
     messageId: record.messageId,
     sentAt: sentAt(record),
-    ...(groupId !== undefined && { groupId }),
-    ...(sequenceNumber !== undefined && { sequenceNumber }),
+    groupId,
+    sequenceNumber,
     attributes: originalAttributes(record.messageAttributes),
     body: record.body,
   };

@@ -23,7 +23,7 @@ export function stockTable(tables: { readonly stock: string; readonly reservatio
       );
       if (!refused) return 'created';
       const [ofReservation, ...ofLines] = refused.CancellationReasons ?? [];
-      if (ofReservation?.Item) return meet(ofReservation.Item, reservation, signal);
+      if (ofReservation?.Item) return settle(ofReservation.Item, reservation, signal);
       if (ofLines.some(({ Code }) => Code === CONDITION_FAILED)) return backorder(reservation, signal);
       throw refused;
     },
@@ -78,10 +78,11 @@ export function stockTable(tables: { readonly stock: string; readonly reservatio
   /** Another delivery of the same order may have reserved since, or a cancellation come. The put's condition tells. */
   async function backorder(reservation: Reservation, signal: AbortSignal) {
     const existing = await reservations.put({ ...reservation, status: 'BACKORDERED' }, signal);
-    return existing ? meet(existing, reservation, signal) : 'backordered';
+    return existing ? settle(existing, reservation, signal) : 'backordered';
   }
 
-  async function meet(existing: Item, reservation: Reservation, signal: AbortSignal) {
+  /** A reservation under whose orderId there is something already: a duplicate, a conflict, or the marker of a cancellation. */
+  async function settle(existing: Item, reservation: Reservation, signal: AbortSignal) {
     const cancelled = markerOf(existing);
     if (!cancelled) return sameOrder(existing, reservation);
     return reservations.putOverMarker({ ...reservation, ...cancelled, status: 'CANCELLED' }, signal);

@@ -256,7 +256,7 @@ class Chaos {
     return {
       ledger: await readLedger(clients.dynamodb, stack),
       letters: await readLetters(restarted, stack),
-      ...(stack.archiveBucket !== undefined && { archived: await readArchived(clients, stack) }),
+      archived: stack.archiveBucket === undefined ? undefined : await readArchived(clients, stack),
     };
   }
 

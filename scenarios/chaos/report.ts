@@ -13,7 +13,7 @@ import { rewritten, type Tally, tallyOf, tallyOfArchive, unsettled } from './tal
 
 /** What a run has left behind, with the archive where the stack has one. */
 export interface ChaosSnapshot extends Snapshot {
-  readonly archived?: Archived;
+  readonly archived?: Archived | undefined;
 }
 
 /** What a run published, did and found. */

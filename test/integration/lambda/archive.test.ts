@@ -9,6 +9,7 @@ import {
   parseArchiveKey,
 } from '../../../contract/archive.ts';
 import { messageAttributes } from '../../../contract/events.ts';
+import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import { anOrder } from '../../fixtures/order-fixtures.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
 import { type Handler, lambdaContext, startQueues } from '../../fixtures/order-queue.ts';
@@ -27,17 +28,11 @@ beforeAll(async () => {
   s3 = await scriptedS3();
   queue = await servers.newPair();
   output = captureLogs();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL_SQS: servers.endpoint,
+  Object.assign(process.env, functionEnvironment(servers.endpoint), {
     AWS_ENDPOINT_URL_S3: s3.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
     POWERTOOLS_SERVICE_NAME: 'archive',
-    POWERTOOLS_METRICS_NAMESPACE: 'OrderFanOut',
     QUEUE_URL: queue.url,
     DEAD_LETTER_QUEUE_URL: queue.deadLetterUrl,
-    MAX_RECEIVE_COUNT: '5',
     ARCHIVE_BUCKET: 'archive-bucket',
   });
   ({ handler } = await import('../../../lambda/archive/handler.ts'));
@@ -221,14 +216,26 @@ test('an object that fails while none of its records is waited for ends no proce
   const unhandled: unknown[] = [];
   const listen = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', listen);
-  s3.answer = () => denied;
+  // The write of a, which alone is waited for, goes on until that of b has failed.
+  const failed = Promise.withResolvers<void>();
+  const { s3: client } = await import('../../../lambda/clients.ts');
+  client.middlewareStack.add(
+    (next) => async (call) => {
+      const isOfB = JSON.stringify(call.input).includes('T10:01');
+      return await next(call).finally(isOfB ? failed.resolve : undefined);
+    },
+    { name: 'watch', override: true },
+  );
+  s3.answer = async ({ key }) => {
+    if (key.includes('T10:00')) await failed.promise;
+    return denied;
+  };
 
   const answer = await handler(event, lambdaContext());
-  await new Promise(setImmediate);
   process.off('unhandledRejection', listen);
+  client.middlewareStack.remove('watch');
 
   expect(failedBodies(event, answer)).toEqual(['a', 'b']);
-  expect(s3.puts).toHaveLength(2);
   expect(unhandled).toEqual([]);
 });
 

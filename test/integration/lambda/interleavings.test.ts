@@ -7,6 +7,7 @@ import type { Cancellation } from '../../../contract/cancellation.ts';
 import { bill } from '../../../lambda/billing/invoice.ts';
 import { reserve } from '../../../lambda/inventory/reservation.ts';
 import { ship } from '../../../lambda/shipping/shipment.ts';
+import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import { type Fate, localTables } from '../../fixtures/local-tables.ts';
 import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 
@@ -29,12 +30,7 @@ let consumers: Record<string, Consumer>;
 
 beforeAll(async () => {
   dynamodb = await localTables();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
-  });
+  Object.assign(process.env, functionEnvironment(dynamodb.endpoint));
   const { invoiceTable } = await import('../../../lambda/billing/invoice-table.ts');
   const { shipmentTable } = await import('../../../lambda/shipping/shipment-table.ts');
   const { stockTable } = await import('../../../lambda/inventory/stock-table.ts');
