@@ -90,17 +90,6 @@ test('a standard queue is nothing else where the stage is not ordered', () => {
   );
 });
 
-test('a batch window is refused, which a FIFO queue has not', () => {
-  const { billing, ...others } = consumers;
-
-  expect(() =>
-    synthesize('dev', {
-      settings: { ...stages.dev, ordered: true },
-      consumers: { billing: { ...billing, batchWindowSeconds: 5 }, ...others },
-    }),
-  ).toThrow('batch window is 5 seconds, but a FIFO queue has none');
-});
-
 test('publishers are told to make queues fair only where the setting says so', () => {
   const fair = synthesize('dev', { settings: { ...stages.dev, fairQueues: true } });
 

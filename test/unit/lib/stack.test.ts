@@ -117,22 +117,33 @@ describe('prod', () => {
     template.allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: keyId });
   });
 
-  test.each([
-    ['SNS', 'sns.amazonaws.com', 'sns', '*'],
-    ['CloudWatch', 'cloudwatch.amazonaws.com', 'cloudwatch', 'alarm:*'],
-  ])('lets %s use the key, for this account only', (_, service, source, resources) => {
-    template.hasResourceProperties('AWS::KMS::Key', {
-      KeyPolicy: {
-        Statement: Match.arrayWith([
-          {
-            Effect: 'Allow',
-            Principal: { Service: service },
-            Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
-            Resource: '*',
-            Condition: { ArnLike: { 'aws:SourceArn': arnOfThisAccount(source, resources) } },
-          },
-        ]),
-      },
+  const logs = { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] };
+  const use = ['kms:Decrypt', 'kms:GenerateDataKey*'];
+  test.each<[string, unknown, string[], string, unknown]>([
+    ['SNS', 'sns.amazonaws.com', use, 'aws:SourceArn', arnOfThisAccount('sns', '*')],
+    [
+      'CloudWatch',
+      'cloudwatch.amazonaws.com',
+      use,
+      'aws:SourceArn',
+      arnOfThisAccount('cloudwatch', 'alarm:*'),
+    ],
+    [
+      'CloudWatch Logs',
+      logs,
+      ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      'kms:EncryptionContext:aws:logs:arn',
+      arnOfThisAccount('logs', 'log-group:OrderFanOut-prod-*'),
+    ],
+  ])('lets %s use the key, for this account or stack only', (_, Service, Action, condition, arn) => {
+    const { Properties } = resource(template, 'AWS::KMS::Key', 'Key');
+
+    expect((Properties.KeyPolicy as { Statement: Statement[] }).Statement).toContainEqual({
+      Effect: 'Allow',
+      Principal: { Service },
+      Action,
+      Resource: '*',
+      Condition: { ArnLike: { [condition]: arn } },
     });
   });
 
@@ -167,37 +178,6 @@ describe('prod', () => {
     const dev = new OrderFanOutStack(testApp(), 'Gone', { stage: 'dev' });
 
     expect([prod.terminationProtection, dev.terminationProtection]).toEqual([true, false]);
-  });
-
-  test('lets CloudWatch Logs use the key, for the log groups of this stack only', () => {
-    template.hasResourceProperties('AWS::KMS::Key', {
-      KeyPolicy: {
-        Statement: Match.arrayWith([
-          {
-            Effect: 'Allow',
-            Principal: {
-              Service: { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] },
-            },
-            Action: [
-              'kms:Decrypt',
-              'kms:DescribeKey',
-              'kms:Encrypt',
-              'kms:GenerateDataKey*',
-              'kms:ReEncrypt*',
-            ],
-            Resource: '*',
-            Condition: {
-              ArnLike: {
-                'kms:EncryptionContext:aws:logs:arn': arnOfThisAccount(
-                  'logs',
-                  'log-group:OrderFanOut-prod-*',
-                ),
-              },
-            },
-          },
-        ]),
-      },
-    });
   });
 
   test('traces the functions and the topic, and lets SNS write the traces of this topic', () => {

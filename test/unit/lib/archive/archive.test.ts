@@ -52,29 +52,23 @@ describe.each(stageNames)('in %s with an archive', (stage) => {
       .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('s3:')))
       .map(({ Effect, Action, Resource }) => ({ Effect, Action, Resource }));
 
-  test('there is one bucket, without a name of its own', () => {
+  test('one bucket keeps all versions, encrypted with the key of the stage if it has one, and lets nobody in from outside', () => {
     template.resourceCountIs('AWS::S3::Bucket', 1);
     expect(bucket.Properties).not.toHaveProperty('BucketName');
-  });
-
-  test('the bucket is encrypted, with the key of the stage where it has one', () => {
-    expect(bucket.Properties.BucketEncryption).toEqual({
-      ServerSideEncryptionConfiguration: [
-        key
-          ? {
-              BucketKeyEnabled: true,
-              ServerSideEncryptionByDefault: {
-                SSEAlgorithm: 'aws:kms',
-                KMSMasterKeyID: { 'Fn::GetAtt': [key, 'Arn'] },
-              },
-            }
-          : { ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } },
-      ],
-    });
-  });
-
-  test('the bucket keeps all versions, belongs to its owner alone, and lets nobody in from outside', () => {
     expect(bucket.Properties).toMatchObject({
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          key
+            ? {
+                BucketKeyEnabled: true,
+                ServerSideEncryptionByDefault: {
+                  SSEAlgorithm: 'aws:kms',
+                  KMSMasterKeyID: { 'Fn::GetAtt': [key, 'Arn'] },
+                },
+              }
+            : { ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } },
+        ],
+      },
       VersioningConfiguration: { Status: 'Enabled' },
       OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
       PublicAccessBlockConfiguration: {

@@ -1,13 +1,11 @@
-/** Who may publish orders, and how publishers find the topic. */
-import { describe, expect, test } from '@jest/globals';
+/** Who may publish orders, how publishers find the topic, and where messages go that nobody takes. */
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { AccountPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Key } from 'aws-cdk-lib/aws-kms';
-import { stages } from '../../../../lib/config.ts';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { consumers, stages } from '../../../../lib/config.ts';
 import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
-import type { StageName } from '../../../../lib/settings/types.ts';
-import { FanOutTopic } from '../../../../lib/topic/fan-out-topic.ts';
+import type { ConsumerSettings, StageName } from '../../../../lib/settings/types.ts';
 import {
   ordersTopic,
   resource,
@@ -131,29 +129,73 @@ test('a role of this account gets what it needs to publish in its own policy, an
   expect(Template.fromStack(stack).toJSON().Resources).toEqual(synthesize('prod').toJSON().Resources);
 });
 
-test('another account is let in by the policies of topic and key', () => {
-  const stack = new Stack(testApp(), 'Shop');
-  const orders = new FanOutTopic(stack, 'Orders', { encryptionKey: new Key(stack, 'Key') });
-
-  orders.grantPublish(new AccountPrincipal(SHOP));
-
-  const template = Template.fromStack(stack);
-  template.hasResourceProperties('AWS::SNS::TopicPolicy', {
-    PolicyDocument: {
-      Statement: Match.arrayWith([
-        Match.objectLike({ Effect: 'Allow', Principal: { AWS: rootOf(SHOP) }, Action: 'sns:Publish' }),
-      ]),
-    },
-  });
-  template.hasResourceProperties('AWS::KMS::Key', {
-    KeyPolicy: {
-      Statement: Match.arrayWith([
-        { Effect: 'Allow', Principal: { AWS: rootOf(SHOP) }, Action: KEY_ACTIONS, Resource: '*' },
-      ]),
-    },
-  });
-});
-
 function letIn(stage: StageName, ...publisherAccounts: string[]) {
   return { settings: { ...stages[stage], publisherAccounts } };
 }
+
+describe.each(stageNames)('unrouted messages in %s', (stage) => {
+  let template: Template;
+  let queue: ReturnType<typeof resource>;
+
+  beforeAll(() => {
+    template = synthesize(stage);
+    queue = resource(template, 'AWS::SQS::Queue', 'UnroutedQueue');
+  });
+
+  test('what no consumer asks for goes to the queue of unrouted messages, as it was published', () => {
+    const { Properties } = resource(template, 'AWS::SNS::Subscription', 'UnroutedSubscription');
+
+    expect(Properties).toMatchObject({
+      TopicArn: { Ref: ordersTopic(template) },
+      Endpoint: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
+      RawMessageDelivery: true,
+      FilterPolicy: {
+        eventType: [{ exists: false }, { 'anything-but': ['order.placed', 'order.cancelled'] }],
+      },
+    });
+  });
+
+  test('SNS is subscribed only once the queue and its policy are there', () => {
+    const { ref } = resource(template, 'AWS::SNS::Subscription', 'UnroutedSubscription');
+    const { DependsOn } = template.toJSON().Resources[ref];
+    const policy = resource(template, 'AWS::SQS::QueuePolicy', 'UnroutedQueuePolicy');
+
+    expect(DependsOn).toEqual(expect.arrayContaining([policy.ref, queue.ref]));
+  });
+
+  test('messages are kept for 14 days, encrypted like all others, and past the stack where data is kept', () => {
+    expect(queue.Properties.MessageRetentionPeriod).toBe(14 * 86_400);
+    expect(queue.Properties.KmsMasterKeyId !== undefined).toBe(stages[stage].customerManagedKey);
+    expect(queue.DeletionPolicy).toBe(stages[stage].keepData ? 'RetainExceptOnCreate' : 'Delete');
+    template.hasOutput('UnroutedQueueUrl', { Value: { Ref: queue.ref } });
+  });
+
+  test('the queue takes messages of the topic only, and over TLS', () => {
+    template.hasResourceProperties('AWS::SQS::QueuePolicy', {
+      Queues: [{ Ref: queue.ref }],
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'sns.amazonaws.com' },
+            Action: 'sqs:SendMessage',
+            Resource: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
+            Condition: { ArnEquals: { 'aws:SourceArn': { Ref: ordersTopic(template) } } },
+          },
+        ],
+      },
+    });
+  });
+});
+
+test('an event type that no consumer takes is unrouted', () => {
+  const billing: ConsumerSettings = { ...consumers.billing, eventTypes: ['order.placed'] };
+  const template = synthesize('dev', { consumers: { billing } });
+
+  expect(
+    resource(template, 'AWS::SNS::Subscription', 'UnroutedSubscription').Properties.FilterPolicy,
+  ).toEqual({
+    eventType: [{ exists: false }, { 'anything-but': ['order.placed'] }],
+  });
+});
