@@ -97,32 +97,21 @@ describe('a look into a queue on many servers', () => {
     expect(given).not.toContain('receipt-1');
   });
 
-  test('hides letters for as long as their number takes, and says how many it did not get', async () => {
-    aws.script['sqs:ReceiveMessage'] = () => ({ json: {} });
-    aws.script['sqs:GetQueueAttributes'] = () => counted(9_000, 1_000);
+  test.each<[string, visible: number, hidden: number, LookOptions, seconds: number]>([
+    ['as long as their number takes', 9_000, 1_000, {}, 260],
+    ['no longer than SQS lets anybody', 0, 3_000_000, {}, 43_200],
+    ['as long as it takes to handle them, too', 50, 0, { handlingSeconds: 30.5 }, 92],
+  ])(
+    'hides letters for %s, and says how many it did not get',
+    async (_, visible, hidden, options, seconds) => {
+      aws.script['sqs:ReceiveMessage'] = () => ({ json: {} });
+      aws.script['sqs:GetQueueAttributes'] = () => counted(visible, hidden);
 
-    expect(await look()).toEqual({ bodies: [], seen: 0, unseen: 10_000 });
-    const hiddenFor = aws.calls.find(({ action }) => action === 'sqs:ReceiveMessage')?.input
-      .VisibilityTimeout;
-    expect(hiddenFor).toBe(260);
-  });
-
-  test('hides letters for no longer than SQS lets anybody', async () => {
-    aws.script['sqs:ReceiveMessage'] = () => ({ json: {} });
-    aws.script['sqs:GetQueueAttributes'] = () => counted(0, 3_000_000);
-
-    await look();
-
-    const { input } = aws.calls.find(({ action }) => action === 'sqs:ReceiveMessage') ?? {};
-    expect(input?.VisibilityTimeout).toBe(43_200);
-  });
-
-  test('hides letters for as long as it takes to handle them, too', async () => {
-    await look({ handlingSeconds: 30.5 });
-
-    const { input } = aws.calls.find(({ action }) => action === 'sqs:ReceiveMessage') ?? {};
-    expect(input?.VisibilityTimeout).toBe(91);
-  });
+      expect(await look(options)).toEqual({ bodies: [], seen: 0, unseen: visible + hidden });
+      const { input } = aws.calls.find(({ action }) => action === 'sqs:ReceiveMessage') ?? {};
+      expect(input?.VisibilityTimeout).toBe(seconds);
+    },
+  );
 
   test('gives each letter back once, in calls of at most ten', async () => {
     for (let index = 0; index < 60; index++) await stack.refuse('billing', `more ${index}`);

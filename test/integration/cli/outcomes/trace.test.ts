@@ -87,6 +87,26 @@ test('what would have to be known of the order is said', async () => {
   );
 });
 
+test('a consumer without records is told as such, unless it has a dead letter or the order is not for it', async () => {
+  const consumers = stack.handles.consumers.map((each) =>
+    each.name === 'billing'
+      ? each
+      : {
+          ...each,
+          tables: { other: { name: 'other', partitionKey: 'customerId', holds: 'other' as const } },
+        },
+  );
+  stack = { ...stack, handles: { ...stack.handles, consumers } };
+
+  items['billing-records'] = invoice([line(true)]);
+  expect((await look()).shipping?.state).toBe('no-records');
+  items['billing-records'] = invoice([line(false)]);
+  expect((await look()).shipping?.state).toBe('filtered-out');
+  delete aws.script['sqs:ReceiveMessage'];
+  await stack.refuse('shipping', '{"orderId":"o-1"}');
+  expect((await look()).shipping?.state).toBe('dead-lettered');
+});
+
 test('messages in the queue may be the order', async () => {
   items['billing-records'] = invoice([line(true)]);
   await stack.deliver('shipping', 'any');

@@ -26,6 +26,7 @@ const message = (body: string): OutgoingMessage => ({
   attributes: { eventType: { DataType: 'String', StringValue: 'order.placed' } },
   orderId: `order-${body}`,
 });
+const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => message(String(index)));
 const allOf = (input: Parameters<typeof batchEntries>[0]) =>
   batchAnswer(batchEntries(input).map(({ id }) => id));
@@ -75,27 +76,23 @@ describe('batching', () => {
     );
   });
 
-  test('fills batches up to ten entries', async () => {
-    const batches = await collect(inBatches(numbered(25), { maxBytes }));
+  const half = ofSize(MAX_TOPIC_BYTES / 2);
+  const tooLarge = message('x'.repeat(MAX_TOPIC_BYTES));
 
-    expect(batches.map((batch) => batch.length)).toEqual([10, 10, 5]);
-  });
+  test.each<[string, OutgoingMessage[], number | undefined, number[]]>([
+    ['up to ten messages', numbered(25), undefined, [10, 10, 5]],
+    ['fewer at a slow rate', numbered(6), 20, [2, 2, 2]],
+    [
+      'bytes up to the last one that SNS takes',
+      [half, half, half, half, half, ofSize(MAX_TOPIC_BYTES / 2 + 1)],
+      undefined,
+      [2, 2, 1, 1],
+    ],
+    ['a message too large for any alone', [tooLarge, ...numbered(2), tooLarge], undefined, [1, 2, 1]],
+  ])('a batch holds %s', async (_, all, rate, lengths) => {
+    const batches = await collect(inBatches(all, { maxBytes, rate }));
 
-  test('fills batches to the last byte, and not beyond it', async () => {
-    const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
-    const [half, more] = [ofSize(MAX_TOPIC_BYTES / 2), ofSize(MAX_TOPIC_BYTES / 2 + 1)];
-
-    const batches = await collect(inBatches([half, half, half, half, half, more], { maxBytes }));
-
-    expect(batches.map((batch) => batch.length)).toEqual([2, 2, 1, 1]);
-  });
-
-  test('a message too large for any batch comes alone, the first one too', async () => {
-    const tooLarge = message('x'.repeat(MAX_TOPIC_BYTES));
-
-    const batches = await collect(inBatches([tooLarge, message('a'), message('b'), tooLarge], { maxBytes }));
-
-    expect(batches.map((batch) => batch.length)).toEqual([1, 2, 1]);
+    expect(batches.map((batch) => batch.length)).toEqual(lengths);
   });
 
   test('counts UTF-8 bytes of the body, and name, type and value of each attribute', () => {
@@ -104,12 +101,6 @@ describe('batching', () => {
     const binary = { DataType: 'Binary', BinaryValue: new Uint8Array(100) };
     expect(size).toBe(5 + 5 + 6 + 2);
     expect(messageSize({ body: 'x', attributes: { y: binary } })).toBe(1 + 1 + 6 + 100);
-  });
-
-  test('a slow rate makes small batches', async () => {
-    const batches = await collect(inBatches(numbered(6), { maxBytes, rate: 20 }));
-
-    expect(batches.map((batch) => batch.length)).toEqual([2, 2, 2]);
   });
 });
 
@@ -136,47 +127,89 @@ test('messages arrive with their attributes, from an async source as well', asyn
   });
 });
 
-test('only the entries that failed are sent again', async () => {
-  const sent: string[][] = [];
-  aws.script['sns:PublishBatch'] = (input) => {
-    const entries = batchEntries(input);
-    sent.push(entries.map(({ body }) => body));
-    if (sent.length > 1) return allOf(input);
-    const bad = entries.filter(({ body }) => body === '3' || body === '7');
-    const good = entries.filter((entry) => !bad.includes(entry));
-    return batchAnswer(
-      good.map(({ id }) => id),
-      bad.map(({ id }) => ({ id, code: 'InternalError', senderFault: false })),
-    );
-  };
+interface Refusal {
+  readonly code: string;
+  readonly message?: string;
+  readonly senderFault: boolean;
+}
 
-  const result = await publish({ messages: numbered(10) });
+describe('an entry that SNS refuses', () => {
+  const fault = { code: 'InternalError', message: 'oh', senderFault: false };
 
-  expect(result).toEqual({ sent: 10, failed: [] });
-  expect(sent).toEqual([numbered(10).map(({ body }) => body), ['3', '7']]);
-});
+  test.each<
+    [
+      string,
+      /** What the answer says of a message; undefined: nothing. */
+      refusal: (body: string, call: number) => Refusal | 'taken' | undefined,
+      expected: { sent: number; failed?: string; calls: string[][] },
+    ]
+  >([
+    [
+      'is sent again, without those that were taken',
+      (body, call) => (call === 1 && body !== '1' ? fault : 'taken'),
+      {
+        sent: 3,
+        calls: [
+          ['0', '1', '2'],
+          ['0', '2'],
+        ],
+      },
+    ],
+    [
+      'in all its tries is reported with the last reason',
+      (body) => (body === '0' ? fault : 'taken'),
+      {
+        sent: 2,
+        failed: 'InternalError: oh (tried 4 times)',
+        calls: [['0', '1', '2'], ['0'], ['0'], ['0']],
+      },
+    ],
+    [
+      "by the sender's fault is not tried again",
+      (body) => (body === '0' ? { code: 'InvalidParameter', message: 'bad', senderFault: true } : 'taken'),
+      { sent: 2, failed: 'InvalidParameter: bad', calls: [['0', '1', '2']] },
+    ],
+    [
+      'with a code alone has the code as its reason',
+      (body) => (body === '0' ? { code: 'Invalid', senderFault: true } : 'taken'),
+      { sent: 2, failed: 'Invalid', calls: [['0', '1', '2']] },
+    ],
+    [
+      'by throttling is tried again, whosever fault AWS says it is',
+      (_, call) => (call === 1 ? { code: 'Throttled', senderFault: true } : 'taken'),
+      {
+        sent: 3,
+        calls: [
+          ['0', '1', '2'],
+          ['0', '1', '2'],
+        ],
+      },
+    ],
+    [
+      'by not mentioning it is sent again',
+      (body, call) => (call === 1 && body === '0' ? undefined : 'taken'),
+      { sent: 3, calls: [['0', '1', '2'], ['0']] },
+    ],
+  ])('%s', async (_, refusalOf, { sent, failed, calls }) => {
+    aws.script['sns:PublishBatch'] = (input) => {
+      const answers = batchEntries(input).map(({ id, body }) => ({
+        id,
+        refusal: refusalOf(body, aws.calls.length),
+      }));
+      return batchAnswer(
+        answers.filter(({ refusal }) => refusal === 'taken').map(({ id }) => id),
+        answers.flatMap(({ id, refusal }) => (typeof refusal === 'object' ? [{ id, ...refusal }] : [])),
+      );
+    };
 
-test('an entry that keeps failing is reported with its reason after the last try', async () => {
-  aws.script['sns:PublishBatch'] = (input) => {
-    const [first, ...rest] = batchEntries(input);
-    const refuse = first?.body === '0' && [
-      { id: first.id, code: 'InternalError', message: 'oh', senderFault: false },
-    ];
-    return refuse
-      ? batchAnswer(
-          rest.map(({ id }) => id),
-          refuse,
-        )
-      : allOf(input);
-  };
+    const result = await publish({ messages: numbered(3), attempts: 4 });
 
-  const result = await publish({ messages: numbered(3), attempts: 4 });
-
-  expect(result.sent).toBe(2);
-  expect(result.failed).toEqual([
-    { index: 0, orderId: 'order-0', reason: 'InternalError: oh (tried 4 times)' },
-  ]);
-  expect(aws.calls).toHaveLength(4);
+    expect(result).toEqual({
+      sent,
+      failed: failed === undefined ? [] : [{ index: 0, orderId: 'order-0', reason: failed }],
+    });
+    expect(aws.calls.map(({ input }) => batchEntries(input).map(({ body }) => body))).toEqual(calls);
+  });
 });
 
 test('a message has eight tries, with waits between them that grow', async () => {
@@ -191,57 +224,6 @@ test('a message has eight tries, with waits between them that grow', async () =>
   ]);
   // Seven waits at random, of 0.6 s together on average: below this once in 100,000 times.
   expect(performance.now() - start).toBeGreaterThan(50);
-});
-
-test("an entry that is the sender's fault is not tried again", async () => {
-  aws.script['sns:PublishBatch'] = (input) => {
-    const [first, ...rest] = batchEntries(input).map(({ id }) => id);
-    return batchAnswer(rest, [
-      { id: first ?? '', code: 'InvalidParameter', message: 'bad', senderFault: true },
-    ]);
-  };
-
-  const result = await publish({ messages: numbered(2) });
-
-  expect(result).toEqual({
-    sent: 1,
-    failed: [{ index: 0, orderId: 'order-0', reason: 'InvalidParameter: bad' }],
-  });
-  expect(aws.calls).toHaveLength(1);
-});
-
-test('an entry that is refused with a code and no word has the code as its reason', async () => {
-  aws.script['sns:PublishBatch'] = () => batchAnswer([], [{ id: '0', code: 'Invalid', senderFault: true }]);
-
-  const { failed } = await publish({ messages: numbered(1) });
-
-  expect(failed).toEqual([{ index: 0, orderId: 'order-0', reason: 'Invalid' }]);
-});
-
-test('an entry that is throttled is tried again, whosever fault AWS says it is', async () => {
-  aws.script['sns:PublishBatch'] = (input) =>
-    aws.calls.length > 1
-      ? allOf(input)
-      : batchAnswer(
-          [],
-          batchEntries(input).map(({ id }) => ({ id, code: 'Throttled', senderFault: true })),
-        );
-
-  const result = await publish({ messages: numbered(2) });
-
-  expect(result).toEqual({ sent: 2, failed: [] });
-});
-
-test('an entry that the answer does not mention is sent again', async () => {
-  aws.script['sns:PublishBatch'] = (input) => (aws.calls.length > 1 ? allOf(input) : batchAnswer(['1']));
-
-  const result = await publish({ messages: numbered(2) });
-
-  expect(result.sent).toBe(2);
-  expect(aws.calls.map(({ input }) => batchEntries(input).map(({ body }) => body))).toEqual([
-    ['0', '1'],
-    ['0'],
-  ]);
 });
 
 test('a call that is throttled as a whole is tried again', async () => {
@@ -301,41 +283,22 @@ test('an endpoint that nobody listens on ends the run after one batch has had it
   expect(handle).toHaveBeenCalledTimes(3);
 });
 
-test('a message too large for SNS fails without a call, and its neighbours go', async () => {
-  aws.script['sns:PublishBatch'] = allOf;
+test('a message may have as many bytes as SNS takes; a larger one fails without a call, and its neighbours go', async () => {
+  aws.script['sns:PublishBatch'] = (input) =>
+    batchEntries(input)[0]?.body === 'a'
+      ? batchAnswer([], [{ id: '0', code: 'Invalid', senderFault: true }])
+      : allOf(input);
 
   const result = await publish({
-    messages: [message('a'), message('x'.repeat(MAX_TOPIC_BYTES)), message('b')],
+    messages: [message('a'), ofSize(MAX_TOPIC_BYTES), ofSize(MAX_TOPIC_BYTES + 1), message('b')],
   });
 
   expect(result.sent).toBe(2);
-  expect(result.failed).toEqual([
-    expect.objectContaining({
-      index: 1,
-      reason: expect.stringMatching(/^has \d+ bytes .* SNS takes 262144$/),
-    }),
+  // In the order of the messages, although the larger one is known to fail at once.
+  expect(result.failed.map(({ index, reason }) => [index, reason])).toEqual([
+    [0, 'Invalid'],
+    [2, expect.stringMatching(/^has \d+ bytes .* SNS takes 262144$/)],
   ]);
-});
-
-test('a message may have as many bytes as SNS takes, and none more', async () => {
-  aws.script['sns:PublishBatch'] = allOf;
-  const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
-
-  const result = await publish({ messages: [ofSize(MAX_TOPIC_BYTES), ofSize(MAX_TOPIC_BYTES + 1)] });
-
-  expect(result.sent).toBe(1);
-  expect(result.failed.map(({ index }) => index)).toEqual([1]);
-});
-
-test('failures are listed in the order of the messages, whichever was known first', async () => {
-  aws.script['sns:PublishBatch'] = () => queryError('InternalFailure', '', 500);
-
-  const result = await publish({
-    messages: [message('a'), message('x'.repeat(MAX_TOPIC_BYTES))],
-    attempts: 3,
-  });
-
-  expect(result.failed.map(({ index }) => index)).toEqual([0, 1]);
 });
 
 test('after the signal nothing more is sent, and what was not sent is reported', async () => {
@@ -406,26 +369,20 @@ test('after a stall the rate makes up for a second of it, not for all', async ()
   expect(performance.now() - start).toBeLessThan(10_000);
 });
 
-test('a run that has ended no longer listens to the signal', async () => {
-  aws.script['sns:PublishBatch'] = allOf;
-  const { signal } = new AbortController();
-
-  await publish({ messages: numbered(1), signal });
-
-  expect(getEventListeners(signal, 'abort')).toEqual([]);
-});
-
-test('progress counts up to all messages', async () => {
+test('progress counts up to all messages, and the signal is listened to no longer', async () => {
   aws.script['sns:PublishBatch'] = allOf;
   const seen: number[] = [];
+  const { signal } = new AbortController();
 
   await publish({
     messages: numbered(25),
     concurrency: 1,
+    signal,
     onProgress: ({ sent, failed }) => seen.push(sent + failed),
   });
 
   expect(seen).toEqual([10, 20, 25]);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
 describe('the customer as message group', () => {
@@ -440,22 +397,12 @@ describe('the customer as message group', () => {
       batchEntries(input).map((_, index) => input[`PublishBatchRequestEntries.member.${index + 1}.${field}`]),
     );
 
-  test('comes once in a batch for a FIFO topic, so that no order overtakes one that was refused', async () => {
-    aws.script['sns:PublishBatch'] = allOf;
-
-    await publish({ topicArn: fifo, messages: [of('a', '1'), of('b', '2'), of('a', '3'), of('c', '4')] });
-
-    expect(said('MessageGroupId')).toEqual([
-      ['a', 'b'],
-      ['a', 'c'],
-    ]);
-  });
-
   test('keeps its order on a FIFO topic also where a message is tried again', async () => {
     let calls = 0;
     const accepted: string[] = [];
     aws.script['sns:PublishBatch'] = (input) => {
       const entries = batchEntries(input);
+      // No order may overtake one of its group that was refused.
       const refused = calls++ === 0 ? entries.slice(0, 1) : [];
       const taken = entries.slice(refused.length);
       accepted.push(...taken.map(({ body }) => JSON.parse(body).body));

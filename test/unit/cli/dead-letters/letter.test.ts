@@ -7,6 +7,7 @@ import { exported } from '../../../../cli/dead-letters/letter-file.ts';
 import {
   describeFilter,
   letterFilter,
+  NO_REASON,
   Reasons,
   reasonOf,
   unseenLine,
@@ -171,6 +172,15 @@ test('reasons are counted, the most frequent first, within 80 columns', () => {
   expect(lines).toContain('     first 2026-11-22 12:00:01Z, last 2026-11-22 12:00:03Z');
   expect(lines.at(-1)).toBe('     at 2026-11-22 12:00:05Z');
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+});
+
+test('a letter without a time counts, and says nothing about the first and the last', () => {
+  const reasons = new Reasons();
+  const at = new Date('2026-11-24T10:00:00Z');
+  for (const time of [new Date(Number.NaN), at, new Date(Number.NaN)]) reasons.count(NO_REASON, time);
+
+  expect(reasons.total).toBe(3);
+  expect(reasons.list()).toEqual([{ reason: NO_REASON, count: 3, first: at, last: at }]);
 });
 
 describe('corrections in a file', () => {
