@@ -9,6 +9,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
+import { clientSettings } from '@order-fan-out/local-run/client-settings';
 import { usageError } from '../terminal/command-error.ts';
 
 /** Where calls go and in whose name; what is left out comes from the environment and ~/.aws, as with any AWS tool. */
@@ -19,6 +20,8 @@ export interface ClientOptions {
   /** Takes the place of AWS's own endpoints. */
   readonly endpoint?: string;
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Whether the endpoint is that of a local stack. @default false */
+  readonly isLocal?: boolean;
 }
 
 export interface Clients {
@@ -36,37 +39,17 @@ export interface Clients {
   readonly sts: STSClient;
 }
 
-/** What a local stack takes for credentials; not a secret. */
-export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
-
 /**
- * What the clients of a local stack would otherwise take from the user's settings for AWS; some of it, such as FIPS, is an error
- * together with an endpoint. The emulators' own clients have the same in packages/local-run/src/client-settings.ts: that package imports nothing of ours.
- */
-const LOCAL_SETTINGS = {
-  useFipsEndpoint: false,
-  useDualstackEndpoint: false,
-  // Of DynamoDB's client alone.
-  endpointDiscoveryEnabled: false,
-  accountIdEndpointMode: 'disabled',
-  authSchemePreference: [] as string[],
-  defaultsMode: 'legacy',
-  retryMode: 'standard',
-  maxAttempts: 3,
-} as const;
-
-/**
- * A call has so long to be connected and answered; the longest, a long poll or a page of logs, takes a second or two. The SDK's own
- * default waits for an answer without end.
+ * For connecting, and for the answer; the longest call, a long poll or a page of logs, takes a second or two. By default the SDK
+ * waits forever.
  * https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-timeout.html
  */
 const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 15_000, throwOnRequestTimeout: true };
 
-/** Makes the clients; nothing is sent or looked up before their first call. @throws CommandError for an endpoint that is no URL */
-export function createClients(options: ClientOptions): Clients {
-  const isLocal = options.credentials === LOCAL_CREDENTIALS;
+/** Makes the clients; nothing is sent or looked up before their first call. @throws CommandError for an endpoint that is not a URL */
+export function createClients({ isLocal = false, ...options }: ClientOptions): Clients {
   if (!isLocal) checkEndpoints();
-  const settings = { ...options, ...(isLocal && LOCAL_SETTINGS), requestHandler: TIMEOUTS };
+  const settings = { ...options, requestHandler: TIMEOUTS };
   const clients = {
     sns: new SNSClient(settings),
     // A queue's URL names a host of its own, which by default wins over the endpoint.
@@ -78,14 +61,19 @@ export function createClients(options: ClientOptions): Clients {
     cloudWatch: new CloudWatchClient(settings),
     cloudWatchLogs: new CloudWatchLogsClient(settings),
     kms: new KMSClient(settings),
-    s3: new S3Client({ ...settings, forcePathStyle: isLocal }),
+    s3: new S3Client(settings),
     sts: new STSClient(settings),
   };
   for (const client of Object.values(clients)) noteEndpoint(client.middlewareStack, isLocal);
   return clients;
 }
 
-/** Has each error of a call carry where the call went, since what the network says of it does not. */
+/** Options of clients for a local stack: none of the user's own settings for AWS applies. */
+export function localOptions(endpoint: string): ClientOptions {
+  return { ...clientSettings(endpoint), isLocal: true };
+}
+
+/** Adds to each error where the call went, since network errors do not say. */
 function noteEndpoint(stack: SQSClient['middlewareStack'] | { add: unknown }, isLocal: boolean): void {
   (stack as SQSClient['middlewareStack']).add(
     (next, { commandName }) =>

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommandError, usageError } from '../terminal/command-error.ts';
-import { type ClientOptions, LOCAL_CREDENTIALS } from './clients.ts';
+import { type ClientOptions, localOptions } from './clients.ts';
 
 /** What a local stack writes into its endpoint file while it is up. */
 export interface LocalEndpoint {
@@ -31,49 +31,38 @@ export function endpointFile(directory = localDirectory()): string {
  * @throws CommandError where none is running
  */
 export function localStack(file = endpointFile()): ClientOptions & { name: string } {
-  let text: string;
-  try {
-    text = fs.readFileSync(file, 'utf8');
-  } catch {
-    throw new CommandError(`The local stack is not running: ${START_LOCAL}`);
-  }
-  const { endpoint, stackName, region, pid } = parseEndpoint(text, file);
+  const stack = readEndpoint(file);
+  if (!stack) throw new CommandError(`The local stack is not running: ${START_LOCAL}`);
+  const { endpoint, stackName: name, pid } = stack;
   if (!isRunning(pid)) {
     throw new CommandError(`The local stack is not running, its process ${pid} is gone: ${START_LOCAL}`);
   }
-  return { name: stackName, endpoint, region, credentials: LOCAL_CREDENTIALS };
+  return { name, ...localOptions(endpoint) };
 }
 
-/**
- * The local stack that is up, if there is one.
- * @throws CommandError for a file that no local stack has written
- */
+/** The local stack that is up, if there is one. @throws CommandError for a file that no local stack has written */
 export function runningStack(file = endpointFile()): LocalEndpoint | undefined {
-  const stack = fs.existsSync(file) ? parseEndpoint(fs.readFileSync(file, 'utf8'), file) : undefined;
+  const stack = readEndpoint(file);
   return stack && isRunning(stack.pid) ? stack : undefined;
 }
 
-function parseEndpoint(text: string, file: string): LocalEndpoint {
-  let value: { endpoint?: unknown; stackName?: unknown; region?: unknown; pid?: unknown };
+function readEndpoint(file: string): LocalEndpoint | undefined {
+  if (!fs.existsSync(file)) return undefined;
+  let stack: Partial<LocalEndpoint>;
   try {
-    value = JSON.parse(text) ?? {};
+    stack = JSON.parse(fs.readFileSync(file, 'utf8')) ?? {};
   } catch {
-    value = {};
+    stack = {};
   }
-  const { endpoint, stackName, region, pid } = value;
-  const isComplete =
-    typeof endpoint === 'string' &&
-    typeof stackName === 'string' &&
-    typeof region === 'string' &&
-    typeof pid === 'number' &&
-    pid > 0;
-  if (!isComplete)
-    throw new CommandError(`${file} is not what a local stack writes: remove it, and ${START_LOCAL}`);
+  const { endpoint = '', pid, stackName } = stack;
   const host = URL.parse(endpoint)?.hostname;
+  if (!host || typeof pid !== 'number' || pid <= 0 || !stackName) {
+    throw new CommandError(`${file} is not what a local stack writes: remove it, and ${START_LOCAL}`);
+  }
   if (host !== '127.0.0.1' && host !== 'localhost') {
     throw usageError(`${file} names the endpoint ${endpoint}, but a local stack is on 127.0.0.1`);
   }
-  return { endpoint, stackName, region, pid };
+  return stack as LocalEndpoint;
 }
 
 /** Whether there is a process of this ID. */

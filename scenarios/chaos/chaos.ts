@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import { KillableRun } from '@order-fan-out/local-run/faults/killable-run';
 import { readAssembly } from '@order-fan-out/local-run/template/assembly';
-import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
+import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { generateOrders, POISON_KINDS, type TestMessage } from '../../cli/orders/test-orders.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
@@ -104,9 +104,9 @@ class Chaos {
     try {
       this.port = await freePort();
       const start = progress.step('Starting the stack in a process of its own');
-      const { endpoint, stackName, region } = (await this.start()).endpoint;
+      const { endpoint, stackName } = (await this.start()).endpoint;
       start.done(`${stackName} is up at ${endpoint}, and about to run under faults`);
-      clients = createClients({ endpoint, region, credentials: LOCAL_CREDENTIALS });
+      clients = createClients({ endpoint, region, credentials: localOptions });
       const stack = await findStack(clients.cloudFormation, stackName);
       const takes = await readSubscriptions(clients.sns, stack);
       // An order that was lost has no late copy to replace it.

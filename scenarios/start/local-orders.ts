@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { LocalRun } from '@order-fan-out/local-run/run';
-import { type Clients, createClients, destroyClients, LOCAL_CREDENTIALS } from '../../cli/aws/clients.ts';
+import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
 import { initialStock } from '../../cli/orders/catalogue.ts';
 import { cancelledIds, generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
@@ -102,8 +102,8 @@ export interface LocalOrdersResult {
  */
 export async function runLocalOrders(options: LocalOrdersOptions): Promise<LocalOrdersResult> {
   const { run, messages, progress } = options;
-  const { endpoint, region, stackName } = run.endpoint;
-  const clients = createClients({ endpoint, region, credentials: LOCAL_CREDENTIALS });
+  const { endpoint, stackName } = run.endpoint;
+  const clients = createClients(localOptions(endpoint));
   try {
     const stack = await findStack(clients.cloudFormation, stackName);
     const takes = await readSubscriptions(clients.sns, stack);

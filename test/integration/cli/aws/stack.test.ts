@@ -80,7 +80,7 @@ describe('the local stack', () => {
   test('is reached as its file says', () => {
     write(running);
 
-    expect(localStack(file)).toEqual({
+    expect(localStack(file)).toMatchObject({
       name: 'OrderFanOut-dev',
       endpoint: 'http://127.0.0.1:4100',
       region: 'us-east-1',
