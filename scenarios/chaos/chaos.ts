@@ -106,7 +106,7 @@ class Chaos {
       const start = progress.step('Starting the stack in a process of its own');
       const { endpoint, stackName } = (await this.start()).endpoint;
       start.done(`${stackName} is up at ${endpoint}, and about to run under faults`);
-      clients = createClients({ endpoint, region, credentials: localOptions });
+      clients = createClients(localOptions(endpoint));
       const stack = await findStack(clients.cloudFormation, stackName);
       const takes = await readSubscriptions(clients.sns, stack);
       // An order that was lost has no late copy to replace it.
