@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { findProblems } from '../../bin/check-imports.ts';
+import { findProblems, ROOMS } from '../../bin/check-imports.ts';
 import { PROJECT } from '../fixtures/project.ts';
 
 test('imports follow the table of rooms, and neither files nor folders form a circle', () => {
@@ -12,6 +12,19 @@ test('imports follow the table of rooms, and neither files nor folders form a ci
   expect(findProblems(PROJECT, { lib: [] })).toContain(
     'lib/archive/archive-bucket.ts may not import contract/archive.ts',
   );
+});
+
+test('CONTRIBUTING has the same table', () => {
+  const text = fs.readFileSync(path.join(PROJECT, 'CONTRIBUTING.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `([\w/-]+)\/` \|.*\| ([^|]+) \|$/gm)].filter(
+    ([, , mayImport]) => mayImport !== 'all',
+  );
+
+  expect(
+    Object.fromEntries(
+      rows.map(([, room, mayImport = '']) => [room, mayImport.match(/[\w/-]+(?=`)/g) ?? []]),
+    ),
+  ).toEqual(ROOMS);
 });
 
 const PACKAGE = '@order-fan-out/local-run';
