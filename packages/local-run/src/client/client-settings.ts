@@ -1,5 +1,14 @@
 import { CREDENTIALS, REGION } from './account.ts';
 
+/** What another process needs to use a local stack; it lies in a file while the stack is up. */
+export interface LocalEndpoint {
+  readonly endpoint: string;
+  readonly stackName: string;
+  readonly region: string;
+  /** Of the process that runs it. */
+  readonly pid: number;
+}
+
 /** Settings with which an AWS SDK client reaches the emulators. */
 export interface ClientSettings {
   readonly endpoint: string;

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { buildApp } from 'fauxqs';
 import type { HttpAnswer } from '../protocol/http-answer.ts';
 import { deliverFifoAsSqs } from './fifo.ts';
-import { matchesFilterPolicy } from './filter-policy.ts';
+import { passesFilterPolicy } from './filter-policy.ts';
 import {
   type MessageAttributes,
   ObjectStore,
@@ -215,11 +215,11 @@ export class Fauxqs {
     const getSubscription = this.topics.getSubscription.bind(this.topics);
     let current: SnsSubscription | undefined;
     let isPublishing = false;
-    let published: { body: string; attributes: MessageAttributes } = { body: '', attributes: {} };
+    let published: MessageAttributes = {};
     this.observe({
-      onPublished(_topicArn, body, attributes) {
+      onPublished(_topicArn, attributes) {
         isPublishing = true;
-        published = { body, attributes };
+        published = attributes;
         queueMicrotask(() => {
           isPublishing = false;
         });
@@ -234,7 +234,7 @@ export class Fauxqs {
       if (!this.route || !isPublishing || current?.endpoint !== arn) return this.getQueueByArn(arn);
       const subscription = current;
       current = undefined;
-      return matchesFilterPolicy(subscription.attributes, published.body, published.attributes)
+      return passesFilterPolicy(subscription.attributes.FilterPolicy, published)
         ? this.route(subscription)
         : undefined;
     };
@@ -287,7 +287,7 @@ export class Fauxqs {
     else if (status === 'published') this.moving.delete(messageId);
   }
 
-  private onPublish({ topicArn, body, messageAttributes }: SnsSpyMessage): void {
-    for (const observer of this.observers) observer.onPublished?.(topicArn, body, messageAttributes);
+  private onPublish({ topicArn, messageAttributes }: SnsSpyMessage): void {
+    for (const observer of this.observers) observer.onPublished?.(topicArn, messageAttributes);
   }
 }

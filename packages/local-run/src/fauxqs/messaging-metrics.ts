@@ -1,6 +1,6 @@
 // Counts and gauges of the queues and topics of fauxqs, as SQS and SNS give them to CloudWatch.
 import type { Fauxqs } from './fauxqs.ts';
-import { isJson, isMalformed, matchesFilterPolicy } from './filter-policy.ts';
+import { isMalformed, passesFilterPolicy } from './filter-policy.ts';
 import type { MessageAttributes, SqsMessage, SqsQueue } from './internals.ts';
 import type { DeliveryOutcome } from './sns-delivery.ts';
 
@@ -80,7 +80,7 @@ export class MessagingMetrics {
           receives: JSON.parse(RedrivePolicy).maxReceiveCount + 1,
         });
       },
-      onPublished: (topicArn, body, attributes) => this.countPublish(topicArn, body, attributes),
+      onPublished: (topicArn, attributes) => this.countPublish(topicArn, attributes),
     });
   }
 
@@ -130,13 +130,13 @@ export class MessagingMetrics {
   }
 
   /** fauxqs tells of a message before it looks at the filters. */
-  private countPublish(topicArn: string, body: string, attributes: MessageAttributes): void {
+  private countPublish(topicArn: string, attributes: MessageAttributes): void {
     this.count(topicArn, 'NumberOfMessagesPublished');
     for (const subscription of this.fauxqs.subscriptionsOf(topicArn)) {
       if (subscription.protocol !== 'sqs') continue;
-      for (const metric of this.filteredOut(subscription.attributes, body, attributes)) {
-        this.count(topicArn, metric);
-      }
+      if (passesFilterPolicy(subscription.attributes.FilterPolicy, attributes)) continue;
+      this.count(topicArn, FILTERED_OUT);
+      this.count(topicArn, `${FILTERED_OUT}-${reasonToFilterOut(attributes)}`);
     }
   }
 
@@ -147,25 +147,6 @@ export class MessagingMetrics {
     this.topics.set(name, counts);
   }
 
-  /**
-   * The metrics that count a message which a subscription's filter does not let through.
-   * @see https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
-   */
-  private filteredOut(
-    settings: Record<string, string>,
-    body: string,
-    attributes: MessageAttributes,
-  ): string[] {
-    if (matchesFilterPolicy(settings, body, attributes)) return [];
-    if (settings.FilterPolicyScope === 'MessageBody') {
-      return [FILTERED_OUT, `${FILTERED_OUT}-${isJson(body) ? 'MessageBody' : 'InvalidMessageBody'}`];
-    }
-    const given = Object.values(attributes);
-    if (given.length === 0) return [FILTERED_OUT, `${FILTERED_OUT}-NoMessageAttributes`];
-    const reason = given.some(isMalformed) ? 'InvalidAttributes' : 'MessageAttributes';
-    return [FILTERED_OUT, `${FILTERED_OUT}-${reason}`];
-  }
-
   private countsOf(queue: string): QueueCounts {
     let counts = this.queues.get(queue);
     if (!counts) {
@@ -174,4 +155,11 @@ export class MessagingMetrics {
     }
     return counts;
   }
+}
+
+/** https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html */
+function reasonToFilterOut(attributes: MessageAttributes): string {
+  const given = Object.values(attributes);
+  if (given.length === 0) return 'NoMessageAttributes';
+  return given.some(isMalformed) ? 'InvalidAttributes' : 'MessageAttributes';
 }

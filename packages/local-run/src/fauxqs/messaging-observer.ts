@@ -11,5 +11,5 @@ export interface MessagingObserver {
   /** SQS itself moved a message out of this queue, to its dead-letter queue. */
   onMovedToDeadLetterQueue?(queueName: string, messageId: string): void;
   /** A message was published, and is not delivered yet. */
-  onPublished?(topicArn: string, body: string, attributes: MessageAttributes): void;
+  onPublished?(topicArn: string, attributes: MessageAttributes): void;
 }

@@ -7,9 +7,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { Qualifier } from './execution-environment.ts';
-import { matchesPattern } from './filter-pattern.ts';
 import type { LocalFunction } from './local-function.ts';
-import { filterView, sqsRecord } from './sqs-event.ts';
+import { sqsRecord } from './sqs-event.ts';
 
 /** An event source mapping of an SQS queue, with the template's terms. */
 export interface MappingDefinition {
@@ -25,8 +24,6 @@ export interface MappingDefinition {
   maximumConcurrency?: number;
   /** FunctionResponseTypes holds ReportBatchItemFailures. */
   reportsBatchItemFailures: boolean;
-  /** FilterCriteria: a message is taken if it matches one of them; none take all. */
-  filters: Parameters<typeof matchesPattern>[1][];
 }
 
 /**
@@ -139,7 +136,7 @@ export class EventSourceMapping {
       const messages: Message[] = [];
       try {
         await this.collect(messages);
-        for (const batch of partition(await this.filter(messages))) await this.deliver(batch);
+        for (const batch of partition(messages)) await this.deliver(batch);
       } catch (error) {
         if (!this.isPolling) return;
         this.report(`polling ${this.definition.queueArn}: ${(error as Error).message}`);
@@ -177,19 +174,6 @@ export class EventSourceMapping {
       this.windowsEnded === windowsEnded &&
       this.isPolling
     );
-  }
-
-  /** Lambda deletes messages that no filter takes. */
-  private async filter(messages: Message[]): Promise<Message[]> {
-    const { filters } = this.definition;
-    if (filters.length === 0) return messages;
-    const taken = new Set(
-      messages.filter((message) =>
-        filters.some((filter) => matchesPattern(filterView(message, filter), filter)),
-      ),
-    );
-    await this.delete(messages.filter((message) => !taken.has(message)));
-    return [...taken];
   }
 
   private async deliver(batch: Message[]): Promise<void> {

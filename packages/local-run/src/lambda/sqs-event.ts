@@ -1,4 +1,3 @@
-// Messages of a queue in the forms that a function and its event filters get them in.
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event */
@@ -28,26 +27,5 @@ function recordAttribute(value: MessageAttributeValue): object {
     stringListValues: [],
     binaryListValues: [],
     dataType: value.DataType,
-  };
-}
-
-/** The body is matched as JSON where the filter asks for fields of it, and then a body that is not JSON matches nothing. */
-export function filterView(message: Message, filter: Record<string, unknown>): object {
-  const asksForFields = typeof filter.body === 'object' && !Array.isArray(filter.body);
-  let body: unknown = message.Body;
-  if (asksForFields) {
-    try {
-      body = JSON.parse(message.Body ?? '');
-    } catch {
-      body = undefined;
-    }
-  }
-  return {
-    messageId: message.MessageId,
-    body,
-    attributes: message.Attributes ?? {},
-    messageAttributes: Object.fromEntries(
-      Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [name, recordAttribute(value)]),
-    ),
   };
 }

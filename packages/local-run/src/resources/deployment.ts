@@ -89,3 +89,9 @@ export const asStrings = (values: Record<string, unknown>): Record<string, strin
       .filter(([, value]) => value !== undefined)
       .map(([key, value]) => [key, typeof value === 'object' ? JSON.stringify(value) : String(value)]),
   );
+
+/** @throws Error where the emulators would take a property in and do nothing about it */
+export function refuseUnknown(logicalId: string, properties: Properties, name: string): void {
+  if (properties[name] === undefined) return;
+  throw new Error(`${logicalId}: the local run does not know ${name}`);
+}

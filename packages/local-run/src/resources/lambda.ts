@@ -6,7 +6,14 @@ import { ACCOUNT, CREDENTIALS, REGION } from '../client/account.ts';
 import { clientSettings } from '../client/client-settings.ts';
 import { EventSourceMapping, type MappingDefinition } from '../lambda/event-source-mapping.ts';
 import { LocalFunction } from '../lambda/local-function.ts';
-import { asStrings, type Create, type Deployment, type Properties, physicalName } from './deployment.ts';
+import {
+  asStrings,
+  type Create,
+  type Deployment,
+  type Properties,
+  physicalName,
+  refuseUnknown,
+} from './deployment.ts';
 import { functionOf } from './lambda-versions.ts';
 
 /** What becomes of a time scale for functions, whose work does not go faster than this machine. */
@@ -79,6 +86,7 @@ function environmentOf(
 }
 
 export const createEventSourceMapping: Create = async (logicalId, properties, deployment) => {
+  refuseUnknown(logicalId, properties, 'FilterCriteria');
   const invoked = functionOf(logicalId, properties, deployment);
   const queueArn = String(properties.EventSourceArn);
   const queueUrl = deployment.queueUrls.get(queueArn);
@@ -119,9 +127,6 @@ function mappingTerms(
     windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / timeScale,
     ...(maximumConcurrency !== undefined && { maximumConcurrency: Number(maximumConcurrency) }),
     reportsBatchItemFailures: (properties.FunctionResponseTypes ?? []).includes('ReportBatchItemFailures'),
-    filters: (properties.FilterCriteria?.Filters ?? []).map(({ Pattern }: { Pattern: string }) =>
-      JSON.parse(Pattern),
-    ),
   };
 }
 

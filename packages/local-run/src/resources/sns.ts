@@ -5,7 +5,7 @@ import {
   SetTopicAttributesCommand,
   SubscribeCommand,
 } from '@aws-sdk/client-sns';
-import { asStrings, type Create, fifoName, NotRun, type Properties, physicalName } from './deployment.ts';
+import { asStrings, type Create, fifoName, NotRun, physicalName, refuseUnknown } from './deployment.ts';
 import { checkPolicy } from './iam.ts';
 import { keyOf } from './kms.ts';
 
@@ -46,8 +46,10 @@ export const createSubscription: Create = async (logicalId, properties, { sns })
   refuseUnknown(logicalId, properties, 'ReplayPolicy');
   if (Protocol !== 'sqs') return new NotRun(`protocol ${Protocol} needs the outside`);
   refuseFifoBehindStandard(logicalId, TopicArn, Endpoint);
-  const { RawMessageDelivery, FilterPolicy, FilterPolicyScope, RedrivePolicy } = rest;
-  const settings = asStrings({ RawMessageDelivery, FilterPolicy, FilterPolicyScope, RedrivePolicy });
+  const { RawMessageDelivery, FilterPolicy, RedrivePolicy } = rest;
+  const settings = asStrings({ RawMessageDelivery, FilterPolicy, RedrivePolicy });
+  if (properties.FilterPolicyScope !== 'MessageAttributes')
+    refuseUnknown(logicalId, properties, 'FilterPolicyScope');
   const { Subscriptions = [] } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }));
   const kept = Subscriptions.find((each) => each.Endpoint === Endpoint)?.SubscriptionArn;
   if (kept) {
@@ -63,12 +65,6 @@ export const createSubscription: Create = async (logicalId, properties, { sns })
   );
   return { ref: SubscriptionArn, attributes: { Arn: SubscriptionArn } };
 };
-
-/** @throws Error where the emulator would take a property in and do nothing about it */
-function refuseUnknown(logicalId: string, properties: Properties, name: string): void {
-  if (properties[name] === undefined) return;
-  throw new Error(`${logicalId}: the local run does not know ${name}`);
-}
 
 /** @throws Error as SNS does: https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html */
 function refuseFifoBehindStandard(logicalId: string, topicArn: string, queueArn: string): void {

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { LocalEndpoint } from '../client/client-settings.ts';
 import type { HeldMessage } from '../fauxqs/waiting.ts';
 import { type Answer, RemoteCalls } from '../threads/remote-calls.ts';
 import type { KillableRunApi } from './killable-run-worker.ts';
-import type { LocalEndpoint, LocalRunOptions } from './run.ts';
+import type { LocalRunOptions } from './run.ts';
 
 /** A local run in a process of its own, which can be killed as a machine that loses power is. */
 export class KillableRun {

@@ -1,7 +1,7 @@
 // A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
 import path from 'node:path';
 import { REGION } from '../client/account.ts';
-import { type ClientSettings, clientSettings } from '../client/client-settings.ts';
+import { type ClientSettings, clientSettings, type LocalEndpoint } from '../client/client-settings.ts';
 import type { LateMetrics } from '../cloudwatch/late-metrics.ts';
 import type { FaultPlan } from '../faults/fault-plan.ts';
 import { Faults } from '../faults/faults.ts';
@@ -14,14 +14,6 @@ import { leftMachine } from '../threads/loopback-only.ts';
 import type { Remote } from '../threads/remote-calls.ts';
 import { DeployedStack } from './deployed-stack.ts';
 import { FunctionLogs } from './function-logs.ts';
-
-/** What another process needs to use a local stack; it lies in a file while the stack is up. */
-export interface LocalEndpoint {
-  endpoint: string;
-  stackName: string;
-  region: string;
-  pid: number;
-}
 
 /** CloudWatch's part of what the emulators may be asked. */
 export type LocalCloudWatch = Pick<

@@ -79,7 +79,6 @@ function map(
       windowSeconds: 0,
       maximumConcurrency: 2,
       reportsBatchItemFailures: true,
-      filters: [],
       isEnabled: true,
       ...terms,
     },
@@ -346,30 +345,6 @@ describe('what the function answers', () => {
 
     expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(cases.map(([name, times]) => [name, times])));
   });
-});
-
-test('messages that no filter takes are deleted without an invocation', async () => {
-  const bodies: string[] = [];
-  map(
-    async ({ Records }) => {
-      bodies.push(...Records.map(({ body }) => body));
-      return ok();
-    },
-    {
-      filters: [
-        { body: { kind: ['wanted'] } },
-        { messageAttributes: { priority: { stringValue: ['high'] } } },
-      ],
-    },
-  );
-
-  await send('{"kind":"wanted"}');
-  await send('{"kind":"other"}');
-  await send('not json');
-  await send('not json either', { priority: 'high' });
-  await empty();
-
-  expect(bodies.sort()).toEqual(['not json either', '{"kind":"wanted"}']);
 });
 
 test('a stop lets the invocation that is under way end and its messages be deleted', async () => {

@@ -63,7 +63,6 @@ async function map(name: string, { qualifier = '', isEnabled = true } = {}) {
       batchSize: 10,
       windowSeconds: 0,
       reportsBatchItemFailures: true,
-      filters: [],
     },
     { invoke } as unknown as LocalFunction,
     sqs,
