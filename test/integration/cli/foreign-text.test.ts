@@ -1,5 +1,6 @@
-// What strangers wrote (bodies, reasons, identifiers, alarm texts, log lines, answers of servers) through every verb: nothing of it
-// reaches the terminal as a control character, turns text round, or goes on for ever.
+// Foreign text (bodies, reasons, identifiers, alarm texts, log lines, answers of servers) through every verb: it is stripped of control
+// characters and of those that change the direction of text, and truncated.
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -10,11 +11,12 @@ import { orderStack } from '../../fixtures/order-stack.ts';
 import { queryError, type ScriptedAws, scriptedAws } from '../../fixtures/scripted-aws.ts';
 
 const HOSTILE = `\u001b[2J\u009b31m\u0007\u202Elive\u2066\u2028${'x'.repeat(5_000)}`;
-// SQS and XML take fewer characters than a terminal has to fear; other servers take more.
+// SQS and XML allow fewer dangerous characters than other servers do.
 const SENDABLE = HOSTILE.replaceAll('\u001b', '').replaceAll('\u0007', '');
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
 const RAW = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 const MOST = 2_100;
+const hostile = (...names: string[]) => Object.fromEntries(names.map((name) => [name, HOSTILE]));
 
 const folder = temporaryFolder('foreign-');
 let aws: ScriptedAws;
@@ -33,9 +35,7 @@ beforeAll(async () => {
       MessageAttributes: {
         DeadLetterError: attribute(SENDABLE),
         DeadLetterMessage: attribute(SENDABLE),
-        DeadLetterContext: attribute(
-          JSON.stringify({ requestId: HOSTILE, attempts: HOSTILE, deadLetteredAt: HOSTILE }),
-        ),
+        DeadLetterContext: attribute(JSON.stringify(hostile('requestId', 'attempts', 'deadLetteredAt'))),
       },
     }),
   );
@@ -62,10 +62,8 @@ beforeAll(async () => {
         {
           timestamp: Date.now(),
           message: JSON.stringify({
-            level: HOSTILE,
-            message: HOSTILE,
-            orderId: HOSTILE,
-            error: { name: HOSTILE, message: HOSTILE },
+            ...hostile('level', 'message', 'orderId'),
+            error: hostile('name', 'message'),
           }),
         },
       ],
@@ -87,12 +85,9 @@ beforeAll(async () => {
       {
         event: 'started',
         id: '1',
-        at: HOSTILE,
-        who: HOSTILE,
         stack: 'OrderFanOut-dev',
-        consumer: HOSTILE,
-        what: HOSTILE,
         letters: 1,
+        ...hostile('at', 'who', 'consumer', 'what'),
       },
       { event: 'ended', id: '1', at: HOSTILE, sent: 1, cameBack: 0, outcome: HOSTILE },
     ]
@@ -145,4 +140,16 @@ test.each([
   expect(said).not.toBe('');
   expect(RAW.exec(said)?.[0]).toBeUndefined();
   for (const line of said.split('\n')) expect(line.length).toBeLessThanOrEqual(most);
+});
+
+test('a letter for which SQS tells no time was sent at an unknown time', async () => {
+  const Body = 'no order';
+  const MD5OfBody = createHash('md5').update(Body).digest('hex');
+  const answers = [{ Messages: [{ MessageId: '1', ReceiptHandle: '1', Body, MD5OfBody }] }];
+  aws.script['sqs:ReceiveMessage'] = () => ({ json: answers.pop() ?? {} });
+
+  const { stdout } = await command(['failed', 'billing', '--show']);
+  delete aws.script['sqs:ReceiveMessage'];
+
+  expect(stdout).toMatch(/no orderId {2}an unknown time {2}messageId 1\n/);
 });
