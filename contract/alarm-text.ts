@@ -14,7 +14,7 @@ export function alarmText(
   return [meaning, `What to do: ${article}`, ...pages].join('\n');
 }
 
-/** What an alarm's text says: its meaning and, as `…/runbook.md#dead-letters`, its article where it names one. */
+/** Reads an alarm's text: its meaning and, if it names one, the address of its article, such as `…/runbook.md#dead-letters`. */
 export function readAlarmText(text: string): { meaning: string; article: string | undefined } {
   const [, meaning = '', article] = /^(.*?)(?:\s+What to do: (\S+).*)?$/s.exec(text) ?? [];
   return { meaning, article };

@@ -1,4 +1,4 @@
-/** Names derived from the kebab-case names of consumers and tables, and back. */
+/** Names derived from the kebab-case names of consumers and tables, and the way back. */
 
 /** Whether `name` is in kebab-case: `billing`, `stock-levels`. */
 export function isKebabCase(name: string): boolean {
@@ -20,10 +20,10 @@ export function upperSnakeCase(name: string): string {
   return name.replaceAll('-', '_').toUpperCase();
 }
 
-/** ID of the construct that holds a consumer's alarms; the names of the alarms in the account begin with the stack's and this. */
+/** ID of the construct that holds a consumer's alarms; alarm names begin with the stack's name and this. */
 export function alarmsId(consumer: string): string {
   return `${pascalCase(consumer)}Alarms`;
 }
 
-/** ID, within those, of the alarm that tells CodeDeploy alone. */
+/** ID, within that construct, of the alarm that only CodeDeploy acts on. */
 export const RELEASE_ALARM = 'ReleaseRetrying';

@@ -1,7 +1,7 @@
-/** The outputs by which a deployed stack is found: their names, and what they say together. */
+/** The outputs that tell the command line what a deployed stack has: names, writer and reader. */
 import { kebabCase, pascalCase } from './names.ts';
 
-/** What operators call the queue of messages that no consumer's subscription asks for. No consumer may be called so. */
+/** Name of the queue of messages that no consumer's subscription asks for. No consumer may have it. */
 export const UNROUTED = 'unrouted';
 
 /** Outputs of the stack as a whole. */
@@ -12,13 +12,13 @@ export const STACK_OUTPUTS = {
   operationsLogGroupName: 'OperationsLogGroupName',
   operatorPolicyArn: 'OperatorPolicyArn',
   unroutedQueueUrl: 'UnroutedQueueUrl',
-  /** There where the stack has an archive. */
+  /** Only of a stack with an archive. */
   archiveBucketName: 'ArchiveBucketName',
-  /** There, as `true`, where publishers are to give each message its customer as group. */
+  /** `true` if publishers give each message its customer as group; otherwise left out. */
   fairQueues: 'FairQueues',
 } as const;
 
-/** Names of the SSM parameters by which the stacks of publishers in the same account find the topic, and its key if it has one. */
+/** Names of the SSM parameters where publishers in the same account find the topic and its key, if it has one. */
 export function publisherParameters(stackName: string) {
   return { topicArn: `/${stackName}/orders-topic-arn`, keyArn: `/${stackName}/orders-key-arn` };
 }
@@ -44,7 +44,7 @@ export function consumerOutputs(consumer: string) {
  */
 export type TableContents = 'records' | 'stock' | 'other';
 
-/** What a table's output says. */
+/** A table, as its output describes it. */
 export interface TableHandles {
   readonly name: string;
   readonly partitionKey: string;
@@ -61,7 +61,7 @@ function readTableDescription(text: string): Omit<TableHandles, 'name'> | undefi
   return holds && partitionKey ? { holds: holds as TableContents, partitionKey } : undefined;
 }
 
-/** What a consumer's outputs say. */
+/** A consumer, as its outputs describe it. */
 export interface ConsumerHandles {
   /** In kebab-case, as in lib/config.ts: `billing`. */
   readonly name: string;
@@ -81,7 +81,7 @@ export function recordsTable({ tables }: Pick<ConsumerHandles, 'tables'>): Table
   return Object.values(tables).find(({ holds }) => holds === 'records');
 }
 
-/** An output as DescribeStacks tells it. */
+/** An output in DescribeStacks. */
 export interface StackOutput {
   readonly value: string;
   readonly description: string;
@@ -89,7 +89,7 @@ export interface StackOutput {
 
 /**
  * The consumers among a stack's outputs: whatever has a `<Consumer>DeadLetterQueueUrl`, in the order of their names.
- * @param missing throws, for an output that a consumer must have and has not
+ * @param missing throws for an output that a consumer lacks
  */
 export function readConsumers(
   outputs: ReadonlyMap<string, StackOutput>,

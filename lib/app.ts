@@ -6,13 +6,13 @@ import { readChoices } from './settings/choices.ts';
 import { settingProblem } from './settings/validation.ts';
 
 /**
- * Synthesizes the stack of the stage that the context asks for, and checks it against the stage's rule packs.
+ * Synthesizes the stack for the stage that `-c` chooses, and checks it against the stage's rule packs.
  *
  * @param bundled resolves when the handlers' bundles are made
  */
 export async function synthesizeApp(bundled: Promise<void>): Promise<void> {
   try {
-    // Without autoSynth an app that could not be built is not synthesized in part when the process ends.
+    // With autoSynth, an app that failed halfway would be synthesized in part when the process ends.
     const app = new App({ autoSynth: false });
     const choices = readChoices(app.node, { stages, consumers, archive });
     await bundled;
@@ -31,7 +31,7 @@ export async function synthesizeApp(bundled: Promise<void>): Promise<void> {
   }
 }
 
-/** Account and region of whoever runs `cdk`; without credentials the template works in any. */
+/** Account and region of the credentials; without credentials the template works in any. */
 function environment(): { account?: string; region?: string } {
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
   return { ...(account && { account }), ...(region && { region }) };

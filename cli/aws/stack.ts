@@ -1,4 +1,4 @@
-/** Finds a deployed stack, on AWS or on this machine, and what it says of itself in its outputs. */
+/** Finds a deployed stack, on AWS or on this machine, and reads its outputs. */
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { ARCHIVE } from '../../contract/archive.ts';
 import {
@@ -21,7 +21,7 @@ export interface StackHandles {
   readonly topicArn: string;
   /** In the order of their names; the archive, if there is one, is among them. */
   readonly consumers: readonly ConsumerHandles[];
-  /** Where alarms are announced that have to wake somebody, and where the others. */
+  /** Where alarms are announced: pages have to wake somebody, notices can wait until morning. */
   readonly pagesTopicArn: string;
   readonly noticesTopicArn: string;
   /** Where the archive keeps its objects; undefined for a stack without one. */
@@ -34,7 +34,7 @@ export interface StackHandles {
   readonly operationsLogGroup: string;
 }
 
-/** The clients, for as long as the command goes on, and the stack that `options` name. @throws CommandError for a stack that cannot be found or reached */
+/** The clients, until the command ends, and the stack that `options` name. @throws CommandError for a stack that cannot be found or reached */
 export async function connect(
   options: StackOptions,
   io: Io,
@@ -49,7 +49,7 @@ export async function connect(
 
 /**
  * The consumer that the user named.
- * @throws CommandError, wrong usage, with the names there are
+ * @throws CommandError, wrong usage, with the existing names
  */
 export function consumerOf({ name: stackName, consumers }: StackHandles, name: string): ConsumerHandles {
   const found = consumers.find((each) => each.name === name);
@@ -76,7 +76,7 @@ export function stockTable({ name, consumers }: StackHandles): string {
   throw new CommandError(`No consumer of ${name} has a table that holds stock`);
 }
 
-/** What deploys a stack of this name: the app knows the stage by its context alone. */
+/** The command that deploys a stack of this name: the app knows the stage only from its context. */
 export function deployCommand(name: string): string {
   const stage = /-prod$/.test(name) ? ' -c stage=prod' : '';
   return `npx cdk deploy ${name}${stage}`;
@@ -89,7 +89,7 @@ export function clientOptions({ region, profile }: Pick<StackOptions, 'region' |
 
 /**
  * Reads a stack's outputs. Consumers are whatever has a `<Consumer>DeadLetterQueueUrl`.
- * @throws CommandError for a stack that is not there or is no order fan-out; whatever the SDK throws
+ * @throws CommandError for a stack that does not exist or is no order fan-out; whatever the SDK throws
  */
 export async function findStack(cloudFormation: CloudFormationClient, name: string): Promise<StackHandles> {
   const region = await cloudFormation.config.region();
@@ -102,7 +102,7 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
   const [stack] = found.Stacks ?? [];
   if (!stack) {
     throw new CommandError(
-      `The answer about stack "${name}" in ${region} is not CloudFormation's: check AWS_ENDPOINT_URL, and what stands between`,
+      `The answer about stack "${name}" in ${region} is not CloudFormation's: check AWS_ENDPOINT_URL, and any proxy`,
     );
   }
   const outputs = new Map(

@@ -18,17 +18,17 @@ export interface OperationsAlarmProps {
   /** The alarm is in ALARM at this value, not only above it. */
   readonly threshold: number;
   /**
-   * Periods looked at.
+   * Number of periods evaluated.
    * @default 1
    */
   readonly evaluationPeriods?: number | undefined;
   /**
-   * How many of them must be over the threshold.
+   * How many of them must breach.
    * @default - all
    */
   readonly datapointsToAlarm?: number | undefined;
   /**
-   * Whether the alarm is in ALARM below the threshold instead, and where there are no data.
+   * Whether the alarm is in ALARM below the threshold instead, and if data is missing.
    * @default false
    */
   readonly below?: boolean | undefined;
@@ -40,7 +40,7 @@ export interface OperationsAlarmProps {
   readonly links: Readonly<Record<string, string>>;
   readonly operations: Operations;
   /**
-   * Which topic of `operations` is told when the alarm goes into ALARM and when it returns to OK.
+   * The topic of `operations` that is notified when the alarm goes into ALARM and when it returns to OK.
    * @default - none: a composite alarm announces it
    */
   readonly announce?: 'pages' | 'notices' | undefined;
@@ -58,8 +58,8 @@ export class OperationsAlarm extends Alarm {
       threshold: props.threshold,
       evaluationPeriods: props.evaluationPeriods ?? 1,
       ...(props.datapointsToAlarm && { datapointsToAlarm: props.datapointsToAlarm }),
-      // SQS sends no metrics of a queue that has been idle for six hours, and a function's own metrics are there only when it
-      // has something to report.
+      // SQS sends no metrics of a queue that has been idle for six hours, and a function sends its own only when it has something
+      // to report.
       treatMissingData: below ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
       alarmDescription: alarmText(props.meaning, `${operations.runbook}#${props.article}`, props.links),
     };

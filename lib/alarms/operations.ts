@@ -1,7 +1,9 @@
+import { ArnFormat, Aws, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { type ITopic, Subscription, SubscriptionProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { OperationsTopic } from './operations-topic.ts';
+import { acknowledge } from '../checks/acknowledge.ts';
 
 export interface OperationsProps {
   /**
@@ -10,7 +12,7 @@ export interface OperationsProps {
    */
   readonly encryptionKey?: IKey | undefined;
   /**
-   * Address that is subscribed to those of the topics that are new, once its owner has confirmed.
+   * Address that is subscribed to the new ones of the topics, once its owner has confirmed.
    * @default - nobody is subscribed
    */
   readonly email?: string | undefined;
@@ -42,8 +44,59 @@ export class Operations extends Construct {
     this.notices = this.topic('Notices', props.noticeTopicArn, props);
   }
 
-  private topic(id: string, existing: string | undefined, { encryptionKey, email }: OperationsProps): ITopic {
-    if (existing) return Topic.fromTopicArn(this, id, existing);
-    return new OperationsTopic(this, id, { encryptionKey, email }).topic;
+  private topic(id: string, existing: string | undefined, props: OperationsProps): ITopic {
+    return existing ? Topic.fromTopicArn(this, id, existing) : new AlarmTopic(this, id, props).topic;
+  }
+}
+
+/** A topic that alarms notify, over TLS only. */
+class AlarmTopic extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, { encryptionKey, email }: OperationsProps) {
+    super(scope, id);
+    this.topic = new Topic(this, 'Topic', {
+      enforceSSL: true,
+      ...(encryptionKey && { masterKey: encryptionKey }),
+    });
+    this.letAlarmsPublish();
+    if (email) this.subscribe(email);
+  }
+
+  /**
+   * enforceSSL gives the topic a policy of its own, in place of SNS's default one that lets the account's services publish. An
+   * alarm whose action is denied shows it only in its history.
+   * https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
+   */
+  private letAlarmsPublish(): void {
+    const alarms = Stack.of(this).formatArn({
+      service: 'cloudwatch',
+      resource: 'alarm',
+      resourceName: '*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
+          ArnLike: { 'aws:SourceArn': alarms },
+        },
+      }),
+    );
+  }
+
+  private subscribe(email: string): void {
+    const subscription = new Subscription(this, 'Email', {
+      topic: this.topic,
+      protocol: SubscriptionProtocol.EMAIL,
+      endpoint: email,
+    });
+    acknowledge(subscription, {
+      'Serverless-SNSRedrivePolicy':
+        'Nothing would read a queue of undelivered mail; the state of every alarm stays in CloudWatch.',
+    });
   }
 }

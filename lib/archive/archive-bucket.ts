@@ -15,9 +15,9 @@ import { acknowledge, wildcardFinding } from '../checks/acknowledge.ts';
 import { invalid } from '../settings/validation.ts';
 
 export interface ArchiveBucketProps {
-  /** After how long objects of 128 KB and more go to Glacier Instant Retrieval, which reads as fast and costs a sixth to keep. */
+  /** When objects of 128 KB and more move to Glacier Instant Retrieval, which reads as fast and costs a sixth to keep. */
   readonly coldAfter: Duration;
-  /** After how long objects are deleted: as versions that are not current they stay for 30 days more. */
+  /** When objects are deleted: as noncurrent versions they stay for 30 more days. */
   readonly deleteAfter: Duration;
   /**
    * Key that encrypts the objects.
@@ -26,14 +26,14 @@ export interface ArchiveBucketProps {
   readonly encryptionKey?: IKey | undefined;
 }
 
-/** What is kept of an object that was overwritten or deleted, and of what a query found. */
+/** How long overwritten and deleted objects are kept, and the results of queries. */
 const LEFTOVERS_KEPT = Duration.days(30);
-/** Where Athena leaves what queries found. */
+/** Where Athena writes the results of queries. */
 export const QUERY_RESULTS_PREFIX = 'query-results/';
 
 /**
- * The bucket of the archive: over TLS only, without public access, and with all versions of an object, so that nothing is lost by
- * a mistake at once. It stays when the stack is deleted, whatever the stage: CloudFormation deletes no bucket that holds something.
+ * The bucket of the archive: over TLS only, without public access, and versioned, so that a mistake loses nothing at once. It stays
+ * when the stack is deleted, whatever the stage: CloudFormation cannot delete a bucket that is not empty.
  */
 export class ArchiveBucket extends Construct {
   readonly bucket: IBucket;
@@ -43,12 +43,12 @@ export class ArchiveBucket extends Construct {
     if (coldAfter.toDays() >= deleteAfter.toDays()) {
       throw invalid(
         this,
-        `objects are to go to colder storage after ${coldAfter.toDays()} days, but are deleted after ${deleteAfter.toDays()}: ` +
+        `objects move to colder storage after ${coldAfter.toDays()} days, but are deleted after ${deleteAfter.toDays()}: ` +
           'delete them later',
       );
     }
     const bucket = new Bucket(this, 'Bucket', {
-      // A key of the bucket's own stands between KMS and the objects, or each would be a call:
+      // With a bucket key, or each object would be a call to KMS:
       // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
       ...(encryptionKey
         ? { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }
@@ -60,7 +60,8 @@ export class ArchiveBucket extends Construct {
       lifecycleRules: lifecycle(coldAfter, deleteAfter),
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
-    // Of `isWebsite` CDK says `boolean | undefined` in one and `?: boolean` in the other, which exactOptionalPropertyTypes tells apart.
+    // CDK declares `isWebsite` as `boolean | undefined` in one and as `?: boolean` in the other: not the same under
+    // exactOptionalPropertyTypes.
     this.bucket = bucket as IBucket;
     this.acknowledgeFindings();
   }
@@ -75,7 +76,7 @@ export class ArchiveBucket extends Construct {
       'NIST.800.53.R5-S3BucketReplicationEnabled':
         'S3 keeps each object in three zones. A copy in another region is only useful with the topic there as well.',
     });
-    // Of the function that writes them, and of operators, who read them.
+    // In the policies of the function, which writes them, and of operators, who read them.
     acknowledge(Stack.of(this), {
       [wildcardFinding(this, this.bucket.arnForObjects(`${ARCHIVE_PREFIX}*`))]:
         'Objects are named by what they hold, which nobody knows before.',

@@ -20,13 +20,13 @@ export interface ArchiveTableProps {
   /** Of the archive. */
   readonly bucket: IBucket;
   /**
-   * Key that encrypts what queries find.
+   * Key that encrypts the results of queries.
    * @default - keys of S3
    */
   readonly encryptionKey?: IKey | undefined;
 }
 
-/** What a query may read before Athena ends it: at $5 per TB, half a dollar. https://aws.amazon.com/athena/pricing/ */
+/** The most a query may read, half a dollar at $5 per TB. https://aws.amazon.com/athena/pricing/ */
 const QUERY_BYTES = 100_000_000_000;
 /** No archive is older than this project. */
 const FIRST_DAY = '2026-01-01';
@@ -53,14 +53,14 @@ const COLUMNS: Column[] = [
 ];
 
 /**
- * The archive as a table that Athena can query at once: which days and hours there are follows from the clock, so that nothing has
- * to crawl the bucket. None of it costs anything before somebody queries.
+ * The archive as a table that Athena can query at once: partition projection derives days and hours from the clock, so nothing has to
+ * crawl the bucket. It costs nothing until somebody queries.
  */
 export class ArchiveTable extends Construct {
   constructor(scope: Construct, id: string, { bucket, encryptionKey }: ArchiveTableProps) {
     super(scope, id);
     const database = new Database(this, 'Database');
-    // It says where the objects are, and is made again at any time; CDK would keep it, and its name with it.
+    // It only says where the objects are and can be recreated at any time; CDK would retain it, and its name with it.
     database.applyRemovalPolicy(RemovalPolicy.DESTROY);
     const table = new S3Table(this, 'Table', {
       database,
@@ -78,7 +78,7 @@ export class ArchiveTable extends Construct {
         hh: PartitionProjectionConfiguration.integer({ min: 0, max: 23, digits: 2 }),
       },
     });
-    // A query goes past what somebody else has put there, and attributes whose names differ in case alone are two.
+    // A query skips foreign objects, and attributes whose names differ only in case are two.
     // https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
     (table.node.findChild('Table') as CfnTable).addPropertyOverride(
       'TableInput.StorageDescriptor.SerdeInfo.Parameters',
@@ -95,7 +95,7 @@ export class ArchiveTable extends Construct {
     query.addResourceDependency(workGroup);
   }
 
-  /** With a bound to what a query may read, and results where they are encrypted and go away. */
+  /** It limits what a query may read, and encrypts and expires results. */
   private workGroup(bucket: IBucket, encryptionKey: IKey | undefined): CfnWorkGroup {
     return new CfnWorkGroup(this, 'WorkGroup', {
       name: `${Stack.of(this).stackName}-archive`,
@@ -116,7 +116,7 @@ export class ArchiveTable extends Construct {
 }
 
 function orderQuery(table: string): string {
-  // A message is there more than once where a batch was tried again.
+  // A message is there more than once if a batch was retried.
   return `SELECT DISTINCT messageid, sentat, json_extract_scalar(body, '$.eventType') AS event, body
 FROM "${table}"
 WHERE dt BETWEEN '2026-11-01' AND '2026-11-30'

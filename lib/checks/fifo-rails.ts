@@ -1,4 +1,4 @@
-/** What CDK lets through of FIFO topics and queues, and SNS, SQS or Lambda refuse at the deployment. */
+/** Mistakes with FIFO topics and queues that CDK accepts, and SNS, SQS or Lambda refuse at deployment. */
 import type { CfnResource } from 'aws-cdk-lib';
 import type { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { type CfnSubscription, CfnTopic } from 'aws-cdk-lib/aws-sns';
@@ -21,8 +21,8 @@ const MAX_BATCH = 10;
 const CALLS_PER_SECOND = 300;
 
 /**
- * A customer, who is a message group, publishes no more in a second than its partition takes. That is a call for each event: a batch
- * keeps a group's order only where it holds one message of the group, since SNS may refuse an entry and take the next.
+ * A customer is a message group, and must not publish more in a second than its partition takes. Each event is a call of its own: a
+ * batch keeps a group's order only if it holds one message of the group, since SNS may refuse an entry and take the next.
  * @param perSecond the setting `peakPerCustomer`
  */
 export function checkGroupPeak(scope: IConstruct, perSecond: number): void {
@@ -35,7 +35,7 @@ export function checkGroupPeak(scope: IConstruct, perSecond: number): void {
   );
 }
 
-/** A FIFO queue's dead-letter queue is FIFO, a standard one's is standard; and its quota by group needs deduplication by group. */
+/** A FIFO queue's dead-letter queue is FIFO, a standard one's is standard; throughput by group needs deduplication by group. */
 export function checkFifoQueue(queue: CfnQueue, all: CfnResource[]): void {
   const byGroup = resolve(queue, queue.fifoThroughputLimit) === 'perMessageGroupId';
   if (byGroup && resolve(queue, queue.deduplicationScope) !== 'messageGroup') {
@@ -56,7 +56,7 @@ export function checkFifoQueue(queue: CfnQueue, all: CfnResource[]): void {
   );
 }
 
-/** A FIFO topic delivers to queues alone, a standard one to standard queues; undelivered messages stay with their kind. */
+/** A FIFO topic delivers only to queues, a standard one only to standard queues; their dead-letter queues are of the topic's kind. */
 export function checkFifoSubscription(subscription: CfnSubscription, all: CfnResource[]): void {
   const topic = resourceReferredTo(subscription, subscription.topicArn, CfnTopic, all);
   if (!topic) return;
@@ -87,7 +87,7 @@ export function checkFifoSubscription(subscription: CfnSubscription, all: CfnRes
   );
 }
 
-/** A batch of a FIFO queue holds ten at most, and is not waited for. */
+/** A batch of a FIFO queue holds ten at most, and does not wait. */
 export function checkFifoMapping(mapping: CfnEventSourceMapping, all: CfnResource[]): void {
   const queue = resourceReferredTo(mapping, mapping.eventSourceArn, CfnQueue, all);
   if (!queue || kindOfQueue(queue) === 'standard') return;

@@ -1,4 +1,4 @@
-/** What neither CloudFormation nor CDK checks of the resources: refused at synth, whoever made the resource. */
+/** What neither CloudFormation nor CDK checks: synth refuses it, whoever made the resource. */
 import { CfnResource } from 'aws-cdk-lib';
 import { CfnAlarm, CfnCompositeAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
@@ -26,8 +26,8 @@ const TABLE_RECOVERY =
 const SNS_FILTERS = 'https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html';
 const SNS_KEYS = 'https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html';
 
-// aws-cdk-lib's own check of templates has these three as well, but takes memory above the maximum, tells of the others in
-// a report of several lines, and does not run where the local run synthesizes.
+// aws-cdk-lib's own check of templates has these three as well, but accepts memory above the maximum, reports the others in
+// several lines, and does not run in the local run's synth.
 const MEMORY: Range = { min: 128, max: 10_240, unit: 'MiB', source: LAMBDA_LIMITS };
 const TIMEOUT: Range = { min: 1, max: 900, unit: 'seconds', source: LAMBDA_LIMITS };
 const BATCH_SIZE: Range = { min: 1, max: 10_000, source: LAMBDA_SQS };
@@ -36,7 +36,7 @@ const RECEIVES: Range = { min: 5, max: 1_000, source: LAMBDA_SQS };
 const MAX_FILTER_KEYS = 5;
 const MAX_FILTER_COMBINATIONS = 150;
 
-/** What CloudFormation takes for a setting that is left out, in seconds or MiB. */
+/** CloudFormation's defaults, in seconds or MiB. */
 const DEFAULT = {
   functionTimeout: 3,
   functionMemory: 128,
@@ -48,19 +48,19 @@ const DEFAULT = {
 
 /**
  * Checks every queue, subscription, event source mapping, function, log group, table and alarm under `scope` when it is
- * synthesized, after all aspects. A resource of another stack is not looked into, nor is a value that only the deployment
- * knows; a raw override (`addPropertyOverride`) goes unseen.
+ * synthesized, after all aspects. It does not see resources of other stacks, values that only the deployment knows, and raw
+ * overrides (`addPropertyOverride`).
  *
  * Synth then throws a ConfigError with a line for each resource at fault: its path, the value, and what is allowed.
  */
 export function guardRails(scope: IConstruct): void {
-  // Thrown, because CDK would add the path of `scope` to what is returned.
+  // Thrown, because CDK would add the path of `scope` to a returned message.
   scope.node.addValidation({
     validate: () => checkAll(scope.node.findAll().filter(CfnResource.isCfnResource)),
   });
 }
 
-/** How long a queue must hide a message, in seconds, for Lambda to be done with the batch it is in. */
+/** The least visibility timeout, in seconds, for Lambda to finish a batch. */
 export function leastVisibility(functionTimeout: number, batchWindow: number): number {
   return 6 * functionTimeout + batchWindow;
 }
@@ -123,7 +123,7 @@ function checkRedrive(queue: CfnQueue, all: CfnResource[]): void {
   );
 }
 
-/** Subscription, other than CfnSubscription, has CDK's check of all but a key without values. */
+/** CDK checks this for Subscription, but not for CfnSubscription, nor a key without values. */
 function checkFilterPolicy(subscription: CfnSubscription): void {
   const filterPolicy = resolve(subscription, subscription.filterPolicy);
   if (filterPolicy === undefined) return;
@@ -153,7 +153,7 @@ function combinationsOf(value: unknown): number {
 }
 
 function checkSubscribedQueues(subscription: CfnSubscription, all: CfnResource[]): void {
-  // SNS sends to both: to the second what the first did not take.
+  // SNS sends to both: to the second if the first fails.
   for (const target of [subscription.endpoint, subscription.redrivePolicy]) {
     const queue = resourceReferredTo(subscription, target, CfnQueue, all);
     if (queue && /\balias\/aws\/sqs"/.test(JSON.stringify(resolve(queue, queue.kmsMasterKeyId) ?? null))) {
@@ -190,7 +190,7 @@ function checkQueueMapping(mapping: CfnEventSourceMapping, all: CfnResource[]): 
   );
 }
 
-/** SQS would give messages up before the function does, and with less tries than outlast what they have to. */
+/** Otherwise SQS would dead-letter messages before the function has had all the tries it counts on. */
 function checkSameReceives(queue: CfnQueue, lambdaFunction: CfnFunction): void {
   const { variables } = resolve(lambdaFunction, lambdaFunction.environment) ?? {};
   const expected = numberOf(lambdaFunction, variables?.MAX_RECEIVE_COUNT);
@@ -213,7 +213,7 @@ function checkBatchSize(mapping: IConstruct, batchSize: number, window: number |
 }
 
 function checkFunction(lambdaFunction: CfnFunction): void {
-  // On managed instances others apply.
+  // Managed instances have other limits.
   if (lambdaFunction.capacityProviderConfig) return;
   const memory = numberOf(lambdaFunction, lambdaFunction.memorySize, DEFAULT.functionMemory);
   const timeout = numberOf(lambdaFunction, lambdaFunction.timeout, DEFAULT.functionTimeout);
@@ -221,7 +221,7 @@ function checkFunction(lambdaFunction: CfnFunction): void {
   if (timeout !== undefined) checkWithin(ownerOf(lambdaFunction), 'timeout', timeout, TIMEOUT);
 }
 
-/** Lambda would be throttled while the event sources of the function are within their bound. */
+/** Otherwise Lambda throttles the function while its event sources are within their limit. */
 function checkReservedConcurrency(lambdaFunction: CfnFunction, all: CfnResource[]): void {
   const reserved = numberOf(lambdaFunction, lambdaFunction.reservedConcurrentExecutions);
   if (reserved === undefined) return;
@@ -241,7 +241,7 @@ function checkReservedConcurrency(lambdaFunction: CfnFunction, all: CfnResource[
 
 /** aws-cdk-lib's own check of templates only warns. */
 function checkLogRetention(logs: CfnLogGroup): void {
-  // CDK's word for no retention at all, which the template then leaves out.
+  // CDK's value for no retention, which the template then leaves out.
   const days = numberOf(logs, logs.retentionInDays, RetentionDays.INFINITE);
   if (days === undefined) return;
   const allowed = Object.values(RetentionDays).filter(
@@ -256,7 +256,7 @@ function checkLogRetention(logs: CfnLogGroup): void {
   );
 }
 
-/** The rule packs of cdk-nag 3.0 ask it of AWS::DynamoDB::Table only. */
+/** cdk-nag 3.0 checks it only for AWS::DynamoDB::Table. */
 function checkRecovery(table: CfnGlobalTable): void {
   for (const { region, pointInTimeRecoverySpecification: recovery } of resolve(table, table.replicas)) {
     if (recovery?.pointInTimeRecoveryEnabled) continue;
@@ -265,12 +265,12 @@ function checkRecovery(table: CfnGlobalTable): void {
   }
 }
 
-/** By itself, through a composite alarm that is, or to CodeDeploy, which takes a release back. */
+/** By itself, by a composite alarm, or to CodeDeploy, which rolls a release back. */
 function checkAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): void {
   if (resolve(alarm, alarm.actionsEnabled) === false) {
     throw invalid(ownerOf(alarm), 'its actions are disabled, so that nobody would learn of it: enable them');
   }
-  if (isAnnounced(alarm, all) || takesReleasesBack(alarm, all)) return;
+  if (isAnnounced(alarm, all) || rollsReleasesBack(alarm, all)) return;
   throw invalid(
     ownerOf(alarm),
     'neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: add one (addAlarmAction)',
@@ -284,13 +284,13 @@ function isAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): b
     .some((each) => each !== alarm && refersTo(each, each.alarmRule, alarm) && isAnnounced(each, all));
 }
 
-function takesReleasesBack(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): boolean {
+function rollsReleasesBack(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): boolean {
   return all
     .filter((each) => each instanceof CfnDeploymentGroup)
     .some((each) => refersTo(each, each.alarmConfiguration, alarm));
 }
 
-/** A function, by its name or ARN or those of an alias. */
+/** The function of a name or an ARN, its own or an alias's. */
 function functionOf(from: CfnResource, value: unknown, all: CfnResource[]): CfnFunction | undefined {
   const alias = resourceReferredTo(from, value, CfnAlias, all);
   return alias

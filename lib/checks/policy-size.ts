@@ -1,16 +1,16 @@
-/** Whether IAM takes a managed policy for its length. */
+/** Whether a managed policy is short enough for IAM. */
 import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { CfnManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { invalid } from '../settings/validation.ts';
 import { ownerOf, resolve } from './references.ts';
 
 const IAM_QUOTAS = 'https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html';
-/** Characters, without blanks. */
-const MOST = 6_144;
-/** What stands before the name in an ARN, in the partition and the region that make it longest. */
+/** Characters, without white space. */
+const MAX_LENGTH = 6_144;
+/** The longest prefix of an ARN. */
 const BEFORE_NAME = 'arn:aws-us-gov:dynamodb:us-gov-west-1:111122223333:table/'.length;
 const BEFORE_QUEUE_NAME = 'arn:aws-us-gov:sqs:us-gov-west-1:111122223333:'.length;
-/** What CloudFormation puts behind a logical ID. */
+/** What CloudFormation appends to a logical ID. */
 const AFTER_ID = '-0123456789AB'.length;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
 const LONGEST_NAME = 80;
@@ -27,15 +27,15 @@ export function checkPolicySize(policy: CfnManagedPolicy): void {
   );
   const lengthOf = (logicalId: string) => longest(`${stack.stackName}-${logicalId}`, types.get(logicalId));
   const length = JSON.stringify(named(resolve(policy, policy.policyDocument), lengthOf)).length;
-  if (length <= MOST) return;
+  if (length <= MAX_LENGTH) return;
   throw invalid(
     ownerOf(policy),
-    `the policy may take ${length} characters, but IAM takes ${MOST}: part it, or set operations.policy to false`,
+    `the policy may take ${length} characters, but IAM takes ${MAX_LENGTH}: part it, or set operations.policy to false`,
     IAM_QUOTAS,
   );
 }
 
-/** A value with as many characters as it may have in place of each reference. */
+/** A value with each reference replaced by as many characters as it may have. */
 function named(value: unknown, lengthOf: (logicalId: string) => number): unknown {
   if (Array.isArray(value)) return value.map((each) => named(each, lengthOf));
   if (typeof value !== 'object' || value === null) return value;
@@ -49,11 +49,11 @@ function named(value: unknown, lengthOf: (logicalId: string) => number): unknown
 }
 
 function inPlaceOf(logicalId: string, lengthOf: (logicalId: string) => number): string {
-  // A parameter such as AWS::Region takes about as much as what it stands for.
+  // The name of a parameter such as AWS::Region is about as long as its value.
   return logicalId.startsWith('AWS::') ? logicalId : 'x'.repeat(lengthOf(logicalId));
 }
 
-/** What a reference to a resource of a type can come to: a mapping's is its UUID, others' an ARN. */
+/** The longest value of a reference: a mapping's UUID, otherwise an ARN. */
 function longest(name: string, type: string | undefined): number {
   if (type === 'AWS::Lambda::EventSourceMapping') return UUID;
   const before = type === 'AWS::SQS::Queue' ? BEFORE_QUEUE_NAME : BEFORE_NAME;

@@ -1,4 +1,4 @@
-/** What resources say of each other, as far as it is known before the deployment. */
+/** References between resources, as far as they are known before the deployment. */
 import { type CfnResource, Stack } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 

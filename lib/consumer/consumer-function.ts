@@ -1,6 +1,4 @@
-import type { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   Architecture,
   Function as LambdaFunction,
@@ -11,33 +9,18 @@ import {
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acknowledge, OWN_POLICY } from '../checks/acknowledge.ts';
+import type { ConsumerProps } from './consumer-props.ts';
 import { handlerCode } from './handler-code.ts';
-
-export interface ConsumerFunctionProps {
-  /** Path of the TypeScript module that exports `handler`. */
-  readonly handlerEntry: string;
-  readonly environment: Record<string, string>;
-  readonly memory: Size;
-  readonly timeout: Duration;
-  /** @default - it shares what the account's other functions leave */
-  readonly reservedConcurrency?: number | undefined;
-  readonly logRetention: Duration;
-  /**
-   * Key that encrypts the logs. Its policy must let CloudWatch Logs use it.
-   * @default - a key that CloudWatch Logs owns
-   */
-  readonly encryptionKey?: IKey | undefined;
-  /** What becomes of the logs when the stack is deleted. */
-  readonly removalPolicy: RemovalPolicy;
-  /** @default false */
-  readonly tracing?: boolean | undefined;
-}
 
 /**
  * The function of a consumer, with a log group of its own and a role that may write only there.
  * @param scope the consumer
  */
-export function consumerFunction(scope: Construct, props: ConsumerFunctionProps): LambdaFunction {
+export function consumerFunction(
+  scope: Construct,
+  props: ConsumerProps,
+  environment: Record<string, string>,
+): LambdaFunction {
   const { reservedConcurrency, encryptionKey, tracing = false } = props;
   const logGroup = new LogGroup(scope, 'Logs', {
     retention: props.logRetention.toDays(),
@@ -61,7 +44,7 @@ export function consumerFunction(scope: Construct, props: ConsumerFunctionProps)
     logGroup,
     loggingFormat: LoggingFormat.JSON,
     tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
-    environment: { ...props.environment, NODE_OPTIONS: '--enable-source-maps' },
+    environment: { ...environment, NODE_OPTIONS: '--enable-source-maps' },
   });
   acknowledgeFindings(lambdaFunction, role, { reservedConcurrency, tracing });
   return lambdaFunction;
@@ -70,7 +53,7 @@ export function consumerFunction(scope: Construct, props: ConsumerFunctionProps)
 function acknowledgeFindings(
   lambdaFunction: LambdaFunction,
   role: Role,
-  { reservedConcurrency, tracing }: Pick<ConsumerFunctionProps, 'reservedConcurrency' | 'tracing'>,
+  { reservedConcurrency, tracing }: Pick<ConsumerProps, 'reservedConcurrency' | 'tracing'>,
 ): void {
   const noAsynchronousInvocation =
     'It serves asynchronous invocations; SQS invokes this function, and keeps what it fails on.';

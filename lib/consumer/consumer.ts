@@ -1,16 +1,11 @@
-import { Duration, type RemovalPolicy, type Size, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Alias, EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
-import {
-  type ITopic,
-  Subscription,
-  type SubscriptionFilter,
-  SubscriptionProtocol,
-} from 'aws-cdk-lib/aws-sns';
+import { Subscription, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { MetricName } from '../../contract/metrics.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
@@ -19,86 +14,11 @@ import { leastVisibility } from '../checks/guard-rails.ts';
 import { MessageQueue } from '../messaging/message-queue.ts';
 import { checkWithin, invalid, type Range } from '../settings/validation.ts';
 import { consumerFunction } from './consumer-function.ts';
+import type { ConsumerProps } from './consumer-props.ts';
 
 const LAMBDA_SCALING = 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html';
 
 const MAX_CONCURRENCY: Range = { min: 2, max: 1_000, source: LAMBDA_SCALING };
-
-export interface ConsumerProps {
-  /** The consumer's name in its logs and metrics. */
-  readonly name: string;
-  /** Topic whose messages the consumer takes. */
-  readonly topic: ITopic;
-  /**
-   * Whether both queues are FIFO: the messages of a group are processed in order. The topic has to be FIFO then.
-   * @default false
-   */
-  readonly ordered?: boolean | undefined;
-  /**
-   * Where messages go that SNS cannot deliver: a FIFO queue where the topic is FIFO, whatever the consumer's own queue is.
-   * @default - the dead-letter queue
-   */
-  readonly undelivered?: MessageQueue | undefined;
-  /**
-   * What a message that can never succeed means for those behind it in a FIFO queue: they go on past it, or wait until it has had
-   * all its tries. See lambda/batch.ts.
-   * @default 'skip'
-   */
-  readonly onPermanentError?: 'skip' | 'block' | undefined;
-  /**
-   * Filters by message attribute; a message must pass all.
-   * @default - every message
-   */
-  readonly filterPolicy?: Record<string, SubscriptionFilter> | undefined;
-  /** Path of the TypeScript module that exports `handler`. */
-  readonly handlerEntry: string;
-  readonly memory: Size;
-  readonly timeout: Duration;
-  /** Most messages in an invocation. */
-  readonly batchSize: number;
-  /**
-   * How long to wait for a batch to fill.
-   * @default - not at all
-   */
-  readonly batchWindow?: Duration | undefined;
-  /** Most concurrent invocations. */
-  readonly maxConcurrency: number;
-  /**
-   * Concurrency of the account that is reserved for the function, and limits it as well.
-   * @default - it shares what the account's other functions leave
-   */
-  readonly reservedConcurrency?: number | undefined;
-  /**
-   * How long what the consumer depends on may be down before messages are dead-lettered: it decides how often each is
-   * tried. The queue must keep messages for more than twice as long.
-   * @default - 6 hours
-   */
-  readonly outlast?: Duration | undefined;
-  /**
-   * How long the queue keeps a message.
-   * @default - 4 days
-   */
-  readonly retention?: Duration | undefined;
-  /**
-   * How long a dead-letter message is kept, counted from when the message was first sent.
-   * @default - 14 days
-   */
-  readonly deadLetterRetention?: Duration | undefined;
-  /**
-   * Key that encrypts both queues and the logs. Its policy must let SNS and CloudWatch Logs use it.
-   * @default - keys that SQS and CloudWatch Logs own
-   */
-  readonly encryptionKey?: IKey | undefined;
-  /** How long logs are kept: one of the periods that CloudWatch Logs knows. */
-  readonly logRetention: Duration;
-  /** What becomes of the queues and the logs when the stack is deleted, or the consumer taken out of it. */
-  readonly removalPolicy: RemovalPolicy;
-  /**
-   * Whether X-Ray follows messages through the function.
-   * @default false
-   */
-  readonly tracing?: boolean | undefined;
-}
 
 /**
  * One consumer of a topic: a queue, its dead-letter queue, a filtered subscription and the function that processes it.
@@ -151,23 +71,13 @@ export class Consumer extends Construct {
     });
     this.subscribe(props);
 
-    this.function = consumerFunction(this, {
-      handlerEntry: props.handlerEntry,
-      memory: props.memory,
-      timeout: props.timeout,
-      reservedConcurrency: props.reservedConcurrency,
-      logRetention: props.logRetention,
-      encryptionKey,
-      removalPolicy,
-      tracing: props.tracing,
-      environment: {
-        POWERTOOLS_SERVICE_NAME: props.name,
-        POWERTOOLS_METRICS_NAMESPACE: this.metricsNamespace,
-        QUEUE_URL: this.queue.queueUrl,
-        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
-        MAX_RECEIVE_COUNT: String(tries),
-        ...(props.onPermanentError && { ON_PERMANENT_ERROR: props.onPermanentError }),
-      },
+    this.function = consumerFunction(this, props, {
+      POWERTOOLS_SERVICE_NAME: props.name,
+      POWERTOOLS_METRICS_NAMESPACE: this.metricsNamespace,
+      QUEUE_URL: this.queue.queueUrl,
+      DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+      MAX_RECEIVE_COUNT: String(tries),
+      ...(props.onPermanentError && { ON_PERMANENT_ERROR: props.onPermanentError }),
     });
     this.alias = this.function.addAlias('live');
     this.mapping = this.alias.addEventSourceMapping('Messages', {

@@ -14,18 +14,18 @@ import type { Construct } from 'constructs';
 export interface MessageQueueProps {
   /** How long it keeps a message. */
   readonly retention: Duration;
-  /** What becomes of it, and of the messages in it, when it would be deleted. */
+  /** What becomes of the queue, and of the messages in it, when it would be deleted. */
   readonly removalPolicy: RemovalPolicy;
   /**
    * Key that encrypts it. Its policy must let SNS use it.
    * @default - a key that SQS owns
    */
   readonly encryptionKey?: IKey | undefined;
-  /** For how long a message is hidden from others once it was received. @default - 30 seconds */
+  /** How long a message is hidden after it was received. @default - 30 seconds */
   readonly visibilityTimeout?: Duration;
   /** Whether it is FIFO, with the throughput of each message group for itself. @default false */
   readonly ordered?: boolean | undefined;
-  /** Where messages go that were received too often. @default - they stay */
+  /** Where messages go after too many receives. @default - they stay */
   readonly deadLetterQueue?: DeadLetterQueue;
 }
 
@@ -36,7 +36,7 @@ const BY_GROUP = {
   fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
 };
 
-/** An encrypted queue, over TLS only. Its name is generated, so that one that was kept is in nobody's way. */
+/** An encrypted queue, over TLS only. Its name is generated, so that a retained one cannot block redeployment. */
 export class MessageQueue extends Queue {
   constructor(
     scope: Construct,
@@ -54,7 +54,7 @@ export class MessageQueue extends Queue {
     });
   }
 
-  /** Lets SNS deliver what comes from a topic. */
+  /** Lets SNS deliver a topic's messages. */
   letSend(topic: ITopic): void {
     this.addToResourcePolicy(
       new PolicyStatement({

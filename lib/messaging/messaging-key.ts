@@ -4,8 +4,8 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 
 /**
- * A customer-managed key for messages, in topics and queues, and for what is logged of them: SNS may use it to deliver,
- * CloudWatch to publish alarms, and CloudWatch Logs for the log groups of the stack. Nobody but AWS's services makes grants.
+ * A customer-managed key for messages in topics and queues, and for logs: SNS may use it to deliver, CloudWatch to publish alarms,
+ * and CloudWatch Logs for the log groups of the stack. Only AWS's services may make grants.
  */
 export class MessagingKey extends Key {
   constructor(scope: Construct, id: string, props: { readonly removalPolicy: RemovalPolicy }) {
@@ -16,7 +16,7 @@ export class MessagingKey extends Key {
     });
 
     // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-    // The sources are patterns: the topics refer to this key, and naming them here would be a circular dependency.
+    // The sources are patterns: the topics refer to this key, so naming them here would be a circular dependency.
     this.allowService('sns.amazonaws.com', { service: 'sns', resource: '*' });
     this.allowService('cloudwatch.amazonaws.com', {
       service: 'cloudwatch',
@@ -29,9 +29,9 @@ export class MessagingKey extends Key {
   }
 
   /**
-   * A grant allows what no policy shows. Services make them for a resource of theirs that is encrypted; people and roles
-   * get what they need by policy. The statement is that of CT.KMS.PR.3, with `IfExists`: under `Bool` a request that lacks
-   * the keys would escape the denial. A grant by the service itself carries `aws:PrincipalIsAWSService`.
+   * A grant allows what no policy shows. Services make them for their encrypted resources; people and roles get what they need by
+   * policy. The statement is that of CT.KMS.PR.3, with `IfExists`: with `Bool`, a request without these condition keys would not be
+   * denied. A grant by the service itself carries `aws:PrincipalIsAWSService`.
    * https://docs.aws.amazon.com/controltower/latest/controlreference/kms-rules.html
    */
   private denyGrants(): void {
@@ -58,7 +58,7 @@ export class MessagingKey extends Key {
         resources: ['*'],
         conditions: {
           ArnLike: {
-            // A pattern, because the log groups refer to this key. CloudFormation begins their names with the stack's.
+            // A pattern, because the log groups refer to this key. Their names begin with the stack's.
             'kms:EncryptionContext:aws:logs:arn': stack.formatArn({
               service: 'logs',
               resource: 'log-group',
@@ -76,10 +76,10 @@ export class MessagingKey extends Key {
       new PolicyStatement({
         principals: [new ServicePrincipal(service)],
         actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
-        // In a key policy this means the key that the policy belongs to.
+        // In a key policy this means the key itself.
         resources: ['*'],
-        // The account is part of the ARN. SNS is not documented to send aws:SourceAccount along with its calls to KMS, and
-        // a condition on a key that is not there refuses every delivery.
+        // The account is part of the ARN. It is not documented that SNS sends aws:SourceAccount to KMS, and a condition on a missing
+        // key would deny every delivery.
         conditions: { ArnLike: { 'aws:SourceArn': Stack.of(this).formatArn(source) } },
       }),
     );

@@ -1,4 +1,4 @@
-/** What alarms look at in a queue, minute by minute. */
+/** The metrics of a queue that alarms evaluate, minute by minute. */
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -16,7 +16,7 @@ export function oldestIn(queue: IQueue): Metric {
   return queue.metricApproximateAgeOfOldestMessage(MAXIMUM);
 }
 
-/** All messages of a queue: those that wait and those that are being worked on. */
+/** All messages of a queue, waiting and in flight. */
 export function messagesIn(queue: IQueue): MathExpression {
   return new MathExpression({
     expression: 'visible + inFlight',
@@ -29,8 +29,7 @@ export function messagesIn(queue: IQueue): MathExpression {
 }
 
 /**
- * How many messages were received, and how often somebody asked and got none: missing, or 0, if nobody asks. A gap of one of the
- * two counts as 0 in the sum: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+ * Received messages and empty receives: missing, or 0, if nobody polls. A gap in one of the two counts as 0 in the sum: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
  */
 export function pollingOf(queue: IQueue): MathExpression {
   return new MathExpression({

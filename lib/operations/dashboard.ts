@@ -46,7 +46,7 @@ function topicRow(topic: ITopic, unroutedQueue: IQueue): GraphWidget[] {
   ]);
 }
 
-/** Two rows: the queues, and below them what the function makes of their messages. */
+/** Two rows: the queues, and below them the function. */
 function consumerRows(name: string, consumer: Consumer): GraphWidget[][] {
   const { queue, deadLetterQueue, function: lambdaFunction } = consumer;
   const queues = row([
@@ -89,7 +89,7 @@ function consumerRows(name: string, consumer: Consumer): GraphWidget[][] {
   return [queues, work];
 }
 
-/** Graphs that share the width of one row, the last one taking what is left over. */
+/** Graphs that share the width of one row; the last one gets the rest. */
 function row(graphs: [title: string, ...metrics: IMetric[]][]): GraphWidget[] {
   const width = Math.floor(DASHBOARD_WIDTH / graphs.length);
   return graphs.map(([title, ...left], index) => {

@@ -20,7 +20,7 @@ export interface OperatorPolicyProps {
   readonly consumers: readonly Consumer[];
   /** Queue of the messages that no consumer's subscription asks for. */
   readonly unroutedQueue: IQueue;
-  /** Tables with a record an order. */
+  /** Tables with a record of each order. */
   readonly recordTables: readonly TableV2[];
   /** Tables of what is in stock. */
   readonly stockTables: readonly TableV2[];
@@ -92,9 +92,9 @@ export class OperatorPolicy extends ManagedPolicy {
     }
   }
 
-  /** Each resource once: IAM takes so many characters. */
+  /** Each resource once: the length of a policy is limited. */
   private allowOnConsumers({ consumers, unroutedQueue }: OperatorPolicyProps): void {
-    // status, watch, trace, check; redrive, which needs ARNs and sends; stop, which says how long the queue keeps a message
+    // status, watch, trace, check; redrive, which needs ARNs and sends; stop, which reports how long the queue keeps a message
     const ask = 'sqs:GetQueueAttributes';
     this.allow(
       [ask, 'sqs:SendMessage'],
@@ -108,7 +108,7 @@ export class OperatorPolicy extends ManagedPolicy {
       consumers.map(({ deadLetterQueue }) => deadLetterQueue.queueArn),
     );
     this.allow([ask, ...read], [unroutedQueue.queueArn]);
-    // stop, start; status, watch and check, which tell who is stopped
+    // stop, start; status, watch and check, which report who is stopped
     this.allow(
       ['lambda:GetEventSourceMapping', 'lambda:UpdateEventSourceMapping'],
       consumers.map(({ mapping }) => mapping.eventSourceMappingArn),
@@ -139,7 +139,7 @@ export class OperatorPolicy extends ManagedPolicy {
     this.allow(['s3:GetObject'], [bucket.arnForObjects(`${ARCHIVE_PREFIX}*`)]);
   }
 
-  /** What cannot be named. */
+  /** What has no ARN to name. */
   private allowOnAll(): void {
     // publish --wait, trace, redrive unrouted
     this.allow(['sns:GetSubscriptionAttributes'], ['*']);

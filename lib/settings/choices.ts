@@ -1,4 +1,4 @@
-/** What the caller of `cdk` chooses with `-c`, over the settings in config.ts. */
+/** What `-c` overrides in config.ts. */
 import type { Node } from 'constructs';
 import type { Config, ConsumerSettings, Stage, StageName } from './types.ts';
 import { ConfigError } from './validation.ts';

@@ -1,4 +1,4 @@
-/** The consumers of a stage, with the defaults filled in, and what that means for their constructs. */
+/** The consumers' settings with the defaults filled in, and the props of their constructs. */
 import { Duration, Size } from 'aws-cdk-lib';
 import { SubscriptionFilter } from 'aws-cdk-lib/aws-sns';
 import type {
@@ -11,7 +11,7 @@ import type {
 } from './types.ts';
 import { ConfigError, checkName, checkWholeNumbers } from './validation.ts';
 
-/** A consumer's settings without gaps. */
+/** A consumer's settings with the defaults filled in. */
 export type CompleteConsumer = ConsumerSettings &
   ConsumerLimits & { readonly thresholds: ConsumerThresholds };
 
@@ -57,7 +57,7 @@ export function eventTypesOf(consumers: Iterable<ConsumerSettings>): string[] {
   return [...new Set(Array.from(consumers).flatMap(({ eventTypes = [] }) => eventTypes))];
 }
 
-/** Those props of a consumer's construct that its settings, and those of the stage, decide. */
+/** The props of a consumer's construct that come from its settings and the stage's. */
 export function consumerProps(settings: CompleteConsumer, stage: Stage) {
   const { outlastMinutes } = settings;
   return {

@@ -16,8 +16,8 @@ import { invalid } from '../settings/validation.ts';
 
 export interface FanOutTopicProps {
   /**
-   * Whether the topic is FIFO: it delivers the messages of a group in order, to queues only. Its throughput and deduplication
-   * are each group's own.
+   * Whether the topic is FIFO: it delivers the messages of a group in order, only to queues. Each group has its own throughput and
+   * deduplication.
    * @default false
    */
   readonly ordered?: boolean | undefined;
@@ -32,7 +32,7 @@ export interface FanOutTopicProps {
    */
   readonly tracing?: boolean | undefined;
   /**
-   * Whether SNS logs each delivery to a queue that failed, with the queue's answer.
+   * Whether SNS logs each failed delivery to a queue, with the queue's answer.
    * @default false
    */
   readonly deliveryLogging?: boolean | undefined;
@@ -70,7 +70,7 @@ export class FanOutTopic extends Construct {
   }
 
   /**
-   * Lets a principal publish: `sns:Publish` on the topic, and on its key what SNS asks of a publisher (`kms:Decrypt` and
+   * Lets a principal publish: `sns:Publish` on the topic, and on its key what SNS requires of a publisher (`kms:Decrypt` and
    * `kms:GenerateDataKey*`, https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html). A role gets it in its own
    * policy; an `AccountPrincipal` in those of topic and key, after which that account has to allow its role the same.
    */
@@ -79,7 +79,7 @@ export class FanOutTopic extends Construct {
   }
 
   /**
-   * SNS names the log group, and makes it at the first failure. No message is logged, only IDs, times and answers.
+   * SNS names the log group and creates it at the first failure. It logs IDs, times and answers, no messages.
    * https://docs.aws.amazon.com/sns/latest/dg/sns-topic-attributes.html
    */
   private logFailedDeliveries(): void {

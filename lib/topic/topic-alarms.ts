@@ -10,7 +10,7 @@ import { messagesIn, oldestIn } from '../messaging/queue-metrics.ts';
 import type { TopicThresholds } from '../settings/types.ts';
 import type { UnroutedMessages } from './unrouted-messages.ts';
 
-/** Before an unrouted message is deleted. */
+/** Days between the alarm and the deletion of an unrouted message. */
 const DAYS_LEFT = 4;
 const FIVE_MINUTES = { period: Duration.minutes(5), statistic: Stats.SUM };
 
@@ -76,7 +76,7 @@ export class TopicAlarms extends Construct {
         `${unrouted.retention.toDays()} it is deleted.`,
       announce: 'pages',
     });
-    // Such messages reach neither queue nor dead-letter queue: without an alarm nobody would know.
+    // Such messages reach neither a queue nor a dead-letter queue: without an alarm nobody would know.
     const unreadable = {
       ...common,
       threshold: unreadableAttributes,

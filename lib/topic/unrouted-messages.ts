@@ -6,7 +6,7 @@ import { acknowledge } from '../checks/acknowledge.ts';
 import { MessageQueue } from '../messaging/message-queue.ts';
 
 export interface UnroutedMessagesProps {
-  /** Topic whose messages nobody may be subscribed to. */
+  /** Topic whose messages may have no subscriber. */
   readonly topic: ITopic;
   /** Message attribute that decides who takes a message. */
   readonly attribute: string;
@@ -25,9 +25,9 @@ export interface UnroutedMessagesProps {
 
 /**
  * Keeps, for 14 days, the messages of a topic that no consumer's subscription asks for: those with another value of the
- * attribute, and those without it. SNS hands a message that has no attributes at all to no subscription that filters by them:
- * https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html. Nor can it tell what all consumers leave out by
- * another attribute.
+ * attribute, and those without it. Not those without any attributes, which SNS delivers to no subscription that filters by them:
+ * https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html. Nor those that all consumers filter out by another
+ * attribute.
  */
 export class UnroutedMessages extends Construct {
   readonly queue: MessageQueue;

@@ -295,7 +295,7 @@ test.each([
   (cold, deleted) => {
     expect(() => withArchive('dev', { archive: { coldAfterDays: cold, deleteAfterDays: deleted } })).toThrow(
       new ConfigError(
-        `OrderFanOut-dev/Archive/Bucket: objects are to go to colder storage after ${cold} days, but are deleted after ${deleted}: delete them later`,
+        `OrderFanOut-dev/Archive/Bucket: objects move to colder storage after ${cold} days, but are deleted after ${deleted}: delete them later`,
       ),
     );
   },

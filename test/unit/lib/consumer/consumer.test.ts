@@ -8,7 +8,8 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
 import type { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import { guardRails } from '../../../../lib/checks/guard-rails.ts';
-import { Consumer, type ConsumerProps } from '../../../../lib/consumer/consumer.ts';
+import { Consumer } from '../../../../lib/consumer/consumer.ts';
+import type { ConsumerProps } from '../../../../lib/consumer/consumer-props.ts';
 import { settingProblem } from '../../../../lib/settings/validation.ts';
 import { resource, testApp } from '../../../fixtures/synthesized.ts';
 
