@@ -1,5 +1,5 @@
 // Whether a subscription's filter policy lets a message pass, where SNS and fauxqs differ.
-import { filter, type MessageAttributes } from './internals.ts';
+import { type MessageAttributes, matchesFilterPolicy } from './internals.ts';
 
 /**
  * Whether a message passes. A malformed attribute, which fauxqs takes for any other text, passes no condition.
@@ -9,7 +9,7 @@ export function passesFilterPolicy(policy: string | undefined, attributes: Messa
   if (!policy) return true;
   const conditions: Record<string, unknown> = JSON.parse(policy);
   const isReadable = Object.keys(conditions).every((name) => !isMalformed(attributes[name]));
-  return isReadable && filter.matchesFilterPolicy(conditions, attributes);
+  return isReadable && matchesFilterPolicy(conditions, attributes);
 }
 
 /** @see https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html, which counts it as InvalidAttributes */

@@ -1,57 +1,67 @@
-// The modules and types of fauxqs that it does not export. No other file knows where they are; the exact version is pinned in
-// package.json because of this one.
+// The modules of fauxqs that it does not export: README lists what is reached into, and why. No other file knows where they
+// are; the exact version is pinned in package.json because of this one. Types are those of what fauxqs does export.
 import type { DatabaseSync } from 'node:sqlite';
-import type { PersistenceManager } from '../../../../node_modules/fauxqs/dist/persistence.d.ts';
-import type { decodeAwsChunked as DecodeChunked } from '../../../../node_modules/fauxqs/dist/s3/chunkedEncoding.d.ts';
-import type { S3Store } from '../../../../node_modules/fauxqs/dist/s3/s3Store.d.ts';
-import type { S3Object } from '../../../../node_modules/fauxqs/dist/s3/s3Types.d.ts';
-import type { publish as PublishAction } from '../../../../node_modules/fauxqs/dist/sns/actions/publish.d.ts';
-import type * as SnsFilter from '../../../../node_modules/fauxqs/dist/sns/filter.d.ts';
-import type { SnsStore } from '../../../../node_modules/fauxqs/dist/sns/snsStore.d.ts';
-import type { SnsSubscription, SnsTopic } from '../../../../node_modules/fauxqs/dist/sns/snsTypes.d.ts';
-import type { MessageSpy, SnsSpyMessage, SqsSpyMessage } from '../../../../node_modules/fauxqs/dist/spy.d.ts';
-import type { SqsQueue, SqsStore } from '../../../../node_modules/fauxqs/dist/sqs/sqsStore.d.ts';
-import type { ReceivedMessage, SqsMessage } from '../../../../node_modules/fauxqs/dist/sqs/sqsTypes.d.ts';
+import type { BuildAppOptions, FauxqsServer, SnsSpyMessage, SqsSpyMessage } from 'fauxqs';
 
-export type {
-  PersistenceManager,
-  ReceivedMessage,
-  S3Object,
-  S3Store,
-  SnsSpyMessage,
-  SnsStore,
-  SnsSubscription,
-  SnsTopic,
-  SqsMessage,
-  SqsQueue,
-  SqsSpyMessage,
-  SqsStore,
-};
+export type { SnsSpyMessage, SqsSpyMessage };
+
+type Stores = NonNullable<BuildAppOptions['stores']>;
+export type SqsStore = Stores['sqsStore'];
+export type SnsStore = Stores['snsStore'];
+export type S3Store = Stores['s3Store'];
+export type SqsQueue = NonNullable<ReturnType<SqsStore['getQueueByName']>>;
+export type SqsMessage = NonNullable<ReturnType<FauxqsServer['inspectQueue']>>['messages']['ready'][number];
+export type ReceivedMessage = ReturnType<SqsQueue['dequeue']>[number];
 export type MessageAttributes = SqsMessage['messageAttributes'];
+export type SnsTopic = NonNullable<ReturnType<SnsStore['getTopic']>>;
+export type SnsSubscription = NonNullable<ReturnType<SnsStore['getSubscription']>>;
+export type S3Object = ReturnType<S3Store['getObject']>;
+export type PersistenceManager = NonNullable<SqsStore['persistence']>;
 
-const load = (file: string) => import(new URL(file, import.meta.resolve('fauxqs')).href);
-const [sqs, sns, filterModule, publishModule, s3, chunkedEncoding, persistence] = await Promise.all([
-  load('./sqs/sqsStore.js'),
-  load('./sns/snsStore.js'),
-  load('./sns/filter.js'),
-  load('./sns/actions/publish.js'),
-  load('./s3/s3Store.js'),
-  load('./s3/chunkedEncoding.js'),
-  load('./persistence.js'),
-]);
-export const Queue: typeof SqsQueue = sqs.SqsQueue;
-export const QueueStore: typeof SqsStore = sqs.SqsStore;
-export const TopicStore: typeof SnsStore = sns.SnsStore;
-export const ObjectStore: typeof S3Store = s3.S3Store;
-export const Persistence: typeof PersistenceManager = persistence.PersistenceManager;
+/** What the modules export, as far as it is used here. */
+interface Modules {
+  './sqs/sqsStore.js': {
+    SqsQueue: { prototype: SqsQueue };
+    SqsStore: {
+      new (): SqsStore;
+      createMessage(
+        body: string,
+        attributes?: MessageAttributes,
+        delaySeconds?: number,
+        groupId?: string,
+        deduplicationId?: string,
+      ): SqsMessage;
+    };
+  };
+  './sns/snsStore.js': { SnsStore: new () => SnsStore };
+  './sns/filter.js': {
+    matchesFilterPolicy(policy: Record<string, unknown>, attributes: MessageAttributes): boolean;
+  };
+  './sns/actions/publish.js': {
+    publish(form: Record<string, string>, topics: SnsStore, queues: SqsStore): string;
+  };
+  './s3/s3Store.js': { S3Store: new () => S3Store };
+  './s3/chunkedEncoding.js': {
+    decodeAwsChunked(body: Buffer): { body: Buffer; trailers: Record<string, string> };
+  };
+  './persistence.js': { PersistenceManager: new (directory: string) => PersistenceManager };
+}
+
+const load = <File extends keyof Modules>(file: File): Promise<Modules[File]> =>
+  import(new URL(file, import.meta.resolve('fauxqs')).href);
+export const { SqsQueue: Queue, SqsStore: QueueStore } = await load('./sqs/sqsStore.js');
+export const { SnsStore: TopicStore } = await load('./sns/snsStore.js');
+export const { S3Store: ObjectStore } = await load('./s3/s3Store.js');
+export const { PersistenceManager: Persistence } = await load('./persistence.js');
+export const { matchesFilterPolicy } = await load('./sns/filter.js');
 /** The action Publish, with the fields of its form. @throws where SNS would answer with an error */
-export const publish: typeof PublishAction = publishModule.publish;
-export const filter: typeof SnsFilter = filterModule;
+export const { publish } = await load('./sns/actions/publish.js');
 /** Body and trailing headers of a request whose content encoding is aws-chunked. */
-export const decodeChunked: typeof DecodeChunked = chunkedEncoding.decodeAwsChunked;
+export const { decodeAwsChunked: decodeChunked } = await load('./s3/chunkedEncoding.js');
 
 /** Hears what happens in a store; fauxqs calls no other method of a spy. */
-export const spy = <E>(addMessage: (event: E) => void) => ({ addMessage }) as unknown as MessageSpy;
+export const spy = <E>(addMessage: (event: E) => void) =>
+  ({ addMessage }) as unknown as NonNullable<SqsStore['spy']>;
 
 interface PersistenceInternals {
   db: DatabaseSync;
