@@ -7,8 +7,8 @@ import { PROJECT } from '../../fixtures/project.ts';
 import { type Resource, resource, stageNames, synthesize } from '../../fixtures/synthesized.ts';
 
 const read = (...file: string[]) => fs.readFileSync(path.join(PROJECT, ...file), 'utf8');
-const resourcesOf = (stage: (typeof stageNames)[number]) =>
-  Object.values(synthesize(stage).toJSON().Resources as Record<string, Resource>);
+const resourcesOf = (...[stage, props]: Parameters<typeof synthesize>) =>
+  Object.values(synthesize(stage, props).toJSON().Resources as Record<string, Resource>);
 
 /** The rows of a table under a heading, without its head. */
 function rowsUnder(heading: string, text: string): string[][] {
@@ -35,12 +35,7 @@ describe('docs/deploy.md, what remains after destroy', () => {
     'archive, where there is one': /^AWS::S3::Bucket$/,
   };
   const resourcesWithArchive = (stage: (typeof stageNames)[number]) =>
-    Object.values(
-      synthesize(stage, { settings: { ...stages[stage], archive } }).toJSON().Resources as Record<
-        string,
-        Resource
-      >,
-    );
+    resourcesOf(stage, stages[stage].archive ? {} : { settings: { ...stages[stage], archive } });
   const rows = rowsUnder('What remains after `destroy`', read('docs', 'deploy.md'));
   const known = Object.values(kinds);
 
@@ -74,40 +69,28 @@ describe('docs/deploy.md, what remains after destroy', () => {
   });
 });
 
-test('docs/cost.md counts the alarms and the metrics that they look at', () => {
-  for (const stage of stageNames) {
-    const alarms = resourcesOf(stage).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
+test('docs/cost.md counts alarms, the metrics that they look at, composite alarms, and metrics on the dashboard', () => {
+  const [dev, prod] = stageNames.map((stage) => {
+    const ofType = (type: string) => resourcesOf(stage).filter(({ Type }) => Type === type);
+    const alarms = ofType('AWS::CloudWatch::Alarm');
     const metrics = alarms.flatMap(({ Properties: { Metrics } }) =>
       Array.isArray(Metrics) ? Metrics.filter(({ MetricStat }) => MetricStat) : ['one'],
     );
+    return {
+      alarms: alarms.length,
+      metrics: metrics.length,
+      composites: ofType('AWS::CloudWatch::CompositeAlarm').length,
+      shown: dashboardMetrics(stage).size,
+    };
+  }) as [Counts, Counts];
+  const cost = read('docs', 'cost.md');
 
-    expect(read('docs', 'cost.md')).toContain(
-      stage === 'dev'
-        ? `| CloudWatch alarms | ${metrics.length} metrics in ${alarms.length} alarms;`
-        : `; \`prod\` ${metrics.length} in ${alarms.length} |`,
-    );
-  }
-});
-
-test('docs/cost.md counts the composite alarms', () => {
-  for (const stage of stageNames) {
-    const { length } = resourcesOf(stage).filter(({ Type }) => Type === 'AWS::CloudWatch::CompositeAlarm');
-
-    expect(read('docs', 'cost.md')).toContain(
-      stage === 'dev' ? `| composite alarms | ${length};` : `| composite alarms | 6; \`prod\` ${length} |`,
-    );
-  }
-});
-
-test('docs/cost.md counts the metrics on the dashboard, of which so many are free', () => {
-  for (const stage of stageNames) {
-    const metrics = dashboardMetrics(stage);
-
-    expect(metrics.size > 50).toBe(stage === 'prod');
-    expect(read('docs', 'cost.md')).toContain(
-      stage === 'dev' ? `| dashboard | 1 of ${metrics.size} metrics;` : `metrics; \`prod\` ${metrics.size} |`,
-    );
-  }
+  expect(cost).toContain(`| CloudWatch alarms | ${dev.metrics} metrics in ${dev.alarms} alarms;`);
+  expect(cost).toContain(`; \`prod\` ${prod.metrics} in ${prod.alarms} |`);
+  expect(cost).toContain(`| composite alarms | ${dev.composites}; \`prod\` ${prod.composites} |`);
+  expect(cost).toContain(`| dashboard | 1 of ${dev.shown} metrics; \`prod\` ${prod.shown} |`);
+  // Fifty are free.
+  expect([dev.shown > 50, prod.shown > 50]).toEqual([false, true]);
 });
 
 test('README counts the alarms of a consumer and of the topic', () => {
@@ -122,6 +105,8 @@ test('README counts the alarms of a consumer and of the topic', () => {
     'Twelve alarms for each consumer, two more that sum them up, and six for the topic',
   );
 });
+
+type Counts = Record<'alarms' | 'metrics' | 'composites' | 'shown', number>;
 
 /** Namespace, name and dimensions of each metric. */
 function dashboardMetrics(stage: (typeof stageNames)[number]): Set<string> {

@@ -96,7 +96,7 @@ describe.each(stageNames)('in %s', (stage) => {
         Endpoint: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
         RawMessageDelivery: true,
         ...(!isArchive && {
-          FilterPolicy: { eventType: ['order.placed', 'order.cancelled'], ...consumer.filter },
+          FilterPolicy: { eventType: consumer.eventTypes, ...consumer.filter },
         }),
         RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [deadLetters.ref, 'Arn'] } },
       });

@@ -5,9 +5,9 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { ARCHIVE } from '../../../../contract/archive.ts';
+import { pascalCase } from '../../../../contract/names.ts';
 import { consumers } from '../../../../lib/config.ts';
 import {
-  consumerNames,
   consumersOf,
   resource,
   type Statement,
@@ -88,8 +88,18 @@ describe.each(stageNames)('in %s', (stage) => {
 
     expect(allowedOn('dynamodb:UpdateItem')).toEqual([stock]);
     expect(allowedOn('dynamodb:Scan')).toEqual([stock]);
-    expect(allowedOn('dynamodb:GetItem')).not.toContain(stock);
-    expect(allowedOn('dynamodb:GetItem')).toHaveLength(consumerNames.length);
+    expect(allowedOn('dynamodb:GetItem')).toEqual(
+      consumersOf(stage)
+        .flatMap(({ id, settings: { tables } }) =>
+          Object.entries(tables).map(([table, { holds }]) => ({
+            id: `${id}${pascalCase(table)}Table`,
+            holds,
+          })),
+        )
+        .filter(({ holds }) => holds === 'records')
+        .map(({ id }) => resource(template, 'AWS::DynamoDB::GlobalTable', id).ref)
+        .sort(),
+    );
     expect(allowedOn('dynamodb:PutItem')).toEqual([]);
   });
 
