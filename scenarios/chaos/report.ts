@@ -7,9 +7,9 @@ import { ARCHIVE } from '../../contract/archive.ts';
 import { type Archived, IN_ARCHIVE, reconcileArchive } from '../reconciliation/archive.ts';
 import { type Difference, differenceLines } from '../reconciliation/differences.ts';
 import { disorder, withoutCopies } from '../reconciliation/inversions.ts';
-import { stockDifferences } from '../reconciliation/reconcile.ts';
+import { reconcile } from '../reconciliation/reconcile.ts';
 import type { Ledger, Letters, Snapshot } from '../reconciliation/snapshot.ts';
-import { rewritten, type Tally, tallyOf, tallyOfArchive, unsettled } from './tally.ts';
+import { rewritten, type Tally, tallyOf, tallyOfArchive } from './tally.ts';
 
 /** What a run has left behind, with the archive where the stack has one. */
 export interface ChaosSnapshot extends Snapshot {
@@ -67,7 +67,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
   const { inversions, problems, lateCopies } = found;
   const first = tallyOf(messages, takes, underFaults.ledger, underFaults.letters);
   const last = tallyOf(messages, takes, after.ledger, after.letters);
-  const open = unsettled(messages, takes, before, after);
+  const open = reconcile({ messages, takes, waiting: new Map(), before, after });
   const reasons = Array.from(underFaults.letters.values(), (bodies) => [...bodies.values()].flat()).flat();
   const withoutReason = reasons.filter((reason) => reason === undefined).length;
   const missing = [
@@ -80,7 +80,6 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
     ...first.unexpected,
     ...last.unexpected,
     ...open.unexpected,
-    ...stockDifferences(before, after.ledger),
     ...rewritten(underFaults.ledger, after.ledger),
     ...disorder(inversions, found.orderedConsumers),
     ...problems.map((problem) => ({ consumer: 'local run', problem })),

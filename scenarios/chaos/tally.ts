@@ -5,14 +5,8 @@ import { digestOf } from '../../cli/outcomes/follow.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { type Archived, textOf } from '../reconciliation/archive.ts';
-import {
-  cancellationsIn,
-  reconcileCancellations,
-  reconcileCreditNotes,
-} from '../reconciliation/cancellations.ts';
 import type { Difference, Differences } from '../reconciliation/differences.ts';
-import { refusals } from '../reconciliation/reconcile.ts';
-import type { Ledger, Letters, Snapshot } from '../reconciliation/snapshot.ts';
+import type { Ledger, Letters } from '../reconciliation/snapshot.ts';
 
 /** Distinct messages of one consumer: copies of a message count once. */
 export interface Tally {
@@ -73,51 +67,6 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
     consumers[consumer] = tally;
   }
   return { consumers, missing, unexpected };
-}
-
-/**
- * What is wrong once everything was redriven without faults: each valid order must be recorded and in no dead-letter queue,
- * cancelled if it was to be, and each poison in the dead-letter queue with the reason of its kind. Of a consumer without a table
- * of records, the dead letters alone.
- */
-export function unsettled(
-  messages: TestMessage[],
-  takes: Takes,
-  before: Ledger,
-  { ledger, letters }: Snapshot,
-): Differences {
-  const missing: Difference[] = [];
-  const unexpected: Difference[] = [];
-  const refusal = refusals(messages);
-  const published = distinct(messages);
-  reconcileCreditNotes(ledger, { missing, unexpected });
-  for (const consumer of letters.keys()) {
-    if (consumer === ARCHIVE) continue;
-    const records = ledger.records.get(consumer);
-    const taken = published.filter((message) => takes(consumer, message));
-    if (records) {
-      const wanted = cancellationsIn(taken.map(({ body }) => body));
-      reconcileCancellations(consumer, wanted, before, ledger, { missing, unexpected });
-    }
-    for (const message of taken) {
-      const { orderId, body } = message;
-      const recorded = records?.get(orderId);
-      const error = refusal(message, recorded);
-      const reasons = letters.get(consumer)?.get(body) ?? [];
-      if (records && error === undefined && !recorded && message.kind !== 'cancellation') {
-        missing.push({ consumer, orderId, problem: 'no record after the redrive' });
-      }
-      if (error !== undefined && reasons.length === 0) {
-        missing.push({ consumer, orderId, problem: `not in the dead-letter queue, as ${error}` });
-      }
-      for (const reason of new Set(reasons.filter((each) => each !== error || error === undefined))) {
-        const wanted = error === undefined ? 'and should not be' : `and not as ${error}`;
-        const problem = `in the dead-letter queue as ${reason ?? 'moved by SQS'} after the redrive, ${wanted}`;
-        unexpected.push({ consumer, orderId, problem });
-      }
-    }
-  }
-  return { missing, unexpected };
 }
 
 /**

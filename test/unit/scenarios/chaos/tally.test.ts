@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
 import { digestOf } from '../../../../cli/outcomes/follow.ts';
-import { rewritten, tallyOf, unsettled } from '../../../../scenarios/chaos/tally.ts';
+import { rewritten, tallyOf } from '../../../../scenarios/chaos/tally.ts';
+import { reconcile } from '../../../../scenarios/reconciliation/reconcile.ts';
 import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
@@ -50,8 +51,8 @@ const plain = messages.find(
 ) as TestMessage;
 const poison = messages.find((message) => message.poison === 'not-json') as TestMessage;
 const tally = ({ ledger, letters }: State) => tallyOf(messages, takes, ledger, letters);
-const open = ({ ledger, letters }: State) =>
-  unsettled(messages, takes, emptyLedger(CONSUMERS), { ledger, letters });
+const open = (after: State) =>
+  reconcile({ messages, takes, waiting: new Map(), before: emptyLedger(CONSUMERS), after });
 
 test('what is settled is accounted for, and nothing is left open', () => {
   const { consumers, missing, unexpected } = tally(settled());
@@ -78,17 +79,17 @@ test('under faults an order may be dead-lettered, or recorded and dead-lettered;
   expect(consumers.shipping).toMatchObject({ both: 1 });
   expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
   expect(open(lettered)).toEqual({
-    missing: [{ consumer: 'billing', orderId: plain.orderId, problem: 'no record after the redrive' }],
+    missing: [{ consumer: 'billing', orderId: plain.orderId, problem: 'no record of the order' }],
     unexpected: [
       {
         consumer: 'billing',
         orderId: plain.orderId,
-        problem: 'in the dead-letter queue as moved by SQS after the redrive, and should not be',
+        problem: 'in the dead-letter queue as moved by SQS, with nothing wrong with it',
       },
       {
         consumer: 'shipping',
         orderId: plain.orderId,
-        problem: 'in the dead-letter queue as TimeoutError after the redrive, and should not be',
+        problem: 'in the dead-letter queue as TimeoutError, with nothing wrong with it',
       },
     ],
   });
@@ -104,20 +105,26 @@ test('an order that is nowhere is missing', () => {
   ]);
 });
 
-test('poison must be in the dead-letter queue, and for its own reason', () => {
+test('poison must be in the dead-letter queue, however often, and for its own reason', () => {
+  const twice = changed(({ letters }) => letters.get('billing')?.set(poison.body, ['NotJson', 'NotJson']));
+  expect(open(twice)).toEqual({ missing: [], unexpected: [] });
   const lost = open(changed(({ letters }) => void letters.get('billing')?.delete(poison.body)));
   const odd = open(
     changed(({ letters }) => letters.get('billing')?.set(poison.body, ['NotJson', undefined])),
   );
 
   expect(lost.missing).toEqual([
-    { consumer: 'billing', orderId: poison.orderId, problem: 'not in the dead-letter queue, as NotJson' },
+    {
+      consumer: 'billing',
+      orderId: poison.orderId,
+      problem: '0 times in the dead-letter queue, 1 expected, as NotJson',
+    },
   ]);
   expect(odd.unexpected).toEqual([
     {
       consumer: 'billing',
       orderId: poison.orderId,
-      problem: 'in the dead-letter queue as moved by SQS after the redrive, and not as NotJson',
+      problem: 'in the dead-letter queue as moved by SQS, but must be there 1 time as NotJson',
     },
   ]);
 });
