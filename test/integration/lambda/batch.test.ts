@@ -2,8 +2,9 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import fc from 'fast-check';
-import { batchHandler, recordsHandler } from '../../../lambda/batch.ts';
+import { batchHandler, type Queue, recordsHandler } from '../../../lambda/batch.ts';
 import { PermanentError } from '../../../lambda/permanent-error.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
 import { lambdaContext, sqsRecord, startQueues } from '../../fixtures/order-queue.ts';
@@ -57,25 +58,30 @@ function identify(value: unknown): Record<string, string> {
   return { sensor: String((value as Reading | null)?.sensor) };
 }
 
-function consume(
-  event: Parameters<ReturnType<typeof batchHandler>>[0],
-  context = lambdaContext(),
-  client = sqs,
-) {
+const settings = (): Queue => ({
+  sqs,
+  consumer: 'telemetry',
+  url: queue.url,
+  deadLetterUrl: queue.deadLetterUrl,
+  maxReceiveCount: 5,
+  logger: new Logger({ serviceName: 'telemetry' }),
+  metrics: new Metrics({ namespace: 'Test', serviceName: 'telemetry' }),
+});
+
+function consume(event: SQSEvent, context = lambdaContext(), more: Partial<Queue> = {}) {
   const handler = batchHandler(
     { parse, identify, handle: (reading: Reading, signal) => handle(reading, signal) },
-    {
-      sqs: client,
-      consumer: 'telemetry',
-      url: queue.url,
-      deadLetterUrl: queue.deadLetterUrl,
-      maxReceiveCount: 5,
-      logger: new Logger({ serviceName: 'telemetry' }),
-      metrics: new Metrics({ namespace: 'Test', serviceName: 'telemetry' }),
-    },
+    { ...settings(), ...more },
   );
   return handler(event, context);
 }
+
+const storeDown = () => Promise.reject(new Error('store is down'));
+/** Bodies of the records that were reported as failed. */
+const failedOf = ({ Records }: SQSEvent, { batchItemFailures }: SQSBatchResponse): string[] => {
+  const failed = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  return Records.filter(({ messageId }) => failed.includes(messageId)).map(({ body }) => body);
+};
 
 function reading(sensor: string) {
   return JSON.stringify({ sensor, celsius: 20 });
@@ -86,16 +92,6 @@ function calls(operation: string) {
 }
 
 describe('a batch', () => {
-  test('of good messages is acknowledged whole', async () => {
-    await queue.send(reading('a'));
-    await queue.send(reading('b'));
-
-    const answer = await consume(await queue.receive());
-
-    expect(answer).toEqual({ batchItemFailures: [] });
-    expect(handled.map(({ sensor }) => sensor).sort()).toEqual(['a', 'b']);
-  });
-
   test('goes on where one message fails: only that one is reported', async () => {
     for (const sensor of ['a', 'broken', 'c']) await queue.send(reading(sensor));
     const event = await queue.receive();
@@ -107,14 +103,13 @@ describe('a batch', () => {
 
     const answer = await consume(event);
 
-    const broken = event.Records.find(({ body }) => body.includes('broken'));
-    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: broken?.messageId }] });
+    expect(failedOf(event, answer)).toEqual([reading('broken')]);
     expect(handled.map(({ sensor }) => sensor).sort()).toEqual(['a', 'c']);
   });
 
   test('that fails whole is reported message by message, not thrown', async () => {
     for (const sensor of ['a', 'b']) await queue.send(reading(sensor));
-    handle = () => Promise.reject(new Error('store is down'));
+    handle = storeDown;
 
     const answer = await consume(await queue.receive());
 
@@ -144,8 +139,7 @@ describe('a batch', () => {
 
     const answer = await consume(event, lambdaContext(100));
 
-    const endless = event.Records.find(({ body }) => body.includes('endless'));
-    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: endless?.messageId }] });
+    expect(failedOf(event, answer)).toEqual([reading('endless')]);
     expect(await queue.deadLetters()).toEqual([]);
     expect(output.logs()).toContainEqual(
       expect.objectContaining({
@@ -179,20 +173,9 @@ describe('a batch', () => {
 
   test('that could not even begin fails as a whole, and its time is not counted on', async () => {
     await queue.send(reading('quick'));
-    const handler = recordsHandler(
-      () => {
-        throw new Error('no place to write to');
-      },
-      {
-        sqs,
-        consumer: 'telemetry',
-        url: queue.url,
-        deadLetterUrl: queue.deadLetterUrl,
-        maxReceiveCount: 5,
-        logger: new Logger({ serviceName: 'telemetry' }),
-        metrics: new Metrics({ namespace: 'Test', serviceName: 'telemetry' }),
-      },
-    );
+    const handler = recordsHandler(() => {
+      throw new Error('no place to write to');
+    }, settings());
 
     await expect(handler(await queue.receive(), lambdaContext(100))).rejects.toThrow('no place to write to');
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -295,8 +278,6 @@ describe('a body', () => {
 });
 
 describe('an error that may pass', () => {
-  const storeDown = () => Promise.reject(new Error('store is down'));
-
   test.each([
     [1, 20],
     [4, 160],
@@ -367,7 +348,7 @@ describe('a dead letter that cannot be sent', () => {
   ])('leaves the message in the queue: %s', async (_name, body, receives) => {
     await queue.send(body);
     const event = await queue.receive(receives);
-    handle = () => Promise.reject(new Error('store is down'));
+    handle = storeDown;
     servers.failing.add('SendMessage');
 
     const answer = await consume(event);
@@ -464,8 +445,8 @@ describe('any batch', () => {
           };
 
           const { batchItemFailures } = await consume(event, lambdaContext(), {
-            send,
-          } as unknown as SQSClient);
+            sqs: { send } as unknown as SQSClient,
+          });
 
           const ended = records.map(
             ({ kind, receives }) => kind === 'permanent' || (kind === 'transient' && receives >= 5),
@@ -492,6 +473,139 @@ describe('any batch', () => {
         },
       ),
       { numRuns: 200 },
+    );
+  });
+});
+
+describe('of a FIFO queue', () => {
+  beforeEach(async () => {
+    queue = await servers.newPair({ isFifo: true });
+    handle = async (value) => {
+      handled.push(value);
+      return 'stored';
+    };
+  });
+
+  /** Messages in their order; the first letter is the group. */
+  const received = (...sensors: string[]): SQSEvent => ({
+    Records: sensors.map((sensor) => ({
+      ...sqsRecord({
+        MessageId: sensor,
+        ReceiptHandle: `receipt-${sensor}`,
+        Body: reading(sensor),
+        Attributes: { MessageGroupId: sensor.slice(0, 1) },
+      }),
+      eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:queue.fifo',
+    })),
+  });
+  const failAt = (error: Error, ...sensors: string[]) => {
+    handle = async (value) => {
+      handled.push(value);
+      if (sensors.includes(value.sensor)) throw error;
+      return 'stored';
+    };
+  };
+  const down = new Error('store is down');
+  const never = new PermanentError('NoReading', 'never');
+  const begun = () => handled.map(({ sensor }) => sensor).sort();
+
+  test('the messages of a group are handled one after the other, groups side by side', async () => {
+    const event = received('a1', 'a2', 'b1', 'b2');
+    const running: string[] = [];
+    const together: string[][] = [];
+    handle = async ({ sensor }) => {
+      running.push(sensor);
+      together.push([...running]);
+      await new Promise(setImmediate);
+      running.splice(running.indexOf(sensor), 1);
+      return 'stored';
+    };
+
+    expect(failedOf(event, await consume(event))).toEqual([]);
+    expect(together.filter((each) => each.filter((sensor) => sensor.startsWith('a')).length > 1)).toEqual([]);
+    expect(together.some((each) => each.length === 2)).toBe(true);
+  });
+
+  test('behind one that failed the rest of its group comes back untried, at the same time, and the log counts it', async () => {
+    const event = received('a1', 'a2', 'a3', 'b1');
+    failAt(down, 'a1');
+
+    expect(failedOf(event, await consume(event))).toEqual(['a1', 'a2', 'a3'].map(reading));
+    expect(begun()).toEqual(['a1', 'b1']);
+    const hidden = calls('ChangeMessageVisibility').map(({ input }) => input);
+    expect(hidden.map(({ ReceiptHandle }) => ReceiptHandle).sort()).toEqual([
+      'receipt-a1',
+      'receipt-a2',
+      'receipt-a3',
+    ]);
+    expect(new Set(hidden.map(({ VisibilityTimeout }) => VisibilityTimeout)).size).toBe(1);
+    expect(output.logs().filter(({ heldUp }) => heldUp !== undefined)).toMatchObject([{ heldUp: 2 }]);
+  });
+
+  test('a group goes on past its dead letter, which keeps the group and has the message ID for deduplication', async () => {
+    const event = received('a1', 'a2');
+    failAt(never, 'a1');
+
+    expect(failedOf(event, await consume(event))).toEqual([]);
+    expect(begun()).toEqual(['a1', 'a2']);
+    expect(await queue.deadLetters()).toMatchObject([
+      { Attributes: { MessageGroupId: 'a', MessageDeduplicationId: 'a1' } },
+    ]);
+  });
+
+  test.each([
+    ['holds up its group, without a dead letter', 5, ['a1', 'a2'], 0],
+    ['lets the group go on once all tries are used up', 1, [], 1],
+  ])('with onPermanentError block a permanent error %s', async (_, maxReceiveCount, failed, letters) => {
+    const event = received('a1', 'a2', 'b1');
+    failAt(never, 'a1');
+
+    const answer = await consume(event, lambdaContext(), { onPermanentError: 'block', maxReceiveCount });
+
+    expect(failedOf(event, answer)).toEqual(failed.map(reading));
+    expect(await queue.deadLetters()).toHaveLength(letters);
+  });
+
+  test('groups of a standard queue, which make it fair, order nothing', async () => {
+    const { Records } = received('a1', 'a2');
+    const event = {
+      Records: Records.map((record) => ({
+        ...record,
+        eventSourceARN: record.eventSourceARN.replace('.fifo', ''),
+      })),
+    };
+    failAt(down, 'a1');
+
+    const answer = await consume(event, lambdaContext(), { onPermanentError: 'block' });
+
+    expect(failedOf(event, answer)).toEqual([reading('a1')]);
+    expect(begun()).toEqual(['a1', 'a2']);
+  });
+
+  test('whatever fails, no message of a group is handled after a failure in it, nor before an earlier one', async () => {
+    const message = fc.record({ group: fc.constantFrom('a', 'b', 'c'), fails: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 10 }), async (messages) => {
+        handled = [];
+        const names = messages.map(({ group }, index) => `${group}${index}`);
+        failAt(down, ...names.filter((_, index) => messages[index]?.fails));
+        const event = received(...names);
+        const send = async () => ({});
+
+        const answer = await consume(event, lambdaContext(), { sqs: { send } as unknown as SQSClient });
+
+        for (const group of ['a', 'b', 'c']) {
+          const ofGroup = names.filter((name) => name.startsWith(group));
+          const first = ofGroup.findIndex((name) => messages[names.indexOf(name)]?.fails);
+          const [tried, failed] =
+            first < 0 ? [ofGroup, []] : [ofGroup.slice(0, first + 1), ofGroup.slice(first)];
+          expect(handled.map(({ sensor }) => sensor).filter((name) => name.startsWith(group))).toEqual(tried);
+          expect(failedOf(event, answer).filter((body) => failed.map(reading).includes(body))).toEqual(
+            failed.map(reading),
+          );
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 });
