@@ -84,7 +84,7 @@ export async function readObject(
   const { key, bytes } = object;
   const bad = (problem: string) => ({ ...object, problem });
   const written = parseArchiveKey(key);
-  if (!written) return bad('its key is none that the archive gives');
+  if (!written) return bad('its key is not one of the archive');
   if (bytes > MOST_BYTES) return bad(TOO_LARGE);
   let content: string;
   try {
@@ -92,19 +92,18 @@ export async function readObject(
     content = (await decompress(compressed, { maxOutputLength: MOST_BYTES })).toString();
   } catch (error) {
     const { name, code = '' } = error as NodeJS.ErrnoException;
-    if (name === 'NoSuchKey') return bad('it has been deleted meanwhile');
+    if (name === 'NoSuchKey') return bad('it was deleted meanwhile');
     if (isDenied(error) || name === 'InvalidObjectState') {
       return { ...bad(explain(error, 's3:GetObject') ?? name), denied: error as Error };
     }
     if (code === 'ERR_BUFFER_TOO_LARGE') return bad(TOO_LARGE);
-    if (code.startsWith('Z_')) return bad('it is cut off, or not compressed by gzip');
+    if (code.startsWith('Z_')) return bad('it is truncated, or not gzip');
     throw error;
   }
-  if (digestOf(content) !== written.digest)
-    return bad('its content is not what its key says: it was changed');
+  if (digestOf(content) !== written.digest) return bad('its content does not match the digest in its key');
   const messages = content.split('\n').slice(0, -1).map(parseArchivedMessage);
   const wrong = messages.indexOf(undefined);
-  if (wrong !== -1) return bad(`line ${wrong + 1} is none that the archive writes`);
+  if (wrong !== -1) return bad(`line ${wrong + 1} was not written by the archive`);
   return { ...object, messages: messages as ArchivedMessage[] };
 }
 

@@ -5,7 +5,7 @@ import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { explain } from '../aws/errors.ts';
 import type { StackHandles } from '../aws/stack.ts';
-import { lookAtDeadLetters } from '../dead-letters/look.ts';
+import { letterIds } from '../dead-letters/look.ts';
 import { NO_REASON } from '../dead-letters/reasons.ts';
 import { awaitCanary } from '../outcomes/canary.ts';
 import type { Takes } from '../outcomes/subscriptions.ts';
@@ -59,13 +59,13 @@ export interface ReplayResult {
   readonly skipped: SkippedObject[];
   /** The object up to which all is sent: a replay that goes on begins after it. */
   after?: string;
-  /** Why it ended before its end; absent after Ctrl-C. */
+  /** Why it ended early; absent after Ctrl-C. */
   stopped?: string;
-  /** What the consumer has said of a canary that came back. */
+  /** The reasons of a canary that came back. */
   cameBack: readonly string[];
   /** Whether the canary was processed, so that the others could follow. */
   isProved: boolean;
-  /** Nothing of the span could prove anything. */
+  /** No message of the span could prove anything. */
   hasNoCanary: boolean;
   /** The command to type next, if it is not the usual one. */
   next?: readonly string[];
@@ -77,99 +77,34 @@ export interface ReplayResult {
  * keeps the order of the archive, and a message gets a new deduplication ID: by the one it was published with SQS could throw it away.
  * @throws what is no answer of AWS, and no fault of the network
  */
-export function replay(task: Replay): Promise<ReplayResult> {
-  return new Replaying(task).run();
-}
-
-class Replaying {
-  private readonly task: Replay;
-  private readonly destination: Destination<ArchivedOutgoing>;
-  private readonly pace: Pace;
-  private readonly step: ReturnType<Progress['step']>;
-  private readonly result: ReplayResult;
-
-  constructor(task: Replay) {
-    const { clients, consumer, rate, isDryRun, progress } = task;
-    this.task = task;
-    this.destination = destinationOf(clients.sqs, consumer.queueUrl);
-    this.pace = new Pace(rate);
-    this.step = progress.step(isDryRun ? 'Reading the archive' : 'Replaying');
-    this.result = {
-      read: 0,
-      wanted: new Map(),
-      sent: 0,
-      refused: [],
-      skipped: [],
-      cameBack: [],
-      isProved: false,
-      hasNoCanary: false,
-    };
-  }
-
-  async run(): Promise<ReplayResult> {
-    const { isDryRun, canarySeconds, signal } = this.task;
-    const { result, step } = this;
-    try {
-      const canary = canarySeconds === undefined || isDryRun ? undefined : await this.sendCanary();
-      if (result.stopped === undefined && !signal.aborted) await this.sendAll(canary);
-    } catch (error) {
-      const reason = signal.aborted ? '' : explain(error);
-      if (reason === undefined) {
-        step.fail('The replay has failed');
-        throw error;
-      }
-      if (reason) result.stopped = reason;
-    }
-    const done = isDryRun ? `Read ${count(result.read, 'message')}` : `Sent ${count(result.sent, 'message')}`;
-    if (signal.aborted || result.stopped) step.fail(`${done}, then stopped`);
-    else step.done(done);
-    return result;
-  }
-
-  /** @param canary what is sent already */
-  private async sendAll(canary: ArchivedOutgoing | undefined): Promise<void> {
-    const { reading, size, isDryRun } = this.task;
-    const { result, step } = this;
-    let objects = 0;
-    for await (const portion of readArchive(reading)) {
-      if (!(await this.take(portion, canary?.messageId))) return;
-      if (portion.lastKey !== undefined) result.after = portion.lastKey;
-      objects += portion.objects;
-      step.bar(objects, size.objects, `${format(isDryRun ? result.read : result.sent)} messages`);
-    }
-  }
-
-  /** @returns whether all of it is sent */
-  private async take({ messages, skipped }: Portion, canaryId: string | undefined): Promise<boolean> {
-    const { isDryRun, signal } = this.task;
-    const { result } = this;
-    result.read += messages.length;
-    result.skipped.push(...skipped);
-    const wanted = this.select(messages);
-    for (const { eventType = '' } of wanted) {
-      result.wanted.set(eventType, (result.wanted.get(eventType) ?? 0) + 1);
-    }
-    if (isDryRun) return true;
-    await this.send(wanted.filter(({ messageId }) => messageId !== canaryId));
-    return result.stopped === undefined && !signal.aborted;
-  }
+export async function replay(task: Replay): Promise<ReplayResult> {
+  const { clients, stack, consumer, takes, reading, size, filter, isDryRun, signal, onSent } = task;
+  const destination = destinationOf(clients.sqs, consumer.queueUrl);
+  const pace = new Pace(task.rate);
+  const step = task.progress.step(isDryRun ? 'Reading the archive' : 'Replaying');
+  const result: ReplayResult = {
+    read: 0,
+    wanted: new Map(),
+    sent: 0,
+    refused: [],
+    skipped: [],
+    cameBack: [],
+    isProved: false,
+    hasNoCanary: false,
+  };
 
   /** What the consumer takes and the filter lets through. */
-  private select(messages: Portion['messages']): ArchivedOutgoing[] {
-    const { consumer, takes, filter } = this.task;
-    return messages
+  const select = (messages: Portion['messages']): ArchivedOutgoing[] =>
+    messages
       .map((message) => outgoing(message, filter))
       .filter((message) => message !== undefined)
       .filter((message) => takes(consumer.name, message));
-  }
 
-  private async send(messages: readonly ArchivedOutgoing[]): Promise<void> {
-    const { signal, onSent } = this.task;
-    const { result } = this;
+  const send = async (messages: readonly ArchivedOutgoing[]): Promise<void> => {
     const before = result.sent;
-    const { sent, failed, stopped } = await sendMessages(this.destination, {
+    const { sent, failed, stopped } = await sendMessages(destination, {
       messages,
-      pace: this.pace,
+      pace,
       // What is not sent now is for the replay that goes on from here.
       endsAtFailure: true,
       signal,
@@ -180,52 +115,57 @@ class Replaying {
       if (reason !== stopped) result.refused.push({ messageId: messages[index]?.messageId ?? '', reason });
     }
     if (stopped !== undefined && !signal.aborted) result.stopped = stopped;
-  }
+  };
 
-  /** Sends one message and waits for its end. @returns it; undefined where nothing more is to be sent */
-  private async sendCanary(): Promise<ArchivedOutgoing | undefined> {
-    const { clients, consumer, reading, size, signal } = this.task;
-    const { result, step } = this;
+  const isOver = () => result.stopped !== undefined || signal.aborted;
+
+  /** @returns whether all of it is sent */
+  const take = async ({ messages, skipped }: Portion, canaryId: string | undefined): Promise<boolean> => {
+    result.read += messages.length;
+    result.skipped.push(...skipped);
+    const wanted = select(messages);
+    for (const { eventType = '' } of wanted) {
+      result.wanted.set(eventType, (result.wanted.get(eventType) ?? 0) + 1);
+    }
+    if (isDryRun) return true;
+    await send(wanted.filter(({ messageId }) => messageId !== canaryId));
+    return !isOver();
+  };
+
+  const sendAll = async (canaryId: string | undefined): Promise<void> => {
+    let objects = 0;
+    for await (const portion of readArchive(reading)) {
+      if (!(await take(portion, canaryId))) return;
+      if (portion.lastKey !== undefined) result.after = portion.lastKey;
+      objects += portion.objects;
+      step.bar(objects, size.objects, `${format(isDryRun ? result.read : result.sent)} messages`);
+    }
+  };
+
+  /** Sends one message and waits for its end. @returns its ID; undefined where nothing more is to be sent */
+  const sendCanary = async (seconds: number): Promise<string | undefined> => {
     step.update('Replaying: looking for a canary');
-    const canary = await findCanary({
-      clients,
-      consumer,
-      reading,
-      select: (messages) => this.select(messages),
-      onProgress: (objects) => step.bar(objects, size.objects),
-    });
+    const onProgress = (objects: number) => step.bar(objects, size.objects);
+    const canary = await findCanary({ clients, consumer, reading, select, onProgress });
     if (!canary) {
       result.hasNoCanary = true;
       result.stopped = `${consumer.name} has all on record, or there is nothing valid: a canary would prove nothing`;
       return undefined;
     }
-    const earlierLetters = new Set<string>();
-    await lookAtDeadLetters(
-      clients.sqs,
-      consumer.deadLetterQueueUrl,
-      ({ MessageId = '' }) => earlierLetters.add(MessageId),
-      { signal },
-    );
-    await this.send([canary]);
+    const earlierLetters = await letterIds(clients.sqs, consumer.deadLetterQueueUrl, signal);
+    await send([canary]);
     if (result.sent === 0 && !signal.aborted) result.stopped ??= 'SQS refuses the canary';
-    if (result.stopped !== undefined || signal.aborted) return undefined;
-    await this.awaitEnd(canary, earlierLetters);
-    return canary;
-  }
-
-  private async awaitEnd(canary: ArchivedOutgoing, earlierLetters: ReadonlySet<string>): Promise<void> {
-    const { clients, stack, consumer, canarySeconds = 0, signal } = this.task;
-    const { result, step } = this;
-    const { orderId = '' } = canary;
+    if (isOver()) return undefined;
+    const { orderId = '', body } = canary;
     step.update(`Replaying: waiting for the end of order ${orderId}`);
     const { isProcessed, refused, stopped, next } = await awaitCanary({
       clients,
       stack,
       consumers: [consumer],
       orderId,
-      body: canary.body,
+      body,
       earlierLetters,
-      seconds: canarySeconds,
+      seconds,
       progress: createProgress({ silent: true }),
       signal,
     });
@@ -236,7 +176,25 @@ class Replaying {
       result.stopped = stopped;
       result.next = next ?? ['failed', consumer.name];
     }
+    return canary.messageId;
+  };
+
+  try {
+    const { canarySeconds } = task;
+    const canaryId = canarySeconds === undefined || isDryRun ? undefined : await sendCanary(canarySeconds);
+    if (!isOver()) await sendAll(canaryId);
+  } catch (error) {
+    const reason = signal.aborted ? '' : explain(error);
+    if (reason === undefined) {
+      step.fail('The replay has failed');
+      throw error;
+    }
+    if (reason) result.stopped = reason;
   }
+  const done = isDryRun ? `Read ${count(result.read, 'message')}` : `Sent ${count(result.sent, 'message')}`;
+  if (isOver()) step.fail(`${done}, then stopped`);
+  else step.done(done);
+  return result;
 }
 
 /** Keeps each message's group; a FIFO queue takes what was sent before, since its ID is another in each replay. */

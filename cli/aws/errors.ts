@@ -46,9 +46,9 @@ function explainCall(error: Error, action: string | undefined): string | undefin
   if (/Region is missing/.test(message)) {
     return 'No AWS region: give --region, set AWS_REGION, or set a region in the profile';
   }
-  if (/Region not accepted/.test(message)) return `The AWS region is none: ${oneLine(message)}`;
+  if (/Region not accepted/.test(message)) return `AWS does not know this region: ${oneLine(message)}`;
   if ((error as AwsError).code === 'ERR_INVALID_URL') {
-    return 'An endpoint is no URL: check AWS_ENDPOINT_URL and endpoint_url in ~/.aws/config';
+    return 'An endpoint is not a URL: check AWS_ENDPOINT_URL and endpoint_url in ~/.aws/config';
   }
   if (
     EXPIRED.test(name) ||
@@ -67,7 +67,7 @@ function explainCall(error: Error, action: string | undefined): string | undefin
   }
   if (codeOf(error) !== undefined) return explainSilence(error);
   if ($response !== undefined && $metadata?.httpStatusCode === undefined) {
-    return `${endpoint} gives an answer that is not AWS's (HTTP ${$response.statusCode}): check AWS_ENDPOINT_URL, and what stands between`;
+    return `The answer from ${endpoint} is not AWS's (HTTP ${$response.statusCode}): check AWS_ENDPOINT_URL and any proxy`;
   }
   if (UNKNOWN_OPERATION.test(name) || $metadata?.httpStatusCode === 501) {
     return `${endpoint} does not know ${reached?.operation ?? 'this operation'} (${name})`;
@@ -80,7 +80,7 @@ function explainSilence(error: Error): string {
   const { reached } = error as AwsError;
   const where = reached?.endpoint ?? reachedAddress(error) ?? 'AWS';
   if (reached?.isLocal) {
-    return `The local stack at ${where} does not answer (${codeOf(error)}): start it anew with \`npm start -- --keep\``;
+    return `The local stack at ${where} does not answer (${codeOf(error)}): restart it with \`npm start -- --keep\``;
   }
   return `Cannot reach ${where} (${codeOf(error)}): check the network, the region and AWS_ENDPOINT_URL`;
 }

@@ -1,12 +1,10 @@
-/** How a stack is: what its queues hold, whether its consumers are on and what they have done lately, and which of its alarms are in ALARM. */
+/** The health of a stack: what its queues hold, whether consumers are on and what they have done lately, and alarms in ALARM. */
 
 import {
-  type AlarmType,
   type CloudWatchClient,
   GetMetricDataCommand,
   type MetricAlarm,
   type MetricDataQuery,
-  paginateDescribeAlarms,
 } from '@aws-sdk/client-cloudwatch';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { readAlarmText } from '../../contract/alarm-text.ts';
@@ -16,35 +14,35 @@ import type { Clients } from './clients.ts';
 import { isEnabled } from './event-source-mapping.ts';
 import { queueDepth } from './queue-depth.ts';
 import type { StackHandles } from './stack.ts';
-import { logicalIdOf } from './stack-alarms.ts';
+import { logicalIdOf, readMetricAlarms } from './stack-alarms.ts';
 
 export interface Health {
   readonly at: Date;
   /** In the order of the stack. */
   readonly consumers: readonly ConsumerHealth[];
-  /** Messages that no consumer's subscription asks for, also those that somebody looks at. */
+  /** Messages that no consumer's subscription asks for, in flight or not. */
   readonly unrouted: number;
-  /** Alarms that are on and belong to no consumer: the topic's. */
+  /** Alarms in ALARM that belong to no consumer: the topic's. */
   readonly alarms: readonly AlarmOn[];
 }
 
 export interface ConsumerHealth {
   readonly name: string;
-  /** Whether it takes messages from its queue; undefined where nobody says. */
+  /** Whether it takes messages from its queue; undefined where that may not be read. */
   readonly enabled: boolean | undefined;
-  /** Messages in the queue that nobody works on, those that are delayed included. */
+  /** Messages in the queue that are not in flight, delayed ones included. */
   readonly waiting: number;
-  /** Messages that are being worked on, or that wait for their next try. */
+  /** Messages that are being processed, or wait for their next try. */
   readonly inFlight: number;
-  /** All messages in the dead-letter queue, also those that somebody looks at. */
+  /** All messages in the dead-letter queue, in flight or not. */
   readonly deadLetters: number;
-  /** Age of the oldest message, as of the last minute with a figure; undefined for an empty queue or without one. */
+  /** Age of the oldest message in the last minute with a data point; undefined for an empty queue, or without one. */
   readonly oldestSeconds: number | undefined;
   /** Orders in the last five minutes. */
   readonly processed: number;
   /** Orders in each of the last minutes, oldest first; the last one is not over. */
   readonly processedByMinute: readonly number[];
-  /** Those that are on. */
+  /** Those in ALARM. */
   readonly alarms: readonly AlarmOn[];
 }
 
@@ -58,14 +56,14 @@ export interface AlarmOn {
   readonly article: string | undefined;
 }
 
-/** What the health is read from. */
 type HealthClients = Pick<Clients, 'sqs' | 'cloudWatch' | 'lambda'>;
 
 const MINUTE = 60_000;
 /** Of which the last five are summed up. */
 const MINUTES = 15;
 const LATELY = 5;
-/** Takes one look. @throws whatever the SDK throws */
+
+/** @throws whatever the SDK throws */
 export async function lookAtHealth(clients: HealthClients, stack: StackHandles): Promise<Health> {
   const at = new Date();
   const [figures, enabled, unrouted, lately, alarms] = await Promise.all([
@@ -84,7 +82,7 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
       waiting,
       inFlight,
       deadLetters,
-      // The figure is of the last minute; what the queue holds is of now.
+      // The metric is a minute old; the depth of the queue is not.
       oldestSeconds:
         waiting + inFlight === 0 ? undefined : ages.slice(-LATELY).findLast((age) => age !== undefined),
       processed: processed.slice(-LATELY).reduce<number>((sum, orders) => sum + (orders ?? 0), 0),
@@ -95,7 +93,7 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
   return { at, consumers, unrouted, alarms: alarms(undefined) };
 }
 
-/** Whether somebody has to do something. */
+/** Whether there is nothing to do. */
 export function isWell({ consumers, unrouted, alarms }: Health): boolean {
   return (
     alarms.length === 0 &&
@@ -119,7 +117,7 @@ async function messagesIn(sqs: SQSClient, queueUrl: string): Promise<number> {
 
 type Series = (number | undefined)[];
 
-/** Consumer → the last minutes of its metrics, oldest first. The namespace of the consumers' own is their stack's name. */
+/** Consumer → the last minutes of its metrics, oldest first. Consumers' own metrics are in the namespace of their stack's name. */
 async function readMetrics(
   cloudWatch: CloudWatchClient,
   { name: stack, consumers }: StackHandles,
@@ -144,7 +142,7 @@ async function readMetrics(
     const values: Series = Array.from({ length: MINUTES }, () => undefined);
     const { Timestamps = [], Values = [] } = MetricDataResults.find(({ Id }) => Id === id) ?? {};
     for (const [index, time] of Timestamps.entries()) {
-      // Of a clock that is ahead of this one, the newest figures are the last here.
+      // If AWS's clock is ahead of this one, its newest data points count for the last minute.
       const minute = Math.min(MINUTES - 1, Math.floor((time.getTime() - start) / MINUTE));
       const value = Values[index] ?? 0;
       if (minute >= 0) values[minute] = join(values[minute] ?? 0, value);
@@ -171,25 +169,17 @@ function query(
   return { Id, MetricStat: { Metric: { Namespace, MetricName, Dimensions }, Period: 60, Stat } };
 }
 
-/** The alarms of a stack that are on: those of a consumer, or of none. */
+/** The stack's alarms in ALARM: those of a consumer, or of none. A composite alarm says nothing that others do not. */
 async function readAlarms(
   cloudWatch: CloudWatchClient,
   { name: stackName, consumers }: StackHandles,
 ): Promise<(consumer: string | undefined) => AlarmOn[]> {
-  const on: { owner: string | undefined; alarm: AlarmOn }[] = [];
-  const prefix = `${stackName}-`;
-  // A composite alarm only sums up the others.
-  const AlarmTypes: AlarmType[] = ['MetricAlarm'];
-  const request = { AlarmNamePrefix: prefix, StateValue: 'ALARM' as const, AlarmTypes };
-  for await (const { MetricAlarms = [] } of paginateDescribeAlarms({ client: cloudWatch }, request)) {
-    for (const alarm of MetricAlarms) {
-      const id = logicalIdOf(alarm.AlarmName ?? '', stackName);
-      if (id === undefined) continue;
-      const owner = consumers.find(({ name }) => id.startsWith(alarmsId(name)))?.name;
-      on.push({ owner, alarm: alarmOn(alarm) });
-    }
-  }
-  return (consumer) => on.filter(({ owner }) => owner === consumer).map(({ alarm }) => alarm);
+  const alarms = (await readMetricAlarms(cloudWatch, stackName, 'ALARM')).map((alarm) => {
+    const id = logicalIdOf(alarm.AlarmName ?? '', stackName);
+    const owner = consumers.find(({ name }) => id?.startsWith(alarmsId(name)))?.name;
+    return { owner, alarm: alarmOn(alarm) };
+  });
+  return (consumer) => alarms.filter(({ owner }) => owner === consumer).map(({ alarm }) => alarm);
 }
 
 function alarmOn({

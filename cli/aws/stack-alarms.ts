@@ -1,26 +1,27 @@
-/** The alarms of a stack, as CloudWatch has them. */
+/** The alarms of a stack in CloudWatch. */
 import {
   type CloudWatchClient,
   type CompositeAlarm,
   type MetricAlarm,
   paginateDescribeAlarms,
+  type StateValue,
 } from '@aws-sdk/client-cloudwatch';
 
 export interface StackAlarm {
   readonly name: string;
-  /** Whether it sums up others; CloudWatch then sets it by their states alone. */
+  /** Whether its state follows from other alarms alone. */
   readonly isComposite: boolean;
   readonly actionsEnabled: boolean;
-  /** ARNs of what is told when it goes into ALARM, and when it returns to OK. */
+  /** ARNs of what is notified in ALARM, and back in OK. */
   readonly alarmActions: readonly string[];
   readonly okActions: readonly string[];
   readonly state: string;
-  /** Names of the alarms that it sums up. */
+  /** Names of the alarms that a composite alarm depends on. */
   readonly children: readonly string[];
 }
 
 /**
- * The logical ID of an alarm, or undefined where it is of another stack, whose name goes on. CloudFormation names it
+ * The logical ID of an alarm; undefined for one of another stack whose name begins the same. CloudFormation names alarms
  * `<stack>-<logical ID>-<suffix>`.
  */
 export function logicalIdOf(alarm: string, stackName: string): string | undefined {
@@ -35,25 +36,35 @@ export async function readStackAlarms(
   stackName: string,
 ): Promise<StackAlarm[]> {
   const [metricAlarms, compositeAlarms] = await Promise.all([
-    describe(cloudWatch, { AlarmTypes: ['MetricAlarm'], AlarmNamePrefix: `${stackName}-` }),
+    readMetricAlarms(cloudWatch, stackName),
     describe(cloudWatch, { AlarmTypes: ['CompositeAlarm'] }),
   ]);
-  const own = metricAlarms.filter(({ name }) => logicalIdOf(name, stackName) !== undefined);
-  const names = new Set(own.map(({ name }) => name));
-  return [...own, ...compositeAlarms.filter(({ children }) => children.some((name) => names.has(name)))];
+  const names = new Set(metricAlarms.map(({ AlarmName }) => AlarmName));
+  const own = compositeAlarms
+    .map((alarm) => stackAlarm(alarm, alarm.AlarmRule ?? ''))
+    .filter(({ children }) => children.some((name) => names.has(name)));
+  return [...metricAlarms.map((alarm) => stackAlarm(alarm)), ...own];
+}
+
+/** The stack's alarms on metrics. @param StateValue only those in this state @throws whatever the SDK throws */
+export async function readMetricAlarms(
+  cloudWatch: CloudWatchClient,
+  stackName: string,
+  StateValue?: StateValue,
+): Promise<MetricAlarm[]> {
+  const request = { AlarmTypes: ['MetricAlarm' as const], AlarmNamePrefix: `${stackName}-`, StateValue };
+  const alarms: MetricAlarm[] = await describe(cloudWatch, request);
+  return alarms.filter(({ AlarmName = '' }) => logicalIdOf(AlarmName, stackName) !== undefined);
 }
 
 async function describe(
   client: CloudWatchClient,
   request: Parameters<typeof paginateDescribeAlarms>[1],
-): Promise<StackAlarm[]> {
-  const found: StackAlarm[] = [];
-  for await (const { MetricAlarms = [], CompositeAlarms = [] } of paginateDescribeAlarms(
-    { client },
-    request,
-  )) {
-    found.push(...MetricAlarms.map((alarm) => stackAlarm(alarm)));
-    found.push(...CompositeAlarms.map((alarm) => stackAlarm(alarm, alarm.AlarmRule ?? '')));
+): Promise<(MetricAlarm & CompositeAlarm)[]> {
+  const found: (MetricAlarm & CompositeAlarm)[] = [];
+  const pages = paginateDescribeAlarms({ client }, request);
+  for await (const { MetricAlarms = [], CompositeAlarms = [] } of pages) {
+    found.push(...MetricAlarms, ...CompositeAlarms);
   }
   return found;
 }

@@ -1,5 +1,4 @@
-/** Whether every alarm can tell somebody, and whether one has lately. */
-
+/** Whether every alarm notifies somebody, and whether one has lately. */
 import { RELEASE_ALARM } from '../../contract/names.ts';
 import { deployCommand } from '../aws/stack.ts';
 import { logicalIdOf, readStackAlarms, type StackAlarm } from '../aws/stack-alarms.ts';
@@ -19,8 +18,8 @@ export async function checkAlarms(
   const { clients, stack } = context;
   const alarms = await readStackAlarms(clients.cloudWatch, stack.name);
   if (alarms.length === 0) {
-    const toDo = `make them again with \`${deployCommand(stack.name)} --revert-drift\``;
-    return [problem(SUBJECT, 'there are none: nobody would know of anything', toDo)];
+    const toDo = `recreate them with \`${deployCommand(stack.name)} --revert-drift\``;
+    return [problem(SUBJECT, 'there are none, so nobody is notified of anything', toDo)];
   }
   const announced = checkAnnounced(alarms, stack.name);
   if (!history) return announced;
@@ -32,7 +31,7 @@ export async function checkAlarms(
   return [...announced, ...told.flat()];
 }
 
-/** An alarm is announced by itself, or by a composite one, or takes a release back. */
+/** An alarm notifies a topic itself or through a composite alarm, or rolls back a release. */
 function checkAnnounced(alarms: readonly StackAlarm[], stackName: string): Finding[] {
   const announcing = alarms.filter(({ alarmActions }) => alarmActions.length > 0);
   const summedUp = new Set(announcing.flatMap(({ children }) => children));
@@ -42,7 +41,7 @@ function checkAnnounced(alarms: readonly StackAlarm[], stackName: string): Findi
       .map(({ name }) =>
         problem(
           SUBJECT,
-          `the actions of ${name} are disabled: it tells nobody`,
+          `the actions of ${name} are disabled: it notifies nobody`,
           `\`aws cloudwatch enable-alarm-actions --alarm-names ${name}\``,
         ),
       ),
@@ -52,7 +51,7 @@ function checkAnnounced(alarms: readonly StackAlarm[], stackName: string): Findi
       .map(({ name }) =>
         problem(
           SUBJECT,
-          `${name} has no action, and no composite alarm sums it up: it tells nobody`,
+          `${name} has no action, and is in no composite alarm: it notifies nobody`,
           `set its actions again with \`${deployCommand(stackName)} --revert-drift\``,
         ),
       ),
@@ -64,7 +63,7 @@ function tellsCodeDeploy(alarm: string, stackName: string): boolean {
   return logicalIdOf(alarm, stackName)?.includes(RELEASE_ALARM) ?? false;
 }
 
-/** Whether the last notification of any alarm was taken by the topic. What becomes of it then, SNS alone knows. */
+/** Whether the topic accepted the last notification of any alarm. Only SNS knows what becomes of it then. */
 async function checkHistory(
   topic: OperationsTopic,
   alarms: readonly StackAlarm[],
@@ -76,14 +75,14 @@ async function checkHistory(
   const actions = await actionsOn(topic.arn, announcing, clients.cloudWatch);
   const last = actions.toSorted((one, other) => other.at.getTime() - one.at.getTime())[0];
   if (last === undefined) {
-    const says = 'no alarm has told this topic anything in the history that CloudWatch keeps';
+    const says = 'no alarm has notified this topic in the history that CloudWatch keeps';
     return [problem(subject, says, fire)];
   }
   if (last.error === undefined) return [well(subject, `the topic was last told at ${time(last.at)}`)];
-  return [problem(subject, refusal(last), `mend that, and ${fire}`)];
+  return [problem(subject, rejection(last), `fix that, and ${fire}`)];
 }
 
-/** What kept an alarm from telling its topic. */
-export function refusal({ alarm, at, error }: Action): string {
-  return `the topic did not take what ${alarm} told it at ${time(at)}: ${error}`;
+/** Why an alarm's notification did not reach its topic. */
+export function rejection({ alarm, at, error }: Action): string {
+  return `the topic rejected the notification of ${alarm} at ${time(at)}: ${error}`;
 }

@@ -41,7 +41,7 @@ export async function checkConcurrency({ clients: { lambda }, stack }: CheckCont
     problem(
       subject,
       `the consumers may take ${format(needed)} at a time, but ${has}`,
-      'have the quota "Concurrent executions" of Lambda raised in Service Quotas, or lower maxConcurrency in lib/config.ts',
+      'raise the Lambda quota "Concurrent executions" in Service Quotas, or lower maxConcurrency in lib/config.ts',
     ),
   ];
 }

@@ -35,7 +35,7 @@ export async function checkDrift({ clients, stack, options, signal }: CheckConte
   const why =
     DetectionStatus === 'DETECTION_FAILED'
       ? `could not be checked for all resources: ${reason ?? 'AWS gives no reason'}`
-      : `could not be checked: AWS was still at it after ${TIMEOUT_MS / 1000} s`;
+      : `could not be checked: AWS had not finished after ${TIMEOUT_MS / 1000} s`;
   return [problem(SUBJECT, why, 'check again, or leave it out with --no-drift'), ...findings];
 }
 

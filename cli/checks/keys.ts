@@ -25,7 +25,7 @@ export async function checkKeys(context: CheckContext): Promise<Finding[]> {
     return problem(
       subject,
       `${KeyId} is ${state}: what it encrypts can neither be sent nor read`,
-      cure === undefined ? 'see to it that it is Enabled' : `\`${cure} ${KeyId}\`, and check again`,
+      cure === undefined ? 'enable it' : `\`${cure} ${KeyId}\`, and check again`,
     );
   });
   const problems = (await Promise.all(findings)).filter((each) => each !== undefined);

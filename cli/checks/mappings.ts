@@ -12,11 +12,11 @@ export async function checkMappings({ clients, stack, options }: CheckContext): 
   const findings = stack.consumers.map(async ({ name, eventSourceMappingId }) => {
     const mapping = await readMapping(clients.lambda, eventSourceMappingId);
     if (mapping === undefined) {
-      const toDo = `make it again with \`${deployCommand(stack.name)} --revert-drift\``;
-      return problem(subject, `that of ${name} is gone: nobody takes its messages`, toDo);
+      const toDo = `recreate it with \`${deployCommand(stack.name)} --revert-drift\``;
+      return problem(subject, `that of ${name} is gone: nothing reads its messages`, toDo);
     }
     if (mapping.state === 'Enabled') return undefined;
-    const toDo = `\`${commandFor(options, 'start', name)}\`, once nothing speaks against it`;
+    const toDo = `\`${commandFor(options, 'start', name)}\`, unless it was stopped on purpose`;
     return problem(subject, `that of ${name} is ${mapping.state}: its messages wait in the queue`, toDo);
   });
   const problems = (await Promise.all(findings)).filter((each) => each !== undefined);
@@ -33,7 +33,7 @@ export async function checkQueues({ clients, stack }: CheckContext): Promise<Fin
     if (target?.split(':').at(-1) === deadLetterQueueUrl.split('/').at(-1)) return undefined;
     return problem(
       subject,
-      `that of ${name} has no redrive policy to its dead-letter queue: a message that crashes the function is tried until it is deleted`,
+      `that of ${name} has no redrive policy to its dead-letter queue: a message that crashes the function is retried until it expires`,
       `set it again with \`${deployCommand(stack.name)} --revert-drift\``,
     );
   });

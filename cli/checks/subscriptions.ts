@@ -51,7 +51,7 @@ async function checkOperationsTopic(topic: OperationsTopic, context: CheckContex
     .map((each) =>
       problem(
         subject,
-        `${addressOf(each)} is not confirmed and gets nothing`,
+        `${addressOf(each)} has not confirmed and gets nothing`,
         'its owner follows the link in the mail from AWS, which is valid for three days; subscribing the address again sends another',
       ),
     );

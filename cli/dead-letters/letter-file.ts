@@ -79,11 +79,11 @@ export class LetterFile {
 }
 
 const REASONS: Record<string, string> = {
-  EEXIST: 'it is there already',
+  EEXIST: 'it already exists',
   ENOENT: 'there is no such directory',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
-  EFBIG: 'it would become larger than a file may be',
+  EFBIG: 'it would exceed the largest file size',
 };
 
 function cannotWrite(path: string, error: unknown): string {

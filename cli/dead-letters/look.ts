@@ -63,6 +63,13 @@ export function lookAtDeadLetters(
   return forEachBatch(sqs, queueUrl, handle, options);
 }
 
+/** IDs of the letters in the queue, all of which stay there. */
+export async function letterIds(sqs: SQSClient, queueUrl: string, signal: AbortSignal): Promise<Set<string>> {
+  const ids = new Set<string>();
+  await lookAtDeadLetters(sqs, queueUrl, ({ MessageId = '' }) => ids.add(MessageId), { signal });
+  return ids;
+}
+
 /**
  * Hands each letter in the queue to `handle` once, in batches of up to ten, some of them at the same time. At the end, on an
  * error too, all letters become visible again but those that `handle` returned: these are deleted already. Only IDs are

@@ -90,7 +90,7 @@ export function parseStock<T>(text: string, name: string, column: StockColumn<T>
 }
 
 function problemOfSku(sku: string): string | undefined {
-  return SKU.pattern.test(sku) ? undefined : `${quoted(sku)} is no SKU: ${SKU.words}`;
+  return SKU.pattern.test(sku) ? undefined : `${quoted(sku)} is not a SKU: ${SKU.words}`;
 }
 
 const isWhole = (digits: string) => /^\d+$/.test(digits) && Number.isSafeInteger(Number(digits));

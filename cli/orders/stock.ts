@@ -74,7 +74,7 @@ export async function addPieces(
   });
   const { Attributes } = await dynamodbOnce.send(addition).catch((error) => {
     if (error?.name === 'ConditionalCheckFailedException') {
-      throw new CommandError(`${sku}=${add}: there are not so many in stock any more`);
+      throw new CommandError(`${sku}=${add}: fewer are in stock`);
     }
     if (!isTransient(error) || isThrottling(error)) throw error;
     throw new UnknownOutcome(

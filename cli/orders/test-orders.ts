@@ -66,17 +66,11 @@ const REASONS = ['changed my mind', 'ordered twice', 'found it cheaper', 'paymen
 
 const people = [
   { name: 'Ada Nowak', line1: 'ul. Piotrkowska 12', city: 'Łódź', postalCode: '90-001', country: 'PL' },
-  {
-    name: 'Bruno Lima',
-    line1: 'Rua Augusta 1500',
-    city: 'São Paulo',
-    postalCode: '01304-001',
-    country: 'BR',
-  },
+  { name: 'Bruno Lima', line1: 'Rua Augusta 9', city: 'São Paulo', postalCode: '01304-001', country: 'BR' },
   { name: 'Chiyo Sato', line1: '千代田1-1', city: '東京', postalCode: '100-0001', country: 'JP' },
   {
-    name: 'Dana Whitfield',
-    line1: '400 Pine St',
+    name: 'Dan White',
+    line1: '4 Pine St',
     city: 'Seattle',
     region: 'WA',
     postalCode: '98101',
@@ -86,7 +80,7 @@ const people = [
   { name: 'Fiona Byrne', line1: '7 High Street', city: 'York', postalCode: 'YO1 7EP', country: 'GB' },
   {
     name: 'Georg Huber',
-    line1: 'Marktplatz 3',
+    line1: 'Markt 3',
     line2: '2. Stock',
     city: 'Graz',
     postalCode: '8010',

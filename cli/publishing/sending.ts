@@ -79,124 +79,99 @@ const MAX_BACKOFF_MS = 5000;
  * Where groups keep their order, one batch goes after the other, each with one message a group, since an entry may be refused and
  * the one behind it taken.
  */
-export function sendMessages<M extends OutgoingMessage>(
+export async function sendMessages<M extends OutgoingMessage>(
   destination: Destination<M>,
   options: SendOptions<M>,
 ): Promise<SendResult> {
-  return new Sending(destination, options).run();
-}
-
-class Sending<M extends OutgoingMessage> {
-  private readonly destination: Destination<M>;
-  private readonly options: SendOptions<M>;
-  private readonly attempts: number;
-  private readonly failed: FailedMessage[] = [];
-  private sent = 0;
+  const { messages, pace = new Pace(undefined), concurrency = 8, attempts = 8, signal, onProgress } = options;
+  const { endsAtFailure = false, backoffMs = 100 } = options;
+  const { maxBytes, groupOf, service } = destination;
+  const failed: FailedMessage[] = [];
+  let sent = 0;
   /** Ends early for the caller's reason, or for an answer that no further call would change. */
-  private readonly stop = new AbortController();
+  const stop = new AbortController();
+  const onAbort = () => stop.abort('stopped before it was sent');
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
 
-  constructor(destination: Destination<M>, options: SendOptions<M>) {
-    this.destination = destination;
-    this.options = options;
-    this.attempts = options.attempts ?? 8;
-  }
+  const fail = ({ index, message: { orderId } }: Entry<M>, reason: string) => {
+    failed.push({ index, orderId, reason });
+  };
 
-  async run(): Promise<SendResult> {
-    const { messages, pace = new Pace(undefined), concurrency = 8, signal, onProgress } = this.options;
-    const { maxBytes, groupOf } = this.destination;
-    const { stop, failed } = this;
-    const onAbort = () => stop.abort('stopped before it was sent');
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
-
-    const batches = paced(
-      inBatches(messages, { maxBytes, groupOf, rate: pace.perSecond }),
-      pace,
-      stop.signal,
-    );
-    const worker = async () => {
-      for await (const batch of batches) {
-        await this.send(batch);
-        onProgress?.({ sent: this.sent, failed: failed.length });
-      }
-    };
-    try {
-      await Promise.all(Array.from({ length: groupOf ? 1 : concurrency }, worker));
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
-    return {
-      sent: this.sent,
-      failed: failed.sort((a, b) => a.index - b.index),
-      stopped: stop.signal.aborted ? String(stop.signal.reason) : undefined,
-    };
-  }
-
-  private async send(batch: Entry<M>[]): Promise<void> {
-    const { backoffMs = 100 } = this.options;
-    const { service, maxBytes } = this.destination;
-    const { signal } = this.stop;
-    const [only] = batch;
-    const size = only && batch.length === 1 ? messageSize(only.message) : 0;
-    if (only && size > maxBytes) {
-      this.fail(only, `has ${size} bytes with its attributes, but ${service} takes ${maxBytes}`);
-      return;
-    }
-    let left = batch;
-    for (let attempt = 1; left.length > 0; attempt++) {
-      if (signal.aborted) {
-        for (const entry of left) this.fail(entry, String(signal.reason));
-        return;
-      }
-      const isLast = attempt === this.attempts;
-      const reasons = await this.sendOnce(left, isLast);
-      left = left.filter((entry) => reasons.has(entry));
-      if (left.length === 0) return;
-      if (isLast && !signal.aborted) {
-        const failure = (entry: Entry<M>) => `${reasons.get(entry)} (tried ${attempt} times)`;
-        const [first] = left;
-        if (this.options.endsAtFailure && first) this.stop.abort(failure(first));
-        else for (const entry of left) this.fail(entry, failure(entry));
-        if (!signal.aborted) return;
-      }
-      await pause(backoffDelay(attempt, { first: backoffMs, longest: MAX_BACKOFF_MS }), signal);
-    }
-  }
-
-  /** Sends the entries; returns those that are worth another try, with what was said of them. */
-  private async sendOnce(entries: Entry<M>[], isLast: boolean): Promise<Map<Entry<M>, string>> {
-    const { destination } = this;
-    try {
-      return this.read(await destination.send(entries.map(({ message }) => message)), entries);
-    } catch (error) {
-      const reason = destination.explain?.(error) ?? explain(error, destination.action) ?? String(error);
-      if (!isTransient(error) || (isLast && isUnreachable(error))) this.stop.abort(reason);
-      return new Map(entries.map((entry) => [entry, reason]));
-    }
-  }
-
-  /** Counts what is said of each entry; returns those that are worth another try. */
-  private read({ Successful = [], Failed = [] }: BatchAnswer, entries: Entry<M>[]): Map<Entry<M>, string> {
+  /** Counts what is said of each entry; returns those that are worth another try, with the reason. */
+  const read = ({ Successful = [], Failed = [] }: BatchAnswer, entries: Entry<M>[]) => {
     const again = new Map<Entry<M>, string>();
     const successful = new Set(Successful.map(({ Id }) => Id));
     const refused = new Map(Failed.map((each) => [each.Id, each]));
     for (const [position, entry] of entries.entries()) {
       const refusal = refused.get(String(position));
-      if (successful.has(String(position))) this.sent++;
-      else if (!refusal) again.set(entry, `${this.destination.service} answered without a word about it`);
+      if (successful.has(String(position))) sent++;
+      else if (!refusal) again.set(entry, `${service} did not mention it in its answer`);
       else {
         const { Code, Message, SenderFault } = refusal;
         const reason = [Code, Message].filter(Boolean).join(': ') || 'refused without a reason';
-        if (SenderFault && !isThrottlingCode(Code)) this.fail(entry, reason);
+        if (SenderFault && !isThrottlingCode(Code)) fail(entry, reason);
         else again.set(entry, reason);
       }
     }
     return again;
-  }
+  };
 
-  private fail({ index, message: { orderId } }: Entry<M>, reason: string): void {
-    this.failed.push({ index, orderId, reason });
+  const sendOnce = async (entries: Entry<M>[], isLast: boolean): Promise<Map<Entry<M>, string>> => {
+    try {
+      return read(await destination.send(entries.map(({ message }) => message)), entries);
+    } catch (error) {
+      const reason = destination.explain?.(error) ?? explain(error, destination.action) ?? String(error);
+      if (!isTransient(error) || (isLast && isUnreachable(error))) stop.abort(reason);
+      return new Map(entries.map((entry) => [entry, reason]));
+    }
+  };
+
+  const send = async (batch: Entry<M>[]): Promise<void> => {
+    const [only] = batch;
+    const size = only && batch.length === 1 ? messageSize(only.message) : 0;
+    if (only && size > maxBytes) {
+      fail(only, `has ${size} bytes with its attributes, but ${service} takes ${maxBytes}`);
+      return;
+    }
+    let left = batch;
+    for (let attempt = 1; left.length > 0; attempt++) {
+      if (stop.signal.aborted) {
+        for (const entry of left) fail(entry, String(stop.signal.reason));
+        return;
+      }
+      const isLast = attempt === attempts;
+      const reasons = await sendOnce(left, isLast);
+      left = left.filter((entry) => reasons.has(entry));
+      const [first] = left;
+      if (!first) return;
+      if (isLast && !stop.signal.aborted) {
+        const failure = (entry: Entry<M>) => `${reasons.get(entry)} (tried ${attempt} times)`;
+        if (!endsAtFailure) {
+          for (const entry of left) fail(entry, failure(entry));
+          return;
+        }
+        stop.abort(failure(first));
+      }
+      await pause(backoffDelay(attempt, { first: backoffMs, longest: MAX_BACKOFF_MS }), stop.signal);
+    }
+  };
+
+  const all = inBatches(messages, { maxBytes, groupOf, rate: pace.perSecond });
+  const batches = paced(all, pace, stop.signal);
+  const worker = async () => {
+    for await (const batch of batches) {
+      await send(batch);
+      onProgress?.({ sent, failed: failed.length });
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: groupOf ? 1 : concurrency }, worker));
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
+  const stopped = stop.signal.aborted ? String(stop.signal.reason) : undefined;
+  return { sent, failed: failed.sort((a, b) => a.index - b.index), stopped };
 }
 
 /** Lets batches through at the pace; all at once when stopped. */

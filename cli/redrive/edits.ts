@@ -41,7 +41,7 @@ export async function readEdits(
       problems.push({
         line,
         field: printable(edit.replaces, 100),
-        message: `is replaced on line ${earlier.line} already`,
+        message: `is already replaced on line ${earlier.line}`,
       });
     } else if (edit) byId.set(edit.replaces, edit);
   }
@@ -74,7 +74,7 @@ function readEdit(text: string, line: number, problems: FileProblem[]): Edit | u
   }
   const replaces = value.messageId ?? value.orderId;
   if (typeof replaces !== 'string' || replaces === '') {
-    return refuse('messageId', 'is missing: name the letter by it or by orderId');
+    return refuse('messageId', 'is missing: a line names its letter by messageId or orderId');
   }
   const corrected = value.body ?? value;
   try {

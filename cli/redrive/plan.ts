@@ -90,7 +90,7 @@ export async function problemsOfEdits(
     const { line, event } = edit;
     const field = printable(edit.replaces, 100);
     if (!used.has(edit) && wasSent(edit)) return [];
-    if (!used.has(edit)) return [{ line, field, message: `is no ${from.noun} of ${from.name}` }];
+    if (!used.has(edit)) return [{ line, field, message: `is not a ${from.noun} of ${from.name}` }];
     const attributes = messageAttributes(event);
     if (consumers.some(({ name }) => takes(name, { attributes }))) return [];
     return [{ line, field, message: `becomes an order that ${nobody}` }];

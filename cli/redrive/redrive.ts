@@ -4,7 +4,7 @@ import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { type Correction, type Letter, sentAt, sentAttributes } from '../dead-letters/letter.ts';
-import { lookAtDeadLetters } from '../dead-letters/look.ts';
+import { letterIds, lookAtDeadLetters } from '../dead-letters/look.ts';
 import { NO_REASON, Reasons } from '../dead-letters/reasons.ts';
 import { awaitCanary } from '../outcomes/canary.ts';
 import { withRecords } from '../outcomes/records.ts';
@@ -143,12 +143,9 @@ async function lettersBefore(
   { present }: Plan,
   consumers: readonly ConsumerHandles[],
 ): Promise<ReadonlySet<string>> {
-  const ids = new Set(present);
-  for (const { deadLetterQueueUrl } of consumers) {
-    if (deadLetterQueueUrl === route.from.url) continue;
-    await lookAtDeadLetters(sqs, deadLetterQueueUrl, ({ MessageId = '' }) => ids.add(MessageId), { signal });
-  }
-  return ids;
+  const urls = consumers.map((each) => each.deadLetterQueueUrl).filter((url) => url !== route.from.url);
+  const others = await Promise.all(urls.map((url) => letterIds(sqs, url, signal)));
+  return new Set([...present, ...others.flatMap((ids) => [...ids])]);
 }
 
 async function sendSelection(

@@ -32,11 +32,11 @@ export interface SentBack {
   readonly cameBack: Letter[];
   /** Letters that were not taken, or would come straight back; they stay where they are. */
   readonly refused: { letter: Letter; reason: string }[];
-  /** Letters that were sent, but are still here as well. To send them once more does no harm. */
+  /** Letters that were sent, but are still here as well. Sending them again does no harm. */
   notDeleted: number;
-  /** Letters that SQS would take for duplicates now; they stay where they are. */
+  /** Letters that SQS would drop as duplicates now; they stay where they are. */
   tooRecent: number;
-  /** Why it ended before its end. */
+  /** Why it ended early. */
   stopped?: string | undefined;
 }
 
@@ -52,75 +52,40 @@ const DEDUPLICATION_MS = 6 * 60_000;
  * this ends, a letter is in one of the two queues or, for a moment, in both. Stops when letters come back. Does not throw for
  * anything that AWS answers.
  */
-export function sendBack(wanted: ReadonlySet<string>, options: SendBackOptions): Promise<SentBack> {
-  return new SendBack(wanted, options).run();
-}
-
-class SendBack {
-  private readonly options: SendBackOptions;
-  private readonly wanted: number;
+export async function sendBack(
+  wanted: ReadonlySet<string>,
+  {
+    sqs,
+    route,
+    present,
+    sentBodies,
+    edit,
+    rate,
+    signal,
+    onSent,
+    onProgress,
+    now = Date.now,
+  }: SendBackOptions,
+): Promise<SentBack> {
+  const { from, to } = route;
+  const isFifo = to.groupOf !== undefined;
+  const pace = new Pace(rate);
   /** IDs of those that have not been received yet. */
-  private readonly left: Set<string>;
-  private readonly isFifo: boolean;
-  private readonly pace: Pace;
-  private readonly stop = new AbortController();
-  private readonly ends: AbortSignal;
-  private readonly result: SentBack = { sent: 0, cameBack: [], refused: [], notDeleted: 0, tooRecent: 0 };
-  private handled = 0;
-
-  constructor(wanted: ReadonlySet<string>, options: SendBackOptions) {
-    this.options = options;
-    this.wanted = wanted.size;
-    this.left = new Set(wanted);
-    this.isFifo = options.route.to.groupOf !== undefined;
-    this.pace = new Pace(options.rate);
-    this.ends = AbortSignal.any([options.signal, this.stop.signal]);
-  }
-
-  async run(): Promise<SentBack> {
-    const { sqs, route, rate } = this.options;
-    try {
-      await forEachBatch(sqs, route.from.url, (messages) => this.handle(messages), {
-        signal: this.ends,
-        handlingSeconds: rate === undefined ? 0 : this.wanted / rate,
-        pollers: this.isFifo ? 1 : pollersFor(rate),
-      });
-    } catch (error) {
-      const reason = explain(error);
-      if (reason === undefined) throw error;
-      this.result.stopped ??= reason;
-    }
-    return this.result;
-  }
-
-  /** Sends those of the messages that are wanted. @returns those that are gone from their queue */
-  private async handle(messages: Message[]): Promise<Message[]> {
-    const { route, present, sentBodies, onProgress } = this.options;
-    const { read } = route.from;
-    for (const message of messages) {
-      if (present.has(message.MessageId ?? '') || !sentBodies.has(hash(message.Body))) continue;
-      this.result.cameBack.push(read(message));
-      this.stop.abort();
-    }
-    const letters = messages.filter(({ MessageId = '' }) => this.left.delete(MessageId)).map(read);
-    const sent = await this.send(letters.flatMap((letter) => this.outgoing(letter) ?? []));
-    this.result.sent += sent.length;
-    this.result.notDeleted += sent.length;
-    this.options.onSent?.(sent);
-    const deleted = await this.delete(sent);
-    this.result.notDeleted -= deleted.length;
-    onProgress(this.result.sent);
-    this.handled += letters.length;
-    if (this.handled === this.wanted) this.stop.abort();
-    return deleted;
-  }
+  const left = new Set(wanted);
+  const stop = new AbortController();
+  const ends = AbortSignal.any([signal, stop.signal]);
+  const result: SentBack = { sent: 0, cameBack: [], refused: [], notDeleted: 0, tooRecent: 0 };
+  let handled = 0;
+  const end = (reason: string) => {
+    result.stopped ??= reason;
+    stop.abort();
+  };
 
   /** The letter as it is to be sent; undefined where it stays, which is counted. */
-  private outgoing(letter: Letter): OutgoingLetter | undefined {
-    const { route, edit, now = Date.now } = this.options;
+  const outgoing = (letter: Letter): OutgoingLetter | undefined => {
     const hasId = letter.message.Attributes?.MessageDeduplicationId !== undefined;
-    if (this.isFifo && hasId && now() - sentAt(letter.message).getTime() < DEDUPLICATION_MS) {
-      this.result.tooRecent++;
+    if (isFifo && hasId && now() - sentAt(letter.message).getTime() < DEDUPLICATION_MS) {
+      result.tooRecent++;
       return undefined;
     }
     const edited = edit(letter);
@@ -128,48 +93,64 @@ class SendBack {
     if (reason === undefined) {
       return { letter, body: edited?.body ?? letter.body, attributes: sentAttributes(letter, edited) };
     }
-    this.result.refused.push({ letter, reason });
+    result.refused.push({ letter, reason });
     return undefined;
-  }
+  };
 
   /** @returns those that were taken */
-  private async send(messages: OutgoingLetter[]): Promise<Letter[]> {
-    const { route, sentBodies } = this.options;
+  const send = async (messages: OutgoingLetter[]): Promise<Letter[]> => {
     // Before they are sent: they may be back before the answer is here.
     for (const { body } of messages) sentBodies.add(hash(body));
-    const { failed, stopped } = await sendMessages(route.to, {
-      messages,
-      pace: this.pace,
-      concurrency: 1,
-      endsAtFailure: true,
-      signal: this.ends,
-    });
-    if (stopped !== undefined && !this.ends.aborted) this.end(stopped);
+    const options = { messages, pace, concurrency: 1, endsAtFailure: true, signal: ends };
+    const { failed, stopped } = await sendMessages(to, options);
+    if (stopped !== undefined && !ends.aborted) end(stopped);
     const reasons = new Map(failed.map(({ index, reason }) => [messages[index], reason]));
     for (const message of messages) {
       const reason = reasons.get(message);
-      if (reason !== undefined && reason !== stopped) {
-        this.result.refused.push({ letter: message.letter, reason });
-      }
+      if (reason !== undefined && reason !== stopped) result.refused.push({ letter: message.letter, reason });
     }
     return messages.filter((message) => !reasons.has(message)).map(({ letter }) => letter);
-  }
+  };
 
-  private async delete(letters: Letter[]): Promise<Message[]> {
+  /** Sends those of the messages that are wanted. @returns those that are gone from their queue */
+  const handle = async (messages: Message[]): Promise<Message[]> => {
+    for (const message of messages) {
+      if (present.has(message.MessageId ?? '') || !sentBodies.has(hash(message.Body))) continue;
+      result.cameBack.push(from.read(message));
+      stop.abort();
+    }
+    const letters = messages.filter(({ MessageId = '' }) => left.delete(MessageId)).map(from.read);
+    const sent = await send(letters.flatMap((letter) => outgoing(letter) ?? []));
+    result.sent += sent.length;
+    result.notDeleted += sent.length;
+    onSent?.(sent);
+    const deleted = await deleteSent(sent);
+    result.notDeleted -= deleted.length;
+    onProgress(result.sent);
+    handled += letters.length;
+    if (handled === wanted.size) stop.abort();
+    return deleted;
+  };
+
+  const deleteSent = async (letters: Letter[]): Promise<Message[]> => {
     if (letters.length === 0) return [];
     const messages = letters.map(({ message }) => message);
-    try {
-      return await deleteLetters(this.options.sqs, this.options.route.from.url, messages);
-    } catch (error) {
-      this.end(explain(error, 'sqs:DeleteMessage') ?? String(error));
+    return deleteLetters(sqs, from.url, messages).catch((error) => {
+      end(explain(error, 'sqs:DeleteMessage') ?? String(error));
       return [];
-    }
-  }
+    });
+  };
 
-  private end(reason: string): void {
-    this.result.stopped ??= reason;
-    this.stop.abort();
-  }
+  await forEachBatch(sqs, from.url, handle, {
+    signal: ends,
+    handlingSeconds: rate === undefined ? 0 : wanted.size / rate,
+    pollers: isFifo ? 1 : pollersFor(rate),
+  }).catch((error) => {
+    const reason = explain(error);
+    if (reason === undefined) throw error;
+    result.stopped ??= reason;
+  });
+  return result;
 }
 
 /** Batches that wait for each other are sent, but not deleted yet: no more of them than the rate needs. */

@@ -155,43 +155,39 @@ describe('what is not the archive’s', () => {
     [
       'an object that is cut off',
       () => archive.putAs(key(bad), gzipSync(contentOf(bad)).subarray(0, -10)),
-      'it is cut off, or not compressed by gzip',
+      'it is truncated, or not gzip',
     ],
     [
       'an object that is not compressed',
       () => archive.putAs(key(bad), Buffer.from(contentOf(bad))),
-      'it is cut off, or not compressed by gzip',
+      'it is truncated, or not gzip',
     ],
     [
       'an object with another content',
       () => archive.putAs(key(bad), gzipSync(contentOf({ ...bad, body: 'worse' }))),
-      'its content is not what its key says: it was changed',
+      'its content does not match the digest in its key',
     ],
-    [
-      'an empty object',
-      () => archive.putAs(key(bad), Buffer.alloc(0)),
-      'it is cut off, or not compressed by gzip',
-    ],
+    ['an empty object', () => archive.putAs(key(bad), Buffer.alloc(0)), 'it is truncated, or not gzip'],
     [
       'an object that somebody put there',
       () => archive.putAs('orders/dt=2026-11-22/hh=17/notes.txt', Buffer.from('hello')),
-      'its key is none that the archive gives',
+      'its key is not one of the archive',
     ],
     [
       'an object in the wrong hour',
       () => archive.putAs(key(bad).replace('hh=17', 'hh=18'), gzipSync(contentOf(bad))),
-      'its key is none that the archive gives',
+      'its key is not one of the archive',
     ],
     [
       'a line with a field too many',
       () => putLine(contentOf(bad).replace('{', '{"more":1,')),
-      'line 1 is none that the archive writes',
+      'line 1 was not written by the archive',
     ],
-    ['a line that is not JSON', () => putLine('{"messageid":\n'), 'line 1 is none that the archive writes'],
+    ['a line that is not JSON', () => putLine('{"messageid":\n'), 'line 1 was not written by the archive'],
     [
       'a line without a body',
       () => putLine(contentOf(bad).replace('"body"', '"text"')),
-      'line 1 is none that the archive writes',
+      'line 1 was not written by the archive',
     ],
   ])('%s is skipped and named, and the others are read', async (_, put, problem) => {
     await archive.put(at('2026-11-22T17:00:00.000Z', 'before'));

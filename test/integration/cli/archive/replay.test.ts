@@ -226,7 +226,7 @@ describe('what S3 answers', () => {
     );
 
     expect(await replayed({ s3 })).toMatchObject({
-      skipped: [{ problem: 'it has been deleted meanwhile' }],
+      skipped: [{ problem: 'it was deleted meanwhile' }],
     });
   });
 });

@@ -99,8 +99,8 @@ test('alarms that have told nobody yet are to be tried', async () => {
   const ended = await local();
 
   expect(problems(ended)).toEqual([
-    'PROBLEM pages history: no alarm has told this topic anything in the history that CloudWatch keeps. To do: try it with `npm run orders -- check --fire --local`',
-    'PROBLEM notices history: no alarm has told this topic anything in the history that CloudWatch keeps. To do: try it with `npm run orders -- check --fire --local`',
+    'PROBLEM pages history: no alarm has notified this topic in the history that CloudWatch keeps. To do: try it with `npm run orders -- check --fire --local`',
+    'PROBLEM notices history: no alarm has notified this topic in the history that CloudWatch keeps. To do: try it with `npm run orders -- check --fire --local`',
   ]);
   expect(ended.stdout).toMatch(/\nNot well: 2 of 11\.\n$/);
   expect(ended.code).toBe(1);
@@ -218,12 +218,12 @@ describe('--fire', () => {
     expect(fired).toEqual([
       expect.stringMatching(/^PROBLEM pages history: /),
       expect.stringMatching(
-        /^PROBLEM pages test: the topic did not take what Shop-\S+ told it at \S+ \S+: .* is not authorized to perform: sns:Publish .*\. To do: mend what it says, and try again$/,
+        /^PROBLEM pages test: the topic rejected the notification of Shop-\S+ at \S+ \S+: .* is not authorized to perform: sns:Publish .*\. To do: fix what it says, and try again$/,
       ),
     ]);
     expect(history).toEqual([
       expect.stringMatching(
-        /^PROBLEM pages history: the topic did not take .* To do: mend that, and try it with `npm run orders -- check --fire --local`$/,
+        /^PROBLEM pages history: the topic rejected .* To do: fix that, and try it with `npm run orders -- check --fire --local`$/,
       ),
     ]);
     await local(['--fire', '--yes']);
@@ -416,7 +416,7 @@ const DRIFTS = [
   `drift: Alarm (AWS::CloudWatch::Alarm) was deleted. ${UNDO}`,
 ];
 const UNCONFIRMED =
-  'topic: o…s@example.com is not confirmed and gets nothing. To do: its owner follows the link in the mail from AWS, which is valid for three days; subscribing the address again sends another';
+  'topic: o…s@example.com has not confirmed and gets nothing. To do: its owner follows the link in the mail from AWS, which is valid for three days; subscribing the address again sends another';
 const OFF = { ActionsEnabled: false };
 const NO_HISTORY = ['--no-drift', '--no-history'];
 
@@ -440,7 +440,7 @@ test.each<[string, () => Script, problems: unknown[], args?: string[]]>([
     [
       ...['Shop-Page1', 'ShopSum'].map(
         (name) =>
-          `alarms: the actions of ${name} are disabled: it tells nobody. To do: \`aws cloudwatch enable-alarm-actions --alarm-names ${name}\``,
+          `alarms: the actions of ${name} are disabled: it notifies nobody. To do: \`aws cloudwatch enable-alarm-actions --alarm-names ${name}\``,
       ),
     ],
     NO_HISTORY,
@@ -456,11 +456,11 @@ test.each<[string, () => Script, problems: unknown[], args?: string[]]>([
         [{ AlarmName: 'Other', ...OFF, AlarmRule: 'ALARM(Shop-eu-Part1-ABC) AND NOT OK(Elsewhere)' }],
       ),
     [
-      'alarms: Shop-Part1 has no action, and no composite alarm sums it up: it tells nobody. To do: set its actions again with `npx cdk deploy Shop --revert-drift`',
+      'alarms: Shop-Part1 has no action, and is in no composite alarm: it notifies nobody. To do: set its actions again with `npx cdk deploy Shop --revert-drift`',
     ],
     NO_HISTORY,
   ],
-  ['that there are no alarms', () => alarms([]), [expect.stringMatching(/^alarms: there are none: /)]],
+  ['that there are no alarms', () => alarms([]), [expect.stringMatching(/^alarms: there are none, /)]],
   [
     'an address that has not confirmed beside one that has',
     () => topics([BOSS, PENDING]),
@@ -502,14 +502,14 @@ test.each<[string, () => Script, problems: unknown[], args?: string[]]>([
     redrivePolicies,
     ['billing', 'inventory'].map(
       (name) =>
-        `queues: that of ${name} has no redrive policy to its dead-letter queue: a message that crashes the function is tried until it is deleted. To do: set it again with \`npx cdk deploy Shop --revert-drift\``,
+        `queues: that of ${name} has no redrive policy to its dead-letter queue: a message that crashes the function is retried until it expires. To do: set it again with \`npx cdk deploy Shop --revert-drift\``,
     ),
   ],
   [
     'too little concurrency',
     () => lambda(29),
     [
-      'concurrency: the consumers may take 30 at a time, but the account has 29 for all functions without a reservation, of 1,000. To do: have the quota "Concurrent executions" of Lambda raised in Service Quotas, or lower maxConcurrency in lib/config.ts',
+      'concurrency: the consumers may take 30 at a time, but the account has 29 for all functions without a reservation, of 1,000. To do: raise the Lambda quota "Concurrent executions" in Service Quotas, or lower maxConcurrency in lib/config.ts',
     ],
   ],
   [
@@ -527,11 +527,7 @@ test.each<[string, () => Script, problems: unknown[], args?: string[]]>([
     keyState('PendingDeletion'),
     [keyProblem('PendingDeletion', '`aws kms cancel-key-deletion --key-id arn:\\S+`, and check again')],
   ],
-  [
-    'a key that is Unavailable',
-    keyState('Unavailable'),
-    [keyProblem('Unavailable', 'see to it that it is Enabled')],
-  ],
+  ['a key that is Unavailable', keyState('Unavailable'), [keyProblem('Unavailable', 'enable it')]],
   [
     'resources that have drifted',
     () => drift(['DETECTION_IN_PROGRESS', 'DETECTION_COMPLETE'], DRIFTED),
@@ -595,7 +591,7 @@ test('finds a consumer that is stopped, with the command that starts it', async 
   await command(['start', 'billing', '--local']);
 
   expect(problems(ended)).toEqual([
-    'PROBLEM mappings: that of billing is Disabled: its messages wait in the queue. To do: `npm run orders -- start billing --local`, once nothing speaks against it',
+    'PROBLEM mappings: that of billing is Disabled: its messages wait in the queue. To do: `npm run orders -- start billing --local`, unless it was stopped on purpose',
   ]);
 });
 
@@ -625,7 +621,7 @@ describe('the history of alarms', () => {
       [told(4), failed(error)],
       /the topic was last told at 1970-01-01 00:00:04Z /,
     ],
-    ['a success on a topic with a longer name', [told(4, '-too')], /: no alarm has told/],
+    ['a success on a topic with a longer name', [told(4, '-too')], /: no alarm has notified/],
   ])('ends with %s', async (_, history, says) => {
     const topic = output('PagesTopicArn');
 

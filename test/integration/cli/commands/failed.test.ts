@@ -232,7 +232,7 @@ test('writes over no file', async () => {
 
   const { code, stderr } = await stack.orders('failed', '--export', file('kept.jsonl'));
 
-  expect(stderr).toBe(`Cannot write ${file('kept.jsonl')}: it is there already\n`);
+  expect(stderr).toBe(`Cannot write ${file('kept.jsonl')}: it already exists\n`);
   expect(code).toBe(2);
   expect(fs.readFileSync(file('kept.jsonl'), 'utf8')).toBe('kept');
 });

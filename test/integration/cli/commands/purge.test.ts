@@ -48,7 +48,7 @@ test('on a terminal it asks: with Ctrl-D for an answer nothing is deleted, and n
   }
   expect(fs.existsSync(file('unanswered'))).toBe(false);
   expect(taken.stderr).not.toContain('for good');
-  expect(taken.stderr).toContain('it is there already');
+  expect(taken.stderr).toContain('it already exists');
   expect(await stack.depth('billing-dlq')).toEqual({ visible: 2, hidden: 0 });
 });
 
@@ -156,7 +156,7 @@ test('what the disk has no room for is not deleted, and the file ends with the l
   expect(deleted.filter((body) => !kept.includes(body))).toEqual([]);
   expect(stdout).toContain(`Deleted ${deleted.length} of 60 dead letters`);
   expect(stderr).toContain(`Saved ${kept.length} letters in ${file('full')}\n`);
-  expect(stderr).toContain(`Cannot write ${file('full')}: it would become larger than a file may be\n`);
+  expect(stderr).toContain(`Cannot write ${file('full')}: it would exceed the largest file size\n`);
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 

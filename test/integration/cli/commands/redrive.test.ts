@@ -301,7 +301,7 @@ describe('corrections', () => {
   const digital = { ...unshipped, items: first.items.map((item) => ({ ...item, requiresShipping: false })) };
   test.each<[string, unknown[], string]>([
     ['no valid order', [first, { orderId: second.orderId, body: broken(second) }], 'edits:2: total must'],
-    ['no dead letter', [first, third], `:2: ${third.orderId} is no dead letter of shipping`],
+    ['no dead letter', [first, third], `:2: ${third.orderId} is not a dead letter of shipping`],
     [
       'an order that is not for the consumer',
       [digital],
@@ -350,7 +350,7 @@ describe('corrections', () => {
     expect(code).toBe(0);
     expect([...sent]).toEqual(orders.map((order) => json(order)).sort());
     expect(fs.existsSync(`${args[3]}.sent`)).toBe(false);
-    expect(again.stderr).toContain('is no dead letter of billing');
+    expect(again.stderr).toContain('is not a dead letter of billing');
   });
 });
 

@@ -102,8 +102,8 @@ describe('what cannot be read or sent', () => {
 
     expect(stdout).toContain('Sent 2 messages');
     expect(stderr).toContain('2 objects skipped:\n');
-    expect(stderr).toContain('hh=17/\u{fffd}[31mred.txt: its key is none that the archive gives');
-    expect(stderr).toContain('jsonl.gz: its content is not what its key says: it was changed');
+    expect(stderr).toContain('hh=17/\u{fffd}[31mred.txt: its key is not one of the archive');
+    expect(stderr).toContain('jsonl.gz: its content does not match the digest in its key');
     expect(code).toBe(1);
   });
 

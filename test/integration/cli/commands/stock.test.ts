@@ -118,7 +118,7 @@ describe('where one of them fails', () => {
     const { code, stdout, stderr } = await add('A=+1', 'B=-1');
 
     expect(stdout).toBe('sku  before  now\nA        10   11\n');
-    expect(stderr).toBe('Not added: B\nB=-1: there are not so many in stock any more\n');
+    expect(stderr).toBe('Not added: B\nB=-1: fewer are in stock\n');
     expect(code).toBe(1);
   });
 

@@ -16,8 +16,8 @@ test('reads what a spreadsheet writes: a byte order mark, CRLF, blanks around ce
 test.each([
   ['A-1,10', ['f:1: must be the header sku,available']],
   ['sku,available', ['f: has no articles']],
-  ['sku,available\n,1', [expect.stringMatching(/^f:2: "" is no SKU/)]],
-  ['sku,available\nA B,1', [expect.stringMatching(/^f:2: "A B" is no SKU/)]],
+  ['sku,available\n,1', [expect.stringMatching(/^f:2: "" is not a SKU/)]],
+  ['sku,available\nA B,1', [expect.stringMatching(/^f:2: "A B" is not a SKU/)]],
   ['sku,available\nA', [expect.stringMatching(/^f:2: "" must be a whole number/)]],
   ['sku,available\nA,1.5', [expect.stringMatching(/^f:2: "1\.5" must be a whole number/)]],
   ['sku,available\nA,1e3', [expect.stringMatching(/^f:2: "1e3" must be a whole number/)]],
@@ -47,7 +47,7 @@ test.each([
   ['sku,add\nA,+-1', [expect.stringMatching(/^f:2: "\+-1" must be/)]],
   ['sku,add\nA,-', [expect.stringMatching(/^f:2: "-" must be/)]],
   ['sku,add\nA,+9007199254740992', [expect.stringMatching(/^f:2: "\+9007199254740992" must be/)]],
-  ['sku,add\nA B,1', [expect.stringMatching(/^f:2: "A B" is no SKU/)]],
+  ['sku,add\nA B,1', [expect.stringMatching(/^f:2: "A B" is not a SKU/)]],
 ])('%j as changes has %j', (text, problems) => {
   expect(parseStock(text, 'f', CHANGES).problems).toEqual(problems);
 });
