@@ -1,6 +1,6 @@
 /** What commands on the archive say: how much there is to read, what was skipped, and what a replay came to. */
 
-import { typed } from '../options/letter-filter.ts';
+import { shellOption } from '../options/letter-filter.ts';
 import { commandFor, type StackOptions } from '../options/stack-options.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
@@ -138,18 +138,19 @@ function nextStep(
   const again = ['replay', consumer, ...selectionOf(options)];
   // What has not been proved is to be proved the next time.
   const proof = canary && !isProved && !hasNoCanary ? ['--canary', '--timeout', String(timeout)] : [];
-  if (isStopped) return commandFor(options, ...again, ...typed('--after', after ?? options.after), ...proof);
+  if (isStopped)
+    return commandFor(options, ...again, ...shellOption('--after', after ?? options.after), ...proof);
   if (!dryRun || wanted.size === 0) return commandFor(options, 'status');
-  return commandFor(options, ...again, ...typed('--after', options.after), '--canary');
+  return commandFor(options, ...again, ...shellOption('--after', options.after), '--canary');
 }
 
 /** The selection as it is typed. */
 function selectionOf({ from, to, order, type, rate }: ReplayOptions): string[] {
   return [
-    ...typed('--from', from.toISOString()),
-    ...typed('--to', to?.toISOString()),
-    ...typed('--order', order),
-    ...typed('--type', type),
-    ...typed('--rate', rate),
+    ...shellOption('--from', from.toISOString()),
+    ...shellOption('--to', to?.toISOString()),
+    ...shellOption('--order', order),
+    ...shellOption('--type', type),
+    ...shellOption('--rate', rate),
   ];
 }

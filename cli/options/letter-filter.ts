@@ -1,4 +1,4 @@
-/** The options that narrow down which dead letters a verb is about. */
+/** The options that select dead letters. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { since } from './values.ts';
 
@@ -11,9 +11,9 @@ export interface LetterFilter {
 /** Gives a command the options of LetterFilter. */
 export function addLetterFilter(command: Command): Command {
   return command
-    .option('--reason <text>', 'only those whose reason has this in it, in any case', reasonText)
+    .option('--reason <text>', 'only those whose reason contains this text, ignoring case', reasonText)
     .option('--order <orderId>', 'only those of this order')
-    .option('--since <time>', 'only those from then on: 15m, 2h, 3d or 2026-11-22T17:00:00Z', (text) =>
+    .option('--since <time>', 'only those since then: 15m, 2h, 3d or 2026-11-22T17:00:00Z', (text) =>
       since(text),
     );
 }
@@ -24,13 +24,17 @@ function reasonText(text: string): string {
   return text;
 }
 
-/** The filter as it is typed: `['--reason', "'slow down'"]`. */
-export function typedFilter({ reason, order, since: from }: LetterFilter): string[] {
-  return [...typed('--reason', reason), ...typed('--order', order), ...typed('--since', from?.toISOString())];
+/** The options of a filter, to be typed in a shell: `['--reason', "'slow down'"]`. */
+export function filterOptions({ reason, order, since: from }: LetterFilter): string[] {
+  return [
+    ...shellOption('--reason', reason),
+    ...shellOption('--order', order),
+    ...shellOption('--since', from?.toISOString()),
+  ];
 }
 
-/** An option as it is typed, in quotes where a shell needs them; nothing for one that was not given. */
-export function typed(name: string, value: string | number | undefined): string[] {
+/** An option to be typed in a shell, quoted if needed; nothing if its value is undefined. */
+export function shellOption(name: string, value: string | number | undefined): string[] {
   if (value === undefined) return [];
   const text = String(value);
   return [name, /^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`];

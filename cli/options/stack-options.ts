@@ -1,11 +1,11 @@
-/** The options that every verb has, and commands for the same stack as one types them. */
+/** The options that all verbs share, and commands for the same stack to be typed next. */
 import { type Command, Option } from 'commander';
 
 export interface StackOptions {
   readonly stack: string;
   readonly local?: boolean;
-  readonly region?: string;
-  readonly profile?: string;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
   readonly json?: boolean;
 }
 
@@ -27,7 +27,7 @@ export function addStackOptions(command: Command, json = 'one JSON object'): Com
     .option('--json', `print ${json}`);
 }
 
-/** A command for the same stack, as one types it: `npm run orders -- failed billing --local`. */
+/** A command for the same stack: `npm run orders -- failed billing --local`. */
 export function commandFor(options: StackOptions, ...args: string[]): string {
   const { stack, local, region, profile } = options;
   const which = [

@@ -1,4 +1,4 @@
-/** Parsers of options' values. Each throws InvalidArgumentError, which says what is allowed. */
+/** Parsers of option values. Each throws InvalidArgumentError, which says what is allowed. */
 import { InvalidArgumentError } from 'commander';
 import { ID } from '../../contract/ids.ts';
 
@@ -34,14 +34,14 @@ export function time(text: string): Date {
   throw new InvalidArgumentError('It must be a time like 2026-11-22T17:00:00Z.');
 }
 
-/** A day like `2026-11-22`, which means its beginning in UTC, or a time. */
+/** A day like `2026-11-22`, which means its start in UTC, or a time. */
 export function dayOrTime(text: string): Date {
   const date = new Date(text);
   if (/^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(text) && !Number.isNaN(date.getTime())) return date;
   throw new InvalidArgumentError('It must be a day like 2026-11-22, or a time like 2026-11-22T17:00:00Z.');
 }
 
-/** A point in the past, as people say it: `90s`, `15m`, `2h`, `3d` ago, or a time. */
+/** A point in the past: `90s`, `15m`, `2h`, `3d` ago, or a time. */
 export function since(text: string, now = Date.now()): Date {
   const [, number, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
   const date =

@@ -1,10 +1,11 @@
 /** What `orders redrive` says of what it would send back, and of what it has. */
-import { describeFilter, headline } from '../dead-letters/reasons.ts';
-import { type LetterFilter, typed, typedFilter } from '../options/letter-filter.ts';
+import type { LetterQueue } from '../dead-letters/letter-queue.ts';
+import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
+import { filterOptions, type LetterFilter, shellOption } from '../options/letter-filter.ts';
 import { commandFor, type StackOptions } from '../options/stack-options.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable } from '../terminal/text.ts';
-import type { Plan } from './plan.ts';
+import { type Plan, planRedrive, type Selection } from './plan.ts';
 import type { Redrive, RedriveResult } from './redrive.ts';
 
 export interface RedriveOptions extends StackOptions, LetterFilter {
@@ -23,6 +24,26 @@ export interface RedriveOptions extends StackOptions, LetterFilter {
 export interface RedriveContext extends Omit<Redrive, 'onSent' | 'rate' | 'canarySeconds'> {
   readonly options: RedriveOptions;
   readonly io: Io;
+}
+
+/** Plans a redrive or a purge, and says how far it is. */
+export async function planWithProgress(
+  { clients, progress, signal, io }: Pick<RedriveContext, 'clients' | 'progress' | 'signal' | 'io'>,
+  from: LetterQueue,
+  selection: Selection,
+): Promise<Plan> {
+  const step = progress.step(`Looking at ${from.noun}s`);
+  const onProgress = (at: { seen: number; expected: number }) => step.bar(at.seen, at.expected);
+  try {
+    const plan = await planRedrive(clients, from, selection, { signal, onProgress });
+    step.done(`Looked at ${count(plan.present.size, from.noun)}`);
+    const unseen = signal.aborted ? undefined : unseenLine(from, plan.unseen);
+    if (unseen) io.say(unseen);
+    return plan;
+  } catch (error) {
+    step.fail(`Could not look at the ${from.noun}s`);
+    throw error;
+  }
 }
 
 /** Says what would be sent back, or that there is nothing. */
@@ -51,7 +72,7 @@ export function announce(
     const how =
       invalid < letters
         ? selectionOf(options)
-        : ['--edit', `${from.name}.jsonl`, ...typed('--to', options.to)];
+        : ['--edit', `${from.name}.jsonl`, ...shellOption('--to', options.to)];
     const next = commandFor(options, 'redrive', from.name, ...how, '--canary');
     io.say(`\nNext:\n  ${next}`);
   }
@@ -84,7 +105,12 @@ export function report(
 /** The selection as it is typed. */
 function selectionOf(options: RedriveOptions): string[] {
   const { limit, edit, to } = options;
-  return [typedFilter(options), typed('--limit', limit), typed('--edit', edit), typed('--to', to)].flat();
+  return [
+    filterOptions(options),
+    shellOption('--limit', limit),
+    shellOption('--edit', edit),
+    shellOption('--to', to),
+  ].flat();
 }
 
 /** What is sent back, for the operations log. */

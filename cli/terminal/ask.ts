@@ -1,17 +1,17 @@
 import { createInterface } from 'node:readline/promises';
 import type { Io } from './io.ts';
 
-/** Whether there is anybody to ask. */
+/** Whether there is a terminal to ask on. */
 export function canAsk({ stdin, stderr }: Pick<Io, 'stdin' | 'stderr'>): boolean {
   return stdin.isTTY === true && stderr.isTTY === true;
 }
 
-/** Asks on the terminal. @returns the answer without blanks around it; undefined after Ctrl-C or Ctrl-D */
+/** Asks on the terminal. @returns the trimmed answer; undefined after Ctrl-C or Ctrl-D */
 export async function ask(question: string, signal: AbortSignal, io: Io): Promise<string | undefined> {
   const terminal = createInterface({ input: io.stdin, output: io.stderr });
-  // A terminal in raw mode sends Ctrl-C as a key and not as a signal.
+  // A terminal in raw mode sends Ctrl-C as a key, not as a signal.
   terminal.on('SIGINT', () => process.emit('SIGINT'));
-  // Ctrl-D answers nothing, and a question whose input has ended would never be settled.
+  // After Ctrl-D the question would never be settled.
   const closed = new AbortController();
   terminal.on('close', () => closed.abort());
   const over = AbortSignal.any([signal, closed.signal]);

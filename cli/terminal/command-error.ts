@@ -1,7 +1,7 @@
-/** What keeps a command from its work and the user can do something about: its message is all that is printed. */
+/** An error that the user can fix: only its message is printed. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
-  /** 1: the answer is bad news; 2: the command was used wrongly. */
+  /** 1: bad news; 2: wrong usage. */
   readonly exitCode: 1 | 2;
 
   constructor(message: string, exitCode: 1 | 2 = 1) {
@@ -10,7 +10,7 @@ export class CommandError extends Error {
   }
 }
 
-/** The command was used wrongly. */
+/** An error of wrong usage. */
 export function usageError(message: string): CommandError {
   return new CommandError(message, 2);
 }

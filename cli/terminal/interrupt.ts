@@ -1,9 +1,9 @@
-/** What a shell says of a command that Ctrl-C ended: 128 + SIGINT. */
+/** The exit code after Ctrl-C, as in a shell: 128 + SIGINT. */
 export const INTERRUPTED = 130;
 
 /**
- * A signal that is aborted by the first Ctrl-C, so that a command can end what it has begun and say what was done. The
- * second one ends the process at once.
+ * A signal that the first Ctrl-C aborts, so that a command can finish what it has begun and report. The second Ctrl-C ends the
+ * process at once.
  */
 export function untilInterrupted(): AbortSignal {
   const controller = new AbortController();

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import { untilInterrupted } from './interrupt.ts';
 import { json } from './text.ts';
 
-/** A stream that is written to; the process's own and any other. */
+/** A writable stream, such as those of the process. */
 export type Output = NodeJS.WritableStream & {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -14,11 +14,11 @@ export interface Streams {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: Output;
   readonly stderr: Output;
-  /** A signal that is aborted by the first Ctrl-C; only a command that asks for it tidies up after one. */
+  /** A signal that the first Ctrl-C aborts; only commands that ask for it clean up after Ctrl-C. */
   readonly untilInterrupted: () => AbortSignal;
 }
 
-/** What one command reads, says and has to tidy up: the process's streams, or those of a caller in the same process. */
+/** Input, output, exit code and cleanup of one command: on the process's streams, or on those of a caller in the process. */
 export class Io {
   readonly stdin: Streams['stdin'];
   readonly stdout: Output;
@@ -49,7 +49,7 @@ export class Io {
     this.stderr.write(`${line}\n`);
   }
 
-  /** Text in a colour where standard output is a terminal that has colours. */
+  /** Colours the text if standard output is a terminal with colours. */
   colour(name: 'green' | 'yellow' | 'red', text: string): string {
     return styleText(name, text, { stream: this.stdout as NodeJS.WriteStream });
   }
@@ -58,7 +58,7 @@ export class Io {
     return this.streams.untilInterrupted();
   }
 
-  /** Has something done when the command is over. */
+  /** Registers something to do when the command ends. */
   atEnd(cleanup: () => void): void {
     this.cleanups.push(cleanup);
   }

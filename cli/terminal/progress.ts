@@ -1,22 +1,22 @@
-// Says on standard error how far a long task is: a spinner with a bar on a terminal, plain lines in a pipe.
+/** Shows the progress of a long task on standard error: a spinner with a bar on a terminal, plain lines in a pipe. */
 import ora, { type Ora } from 'ora';
 import type { Io } from './io.ts';
 
-/** One thing under way. `done` or `fail` ends it; calls after that are ignored. */
+/** A step in progress. `done` or `fail` ends it; later calls are ignored. */
 interface Step {
   /** Replaces the step's text. */
   update(text: string): void;
-  /** Shows `done` of `total` after the step's text, with `note` (a rate, say) behind. */
+  /** Shows `done` of `total` after the step's text, followed by `note`, such as a rate. */
   bar(done: number, total: number, note?: string): void;
-  /** Ends the step well, with a text that stays on the screen. */
+  /** Ends the step as a success, with a text that stays on the screen. */
   done(text: string): void;
-  /** Ends the step badly, with a text that stays on the screen. */
+  /** Ends the step as a failure, with a text that stays on the screen. */
   fail(text: string): void;
 }
 
 export interface Progress {
   step(text: string): Step;
-  /** Takes away what is still open. A spinner would keep the process from its end. */
+  /** Ends open steps: a spinner would keep the process alive. */
   end(): void;
 }
 
@@ -24,20 +24,20 @@ export interface Progress {
 type ProgressStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
 export interface ProgressOptions {
-  /** Says nothing at all. @default false */
+  /** Prints nothing. @default false */
   readonly silent?: boolean;
   /** @default process.stderr */
   readonly stream?: ProgressStream;
-  /** Milliseconds of a clock that never goes back. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
 }
 
-/** Lines in a pipe come at most this often, so that a log of a long run stays short. */
+/** Minimum time between lines in a pipe, so that the log of a long run stays short. */
 const PLAIN_INTERVAL_MS = 2000;
 /** The spinner and the blank behind it. */
 const SPINNER_COLUMNS = 2;
 const BAR_COLUMNS = 24;
-/** Wider than this, a line is hard to read at a glance. */
+/** Longer lines are hard to read at a glance. */
 const MAX_COLUMNS = 100;
 
 const silentStep: Step = { update() {}, bar() {}, done() {}, fail() {} };
@@ -57,21 +57,21 @@ export function createProgress(options: ProgressOptions = {}): Progress {
   };
 }
 
-/** The progress of a command, on its standard error; ends with it. */
+/** The progress of a command on its standard error, which ends with the command. */
 export function progressOf(io: Io, options: Pick<ProgressOptions, 'silent'> = {}): Progress {
   const progress = createProgress({ ...options, stream: io.stderr });
   io.atEnd(() => progress.end());
   return progress;
 }
 
-/** True where a spinner can be drawn: a terminal that is not dumb and has a size, and no CI log. */
+/** Whether a spinner can be drawn: on a terminal that is not dumb and has a width, outside CI. */
 function isInteractive(stream: ProgressStream): boolean {
   return (
     stream.isTTY === true && stream.columns !== 0 && process.env.TERM !== 'dumb' && !('CI' in process.env)
   );
 }
 
-/** @param spinners those that turn; this one is among them until it ends */
+/** @param spinners the running ones, including this one until it ends */
 function spinnerStep(firstText: string, stream: ProgressStream, spinners: Set<Ora>): Step {
   let text = firstText;
   let open = true;
@@ -79,7 +79,7 @@ function spinnerStep(firstText: string, stream: ProgressStream, spinners: Set<Or
   const spinner = ora({
     text: cut(text, room()),
     stream,
-    // Standard input may be the file that is being read.
+    // Standard input may be the file to read.
     discardStdin: false,
   }).start();
   spinners.add(spinner);
@@ -139,8 +139,8 @@ function plainStep(firstText: string, stream: ProgressStream, now: () => number)
 }
 
 /**
- * One line of at most `columns` columns: text, bar, numbers, note. What does not fit goes in this order:
- * the note, the bar, the end of the text; the numbers stay.
+ * A line of at most `columns` columns: text, bar, numbers, note. If it does not fit, the note is dropped first, then the bar,
+ * then the end of the text; the numbers stay.
  */
 export function barLine(
   text: string,

@@ -2,14 +2,14 @@ import fs from 'node:fs';
 import { CommandError, usageError } from './command-error.ts';
 
 /**
- * The whole file is held in memory, since nothing is done before all of it is known to be good and standard input cannot be
- * read twice. A file of this size, about 150,000 orders, takes 0.8 GB.
+ * The file is held in memory: all of it is checked before anything is done, and standard input cannot be read twice. A file of
+ * this size, about 150,000 orders, takes 0.8 GB.
  */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /**
- * The whole text of `file`, or of standard input for `-`.
- * @throws CommandError for a file that cannot be read, is too large or is not UTF-8
+ * Reads the text of `file`, or of standard input for `-`.
+ * @throws CommandError if it cannot be read, is too large or is not UTF-8
  */
 export async function readText(file: string, stdin: NodeJS.ReadableStream): Promise<string> {
   const name = file === '-' ? 'standard input' : file;

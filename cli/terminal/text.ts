@@ -1,7 +1,7 @@
-/** Numbers, counts, columns and lines, as people read them. */
+/** Formats numbers, counts, times, tables and lines for people. */
 import { stripVTControlCharacters } from 'node:util';
 
-/** What every output fits. */
+/** The width that every output fits. */
 const COLUMNS = 80;
 
 /** `1,204`. */
@@ -14,14 +14,14 @@ export function count(number: number, noun: string): string {
   return `${format(number)} ${plural(number, noun)}`;
 }
 
-/** `order`, or `orders` where there are not exactly one. */
+/** `order` for one, else `orders`. */
 export function plural(number: number, noun: string): string {
   return number === 1 ? noun : `${noun}s`;
 }
 
 /**
- * Rows as aligned lines, two blanks between columns; the first column on the left, the others on the right.
- * @param left further columns that are on the left, from 0
+ * Aligns rows in columns, two blanks apart; the first column is left-aligned, the others are right-aligned.
+ * @param left indexes of further left-aligned columns
  */
 export function table(rows: readonly (readonly string[])[], left: readonly number[] = []): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
@@ -36,8 +36,8 @@ export function table(rows: readonly (readonly string[])[], left: readonly numbe
 }
 
 /**
- * A head and a text behind it, in lines of at most 80 columns that are broken at blanks; the text begins where `indent`
- * ends. A word that is longer than a line has one for itself.
+ * A head followed by text, wrapped at blanks to lines of at most 80 columns; the text is indented by `indent`. A word that
+ * is longer than a line gets a line of its own.
  */
 export function hang(head: string, text: string, indent: number): string {
   const margin = ' '.repeat(indent);
@@ -53,7 +53,7 @@ export function hang(head: string, text: string, indent: number): string {
   return lines.join('\n');
 }
 
-/** `2026-11-22 18:09:04Z`; of a time that nobody told, `an unknown time`. */
+/** `2026-11-22 18:09:04Z`; `an unknown time` for an invalid date. */
 export function time(date: Date): string {
   if (Number.isNaN(date.getTime())) return 'an unknown time';
   return date
@@ -62,7 +62,7 @@ export function time(date: Date): string {
     .replace(/\.\d+Z$/, 'Z');
 }
 
-/** A duration of whole seconds: `45 s`, `12 min`, `3 h`, `2 d`. */
+/** A duration: `45 s`, `12 min`, `3 h`, `2 d`. */
 export function duration(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 2 * 3600) return `${Math.floor(seconds / 60)} min`;
@@ -77,28 +77,28 @@ export function byteSize(bytes: number): string {
   return `${size.toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 })} ${unit}`;
 }
 
-/** The columns that a text takes on a terminal. */
+/** The width of a text on a terminal. */
 export function widthOf(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 
 /**
- * Control characters but line breaks and tabs, what turns the direction of text round, halves of surrogate pairs, and what is no
- * character; the two joiners stay, without which some scripts cannot be written.
+ * Control characters other than line breaks and tabs, characters that change the direction of text, lone surrogates and
+ * noncharacters. The two joiners stay: some scripts need them.
  */
 const UNPRINTABLE = /[^\P{C}\t\n\u{200C}\u{200D}]|[\u{2028}\u{2029}]/gu;
 
 /**
- * Text of strangers (bodies, reasons, names, answers of servers) as it may reach a terminal: without what a terminal obeys
- * or what shows text otherwise than it is, and cut where it is long. All such text goes through here.
- * @param limit the most characters of the result
+ * Makes foreign text (bodies, reasons, names, answers of servers) safe for a terminal: replaces control characters and those
+ * that disguise text, and truncates it. All such text goes through here.
+ * @param limit maximum length of the result
  */
 export function printable(text: string, limit = 2_000): string {
   const clean = text.replace(UNPRINTABLE, '\u{FFFD}');
   return clean.length <= limit ? clean : `${clean.slice(0, limit - 1)}…`;
 }
 
-/** JSON in one line, in which such characters are escaped: the same value for a program, and harmless on a terminal. */
+/** JSON in one line with such characters escaped: the same value for a program, and safe on a terminal. */
 export function json(value: unknown): string {
   const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value).replace(UNPRINTABLE, (text) => Array.from(text.split(''), escaped).join(''));

@@ -51,7 +51,7 @@ export function define(command: Command, io: Io): void {
 
 const WEEK_MS = 7 * 86_400_000;
 
-type FoundMessage = ArchivedMessage & { readonly eventType?: string };
+type FoundMessage = ArchivedMessage & { readonly eventType?: string | undefined };
 
 export async function getOrder(order: string, options: ArchiveGetOptions, io: Io): Promise<number> {
   const { from, to = new Date(), maxMib, json } = options;
@@ -78,8 +78,7 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
       for (const message of portion.messages) {
         const about = outgoing(message, { order });
         const { messageId } = message;
-        if (about)
-          found.set(messageId, { ...message, ...(about.eventType && { eventType: about.eventType }) });
+        if (about) found.set(messageId, { ...message, eventType: about.eventType });
       }
       objects += portion.objects;
       step.bar(objects, size.objects);

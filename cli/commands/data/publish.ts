@@ -210,7 +210,7 @@ async function findTarget(options: PublishOptions, io: Io): Promise<Target> {
   }
   // arn:aws:sns:region:account:name
   const region = options.region ?? options.topicArn.split(':')[3];
-  const clients = createClients(clientOptions({ ...options, ...(region !== undefined && { region }) }));
+  const clients = createClients(clientOptions({ profile: options.profile, region }));
   io.atEnd(() => destroyClients(clients));
   return { clients, topicArn: options.topicArn };
 }
@@ -229,7 +229,7 @@ async function send(
     topicArn,
     messages,
     fairQueues: stack?.fairQueues ?? false,
-    ...(rate !== undefined && { rate }),
+    rate,
     signal,
     onProgress({ sent, failed }) {
       const perSecond = Math.round((1000 * sent) / (performance.now() - start));

@@ -16,7 +16,12 @@ import {
   reasonOf,
   unseenLine,
 } from '../../dead-letters/reasons.ts';
-import { addLetterFilter, type LetterFilter, typed, typedFilter } from '../../options/letter-filter.ts';
+import {
+  addLetterFilter,
+  filterOptions,
+  type LetterFilter,
+  shellOption,
+} from '../../options/letter-filter.ts';
 import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
 import { eventIn } from '../../outcomes/follow.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
@@ -114,15 +119,21 @@ async function failed(name: string | undefined, options: FailedOptions, io: Io):
 function nextStep({ queue: { name }, valid }: Found, options: FailedOptions): string {
   if (valid > 0) {
     const canary = name === ARCHIVE ? [] : ['--canary'];
-    const redrive = commandFor(options, 'redrive', name, ...typedFilter(options), ...canary);
+    const redrive = commandFor(options, 'redrive', name, ...filterOptions(options), ...canary);
     return `Next, once the cause is gone:\n  ${redrive}`;
   }
   const { export: file = `${name}.jsonl` } = options;
-  const save = commandFor(options, 'failed', name, ...typedFilter(options), ...typed('--export', file));
+  const save = commandFor(
+    options,
+    'failed',
+    name,
+    ...filterOptions(options),
+    ...shellOption('--export', file),
+  );
   const lines = [
     'Next, since none of them holds a valid order, correct their bodies:',
     ...(options.export === undefined ? [save] : []),
-    commandFor(options, 'redrive', name, ...typed('--edit', file), '--canary'),
+    commandFor(options, 'redrive', name, ...shellOption('--edit', file), '--canary'),
   ];
   return lines.join('\n  ');
 }
@@ -202,12 +213,12 @@ function printJson(stack: string, found: Found[], interrupted: boolean, io: Io):
     const listed = {
       unseen: result.unseen,
       reasons: reasons.list(),
-      ...(letters.length > 0 && { letters }),
+      letters: letters.length > 0 ? letters : undefined,
     };
     if (queue.name === UNROUTED) unrouted = { messages: reasons.total, ...listed };
     else consumers[queue.name] = { deadLetters: reasons.total, ...listed };
   }
-  io.printJson({ stack, interrupted, consumers, ...(unrouted && { unrouted }) });
+  io.printJson({ stack, interrupted, consumers, unrouted });
 }
 
 function sum<T>(values: readonly T[], of: (value: T) => number): number {

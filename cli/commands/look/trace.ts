@@ -241,7 +241,7 @@ function tracedObject(traced: Traced, stack: StackHandles, options: StackOptions
     ok: isDone(traced),
     consumers: views.map(({ letters, record, ...rest }) => ({
       ...rest,
-      ...(record && { record }),
+      record,
       letters: letters.map(letterObject),
     })),
     unrouted: unrouted.map(letterObject),

@@ -5,10 +5,11 @@ import { connect } from '../../aws/stack.ts';
 import { LetterFile } from '../../dead-letters/letter-file.ts';
 import { type LetterQueue, letterQueueOf } from '../../dead-letters/letter-queue.ts';
 import { forEachBatch } from '../../dead-letters/look.ts';
-import { describeFilter, headline, unseenLine } from '../../dead-letters/reasons.ts';
+import { describeFilter, headline } from '../../dead-letters/reasons.ts';
 import { addLetterFilter, type LetterFilter } from '../../options/letter-filter.ts';
 import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
-import { type Plan, planRedrive } from '../../redrive/plan.ts';
+import type { Plan } from '../../redrive/plan.ts';
+import { planWithProgress } from '../../redrive/report.ts';
 import { deleteLetters } from '../../redrive/send-back.ts';
 import { ask, canAsk } from '../../terminal/ask.ts';
 import { usageError } from '../../terminal/command-error.ts';
@@ -67,7 +68,7 @@ async function purge(name: string, options: PurgeOptions, io: Io): Promise<numbe
   const queue = letterQueueOf(stack, name);
   const progress = progressOf(io, { silent: options.json === true });
 
-  const plan = await look(clients, queue, options, progress, signal);
+  const plan = await planWithProgress({ clients, progress, signal, io }, queue, { filter: options });
   if (!signal.aborted) announce(queue, options, plan, io);
   const letters = plan.wanted.size;
   // A file that cannot be written is reported before the question.
@@ -104,38 +105,12 @@ async function purge(name: string, options: PurgeOptions, io: Io): Promise<numbe
   return 0;
 }
 
-async function look(
-  { sqs }: Clients,
-  queue: LetterQueue,
-  filter: LetterFilter,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<Plan> {
-  const step = progress.step(`Looking at ${queue.noun}s`);
-  const onProgress = ({ seen, expected }: { seen: number; expected: number }) => step.bar(seen, expected);
-  try {
-    const plan = await planRedrive({ sqs }, queue, { filter }, { signal, onProgress });
-    step.done(`Looked at ${count(plan.present.size, queue.noun)}`);
-    return plan;
-  } catch (error) {
-    step.fail(`Could not look at the ${queue.noun}s`);
-    throw error;
-  }
-}
-
 /** On standard error with --json: the question needs the context. */
-function announce(
-  queue: LetterQueue,
-  options: PurgeOptions,
-  { wanted, reasons, unseen }: Plan,
-  io: Io,
-): void {
+function announce(queue: LetterQueue, options: PurgeOptions, { wanted, reasons }: Plan, io: Io): void {
   const which = describeFilter(options);
   const print = (line: string) => (options.json ? io.say(line) : io.print(line));
   print(`${headline(queue, wanted.size)}${which && ` (${which})`}`);
   if (wanted.size > 0) print(reasons.describe());
-  const rest = unseenLine(queue, unseen);
-  if (rest) io.say(rest);
 }
 
 async function isConfirmed(name: string, letters: number, signal: AbortSignal, io: Io): Promise<boolean> {

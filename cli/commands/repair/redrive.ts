@@ -8,7 +8,6 @@ import { queueDepth } from '../../aws/queue-depth.ts';
 import { connect, consumerOf, type StackHandles } from '../../aws/stack.ts';
 import { letterQueueOf } from '../../dead-letters/letter-queue.ts';
 import { lookAtDeadLetters } from '../../dead-letters/look.ts';
-import { unseenLine } from '../../dead-letters/reasons.ts';
 import { historyObject, historyText } from '../../operations/history.ts';
 import { OperationsLog } from '../../operations/record.ts';
 import { addLetterFilter } from '../../options/letter-filter.ts';
@@ -16,11 +15,12 @@ import { addStackOptions } from '../../options/stack-options.ts';
 import { wholeNumber } from '../../options/values.ts';
 import { type FileProblem, listProblems } from '../../orders/order-file.ts';
 import { type Edit, readEdits } from '../../redrive/edits.ts';
-import { type Plan, planRedrive, problemsOfEdits } from '../../redrive/plan.ts';
+import { type Plan, problemsOfEdits } from '../../redrive/plan.ts';
 import { type Redrive, type RedriveResult, redrive as sendAll } from '../../redrive/redrive.ts';
 import {
   announce,
   describeSelection,
+  planWithProgress,
   type RedriveContext,
   type RedriveOptions,
   report,
@@ -132,8 +132,11 @@ async function redrive(name: string | undefined, options: RedriveOptions, io: Io
     signal,
   };
   // SQS moves all of them without a look, and there may be too many to look at.
+  const { correct, refusal } = route;
   const hasPlan = context.isSelection || canary || options.dryRun || route.moveTo === undefined;
-  const plan = hasPlan ? await makePlan(context) : undefined;
+  const plan = hasPlan
+    ? await planWithProgress(context, route.from, { filter: options, limit, edits, correct, refusal })
+    : undefined;
   const letters = plan ? plan.wanted.size : await countAll(context);
   if (signal.aborted) {
     io.say('Stopped: nothing was sent back.');
@@ -168,37 +171,6 @@ async function routeOf(
   const consumer = consumerOf(stack, name);
   if (to === undefined) return backToConsumer(clients, consumer);
   throw usageError(`--to ${to} is for \`redrive ${UNROUTED}\`: dead letters of ${name} go back to ${name}`);
-}
-
-async function makePlan({
-  clients,
-  route,
-  options,
-  edits,
-  io,
-  progress,
-  signal,
-}: RedriveContext): Promise<Plan> {
-  const { from, correct, refusal } = route;
-  const step = progress.step(`Looking at ${from.noun}s`);
-  const selection = {
-    filter: options,
-    correct,
-    refusal,
-    limit: options.limit,
-    edits,
-  };
-  const onProgress = (at: { seen: number; expected: number }) => step.bar(at.seen, at.expected);
-  try {
-    const plan = await planRedrive(clients, from, selection, { signal, onProgress });
-    step.done(`Looked at ${count(plan.present.size, from.noun)}`);
-    const unseen = signal.aborted ? undefined : unseenLine(from, plan.unseen);
-    if (unseen) io.say(unseen);
-    return plan;
-  } catch (error) {
-    step.fail(`Could not look at the ${from.noun}s`);
-    throw error;
-  }
 }
 
 /** The count of SQS; if that is 0, which may lag behind, of a look. */

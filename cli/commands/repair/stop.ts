@@ -76,7 +76,7 @@ export function define(command: Command, io: Io): void {
   addStackOptions(command)
     .addHelpText('after', verb.examples)
     .action(async (consumer: string, options: StopOptions) => {
-      io.exitCode = await turn(verb, consumer, options, io);
+      io.exitCode = await switchConsumer(verb, consumer, options, io);
     });
 }
 
@@ -101,17 +101,17 @@ interface Context {
 }
 
 /** @returns the exit code */
-async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Promise<number> {
+async function switchConsumer(verb: Verb, name: string, options: StopOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
   const consumer = consumerOf(stack, name);
   const context: Context = { clients, stack, consumer, options, io, signal };
   const deadline = new Deadline(options.timeout * 1000, signal, (reason) => io.say(reason));
   const before = await settle(context, SETTLED, deadline);
-  const wasSo = before === verb.wanted;
-  const state = wasSo || !SETTLED.includes(before) ? before : await recorded(verb, context, deadline);
+  const wasAlready = before === verb.wanted;
+  const state = wasAlready || !SETTLED.includes(before) ? before : await recorded(verb, context, deadline);
   if (state === verb.wanted) {
-    await report(verb, wasSo, context);
+    await report(verb, wasAlready, context);
     return 0;
   }
   io.say(
@@ -126,12 +126,8 @@ async function turn(verb: Verb, name: string, options: StopOptions, io: Io): Pro
 /** Switches the mapping and records it. @returns its final state */
 async function recorded(verb: Verb, context: Context, deadline: Deadline): Promise<string> {
   const { clients, stack, consumer, options, io } = context;
-  const { reason } = options;
   const log = new OperationsLog(clients, stack, options, io);
-  const end = await log.begin(consumer.name, {
-    operation: verb.name,
-    ...(reason !== undefined && { reason }),
-  });
+  const end = await log.begin(consumer.name, { operation: verb.name, reason: options.reason });
   const step = progressOf(io, { silent: options.json === true }).step(`${verb.doing} ${consumer.name}`);
   try {
     await switchMapping(clients.lambda, consumer.eventSourceMappingId, verb.wanted === 'Enabled');
@@ -167,7 +163,7 @@ async function settle(
   }
 }
 
-async function report(verb: Verb, wasSo: boolean, context: Context): Promise<void> {
+async function report(verb: Verb, wasAlready: boolean, context: Context): Promise<void> {
   const { clients, stack, consumer, options, io } = context;
   const { name, queueUrl } = consumer;
   const known = await lookAtQueue(clients.sqs, queueUrl, io);
@@ -177,14 +173,14 @@ async function report(verb: Verb, wasSo: boolean, context: Context): Promise<voi
       stack: stack.name,
       consumer: name,
       enabled,
-      changed: !wasSo,
+      changed: !wasAlready,
       waiting: known?.waiting ?? null,
       inFlight: known?.inFlight ?? null,
       retentionSeconds: known?.retentionSeconds ?? null,
     });
     return;
   }
-  io.print(wasSo ? `${name} was ${verb.done} already` : `${name} is ${verb.done}`);
+  io.print(wasAlready ? `${name} was ${verb.done} already` : `${name} is ${verb.done}`);
   if (verb.wanted === 'Disabled') {
     const days = known ? inDays(known.retentionSeconds) : 'the retention period of the queue';
     io.print(`Its messages wait in its queue, each for up to ${days} from when it was published`);

@@ -1,5 +1,6 @@
 /** The command line as a whole: help, wrong usage, and what it says of errors. */
 import { execFile } from 'node:child_process';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
@@ -42,6 +43,12 @@ describe('help', () => {
       Data: ['publish', 'stock', 'archive'],
     });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    // README lists the same verbs.
+    const readme = fs.readFileSync(path.join(PROJECT, 'README.md'), 'utf8');
+    const rows = Array.from(readme.matchAll(/^\| `.*?\|/gm)).join();
+    for (const [, verb = ''] of stdout.matchAll(VERBS)) {
+      if (verb !== 'help') expect(rows).toMatch(new RegExp(`\`${verb}\\b`));
+    }
   });
 
   test('loads no verb, no SDK and no spinner', async () => {
