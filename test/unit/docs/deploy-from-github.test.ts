@@ -1,4 +1,4 @@
-/** The policies that docs/deploy.md offers to copy: JSON, as narrow as the text says, and about roles that there are. */
+/** The policies in docs/deploy.md are valid JSON, as narrow as the text says, and name roles that exist. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -18,7 +18,7 @@ describe.each([
   ['deploy', deployTrust, ['repo:<owner>/<repo>:environment:dev', 'repo:<owner>/<repo>:environment:prod']],
   ['diff', diffTrust, ['repo:<owner>/<repo>:pull_request']],
 ])('the %s role', (_, trust, subjects) => {
-  test('trusts tokens for AWS of the subjects that its workflow has, and no pattern of them', () => {
+  test('trusts tokens for AWS with the exact subjects of its workflow', () => {
     const [{ Effect, Principal, Action, Condition }, ...others] = trust.Statement;
 
     expect({ Effect, Action, others }).toEqual({
@@ -36,7 +36,7 @@ describe.each([
 test.each([
   ['deploy', deployPermissions, ['deploy', 'file-publishing', 'lookup']],
   ['diff', diffPermissions, ['lookup']],
-])('the %s role may become roles that the bootstrap has, and do nothing else', (_, permissions, tags) => {
+])('the %s role may assume roles of the bootstrap, and nothing else', (_, permissions, tags) => {
   const bootstrap = read('node_modules', 'aws-cdk', 'lib', 'api', 'bootstrap', 'bootstrap-template.yaml');
   const [{ Condition, ...statement }, ...others] = permissions.Statement;
 
@@ -51,7 +51,7 @@ test.each([
     expect(bootstrap).toContain(`- Key: aws-cdk:bootstrap-role\n          Value: ${tag}\n`);
 });
 
-test('the variables that the text lists are those that the workflows read', () => {
+test('the text lists the variables that the workflows read', () => {
   const files = fs.readdirSync(path.join(PROJECT, '.github', 'workflows'));
   const workflows = files.map((file) => read('.github', 'workflows', file)).join('\n');
   const namesIn = (text: string, pattern: RegExp) =>
@@ -60,7 +60,7 @@ test('the variables that the text lists are those that the workflows read', () =
   expect(namesIn(ofGitHub, /^\| `(\w+)` \|/gm)).toEqual(namesIn(workflows, /vars\.(\w+)/g));
 });
 
-test('the environments that the text tells to make are the stages that are deployed', () => {
+test('the text lists the environments of the stages that are deployed', () => {
   const { jobs } = parse(read('.github', 'workflows', 'deploy.yml'));
 
   const stages = Object.values<{ with?: { stage: string } }>(jobs).flatMap((job) => job.with?.stage ?? []);
