@@ -149,62 +149,43 @@ export function generateOrders(options: GenerateOptions): TestMessage[] {
     });
   }
   const single = Array.from(orders.keys()).filter((index) => !repeated.has(index));
-  queue.push(...poisonMessages({ seed, poison, orders, single, placedAt, customers }));
-  queue.push(...cancellationMessages({ seed, cancellations, orders, now }));
-  return queue.sort((a, b) => a.at - b.at).map(({ message }) => message);
-}
-
-/** @param single indexes of the orders without copies */
-function poisonMessages(of: {
-  seed: number;
-  poison: number;
-  orders: readonly Order[];
-  single: readonly number[];
-  placedAt: string;
-  customers: number;
-}): Placed[] {
-  const { seed, poison, orders, single, placedAt, customers } = of;
   // An order has at most one rival, and no copies besides: then each consumer refuses exactly one of the two.
   const rivals = shuffled(single, randomOf(seed, 'rivals', 0));
-  return Array.from({ length: poison }, (_, index) => {
+  for (let index = 0; index < poison; index++) {
     const random = randomOf(seed, 'poison', index);
     const kind = at(POISON_KINDS, (seed + index) % POISON_KINDS.length);
     const rival = kind === 'conflict' ? rivals.pop() : undefined;
     if (rival !== undefined) {
-      return { at: rival + random() * MAX_LAG, message: conflictWith(at(orders, rival)) };
+      queue.push({ at: rival + random() * MAX_LAG, message: conflictWith(at(orders, rival)) });
+      continue;
     }
     const order = newOrder(orderIdOf(seed, 'p', index), placedAt, customers, random);
     // Where no order is left to conflict with, another poison takes its place.
     const message = poisonMessage(order, kind === 'conflict' ? 'wrong-total' : kind, random);
-    return { at: random() * orders.length, message };
-  });
+    queue.push({ at: random() * orders.length, message });
+  }
+  const cancelled = shuffled(orders.keys(), randomOf(seed, 'cancelled', 0)).slice(0, cancellations);
+  for (const [index, original] of cancelled.entries()) {
+    const random = randomOf(seed, 'cancellation', index);
+    const message = cancellationOf(at(orders, original), now, index, random);
+    const lag = (0.01 + random()) * MAX_LAG;
+    queue.push({ at: index % 10 < OVERTAKING ? original - lag : original + lag, message });
+  }
+  return queue.sort((a, b) => a.at - b.at).map(({ message }) => message);
 }
 
-function cancellationMessages(of: {
-  seed: number;
-  cancellations: number;
-  orders: readonly Order[];
-  now: Date;
-}): Placed[] {
-  const { seed, cancellations, orders, now } = of;
-  const chosen = shuffled(orders.keys(), randomOf(seed, 'cancelled', 0)).slice(0, cancellations);
-  return chosen.map((original, index) => {
-    const random = randomOf(seed, 'cancellation', index);
-    const order = at(orders, original);
-    const cancellation: Cancellation = {
-      eventType: ORDER_CANCELLED,
-      schemaVersion: 1,
-      orderId: order.orderId,
-      customerId: order.customerId,
-      cancelledAt: new Date(now.getTime() + Math.floor(random() * 1000)).toISOString(),
-      reason: pick(REASONS, random),
-      // Now and then whoever cancels does not know.
-      ...(index % 5 !== 0 && { requiresShipping: requiresShipping(order) }),
-    };
-    const lag = (0.01 + random()) * MAX_LAG;
-    const message = { ...toMessage(cancellation), kind: 'cancellation' as const };
-    return { at: index % 10 < OVERTAKING ? original - lag : original + lag, message };
-  });
+function cancellationOf(order: Order, now: Date, index: number, random: Random): TestMessage {
+  const cancellation: Cancellation = {
+    eventType: ORDER_CANCELLED,
+    schemaVersion: 1,
+    orderId: order.orderId,
+    customerId: order.customerId,
+    cancelledAt: new Date(now.getTime() + Math.floor(random() * 1000)).toISOString(),
+    reason: pick(REASONS, random),
+    // Now and then whoever cancels does not know.
+    ...(index % 5 !== 0 && { requiresShipping: requiresShipping(order) }),
+  };
+  return { ...toMessage(cancellation), kind: 'cancellation' };
 }
 
 function newOrder(orderId: string, placedAt: string, customers: number, random: Random): Order {

@@ -1,6 +1,5 @@
 /** A redrive: dead letters go back to their consumer, unrouted messages on to theirs; what comes back is counted. */
 
-import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { type Correction, type Letter, sentAt, sentAttributes } from '../dead-letters/letter.ts';
@@ -63,15 +62,22 @@ export async function redrive(
   plan: Plan | undefined,
   letters: number,
 ): Promise<RedriveResult> {
+  const { route, isSelection, canarySeconds, signal } = task;
   const sentBodies = new Set<string>();
-  const canary = task.canarySeconds === undefined ? undefined : plan?.canary;
-  if (!plan || !canary) return await sendRest(task, plan, plan?.wanted ?? new Set(), sentBodies, 0);
+  /** @param earlier how many were sent before */
+  const sendRest = (wanted: ReadonlySet<string>, earlier: number): Promise<RedriveResult> => {
+    if (route.moveTo !== undefined && !(plan && isSelection)) return move(task, route.moveTo, earlier);
+    if (!plan) throw new Error('what SQS cannot move is sent by a plan');
+    return sendSelection(task, plan, wanted, sentBodies, earlier);
+  };
+  const canary = canarySeconds === undefined ? undefined : plan?.canary;
+  if (!plan || !canary) return await sendRest(plan?.wanted ?? new Set(), 0);
 
   const first = await sendCanary(task, plan, canary, sentBodies);
   const rest = new Set(plan.wanted);
   rest.delete(canary.messageId);
-  if (!first.isProcessed || rest.size === 0 || task.signal.aborted) return { ...first, wanted: letters };
-  const others = await sendRest(task, plan, rest, sentBodies, first.sent);
+  if (!first.isProcessed || rest.size === 0 || signal.aborted) return { ...first, wanted: letters };
+  const others = await sendRest(rest, first.sent);
   return {
     ...others,
     wanted: first.wanted + others.wanted,
@@ -80,35 +86,20 @@ export async function redrive(
   };
 }
 
-/** @param earlier how many were sent before */
-async function sendRest(
-  task: Redrive,
-  plan: Plan | undefined,
-  wanted: ReadonlySet<string>,
-  sentBodies: Set<string>,
-  earlier: number,
-): Promise<RedriveResult> {
-  const { moveTo } = task.route;
-  if (moveTo !== undefined && !(plan && task.isSelection)) return await move(task, moveTo, earlier);
-  if (!plan) throw new Error('what SQS cannot move is sent by a plan');
-  return await sendSelection(task, plan, wanted, sentBodies, earlier);
-}
-
 async function sendCanary(
   task: Redrive,
   plan: Plan,
   canary: Letter,
   sentBodies: Set<string>,
 ): Promise<RedriveResult & { isProcessed: boolean }> {
-  const { clients, stack, canarySeconds = 0, progress, signal } = task;
+  const { clients, stack, route, canarySeconds: seconds = 0, progress, signal } = task;
   const edit = correctionOf(task, canary);
   const attributes = sentAttributes(canary, edit);
-  const consumers = task.route.consumers.filter(
-    ({ name }) => task.route.takes?.(name, { attributes }) ?? true,
-  );
+  const consumers = route.consumers.filter(({ name }) => route.takes?.(name, { attributes }) ?? true);
   withRecords(consumers);
-  const earlierLetters = await lettersBefore(task, plan, consumers);
-  const orderId = edit?.event.orderId ?? canary.orderId ?? '';
+  const urls = consumers.map((each) => each.deadLetterQueueUrl).filter((url) => url !== route.from.url);
+  const others = await Promise.all(urls.map((url) => letterIds(clients.sqs, url, signal)));
+  const earlierLetters = new Set([...plan.present, ...others.flatMap((ids) => [...ids])]);
   const silently = { ...task, progress: createProgress({ silent: true }) };
   // Whether it came back is for the wait to tell.
   const sent = {
@@ -117,17 +108,10 @@ async function sendCanary(
   };
   if (sent.sent === 0 || signal.aborted) return { ...sent, isProcessed: false };
 
-  const { refused, ...end } = await awaitCanary({
-    clients,
-    stack,
-    consumers,
-    orderId,
-    body: edit?.body ?? canary.body,
-    earlierLetters,
-    seconds: canarySeconds,
-    progress,
-    signal,
-  });
+  const orderId = edit?.event.orderId ?? canary.orderId ?? '';
+  const body = edit?.body ?? canary.body;
+  const sentCanary = { clients, stack, consumers, orderId, body, earlierLetters, seconds, progress, signal };
+  const { refused, ...end } = await awaitCanary(sentCanary);
   if (!end.isProcessed) for (const reason of refused) sent.cameBack.count(reason ?? NO_REASON, new Date());
   return { ...sent, ...end };
 }
@@ -135,17 +119,6 @@ async function sendCanary(
 /** What is sent in place of a letter, if not the letter as it was. */
 function correctionOf({ edits, route }: Redrive, letter: Letter): Correction | undefined {
   return edits?.for(letter) ?? route.correct(letter);
-}
-
-/** IDs of the dead letters that consumers have before the canary is sent. */
-async function lettersBefore(
-  { clients: { sqs }, route, signal }: Redrive,
-  { present }: Plan,
-  consumers: readonly ConsumerHandles[],
-): Promise<ReadonlySet<string>> {
-  const urls = consumers.map((each) => each.deadLetterQueueUrl).filter((url) => url !== route.from.url);
-  const others = await Promise.all(urls.map((url) => letterIds(sqs, url, signal)));
-  return new Set([...present, ...others.flatMap((ids) => [...ids])]);
 }
 
 async function sendSelection(

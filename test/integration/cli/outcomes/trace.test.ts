@@ -1,6 +1,6 @@
 // The states that a healthy local stack hardly ever shows. The whole way is in operator.test.ts.
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { OrderTrace } from '../../../../cli/outcomes/trace.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
@@ -68,15 +68,43 @@ test('a record of a moment ago is found, which a read that is not consistent may
   expect((await look()).billing?.state).toBe('done');
 });
 
-test.each([
-  ['no line ships', 'filtered-out', [line(false), line(false)]],
-  ['some line ships', 'missing', [line(false), line(true)]],
-  ['the record does not tell of each line', 'perhaps-filtered-out', [line(false), line()]],
-  ['the record has no lines', 'perhaps-filtered-out', []],
-])('where %s, shipping is %s', async (_, state, lines) => {
-  items['billing-records'] = invoice(lines);
+const cancelled = { cancelledAt: s('2026-11-22T18:00:00.000Z'), cancellationReason: s('changed my mind') };
+const cancellation = { at: new Date('2026-11-22T18:00:00Z'), reason: 'changed my mind' };
+/** All that there is of an order that was cancelled before it came. */
+const mark = { orderId: s('o-1'), status: s('CANCELLED'), ...cancelled };
 
-  expect((await look()).shipping?.state).toBe(state);
+test.each<[string, billing: object | undefined, shipping: object | undefined, states: string[]]>([
+  ['no line ships', invoice([line(false), line(false)]), undefined, ['done', 'filtered-out']],
+  ['some line ships', invoice([line(false), line(true)]), undefined, ['done', 'missing']],
+  [
+    'the record does not tell of each line',
+    invoice([line(false), line()]),
+    undefined,
+    ['done', 'perhaps-filtered-out'],
+  ],
+  ['the record has no lines', invoice([]), undefined, ['done', 'perhaps-filtered-out']],
+  ['records are of two different orders', invoice(), invoice([line(true)], 'd-2'), ['conflict', 'conflict']],
+  ['nobody has more than the mark of a cancellation', mark, mark, ['done', 'done']],
+  ['a consumer has the mark alone, others the order', invoice([line(true)]), mark, ['done', 'missing']],
+  ['a consumer has the mark alone, and nothing ships', invoice(), mark, ['done', 'filtered-out']],
+])('where %s', async (_, billing, shipping, states) => {
+  items = {
+    ...(billing && { 'billing-records': billing }),
+    ...(shipping && { 'shipping-records': shipping }),
+  };
+
+  expect((await look()).stations.map(({ state }) => state)).toEqual(states);
+});
+
+test('a cancellation is told with its time and reason, and its time is not that of the record', async () => {
+  items['billing-records'] = { ...cancelled, ...invoice(), status: s('VOIDED') };
+  expect((await look()).billing).toMatchObject({
+    state: 'done',
+    record: { at: new Date('2026-11-22T17:00:05Z'), status: 'VOIDED', cancellation },
+  });
+
+  items['billing-records'] = mark;
+  expect((await look()).billing?.record).toEqual({ table: 'records', status: 'CANCELLED', cancellation });
 });
 
 test('what would have to be known of the order is said', async () => {
@@ -119,13 +147,6 @@ test('an order that nobody has seen is not taken for one that is filtered out', 
 
   expect(stations.map(({ state }) => state)).toEqual(['missing', 'missing']);
   expect(trace.isKnown()).toBe(false);
-});
-
-test('records of two different orders are in conflict', async () => {
-  items['billing-records'] = invoice();
-  items['shipping-records'] = invoice([line(true)], 'd-2');
-
-  expect((await look()).stations.map(({ state }) => state)).toEqual(['conflict', 'conflict']);
 });
 
 test('a letter is found by its body, in an envelope and broken too, and all letters are left for others', async () => {
@@ -206,43 +227,4 @@ test('a consumer that has come to rest may have dead-lettered the order just now
 
   expect(billing?.state).toBe('open');
   expect(later?.state).toBe('dead-lettered');
-});
-
-describe('an order that was cancelled', () => {
-  const cancelled = { cancelledAt: s('2026-11-22T18:00:00.000Z'), cancellationReason: s('changed my mind') };
-  const marker = { orderId: s('o-1'), status: s('CANCELLED'), ...cancelled };
-  const cancellation = { at: new Date('2026-11-22T18:00:00Z'), reason: 'changed my mind' };
-
-  test('is done, with the time and the reason, and the time of the record is not that of the cancellation', async () => {
-    items['billing-records'] = { ...cancelled, ...invoice(), status: s('VOIDED') };
-
-    expect((await look()).billing).toMatchObject({
-      state: 'done',
-      record: { at: new Date('2026-11-22T17:00:05Z'), status: 'VOIDED', cancellation },
-    });
-  });
-
-  test('before it came is done as long as nobody has the order', async () => {
-    items['billing-records'] = marker;
-    items['shipping-records'] = marker;
-
-    const { billing, shipping } = await look();
-
-    expect([billing?.state, shipping?.state]).toEqual(['done', 'done']);
-    expect(billing?.record).toEqual({ table: 'records', status: 'CANCELLED', cancellation });
-  });
-
-  test('is missing where the mark is all there is, and others have the order', async () => {
-    items['billing-records'] = invoice([line(true)]);
-    items['shipping-records'] = marker;
-
-    expect((await look()).shipping?.state).toBe('missing');
-  });
-
-  test('is filtered out where the mark is all there is, and nothing ships', async () => {
-    items['billing-records'] = invoice();
-    items['shipping-records'] = marker;
-
-    expect((await look()).shipping?.state).toBe('filtered-out');
-  });
 });
