@@ -5,36 +5,26 @@ import {
   GetMetricDataCommand,
   SetAlarmStateCommand,
 } from '@aws-sdk/client-cloudwatch';
-import { CreateTopicCommand, SetTopicAttributesCommand, SNSClient } from '@aws-sdk/client-sns';
-import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { CreateTopicCommand, SetTopicAttributesCommand } from '@aws-sdk/client-sns';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Emulators } from '../../../src/server/emulators.ts';
+import {
+  emulators,
+  makeQueue,
+  problems,
+  settings,
+  sns,
+  sqs,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
 
-const problems: string[] = [];
 const topicArn = (name: string) => `arn:aws:sns:us-east-1:000000000000:${name}`;
-let emulators: Emulators;
 let cloudWatch: CloudWatchClient;
-let sns: SNSClient;
-let sqs: SQSClient;
-
-beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0, lateMetrics: { minutes: 2 } }, (problem) =>
-    problems.push(problem),
-  );
-  const client = {
-    endpoint: emulators.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  };
-  cloudWatch = new CloudWatchClient(client);
-  sns = new SNSClient(client);
-  sqs = new SQSClient(client);
+useEmulators({ lateMetrics: { minutes: 2 } });
+beforeAll(() => {
+  cloudWatch = new CloudWatchClient(settings());
 });
-
-afterAll(async () => {
-  for (const each of [cloudWatch, sns, sqs]) each.destroy();
-  await emulators.stop();
-});
+afterAll(() => cloudWatch.destroy());
 
 const addAlarm = (name: string, topic: string) =>
   emulators.api.addAlarm('MetricAlarm', name, {
@@ -106,7 +96,7 @@ test('an alarm that is not there cannot be set', async () => {
 });
 
 test('metrics of a queue that wakes arrive late, each in its minute', async () => {
-  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'late' }));
+  const QueueUrl = await makeQueue({}, 'late');
   await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'x' }));
   const started = Date.now();
   const visible = async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import path from 'node:path';
+import { CreateTopicCommand, PublishCommand, SubscribeCommand } from '@aws-sdk/client-sns';
 import {
   ChangeMessageVisibilityCommand,
   CreateQueueCommand,
@@ -7,57 +8,41 @@ import {
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
-  SetQueueAttributesCommand,
   SQSClient,
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
+import { clientSettings } from '../../../src/client/client-settings.ts';
 import { Emulators } from '../../../src/server/emulators.ts';
+import {
+  emulators,
+  letTopicIn,
+  makeQueue,
+  queueArn,
+  redrivePolicy,
+  sns,
+  sqs,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
-let emulators: Emulators;
-let sqs: SQSClient;
-let sns: SNSClient;
+/** URL. */
 let queue: string;
+useEmulators();
 
-const settings = {
-  region: 'us-east-1',
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-};
-const arnOf = (url: string) => `arn:aws:sqs:us-east-1:000000000000:${url.split('/').at(-1)}`;
-const nameOf = (url: string) => url.split('/').at(-1) ?? '';
-const makeQueue = async (Attributes: Record<string, string> = {}) => {
-  const { QueueUrl = '' } = await sqs.send(
-    new CreateQueueCommand({
-      QueueName: `${randomUUID()}.fifo`,
-      Attributes: { FifoQueue: 'true', ...Attributes },
-    }),
-  );
-  return QueueUrl;
-};
-
-beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 });
-  sqs = new SQSClient({ ...settings, endpoint: emulators.endpoint });
-  sns = new SNSClient({ ...settings, endpoint: emulators.endpoint });
-});
-
-afterAll(async () => {
-  sqs.destroy();
-  sns.destroy();
-  await emulators.stop();
-});
+const makeFifo = (attributes: Record<string, string> = {}) =>
+  makeQueue({ FifoQueue: 'true', ...attributes }, `${randomUUID()}.fifo`);
 
 beforeEach(async () => {
-  queue = await makeQueue();
+  queue = await makeFifo();
 });
 
 /** The first letter is the group. */
 const send = async (url: string, ...bodies: string[]) => {
   for (const body of bodies) await sendAs(url, body, body);
 };
-const sendAs = (QueueUrl: string, body: string, MessageDeduplicationId: string) =>
-  sqs.send(
+const sendAs = (QueueUrl: string, body: string, MessageDeduplicationId: string, client = sqs) =>
+  client.send(
     new SendMessageCommand({
       QueueUrl,
       MessageBody: body,
@@ -65,8 +50,12 @@ const sendAs = (QueueUrl: string, body: string, MessageDeduplicationId: string) 
       MessageDeduplicationId,
     }),
   );
-const receive = async (QueueUrl: string, options: { max?: number; visibility?: number } = {}) => {
-  const { Messages = [] } = await sqs.send(
+const receive = async (
+  QueueUrl: string,
+  options: { max?: number; visibility?: number } = {},
+  client = sqs,
+) => {
+  const { Messages = [] } = await client.send(
     new ReceiveMessageCommand({
       QueueUrl,
       MaxNumberOfMessages: options.max ?? 10,
@@ -136,7 +125,7 @@ test('a message that is received without being hidden comes once in an answer', 
 });
 
 test('with the scope messageGroup the same ID is a duplicate within its group only', async () => {
-  const byGroup = await makeQueue({
+  const byGroup = await makeFifo({
     DeduplicationScope: 'messageGroup',
     FifoThroughputLimit: 'perMessageGroupId',
   });
@@ -157,10 +146,8 @@ test('with the scope of the whole queue the same ID is a duplicate in every grou
 });
 
 test('what SQS moves to a FIFO dead-letter queue keeps its group and gets its message ID for deduplication', async () => {
-  const letters = await makeQueue();
-  queue = await makeQueue({
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(letters), maxReceiveCount: 1 }),
-  });
+  const letters = await makeFifo();
+  queue = await makeFifo(redrivePolicy(letters, 1));
   await send(queue, 'a1', 'a2');
   const [a1, a2] = await receive(queue);
   for (const message of [a1, a2]) await hide(message, 0);
@@ -176,15 +163,13 @@ test('what SQS moves to a FIFO dead-letter queue keeps its group and gets its me
 });
 
 test('a move task gives a FIFO queue its messages back in the order of their group', async () => {
-  const letters = await makeQueue();
-  queue = await makeQueue({
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(letters), maxReceiveCount: 1 }),
-  });
+  const letters = await makeFifo();
+  queue = await makeFifo(redrivePolicy(letters, 1));
   await send(queue, 'a1', 'a2', 'a3');
   for (const message of await receive(queue)) await hide(message, 0);
   await receive(queue);
 
-  await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: arnOf(letters) }));
+  await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: queueArn(letters) }));
 
   const back: Message[] = [];
   while (back.length < 3) {
@@ -204,31 +189,25 @@ test('a move task gives a FIFO queue its messages back in the order of their gro
 
 test('on a kept state a group waits for what was in flight, goes on in order, and what is sent later comes last', async () => {
   const stateDirectory = temporaryFolder('fifo-state-');
-  const live = async (work: (life: Emulators) => Promise<void>) => {
+  const live = async (work: (url: string, life: Emulators, client: SQSClient) => Promise<void>) => {
     const life = await Emulators.start({ port: 0, stateDirectory });
-    const before = sqs;
-    sqs = new SQSClient({ ...settings, endpoint: life.endpoint });
-    try {
-      await work(life);
-    } finally {
-      sqs.destroy();
-      sqs = before;
-      await life.stop();
-    }
+    const client = new SQSClient(clientSettings(life.endpoint));
+    await work(`${life.endpoint}/000000000000/kept.fifo`, life, client);
+    client.destroy();
+    await life.stop();
   };
-  await live(async () => {
-    queue = await makeQueue();
-    await send(queue, 'a1', 'a2', 'b1', 'a3');
-    await receive(queue, { max: 2 });
+  await live(async (url, _, client) => {
+    await client.send(new CreateQueueCommand({ QueueName: 'kept.fifo', Attributes: { FifoQueue: 'true' } }));
+    for (const body of ['a1', 'a2', 'b1', 'a3']) await sendAs(url, body, body, client);
+    await receive(url, { max: 2 }, client);
   });
 
   const received: unknown[] = [];
-  await live(async (life) => {
-    queue = `${life.endpoint}/000000000000/${nameOf(queue)}`;
-    await send(queue, 'a4');
-    received.push(bodies(await receive(queue)));
+  await live(async (url, life, client) => {
+    await sendAs(url, 'a4', 'a4', client);
+    received.push(bodies(await receive(url, {}, client)));
     await life.api.passTime(31);
-    received.push(bodies(await receive(queue)));
+    received.push(bodies(await receive(url, {}, client)));
   });
 
   expect(received).toEqual([['b1'], ['a1', 'a2', 'a3', 'a4', 'b1']]);
@@ -238,7 +217,7 @@ test('what lies in a FIFO queue is seen, visible and in flight', async () => {
   await send(queue, 'a1', 'b1');
   await receive(queue, { max: 1 });
 
-  const held = await emulators.api.messagesIn(nameOf(queue));
+  const held = await emulators.api.messagesIn(path.posix.basename(queue));
   expect(held.map(({ body }) => body).sort()).toEqual(['a1', 'b1']);
 });
 
@@ -246,15 +225,14 @@ test('a FIFO topic hands group and deduplication ID to a FIFO queue, and neither
   const { TopicArn } = await sns.send(
     new CreateTopicCommand({ Name: `${randomUUID()}.fifo`, Attributes: { FifoTopic: 'true' } }),
   );
-  const { QueueUrl: standard = '' } = await sqs.send(new CreateQueueCommand({ QueueName: randomUUID() }));
-  const letIn = (QueueUrl: string) => letTopicIn(QueueUrl, TopicArn ?? '');
+  const standard = await makeQueue();
   for (const url of [queue, standard]) {
-    await letIn(url);
+    await letTopicIn(url, TopicArn);
     await sns.send(
       new SubscribeCommand({
         TopicArn,
         Protocol: 'sqs',
-        Endpoint: arnOf(url),
+        Endpoint: queueArn(url),
         Attributes: { RawMessageDelivery: 'true' },
       }),
     );
@@ -271,16 +249,3 @@ test('a FIFO topic hands group and deduplication ID to a FIFO queue, and neither
   expect(unordered?.Attributes).not.toHaveProperty('MessageGroupId');
   expect(unordered?.Attributes).not.toHaveProperty('MessageDeduplicationId');
 });
-
-async function letTopicIn(QueueUrl: string, topicArn: string): Promise<void> {
-  const Statement = {
-    Effect: 'Allow',
-    Principal: { Service: 'sns.amazonaws.com' },
-    Action: 'sqs:SendMessage',
-    Resource: arnOf(QueueUrl),
-    Condition: { ArnEquals: { 'aws:SourceArn': topicArn } },
-  };
-  await sqs.send(
-    new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy: JSON.stringify({ Statement }) } }),
-  );
-}

@@ -1,7 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   CancelMessageMoveTaskCommand,
-  CreateQueueCommand,
   DeleteQueueCommand,
   GetQueueAttributesCommand,
   ListMessageMoveTasksCommand,
@@ -9,62 +9,26 @@ import {
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
-  SQSClient,
   StartMessageMoveTaskCommand,
   type StartMessageMoveTaskCommandInput,
 } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Emulators } from '../../../src/server/emulators.ts';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { makeQueue, queueArn, redrivePolicy, sqs, useEmulators } from '../../fixtures/emulators.ts';
 
-interface Queue {
-  url: string;
-  arn: string;
-}
-
-let emulators: Emulators;
-let sqs: SQSClient;
-let made = 0;
-let source: Queue;
-let deadLetters: Queue;
-
-beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 });
-  sqs = new SQSClient({
-    endpoint: emulators.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  });
-});
-
-afterAll(async () => {
-  sqs.destroy();
-  await emulators.stop();
-});
-
-async function makeQueue(deadLetterTargetArn?: string, suffix = ''): Promise<Queue> {
-  const { QueueUrl: url = '' } = await sqs.send(
-    new CreateQueueCommand({
-      QueueName: `queue-${made++}${suffix}`,
-      Attributes: {
-        ...(suffix && { FifoQueue: 'true', ContentBasedDeduplication: 'true' }),
-        ...(deadLetterTargetArn && {
-          RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }),
-        }),
-      },
-    }),
-  );
-  const { Attributes } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['QueueArn'] }),
-  );
-  return { url, arn: Attributes?.QueueArn ?? '' };
-}
+useEmulators();
+/** URLs. */
+let source: string;
+let deadLetters: string;
 
 beforeEach(async () => {
   deadLetters = await makeQueue();
-  source = await makeQueue(deadLetters.arn);
+  source = await makeQueue(redrivePolicy(deadLetters, 1));
 });
 
-const send = ({ url }: Queue, body: string, attribute?: string, group?: string) =>
+const makeFifo = (attributes: Record<string, string> = {}) =>
+  makeQueue({ FifoQueue: 'true', ContentBasedDeduplication: 'true', ...attributes }, `${randomUUID()}.fifo`);
+
+const send = (url: string, body: string, attribute?: string, group?: string) =>
   sqs.send(
     new SendMessageCommand({
       QueueUrl: url,
@@ -74,7 +38,7 @@ const send = ({ url }: Queue, body: string, attribute?: string, group?: string) 
     }),
   );
 
-async function receive({ url }: Queue, hideSeconds = 30): Promise<Message[]> {
+async function receive(url: string, hideSeconds = 30): Promise<Message[]> {
   const { Messages = [] } = await sqs.send(
     new ReceiveMessageCommand({
       QueueUrl: url,
@@ -88,7 +52,7 @@ async function receive({ url }: Queue, hideSeconds = 30): Promise<Message[]> {
 }
 
 /** How many messages are visible, and how many are hidden. */
-async function held({ url }: Queue): Promise<(string | undefined)[]> {
+async function held(url: string): Promise<(string | undefined)[]> {
   const { Attributes = {} } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
   );
@@ -96,11 +60,11 @@ async function held({ url }: Queue): Promise<(string | undefined)[]> {
 }
 
 const start = (input: Partial<StartMessageMoveTaskCommandInput>) =>
-  sqs.send(new StartMessageMoveTaskCommand({ SourceArn: deadLetters.arn, ...input }));
+  sqs.send(new StartMessageMoveTaskCommand({ SourceArn: queueArn(deadLetters), ...input }));
 
 async function tasks(MaxResults = 10): Promise<ListMessageMoveTasksResultEntry[]> {
   const { Results = [] } = await sqs.send(
-    new ListMessageMoveTasksCommand({ SourceArn: deadLetters.arn, MaxResults }),
+    new ListMessageMoveTasksCommand({ SourceArn: queueArn(deadLetters), MaxResults }),
   );
   return Results;
 }
@@ -128,7 +92,7 @@ test('a message that SQS itself moved tells its source, one that was sent to the
   ]);
   expect(new Map(sources as [string, string][])).toEqual(
     new Map([
-      ['moved', source.arn],
+      ['moved', queueArn(source)],
       ['sent', undefined],
     ]),
   );
@@ -139,14 +103,14 @@ describe('a message move task', () => {
     for (const body of ['a', 'b', 'c']) await send(deadLetters, body, `kind-${body}`);
     const [before] = await receive(deadLetters, 0);
 
-    await start({ DestinationArn: source.arn });
+    await start({ DestinationArn: queueArn(source) });
     const task = await ended();
     const moved = await receive(source);
 
     expect(task).toMatchObject({
       Status: 'COMPLETED',
-      SourceArn: deadLetters.arn,
-      DestinationArn: source.arn,
+      SourceArn: queueArn(deadLetters),
+      DestinationArn: queueArn(source),
       ApproximateNumberOfMessagesMoved: 3,
       ApproximateNumberOfMessagesToMove: 3,
     });
@@ -191,8 +155,8 @@ describe('a message move task', () => {
   test('is the only one of its source, can be cancelled, and leaves the rest where it is', async () => {
     for (let index = 0; index < 10; index++) await send(deadLetters, `letter ${index}`);
 
-    const { TaskHandle } = await start({ DestinationArn: source.arn, MaxNumberOfMessagesPerSecond: 1 });
-    const second = await start({ DestinationArn: source.arn }).catch((error: Error) => error);
+    const { TaskHandle } = await start({ DestinationArn: queueArn(source), MaxNumberOfMessagesPerSecond: 1 });
+    const second = await start({ DestinationArn: queueArn(source) }).catch((error: Error) => error);
     const [running] = await tasks(1);
     await sqs.send(new CancelMessageMoveTaskCommand({ TaskHandle }));
     const task = await ended();
@@ -216,8 +180,8 @@ describe('a message move task', () => {
     const destination = await makeQueue();
     for (const body of ['a', 'b', 'c']) await send(deadLetters, body);
 
-    await start({ DestinationArn: destination.arn, MaxNumberOfMessagesPerSecond: 20 });
-    await sqs.send(new DeleteQueueCommand({ QueueUrl: destination.url }));
+    await start({ DestinationArn: queueArn(destination), MaxNumberOfMessagesPerSecond: 20 });
+    await sqs.send(new DeleteQueueCommand({ QueueUrl: destination }));
     const task = await ended();
 
     expect(task).toMatchObject({
@@ -228,11 +192,11 @@ describe('a message move task', () => {
   });
 
   test('keeps the groups of a FIFO queue', async () => {
-    deadLetters = await makeQueue(undefined, '.fifo');
-    source = await makeQueue(deadLetters.arn, '.fifo');
+    deadLetters = await makeFifo();
+    source = await makeFifo(redrivePolicy(deadLetters, 1));
     await send(deadLetters, 'first', undefined, 'group-1');
 
-    await start({ DestinationArn: source.arn });
+    await start({ DestinationArn: queueArn(source) });
     await ended();
 
     const [moved] = await receive(source);
@@ -241,15 +205,15 @@ describe('a message move task', () => {
 
   test('is listed newest first, one unless more are asked for', async () => {
     await send(deadLetters, 'a');
-    await start({ DestinationArn: source.arn });
+    await start({ DestinationArn: queueArn(source) });
     await ended();
-    await start({ DestinationArn: source.arn });
+    await start({ DestinationArn: queueArn(source) });
     await ended();
 
     const all = await tasks();
 
     expect(all.map((task) => task.ApproximateNumberOfMessagesMoved)).toEqual([0, 1]);
-    const { Results } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn: deadLetters.arn }));
+    const { Results } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn: queueArn(deadLetters) }));
     expect(Results).toHaveLength(1);
   });
 });
@@ -258,7 +222,7 @@ describe('is refused', () => {
   test.each<[string, () => Promise<unknown>, { name: string; message: string }]>([
     [
       'a source that is no dead-letter queue',
-      () => start({ SourceArn: source.arn }),
+      () => start({ SourceArn: queueArn(source) }),
       {
         name: 'InvalidParameterValue',
         message: 'Source queue must be configured as a Dead Letter Queue.',
@@ -266,7 +230,7 @@ describe('is refused', () => {
     ],
     [
       'a source that is not there',
-      () => start({ SourceArn: `${source.arn}-gone` }),
+      () => start({ SourceArn: queueArn('gone') }),
       {
         name: 'ResourceNotFoundException',
         message: "The resource that you specified for the SourceArn parameter doesn't exist.",
@@ -274,7 +238,7 @@ describe('is refused', () => {
     ],
     [
       'a destination that is not there',
-      () => start({ DestinationArn: `${source.arn}-gone` }),
+      () => start({ DestinationArn: queueArn('gone') }),
       {
         name: 'ResourceNotFoundException',
         message: "The resource that you specified for the DestinationArn parameter doesn't exist.",
@@ -282,7 +246,7 @@ describe('is refused', () => {
     ],
     [
       'a destination of the other type',
-      async () => start({ DestinationArn: (await makeQueue(undefined, '.fifo')).arn }),
+      async () => start({ DestinationArn: queueArn(await makeFifo()) }),
       {
         name: 'InvalidParameterValue',
         message: 'The source queue and destination queue must be of the same queue type.',
@@ -290,7 +254,7 @@ describe('is refused', () => {
     ],
     [
       'a rate of 501 a second',
-      () => start({ DestinationArn: source.arn, MaxNumberOfMessagesPerSecond: 501 }),
+      () => start({ DestinationArn: queueArn(source), MaxNumberOfMessagesPerSecond: 501 }),
       {
         name: 'InvalidParameterValue',
         message:

@@ -1,49 +1,28 @@
-import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import { CreateTopicCommand, PublishCommand, SubscribeCommand } from '@aws-sdk/client-sns';
 import {
-  CreateQueueCommand,
   DeleteMessageCommand,
   DeleteQueueCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
-  SQSClient,
 } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Emulators } from '../../../src/server/emulators.ts';
+import { expect, test } from '@jest/globals';
+import {
+  emulators,
+  letTopicIn,
+  makeQueue,
+  queueArn,
+  redrivePolicy,
+  sns,
+  sqs,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
 
-let emulators: Emulators;
-let sqs: SQSClient;
-let sns: SNSClient;
+useEmulators();
 
-beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 });
-  const client = {
-    endpoint: emulators.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  };
-  sqs = new SQSClient(client);
-  sns = new SNSClient(client);
-});
-
-afterAll(async () => {
-  sqs.destroy();
-  sns.destroy();
-  await emulators.stop();
-});
-
-const arnOf = (queue: string) => `arn:aws:sqs:us-east-1:000000000000:${queue}`;
-async function queue(QueueName: string, Attributes: Record<string, string> = {}): Promise<string> {
-  // Any topic may send to it.
-  const Policy = JSON.stringify({
-    Statement: {
-      Effect: 'Allow',
-      Principal: { Service: 'sns.amazonaws.com' },
-      Action: 'sqs:SendMessage',
-      Resource: arnOf(QueueName),
-    },
-  });
-  const made = await sqs.send(new CreateQueueCommand({ QueueName, Attributes: { Policy, ...Attributes } }));
-  return made.QueueUrl ?? '';
+async function queue(name: string, attributes: Record<string, string> = {}): Promise<string> {
+  const url = await makeQueue(attributes, name);
+  await letTopicIn(url);
+  return url;
 }
 const send = (QueueUrl: string, DelaySeconds = 0) =>
   sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'x', DelaySeconds }));
@@ -106,9 +85,7 @@ test('the oldest message counts while it is worked on, and no more once it was r
 
 test('a message that SQS moves is not sent to the dead-letter queue, and is as old there as its stay', async () => {
   await queue('letters');
-  const url = await queue('moved', {
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf('letters'), maxReceiveCount: 3 }),
-  });
+  const url = await queue('moved', redrivePolicy('letters', 3));
   await send(url);
   const sentAt = (await sampleOf('moved'))?.oldestSince ?? Number.POSITIVE_INFINITY;
   // Long enough for another millisecond.
@@ -124,9 +101,7 @@ test('a message that SQS moves is not sent to the dead-letter queue, and is as o
 
 test('a dead letter is old from its move on, however often it had been received, until three receives there', async () => {
   await queue('looked-at');
-  const url = await queue('poisoned', {
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf('looked-at'), maxReceiveCount: 5 }),
-  });
+  const url = await queue('poisoned', redrivePolicy('looked-at', 5));
   await send(url);
   for (let receives = 0; receives < 6; receives += 1) await receive(url, 0);
   const letters = url.replace('poisoned', 'looked-at');
@@ -169,9 +144,9 @@ test('a receive that returns a message or fails is no empty one', async () => {
 test('a topic counts what even its dead-letter queue did not take, and not what had none', async () => {
   const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'lossy' }));
   const subscribe = (name: string, Attributes: Record<string, string>) =>
-    sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: arnOf(name), Attributes }));
+    sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: queueArn(name), Attributes }));
   await subscribe('never-there', {
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf('nor-that') }),
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn('nor-that') }),
   });
   await subscribe('never-there-either', {});
 
@@ -187,14 +162,14 @@ test('a topic counts what even its dead-letter queue did not take, and not what 
 test('a topic counts deliveries, failures and what filters keep out, by the reason', async () => {
   const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'orders' }));
   const subscribe = (name: string, Attributes: Record<string, string>) =>
-    sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: arnOf(name), Attributes }));
+    sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: queueArn(name), Attributes }));
   await queue('takes-all');
   await subscribe('takes-all', {});
   await queue('takes-placed');
   await subscribe('takes-placed', { FilterPolicy: JSON.stringify({ kind: ['placed'] }) });
   const gone = await queue('gone');
   await queue('kept');
-  await subscribe('gone', { RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf('kept') }) });
+  await subscribe('gone', { RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn('kept') }) });
   await sqs.send(new DeleteQueueCommand({ QueueUrl: gone }));
   const publish = (Message: string, kind?: string, DataType = 'String') =>
     sns.send(

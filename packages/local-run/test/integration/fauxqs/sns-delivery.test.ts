@@ -4,75 +4,40 @@ import {
   GetSubscriptionAttributesCommand,
   type MessageAttributeValue,
   PublishCommand,
-  SNSClient,
   SubscribeCommand,
 } from '@aws-sdk/client-sns';
+import { DeleteQueueCommand, GetQueueUrlCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { beforeEach, expect, test } from '@jest/globals';
 import {
-  CreateQueueCommand,
-  DeleteQueueCommand,
-  GetQueueUrlCommand,
-  ReceiveMessageCommand,
-  SetQueueAttributesCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { Emulators } from '../../../src/server/emulators.ts';
+  problems as denied,
+  emulators,
+  letTopicIn,
+  makeQueue,
+  queueArn,
+  sns,
+  sqs,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
 
 const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
 const OTHER_TOPIC = 'arn:aws:sns:us-east-1:000000000000:other';
-const arnOf = (url: string) => `arn:aws:sqs:us-east-1:000000000000:${url.split('/').at(-1)}`;
-
-const denied: string[] = [];
-let emulators: Emulators;
-let sqs: SQSClient;
-let sns: SNSClient;
+useEmulators();
 let TopicArn: string;
 /** Queue URLs. */
 let queue: string;
 let letters: string;
 
-beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, (problem) => denied.push(problem));
-  const settings = {
-    endpoint: emulators.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  };
-  sqs = new SQSClient(settings);
-  sns = new SNSClient(settings);
-});
-
-afterAll(async () => {
-  for (const client of [sqs, sns]) client.destroy();
-  await emulators.stop();
-});
-
-/** Lets a topic put messages into a queue. */
-const letIn = (QueueUrl: string, source = TopicArn, more: Record<string, string> = {}) => {
-  const Statement = {
-    Effect: 'Allow',
-    Principal: { Service: 'sns.amazonaws.com' },
-    Action: 'sqs:SendMessage',
-    Resource: arnOf(QueueUrl),
-    Condition: { ArnEquals: { 'aws:SourceArn': source } },
-  };
-  return sqs.send(
-    new SetQueueAttributesCommand({
-      QueueUrl,
-      Attributes: { Policy: JSON.stringify({ Statement }), ...more },
-    }),
-  );
-};
+const letIn = (url: string, source = TopicArn, more = {}) => letTopicIn(url, source, more);
 const subscribe = (attributes: Record<string, string> = {}) =>
   sns.send(
     new SubscribeCommand({
       TopicArn,
       Protocol: 'sqs',
-      Endpoint: arnOf(queue),
+      Endpoint: queueArn(queue),
       ReturnSubscriptionArn: true,
       Attributes: {
         RawMessageDelivery: 'true',
-        RedrivePolicy: JSON.stringify({ deadLetterTargetArn: arnOf(letters) }),
+        RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn(letters) }),
         ...attributes,
       },
     }),
@@ -90,10 +55,8 @@ const bodiesIn = async (url: string) => (await messagesIn(url)).map(({ Body }) =
 beforeEach(async () => {
   const id = randomUUID();
   TopicArn = (await sns.send(new CreateTopicCommand({ Name: id }))).TopicArn ?? '';
-  const create = async (QueueName: string) =>
-    (await sqs.send(new CreateQueueCommand({ QueueName }))).QueueUrl ?? '';
-  queue = await create(id);
-  letters = await create(`${id}-letters`);
+  queue = await makeQueue({}, id);
+  letters = await makeQueue({}, `${id}-letters`);
   denied.length = 0;
 });
 
@@ -122,18 +85,8 @@ test('a queue that lets another topic in refuses the message, which goes to the 
   ]);
   expect(denied).toEqual([
     `sns.amazonaws.com for ${TopicArn} is not authorized to perform: sqs:SendMessage on resource: ` +
-      `${arnOf(queue)} because no resource-based policy allows the sqs:SendMessage action`,
+      `${queueArn(queue)} because no resource-based policy allows the sqs:SendMessage action`,
   ]);
-});
-
-test('a queue without a policy refuses the message', async () => {
-  await letIn(letters);
-  await subscribe();
-
-  await publish('a');
-
-  expect(await bodiesIn(queue)).toEqual([]);
-  expect(await bodiesIn(letters)).toEqual(['a']);
 });
 
 test('a message to a queue that is gone goes to the dead-letter queue', async () => {

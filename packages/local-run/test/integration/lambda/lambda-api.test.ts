@@ -7,46 +7,28 @@ import {
   ListFunctionsCommand,
   UpdateEventSourceMappingCommand,
 } from '@aws-sdk/client-lambda';
-import {
-  CreateQueueCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EventSourceMapping } from '../../../src/lambda/event-source-mapping.ts';
 import type { LocalFunction } from '../../../src/lambda/local-function.ts';
-import { Emulators } from '../../../src/server/emulators.ts';
+import { emulators, makeQueue, queueArn, settings, sqs, useEmulators } from '../../fixtures/emulators.ts';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:press';
 const MAPPING = 'arn:aws:lambda:us-east-1:000000000000:event-source-mapping';
-const queueArn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
-const settings = () => ({
-  endpoint: emulators.endpoint,
-  region: 'us-east-1',
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  maxAttempts: 1,
-});
-let emulators: Emulators;
 let lambda: LambdaClient;
-let sqs: SQSClient;
 const mappings: EventSourceMapping[] = [];
-
-beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 });
+useEmulators();
+beforeAll(() => {
   lambda = new LambdaClient(settings());
-  sqs = new SQSClient(settings());
 });
-
 afterAll(async () => {
+  lambda.destroy();
   await Promise.all(mappings.map((each) => each.stop()));
-  for (const each of [lambda, sqs]) each.destroy();
-  await emulators.stop();
 });
 
 /** A mapping that is called like its queue, and the bodies that it has handed over so far. */
 async function map(name: string, { qualifier = '', isEnabled = true } = {}) {
-  const { QueueUrl: queueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: name }));
+  const queueUrl = await makeQueue({}, name);
   const bodies: string[] = [];
   let isHeld = false;
   let release = () => {};
@@ -235,8 +217,7 @@ describe('who may turn mappings off', () => {
       keyPolicies: {},
       buckets: {},
     });
-    const credentials = { accessKeyId, secretAccessKey: 'any' };
-    const limited = new LambdaClient({ ...settings(), credentials });
+    const limited = new LambdaClient(settings(accessKeyId));
     const turnOff = (UUID: string) =>
       limited.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: false }));
 

@@ -9,9 +9,8 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { clientSettings } from '../../../src/client/client-settings.ts';
 import type { StackPolicies } from '../../../src/iam/access-control.ts';
-import { Emulators } from '../../../src/server/emulators.ts';
+import { problems as denied, emulators, settings, useEmulators } from '../../fixtures/emulators.ts';
 
 const Bucket = 'archive';
 const BUCKET = `arn:aws:s3:::${Bucket}`;
@@ -19,22 +18,19 @@ const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
 const ROLE = 'arn:aws:iam::000000000000:role/worker';
 const USER = 'arn:aws:sts::000000000000:assumed-role/worker/fn';
 
-const denied: string[] = [];
-let emulators: Emulators;
 const clients: Record<string, S3Client> = {};
 
+useEmulators();
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 }, (problem) => denied.push(problem));
   for (const key of ['local', 'function:worker', 'nobody']) {
-    clients[key] = new S3Client(clientSettings(emulators.endpoint, key));
+    clients[key] = new S3Client(settings(key));
   }
   await by('local').send(new CreateBucketCommand({ Bucket }));
   await put('there', by('local'));
 });
 
-afterAll(async () => {
+afterAll(() => {
   for (const client of Object.values(clients)) client.destroy();
-  await emulators.stop();
 });
 
 const by = (key: string) => clients[key] as S3Client;

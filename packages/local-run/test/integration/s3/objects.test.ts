@@ -15,16 +15,15 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { clientSettings } from '../../../src/client/client-settings.ts';
-import { Emulators } from '../../../src/server/emulators.ts';
+import { emulators, settings, useEmulators } from '../../fixtures/emulators.ts';
 
-let emulators: Emulators;
 let s3: S3Client;
 let made = 0;
 let Bucket: string;
 
-beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 });
-  s3 = new S3Client(clientSettings(emulators.endpoint));
+useEmulators();
+beforeAll(() => {
+  s3 = new S3Client(settings());
 });
 
 beforeEach(async () => {
@@ -32,10 +31,7 @@ beforeEach(async () => {
   await s3.send(new CreateBucketCommand({ Bucket }));
 });
 
-afterAll(async () => {
-  s3.destroy();
-  await emulators.stop();
-});
+afterAll(() => s3.destroy());
 
 const put = (Key: string, more: Omit<PutObjectCommandInput, 'Bucket' | 'Key'>) =>
   s3.send(new PutObjectCommand({ Bucket, Key, ...more }));

@@ -1,40 +1,23 @@
 // What no SDK client would send. Each request is followed by a proper one, which has to be answered.
 import net from 'node:net';
-import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import { ReceiveMessageCommand, SendMessageCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
-  CreateQueueCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SetQueueAttributesCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { Emulators } from '../../../src/server/emulators.ts';
+  dynamodb,
+  emulators,
+  makeQueue,
+  makeTable,
+  redrivePolicy,
+  sqs,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
 
-let emulators: Emulators;
-let sqs: SQSClient;
-let dynamodb: DynamoDBClient;
-let QueueUrl: string | undefined;
-
+let QueueUrl: string;
+useEmulators();
 beforeAll(async () => {
-  emulators = await Emulators.start({ port: 0 });
-  const client = {
-    endpoint: emulators.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    maxAttempts: 1,
-  };
-  sqs = new SQSClient(client);
-  dynamodb = new DynamoDBClient(client);
-  ({ QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'proper' })));
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: 'proper',
-      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  );
+  QueueUrl = await makeQueue();
+  await makeTable('proper');
 });
 
 afterEach(async () => {
@@ -42,11 +25,6 @@ afterEach(async () => {
   const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: 'proper' }));
   expect([typeof MessageId, Table?.TableName]).toEqual(['string', 'proper']);
   expect(await emulators.api.sample()).toBeDefined();
-});
-
-afterAll(async () => {
-  for (const each of [dynamodb, sqs]) each.destroy();
-  await emulators.stop();
 });
 
 /** The first three are answered by the local run itself, the others by fauxqs. */
@@ -236,20 +214,12 @@ describe('a queue whose RedrivePolicy', () => {
   );
 
   test('names the queue itself goes on giving a message', async () => {
-    const own = await sqs.send(
-      new CreateQueueCommand({ QueueName: 'own', Attributes: { VisibilityTimeout: '0' } }),
-    );
-    const deadLetterTargetArn = 'arn:aws:sqs:us-east-1:000000000000:own';
-    await sqs.send(
-      new SetQueueAttributesCommand({
-        QueueUrl: own.QueueUrl,
-        Attributes: { RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }) },
-      }),
-    );
-    await sqs.send(new SendMessageCommand({ QueueUrl: own.QueueUrl, MessageBody: 'a' }));
+    const own = await makeQueue({ VisibilityTimeout: '0' });
+    await sqs.send(new SetQueueAttributesCommand({ QueueUrl: own, Attributes: redrivePolicy(own, 1) }));
+    await sqs.send(new SendMessageCommand({ QueueUrl: own, MessageBody: 'a' }));
 
     for (let receive = 1; receive <= 3; receive += 1) {
-      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: own.QueueUrl }));
+      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: own }));
 
       expect(Messages).toHaveLength(1);
     }
