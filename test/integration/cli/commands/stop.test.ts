@@ -1,10 +1,10 @@
 // `stop` and `start` on a local stack whose mappings are turned on and off, and what other verbs make of it.
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { command, useAwsEnvironment } from '../../../fixtures/command.ts';
 import { type DeadLetterStack, startDeadLetterStack } from '../../../fixtures/dead-letter-stack.ts';
 import { orderStack } from '../../../fixtures/order-stack.ts';
-import { scriptedAws } from '../../../fixtures/scripted-aws.ts';
+import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
 let stack: DeadLetterStack;
 beforeAll(async () => {
@@ -141,31 +141,37 @@ describe('on AWS', () => {
   const mapping = 'lambda:GET /2015-03-31/event-source-mappings/billing-mapping';
   const update = 'lambda:PUT /2015-03-31/event-source-mappings/billing-mapping';
 
-  async function onAws(script: Parameters<typeof scriptedAws>[0] = {}) {
-    const aws = await scriptedAws();
+  let aws: ScriptedAws;
+  beforeEach(async () => {
+    aws = await scriptedAws();
     await orderStack(aws);
-    aws.script['sts:GetCallerIdentity'] = () => ({
-      xml: '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>ada</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>',
+    Object.assign(aws.script, {
+      'sts:GetCallerIdentity': () => ({
+        xml: '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>ada</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>',
+      }),
+      'logs:CreateLogStream': () => ({ json: {} }),
+      'logs:PutLogEvents': () => ({ json: {} }),
+      'monitoring:DescribeAlarms': () => ({ json: { MetricAlarms: [] } }),
+      'monitoring:GetMetricData': () => ({ json: { MetricDataResults: [] } }),
     });
-    aws.script['logs:CreateLogStream'] = () => ({ json: {} });
-    aws.script['logs:PutLogEvents'] = () => ({ json: {} });
-    aws.script['monitoring:DescribeAlarms'] = () => ({ json: { MetricAlarms: [] } });
-    aws.script['monitoring:GetMetricData'] = () => ({ json: { MetricDataResults: [] } });
-    Object.assign(aws.script, script);
     useAwsEnvironment(aws.environment);
-    return aws;
-  }
-  const failure = (code: string) => ({ status: 400, json: { __type: code, message: 'no' } });
+  });
+  afterEach(() => aws.close());
+
+  const inState = (State: string) => {
+    aws.script[mapping] = () => ({ json: { State } });
+  };
+  const fail = (action: string, code: string, status = 400) => {
+    aws.script[action] = () => ({ status, json: { __type: code, message: 'no' } });
+  };
+  const stop = (...args: string[]) => command(['stop', 'billing', '--stack', 'Any', ...args]);
 
   test('nothing is stopped that cannot be recorded', async () => {
-    const aws = await onAws({
-      [mapping]: () => ({ json: { State: 'Enabled' } }),
-      'logs:PutLogEvents': () => failure('AccessDeniedException'),
-    });
+    inState('Enabled');
+    fail('logs:PutLogEvents', 'AccessDeniedException');
 
-    const { code, stderr } = await command(['stop', 'billing', '--stack', 'Any']);
+    const { code, stderr } = await stop();
     const updates = aws.calls.filter(({ action }) => action === update);
-    await aws.close();
 
     expect(stderr).toMatch(/^Access denied: /);
     expect(code).toBe(1);
@@ -173,14 +179,11 @@ describe('on AWS', () => {
   });
 
   test('a stop that was made is no failure where nobody may look at the queue', async () => {
-    const aws = await onAws({
-      [mapping]: () => ({ json: { State: 'Disabled' } }),
-      'sqs:GetQueueAttributes': () => failure('AccessDenied'),
-    });
+    inState('Disabled');
+    fail('sqs:GetQueueAttributes', 'AccessDenied');
 
-    const { code, stdout, stderr } = await command(['stop', 'billing', '--stack', 'Any']);
-    const json = await command(['stop', 'billing', '--stack', 'Any', '--json']);
-    await aws.close();
+    const { code, stdout, stderr } = await stop();
+    const json = await stop('--json');
 
     expect(stdout).toBe(
       'billing was stopped already\nIts messages wait in its queue, each for up to the retention period of the queue from when it was published\n',
@@ -198,16 +201,13 @@ describe('on AWS', () => {
   });
 
   test('a stop that is refused is on record as failed', async () => {
-    const aws = await onAws({
-      [mapping]: () => ({ json: { State: 'Enabled' } }),
-      [update]: () => failure('AccessDeniedException'),
-    });
+    inState('Enabled');
+    fail(update, 'AccessDeniedException');
 
-    const { code, stderr } = await command(['stop', 'billing', '--stack', 'Any']);
+    const { code, stderr } = await stop();
     const records = aws.calls
       .filter(({ action }) => action === 'logs:PutLogEvents')
       .map(({ input }) => JSON.parse(input.logEvents[0].message));
-    await aws.close();
 
     expect(stderr).toMatch(/^Stopping billing\nCould not stop billing\nAccess denied: /);
     expect(code).toBe(1);
@@ -218,10 +218,9 @@ describe('on AWS', () => {
   });
 
   test('without its mapping nobody can be stopped', async () => {
-    const aws = await onAws({ [mapping]: () => ({ ...failure('ResourceNotFoundException'), status: 404 }) });
+    fail(mapping, 'ResourceNotFoundException', 404);
 
-    const { code, stdout, stderr } = await command(['stop', 'billing', '--stack', 'Any']);
-    await aws.close();
+    const { code, stdout, stderr } = await stop();
 
     expect(stderr).toContain(
       'The event source mapping billing-mapping of billing does not exist: somebody has deleted it',
@@ -230,15 +229,11 @@ describe('on AWS', () => {
   });
 
   test('status goes without, where nobody may be asked who is stopped', async () => {
-    const denied = () => failure('AccessDeniedException');
-    const aws = await onAws({
-      [mapping]: denied,
-      'lambda:GET /2015-03-31/event-source-mappings/shipping-mapping': denied,
-    });
+    fail(mapping, 'AccessDeniedException');
+    fail('lambda:GET /2015-03-31/event-source-mappings/shipping-mapping', 'AccessDeniedException');
 
     const { code, stdout } = await command(['status', '--stack', 'Any']);
     const json = JSON.parse((await command(['status', '--stack', 'Any', '--json'])).stdout);
-    await aws.close();
 
     expect(stdout).toMatch(/\n\nUnknown whether stopped: billing, shipping \(these credentials/);
     expect(stdout).toMatch(/\nAll is well\.\n$/);
