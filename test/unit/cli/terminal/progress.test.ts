@@ -3,85 +3,67 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { barLine, createProgress } from '../../../../cli/terminal/progress.ts';
 
-function pipe() {
+type Step = ReturnType<ReturnType<typeof createProgress>['step']>;
+
+test.each<[string, (step: Step, pass: (ms: number) => void) => void, lines: string[]]>([
+  [
+    'is a line at its start and one at its end',
+    (step) => {
+      step.bar(1, 2);
+      step.update('Still publishing');
+      step.done('Published 2');
+    },
+    ['Published 2'],
+  ],
+  [
+    'adds no line when nothing changes',
+    (step, pass) => {
+      for (const done of [39, 39, 39, 40]) {
+        pass(5_000);
+        step.bar(done, 59);
+      }
+    },
+    ['Publishing: 39 of 59', 'Publishing: 40 of 59'],
+  ],
+  [
+    'adds a line every two seconds at most',
+    (step, pass) => {
+      for (let done = 0; done <= 50; done++) {
+        step.bar(done, 50, '10/s');
+        pass(100);
+      }
+      step.fail('Stopped');
+    },
+    ['Publishing: 20 of 50, 10/s', 'Publishing: 40 of 50, 10/s', 'Stopped'],
+  ],
+  [
+    'shows a changed text when it is time',
+    (step, pass) => {
+      pass(2000);
+      step.update('Waiting for billing');
+    },
+    ['Waiting for billing'],
+  ],
+  [
+    'prints nothing after its end',
+    (step, pass) => {
+      step.done('Published');
+      pass(5000);
+      step.bar(1, 2);
+      step.done('Published');
+    },
+    ['Published'],
+  ],
+])('in a pipe a step %s', (_, work, lines) => {
   const stream = new PassThrough();
   let clock = 0;
-  const progress = createProgress({ stream, now: () => clock });
-  return {
-    progress,
-    pass: (ms: number) => {
-      clock += ms;
-    },
-    lines: () =>
-      String(stream.read() ?? '')
-        .split('\n')
-        .slice(0, -1),
-  };
-}
+  const step = createProgress({ stream, now: () => clock }).step('Publishing');
 
-describe('in a pipe', () => {
-  test('a step is a line at its start and one at its end', () => {
-    const { progress, lines } = pipe();
-
-    const step = progress.step('Publishing');
-    step.bar(1, 2);
-    step.update('Still publishing');
-    step.done('Published 2');
-
-    expect(lines()).toEqual(['Publishing', 'Published 2']);
+  work(step, (ms) => {
+    clock += ms;
   });
 
-  test('a step on which nothing changes adds no line', () => {
-    const { progress, pass, lines } = pipe();
-
-    const step = progress.step('Following');
-    for (const done of [39, 39, 39, 40]) {
-      pass(5_000);
-      step.bar(done, 59);
-    }
-
-    expect(lines()).toEqual(['Following', 'Following: 39 of 59', 'Following: 40 of 59']);
-  });
-
-  test('a long step adds a line every two seconds at most', () => {
-    const { progress, pass, lines } = pipe();
-
-    const step = progress.step('Publishing');
-    for (let done = 0; done <= 50; done++) {
-      step.bar(done, 50, '10/s');
-      pass(100);
-    }
-    step.fail('Stopped');
-
-    expect(lines()).toEqual([
-      'Publishing',
-      'Publishing: 20 of 50, 10/s',
-      'Publishing: 40 of 50, 10/s',
-      'Stopped',
-    ]);
-  });
-
-  test('a changed text is shown when it is time', () => {
-    const { progress, pass, lines } = pipe();
-
-    const step = progress.step('Waiting');
-    pass(2000);
-    step.update('Waiting for billing');
-
-    expect(lines()).toEqual(['Waiting', 'Waiting for billing']);
-  });
-
-  test('a step that has ended says nothing more', () => {
-    const { progress, pass, lines } = pipe();
-
-    const step = progress.step('Publishing');
-    step.done('Published');
-    pass(5000);
-    step.bar(1, 2);
-    step.done('Published');
-
-    expect(lines()).toEqual(['Publishing', 'Published']);
-  });
+  expect(String(stream.read())).toBe(['Publishing', ...lines, ''].join('\n'));
 });
 
 test('a silent progress writes nothing', () => {
