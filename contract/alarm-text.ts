@@ -16,7 +16,7 @@ export function alarmText(
 
 /** Reads an alarm's text: its meaning and, if it names one, the address of its article, such as `…/runbook.md#dead-letters`. */
 export function readAlarmText(text: string): { meaning: string; article: string | undefined } {
-  const [, meaning = '', article] = /^(.*?)(?:\s+What to do: (\S+).*)?$/s.exec(text) ?? [];
+  const [, meaning = '', article] = /^(.*?)(?:\nWhat to do: (\S+).*)?$/s.exec(text) ?? [];
   return { meaning, article };
 }
 

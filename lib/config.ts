@@ -46,7 +46,7 @@ export const consumers = {
   },
 } satisfies Record<string, ConsumerSettings>;
 
-/** What a consumer has that does not say otherwise. */
+/** For whatever a consumer does not set. */
 export const consumerDefaults: ConsumerDefaults = {
   memoryMiB: 512,
   timeoutSeconds: 30,

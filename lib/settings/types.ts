@@ -125,7 +125,7 @@ interface TableSettings {
   readonly actions: readonly `dynamodb:${string}`[];
 }
 
-/** What each consumer has in its own measure, or by default. */
+/** Limits that a consumer sets, or has by default. */
 export interface ConsumerLimits {
   readonly memoryMiB: number;
   /** Long enough for three attempts of an AWS call, 4 s each at most (lambda/clients.ts), with their backoff. */
@@ -136,7 +136,7 @@ export interface ConsumerLimits {
   readonly maxConcurrency: number;
 }
 
-/** For consumers that do not say otherwise. */
+/** For whatever a consumer does not set. */
 export interface ConsumerDefaults extends ConsumerLimits {
   readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
 }

@@ -13,7 +13,6 @@ describe('the text of an alarm', () => {
   test.each([
     ['as it is written', alarmText('They lie there.', ARTICLE, { Queue: 'https://queue' })],
     ['without pages', alarmText('They lie there.', ARTICLE)],
-    ['in one line, as earlier versions wrote it', `They lie there. What to do: ${ARTICLE}`],
   ])('is read again %s', (_, text) => {
     expect(readAlarmText(text)).toEqual({ meaning: 'They lie there.', article: ARTICLE });
   });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   aws.script['monitoring:DescribeAlarms'] = ({ NextToken = '0' }) => {
     const [name, article] = alarms[Number(NextToken)] ?? [];
     const left = alarms.length > Number(NextToken) + 1;
-    const AlarmDescription = `Something is wrong.${article ? ` What to do: docs/runbook.md#${article}` : ''}`;
+    const AlarmDescription = `Something is wrong.${article ? `\nWhat to do: docs/runbook.md#${article}` : ''}`;
     const alarm = { AlarmName: name, AlarmDescription, StateValue: 'ALARM', StateTransitionedTimestamp: 1.5 };
     return {
       json: { MetricAlarms: name ? [alarm] : [], ...(left && { NextToken: `${Number(NextToken) + 1}` }) },

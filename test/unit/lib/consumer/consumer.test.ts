@@ -121,20 +121,9 @@ test('a handler that cannot be bundled fails synth in one line that says where a
   writeFileSync(join(folder, 'broken.ts'), "import './no-such-module.ts';\n");
   const stack = new Stack(testApp({ 'aws:cdk:bundling-stacks': ['**'] }), 'Telemetry');
 
-  expect(
-    () =>
-      new Consumer(stack, 'Thermostats', {
-        name: 'thermostats',
-        topic: new Topic(stack, 'Readings'),
-        handlerEntry: join(folder, 'broken.ts'),
-        memory: Size.mebibytes(256),
-        timeout: Duration.seconds(30),
-        batchSize: 10,
-        maxConcurrency: 2,
-        logRetention: Duration.days(7),
-        removalPolicy: RemovalPolicy.DESTROY,
-      }),
-  ).toThrow(
+  const handlerEntry = join(folder, 'broken.ts');
+
+  expect(() => new Consumer(stack, 'Thermostats', { ...consumerProps(stack), handlerEntry })).toThrow(
     /^Telemetry\/Thermostats: cannot bundle .*broken\.ts: Could not resolve "\.\/no-such-module\.ts" at .*broken\.ts:1$/,
   );
 });
