@@ -14,7 +14,7 @@ import {
 } from '../../contract/archive.ts';
 import { explain, isDenied, isTransient } from '../aws/errors.ts';
 
-/** From `from` on and up to, without, `to`. */
+/** From `from`, inclusive, to `to`, exclusive. */
 export interface Span {
   readonly from: Date;
   readonly to: Date;
@@ -31,25 +31,25 @@ export interface StoredObject {
 export type ObjectContent = StoredObject &
   (
     | { readonly messages: readonly ArchivedMessage[] }
-    /** `denied` is the answer of S3 where it refuses the object. */
+    /** `denied` is the error where S3 denies access. */
     | { readonly problem: string; readonly denied?: Error }
   );
 
-/** An invocation, and so an object, holds 6 MB at most, which grow by what JSON has to escape. */
+/** An invocation, and so an object, holds at most 6 MB, and more once JSON has escaped it. */
 const MOST_BYTES = 64 * 2 ** 20;
 const TOO_LARGE = 'it is larger than the archive writes';
 const HOUR_MS = 3_600_000;
-/** The SDK tries a request again, but not the content that an answer brings. */
+/** The SDK retries requests, but not reading the body of a response. */
 const TRIES = 3;
-/** For a whole object to come, however slowly. */
+/** For reading a whole object, however slowly it comes. */
 const CONTENT_MS = 60_000;
 
 const decompress = promisify(gunzip);
 
 /**
- * Lists the objects of all hours that the span touches, in the order of their keys, which is the order in which they began; whatever
- * else lies among them as well.
- * @param after the key behind which it begins @default - with the first
+ * Lists the objects of all hours that the span touches, in the order of their keys, which is that of their first messages; foreign
+ * objects among them too.
+ * @param after only keys behind this one @default - all
  * @throws whatever the SDK throws; an AbortError on the signal
  */
 export async function* listObjects(
@@ -72,8 +72,8 @@ export async function* listObjects(
 }
 
 /**
- * Reads an object, and makes sure that it is what the archive has written: its key has the digest of its content.
- * @throws whatever the SDK throws, but for an object that is gone or refused; an AbortError on the signal
+ * Reads an object and verifies that the archive wrote it: its key contains the digest of its content.
+ * @throws whatever the SDK throws, except for an object that is gone or denied; an AbortError on the signal
  */
 export async function readObject(
   s3: S3Client,
@@ -107,7 +107,7 @@ export async function readObject(
   return { ...object, messages: messages as ArchivedMessage[] };
 }
 
-/** The bytes of an object. @throws as `readObject`, but also for an object that is gone or refused */
+/** The bytes of an object. @throws as `readObject`, and for an object that is gone or denied */
 async function contentOf(s3: S3Client, Bucket: string, Key: string, signal: AbortSignal): Promise<Buffer> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -1,4 +1,4 @@
-/** The archive of a stack, and the span of it that is meant. */
+/** The archive of a stack, the span to read, and what has not arrived there yet. */
 import { ARCHIVE } from '../../contract/archive.ts';
 import type { Clients } from '../aws/clients.ts';
 import { queueDepth } from '../aws/queue-depth.ts';
@@ -6,10 +6,10 @@ import { deployCommand, type StackHandles } from '../aws/stack.ts';
 import { CommandError, usageError } from '../terminal/command-error.ts';
 import type { Span } from './objects.ts';
 
-/** A message is in the archive by then, where nothing fails: its batch is waited for, and what SQS counts lags behind. */
+/** By then a message is archived unless something fails: its batch has to fill, and SQS's counts lag behind. */
 const SETTLED_MS = 15 * 60_000;
 
-/** Messages of the topic that are not in the archive. */
+/** Published messages that are not in the archive. */
 export interface NotArchived {
   /** In its queue, or on their way into an object. */
   readonly waiting: number;
@@ -24,15 +24,15 @@ export function archiveBucketOf({ name, archiveBucket }: StackHandles): string {
   );
 }
 
-/** The span of time that is meant, by default up to now. @throws CommandError, wrong usage, for one that is none */
+/** The span of time, by default up to now. @throws CommandError, wrong usage, for an empty one */
 export function spanOf(from: Date, to = new Date()): Span {
   if (from < to) return { from, to };
   throw usageError(`--from ${from.toISOString()} is not before --to ${to.toISOString()}`);
 }
 
 /**
- * How many messages of a span may be missing from the archive: dead letters can be of any time, what waits in a queue that works is
- * of the last minutes.
+ * How many messages of a span may be missing from the archive: dead letters can be from any time, what waits in a working queue is
+ * minutes old.
  * @throws whatever the SDK throws
  */
 export async function notArchived(

@@ -1,4 +1,4 @@
-/** Reads the archive from one end of a span of time to the other, some objects at a time, however many there are. */
+/** Reads a span of the archive in order, a few objects at a time. */
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type ArchivedMessage, inOrder, parseArchiveKey } from '../../contract/archive.ts';
@@ -8,12 +8,11 @@ export interface ArchiveReading {
   readonly s3: S3Client;
   readonly bucket: string;
   readonly span: Span;
-  /** The key of an object: only what is behind it is read. @default - all of the span */
+  /** Only objects behind this key. @default - all of the span */
   readonly after?: string | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What is to be read. */
 export interface ArchiveSize {
   readonly objects: number;
   /** Compressed. */
@@ -26,18 +25,17 @@ export interface SkippedObject {
   readonly problem: string;
 }
 
-/** Messages that were read together. */
 export interface Portion {
   /** Those of the span, in the order of their groups where the archive's queue is FIFO. */
   readonly messages: readonly ArchivedMessage[];
   readonly skipped: readonly SkippedObject[];
-  /** How many they came from, with those that were skipped. */
+  /** The number of objects, skipped ones included. */
   readonly objects: number;
-  /** The last of these objects that is the archive's; absent where none is. */
-  readonly lastKey?: string;
+  /** The last of these objects that the archive wrote; undefined where none is. */
+  readonly lastKey: string | undefined;
 }
 
-/** Objects that are read at the same time. Up to three times as many wait in memory to be taken. */
+/** Objects read at a time. Up to three times as many wait in memory. */
 const READS = 4;
 const MINUTE_MS = 60_000;
 
@@ -52,9 +50,9 @@ export async function sizeOf({ s3, bucket, span, after, signal }: ArchiveReading
 }
 
 /**
- * Reads the messages of a span, an object's at a time. Those of a FIFO queue come by the minute, put in order: two objects of a
- * minute can hold messages of the same group. What cannot be read is skipped and named.
- * @throws whatever the SDK throws, also where S3 refuses the very first object; an AbortError on the signal
+ * Reads the messages of a span, object by object. Those of a FIFO queue come minute by minute, sorted: two objects of a minute can
+ * hold messages of the same group. Objects that cannot be read are skipped and reported.
+ * @throws whatever the SDK throws, also where S3 denies access to the first object; an AbortError on the signal
  */
 export async function* readArchive({
   s3,
@@ -93,7 +91,7 @@ function isOfFifoQueue(content: ObjectContent): boolean {
 
 function portionOf(content: ObjectContent, { from, to }: Span): Portion {
   const { key } = content;
-  const read = { objects: 1, ...(parseArchiveKey(key) && { lastKey: key }) };
+  const read = { objects: 1, lastKey: parseArchiveKey(key) ? key : undefined };
   if ('problem' in content) return { messages: [], skipped: [{ key, problem: content.problem }], ...read };
   const messages = content.messages.filter(({ sentAt }) => {
     const at = new Date(sentAt);
@@ -108,11 +106,11 @@ function together(portions: readonly Portion[]): Portion {
     messages: inOrder(portions.flatMap(({ messages }) => messages)),
     skipped: portions.flatMap(({ skipped }) => skipped),
     objects: portions.length,
-    ...(lastKey !== undefined && { lastKey }),
+    lastKey,
   };
 }
 
-/** Of the first message of an object; undefined for what is no object of the archive. */
+/** The minute of an object's first message; undefined for an object that the archive did not write. */
 function minuteOf(key: string): number | undefined {
   const firstAt = parseArchiveKey(key)?.firstAt.getTime();
   return firstAt === undefined ? undefined : Math.floor(firstAt / MINUTE_MS);

@@ -1,4 +1,4 @@
-/** A replay: messages of the archive go to the queue of one consumer, as they were published, and to nobody else. */
+/** A replay: messages of the archive go to the queue of one consumer, as they were published. */
 import { randomUUID } from 'node:crypto';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
@@ -34,30 +34,29 @@ export interface Replay {
   readonly reading: ArchiveReading;
   readonly size: ArchiveSize;
   readonly filter: ArchiveFilter;
-  /** Whether messages are counted and none is sent. */
+  /** Whether to count messages only. */
   readonly isDryRun: boolean;
   /** Messages per second, at most. */
   readonly rate?: number | undefined;
-  /** Whether one message is sent first, and the others only if it was processed within so many seconds. */
+  /** Sends one message first, and the others only if it is processed within this time. */
   readonly canarySeconds?: number | undefined;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** Called when more were sent, with their number so far. */
+  /** Called with the number of messages sent so far. */
   readonly onSent: (sent: number) => void;
 }
 
-/** What a replay came to. */
 export interface ReplayResult {
   /** Messages of the span. */
   read: number;
-  /** Event type → messages that the consumer takes and the filter lets through; those that name none under ''. */
+  /** Event type, or '' where there is none → messages that the consumer takes and the filter lets through. */
   readonly wanted: Map<string, number>;
   sent: number;
   /** Messages that SQS refuses, and why: they are not sent. */
   readonly refused: { readonly messageId: string; readonly reason: string }[];
   /** Objects that could not be read. */
   readonly skipped: SkippedObject[];
-  /** The object up to which all is sent: a replay that goes on begins after it. */
+  /** The object up to which everything is sent: a replay can be resumed after it. */
   after?: string;
   /** Why it ended early; absent after Ctrl-C. */
   stopped?: string;
@@ -72,10 +71,10 @@ export interface ReplayResult {
 }
 
 /**
- * Sends what is wanted, in the order in which it lies in the archive. Wherever it ends, every message of the objects up to `after` is
- * sent or refused; of the next ones some may be. Consumers take a message that they know already for a copy. On a FIFO queue a group
- * keeps the order of the archive, and a message gets a new deduplication ID: by the one it was published with SQS could throw it away.
- * @throws what is no answer of AWS, and no fault of the network
+ * Sends messages in the order of the archive. Wherever it ends, every message of the objects up to `after` is sent or refused, and
+ * some of the next ones may be. Consumers ignore a message that they have processed. On a FIFO queue a group keeps the order of the
+ * archive, and a message gets a new deduplication ID: SQS could drop it as a duplicate by the one it was published with.
+ * @throws errors that are neither AWS's nor the network's
  */
 export async function replay(task: Replay): Promise<ReplayResult> {
   const { clients, stack, consumer, takes, reading, size, filter, isDryRun, signal, onSent } = task;
@@ -105,7 +104,7 @@ export async function replay(task: Replay): Promise<ReplayResult> {
     const { sent, failed, stopped } = await sendMessages(destination, {
       messages,
       pace,
-      // What is not sent now is for the replay that goes on from here.
+      // A resumed replay sends the rest.
       endsAtFailure: true,
       signal,
       onProgress: (progress) => onSent(before + progress.sent),
@@ -197,7 +196,7 @@ export async function replay(task: Replay): Promise<ReplayResult> {
   return result;
 }
 
-/** Keeps each message's group; a FIFO queue takes what was sent before, since its ID is another in each replay. */
+/** Keeps each message's group. The deduplication ID differs in each replay, so that SQS drops no repeated message. */
 function destinationOf(sqs: SQSClient, queueUrl: string): Destination<ArchivedOutgoing> {
   const replayId = randomUUID();
   return toQueue(sqs, queueUrl, (message: ArchivedOutgoing) => ({

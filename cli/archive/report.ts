@@ -1,4 +1,4 @@
-/** What commands on the archive say: how much there is to read, what was skipped, and what a replay came to. */
+/** What commands on the archive print: how much there is to read, what was skipped, and the result of a replay. */
 
 import { shellOption } from '../options/letter-filter.ts';
 import { commandFor, type StackOptions } from '../options/stack-options.ts';
@@ -9,7 +9,6 @@ import type { NotArchived } from './open.ts';
 import type { ArchiveSize, SkippedObject } from './reader.ts';
 import type { ReplayResult } from './replay.ts';
 
-/** What the user asked for. */
 export interface ReplayOptions extends StackOptions {
   readonly from: Date;
   readonly to?: Date;
@@ -22,7 +21,6 @@ export interface ReplayOptions extends StackOptions {
   readonly dryRun?: boolean;
 }
 
-/** A replay, and what is to be known beside its result. */
 export interface ReplayReport {
   readonly stack: string;
   readonly consumer: string;
@@ -57,8 +55,8 @@ function listSome(lines: readonly string[], io: Pick<Io, 'say'>): void {
 }
 
 /**
- * Says what a replay came to, and what to type next.
- * @param options as they were typed, with the end of the span
+ * Prints the result of a replay and the next command.
+ * @param options as typed, with the end of the span
  * @returns the exit code
  */
 export function reportReplay(report: ReplayReport, options: ReplayOptions, io: Io): number {
@@ -113,7 +111,7 @@ function byType({ wanted }: ReplayResult): Record<string, number> {
   return Object.fromEntries(Array.from(wanted, ([type, each]) => [type || 'none', each]));
 }
 
-/** Says what the archive has still to take in. @returns whether there is something */
+/** Says what is not archived yet. @returns whether there is something */
 export function sayNotArchived({ waiting, deadLetters }: NotArchived, io: Pick<Io, 'say'>): boolean {
   if (waiting + deadLetters === 0) return false;
   const parts = [
@@ -136,7 +134,7 @@ function nextStep(
   if (next) return commandFor(options, ...next);
   const { dryRun, canary, timeout } = options;
   const again = ['replay', consumer, ...selectionOf(options)];
-  // What has not been proved is to be proved the next time.
+  // The next replay still needs a canary.
   const proof = canary && !isProved && !hasNoCanary ? ['--canary', '--timeout', String(timeout)] : [];
   if (isStopped)
     return commandFor(options, ...again, ...shellOption('--after', after ?? options.after), ...proof);
@@ -144,7 +142,7 @@ function nextStep(
   return commandFor(options, ...again, ...shellOption('--after', options.after), '--canary');
 }
 
-/** The selection as it is typed. */
+/** The selection as options. */
 function selectionOf({ from, to, order, type, rate }: ReplayOptions): string[] {
   return [
     ...shellOption('--from', from.toISOString()),

@@ -1,9 +1,8 @@
-/** Which messages of the archive are meant, and as what they are sent. */
+/** Which messages of the archive are selected, and how they are sent. */
 import type { ArchivedMessage } from '../../contract/archive.ts';
 import { toRequest } from '../../contract/dead-letter.ts';
 import type { OutgoingMessage } from '../publishing/batches.ts';
 
-/** What narrows down the messages of a span. */
 export interface ArchiveFilter {
   /** Only those of this order. */
   readonly order?: string | undefined;
@@ -15,17 +14,17 @@ export interface ArchiveFilter {
 export interface ArchivedOutgoing extends OutgoingMessage {
   readonly messageId: string;
   readonly groupId: string | undefined;
-  /** That its body names, whether or not it is an event. */
+  /** As named in the body, valid event or not. */
   readonly eventType: string | undefined;
 }
 
-/** The message as it is sent again; undefined where the filter leaves it out. */
+/** The message to send again; undefined where the filter rejects it. */
 export function outgoing(
   message: ArchivedMessage,
   { order, type }: ArchiveFilter,
 ): ArchivedOutgoing | undefined {
   const { body, messageId, groupId } = message;
-  // Most of an archive is of other orders, and needs no parser to tell.
+  // Most messages are about other orders: no need to parse them.
   if (order !== undefined && !body.includes(order)) return undefined;
   const { orderId, eventType } = namesIn(body);
   if (order !== undefined && orderId !== order) return undefined;

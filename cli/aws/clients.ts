@@ -12,7 +12,7 @@ import { STSClient } from '@aws-sdk/client-sts';
 import { clientSettings } from '@order-fan-out/local-run/client-settings';
 import { usageError } from '../terminal/command-error.ts';
 
-/** Where calls go and in whose name; what is left out comes from the environment and ~/.aws, as with any AWS tool. */
+/** Where calls go and with which credentials; what is left out comes from the environment and ~/.aws, as with any AWS tool. */
 export interface ClientOptions {
   readonly region?: string;
   /** A profile of ~/.aws. */
@@ -28,7 +28,7 @@ export interface Clients {
   readonly sns: SNSClient;
   readonly sqs: SQSClient;
   readonly dynamodb: DynamoDBClient;
-  /** Sends each call once: for what would happen twice if it were tried again after a lost answer. */
+  /** Never retries: for calls that must not happen twice after a lost response. */
   readonly dynamodbOnce: DynamoDBClient;
   readonly lambda: LambdaClient;
   readonly cloudFormation: CloudFormationClient;
@@ -46,13 +46,13 @@ export interface Clients {
  */
 const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 15_000, throwOnRequestTimeout: true };
 
-/** Makes the clients; nothing is sent or looked up before their first call. @throws CommandError for an endpoint that is not a URL */
+/** Creates the clients; nothing is sent before their first call. @throws CommandError for an endpoint that is not a URL */
 export function createClients({ isLocal = false, ...options }: ClientOptions): Clients {
   if (!isLocal) checkEndpoints();
   const settings = { ...options, requestHandler: TIMEOUTS };
   const clients = {
     sns: new SNSClient(settings),
-    // A queue's URL names a host of its own, which by default wins over the endpoint.
+    // By default the host of a queue's URL overrides the endpoint.
     sqs: new SQSClient({ ...settings, useQueueUrlAsEndpoint: false }),
     dynamodb: new DynamoDBClient(settings),
     dynamodbOnce: new DynamoDBClient({ ...settings, maxAttempts: 1 }),

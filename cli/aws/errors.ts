@@ -1,13 +1,13 @@
-/** What AWS, its SDK and the network say when a call fails, in one line with what to do about it. */
+/** Explains errors of AWS, its SDK and the network in one line, with what to do. */
 import { CommandError } from '../terminal/command-error.ts';
 import { printable } from '../terminal/text.ts';
 
-/** What AWS's SDK throws, as far as it is read here. */
+/** An error of the SDK, as far as it is read here. */
 interface AwsError extends Error {
   readonly code?: string;
   /** Where the call went, and what it was; noted by the clients. */
   readonly reached?: { readonly endpoint: string; readonly operation: string; readonly isLocal: boolean };
-  /** The HTTP answer where the SDK could make nothing of it. */
+  /** The HTTP response that the SDK could not parse. */
   readonly $response?: { readonly statusCode?: number };
   readonly $fault?: 'client' | 'server';
   readonly $metadata?: { readonly httpStatusCode?: number };
@@ -28,14 +28,13 @@ const UNREACHABLE =
 const UNKNOWN_OPERATION = /^(UnknownOperationException|InvalidAction|UnsupportedOperation|NotImplemented)$/;
 
 /**
- * One line for an error of an AWS call, without a stack, or undefined for an error that is none of AWS's or the
- * network's.
- * @param action the IAM action of the call, like `sns:Publish`; for AWS's own text where that names none
+ * One line for an error of an AWS call, or undefined for an error that is neither AWS's nor the network's.
+ * @param action the IAM action of the call, like `sns:Publish`, where AWS's own text names none
  */
 export function explain(error: unknown, action?: string): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const text = error instanceof CommandError ? error.message : explainCall(error, action);
-  // Servers' words are among them.
+  // It quotes foreign text.
   return text === undefined ? undefined : printable(text);
 }
 
@@ -75,7 +74,7 @@ function explainCall(error: Error, action: string | undefined): string | undefin
   return $metadata && `${action ? `${action}: ` : ''}${name}: ${oneLine(message)}`;
 }
 
-/** Nobody was reached, or nobody's answer came back. */
+/** No server was reached, or no response came back. */
 function explainSilence(error: Error): string {
   const { reached } = error as AwsError;
   const where = reached?.endpoint ?? reachedAddress(error) ?? 'AWS';
@@ -92,22 +91,22 @@ export function isThrottling(error: unknown): boolean {
   return $retryable?.throttling === true || $metadata?.httpStatusCode === 429 || isThrottlingCode(name);
 }
 
-/** Whether AWS says that the caller may not make the call. */
+/** Whether AWS denies access. */
 export function isDenied(error: unknown): boolean {
   return error instanceof Error && DENIED.test(error.name);
 }
 
-/** Whether the call reached nobody, or nobody's answer came back. */
+/** Whether no server was reached, or no response came back. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof Error && codeOf(error) !== undefined;
 }
 
-/** Whether an error code or name, also one of a batch's single entry, asks for fewer calls. */
+/** The same for an error code or name, also of a batch entry. */
 export function isThrottlingCode(code = ''): boolean {
   return THROTTLED.test(code);
 }
 
-/** Whether the same call may succeed later: throttling, an error on AWS's side, or the network. */
+/** Whether the same call may succeed later: throttling, a fault of AWS, or the network. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { $fault, $metadata, $response } = error as AwsError;

@@ -16,7 +16,7 @@ interface Mapping {
   readonly maxConcurrency: number | undefined;
 }
 
-/** Whether a consumer takes messages from its queue; undefined where the caller may not know. */
+/** Whether a consumer takes messages from its queue; undefined where access is denied. */
 export async function isEnabled(
   lambda: LambdaClient,
   { eventSourceMappingId }: ConsumerHandles,
@@ -30,12 +30,12 @@ export async function isEnabled(
   }
 }
 
-/** Undefined for a mapping that is not there. @throws whatever else the SDK throws */
+/** Undefined for a mapping that does not exist. @throws whatever else the SDK throws */
 export async function mappingState(lambda: LambdaClient, UUID: string): Promise<MappingState | undefined> {
   return (await readMapping(lambda, UUID))?.state;
 }
 
-/** Undefined for a mapping that is not there. @throws whatever else the SDK throws */
+/** Undefined for a mapping that does not exist. @throws whatever else the SDK throws */
 export async function readMapping(lambda: LambdaClient, UUID: string): Promise<Mapping | undefined> {
   try {
     const { State = '', ScalingConfig } = await lambda.send(new GetEventSourceMappingCommand({ UUID }));

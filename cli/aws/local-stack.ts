@@ -1,4 +1,4 @@
-/** Where a kept local stack has its files, and how it is reached from another process. */
+/** The files of a kept local stack, and how other processes reach it. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,12 +16,12 @@ export interface LocalEndpoint {
 
 const START_LOCAL = 'start it in another terminal with `npm start -- --keep`';
 
-/** Folder of the files of a kept local stack; the environment can name another one, for a second stack beside the first. */
+/** Folder of a kept local stack; the environment can name another one, for a second stack. */
 export function localDirectory(): string {
   return process.env.LOCAL_RUN_DIRECTORY ?? fileURLToPath(new URL('../../.local', import.meta.url));
 }
 
-/** Where a running local stack says how to reach it, in its folder. */
+/** Where a running local stack writes its endpoint. */
 export function endpointFile(directory = localDirectory()): string {
   return path.join(directory, 'endpoint.json');
 }
@@ -71,7 +71,7 @@ export function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It is there, and belongs to somebody else.
+    // It exists, and belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

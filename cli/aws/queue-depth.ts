@@ -1,14 +1,14 @@
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 
-/** How many messages a queue holds, as near as SQS knows. */
+/** Approximate number of messages in a queue. */
 export interface QueueDepth {
-  /** Those that can be received, and those that are delayed. */
+  /** Visible or delayed. */
   readonly waiting: number;
-  /** Those that are being worked on, or that wait for their next try. */
+  /** Being processed, or waiting for their next try. */
   readonly inFlight: number;
 }
 
-/** Asks SQS what a queue holds. @throws whatever the SDK throws */
+/** @throws whatever the SDK throws */
 export async function queueDepth(sqs: SQSClient, QueueUrl: string): Promise<QueueDepth> {
   const { Attributes = {} } = await sqs.send(
     new GetQueueAttributesCommand({

@@ -1,4 +1,4 @@
-/** What became of the notifications of alarms, as their histories tell. */
+/** Whether alarms' notifications succeeded, by the alarms' histories. */
 import {
   type AlarmHistoryItem,
   type CloudWatchClient,
@@ -7,15 +7,14 @@ import {
 import pLimit from 'p-limit';
 import type { StackAlarm } from '../aws/stack-alarms.ts';
 
-/** A notification that an alarm has sent, or tried to. */
 export interface Action {
   readonly alarm: string;
   readonly at: Date;
-  /** Why the topic did not take it, in AWS's words; absent where it did. */
+  /** Why the topic rejected it, in AWS's words; absent where it did not. */
   readonly error?: string;
 }
 
-/** CloudWatch throttles who asks for many histories at once. */
+/** CloudWatch throttles requests for many histories at once. */
 const AT_A_TIME = 4;
 
 /** The last notifications to a topic of each of these alarms, in no order. @throws whatever the SDK throws */
@@ -41,7 +40,7 @@ export async function actionsOn(
   return (await Promise.all(actions)).flat();
 }
 
-/** `Successfully executed action <ARN>`, or `Failed to execute action <ARN>. Received error: "…"`, which may be cut. */
+/** `Successfully executed action <ARN>`, or `Failed to execute action <ARN>. Received error: "…"`, which may be truncated. */
 function readAction(
   { HistorySummary = '', HistoryData, Timestamp }: AlarmHistoryItem,
   alarm: string,

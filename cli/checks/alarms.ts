@@ -10,7 +10,7 @@ import { attempt, type Finding, problem, well, wellUnless } from './finding.ts';
 
 const SUBJECT = 'alarms';
 
-/** @param history whether to look at what the alarms have told, too */
+/** @param history whether to check the alarms' last notifications too */
 export async function checkAlarms(
   context: CheckContext,
   { history }: { readonly history: boolean },

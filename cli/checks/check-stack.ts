@@ -7,7 +7,7 @@ import { checkKeys } from './keys.ts';
 import { checkMappings, checkQueues } from './mappings.ts';
 import { checkOperationsTopics, checkOrdersTopic } from './subscriptions.ts';
 
-/** Makes all checks, side by side. Nothing is changed by that. @throws what is no error of AWS's or the network's */
+/** Runs all checks in parallel, changing nothing. @throws errors that are neither AWS's nor the network's */
 export async function checkStack(
   context: CheckContext,
   { drift, history }: { readonly drift: boolean; readonly history: boolean },

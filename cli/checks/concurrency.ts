@@ -1,16 +1,16 @@
-/** Whether the account lets all consumers work as much at a time as they are allowed to. */
+/** Whether the account's concurrency quota suffices for all consumers at their maximum. */
 import { GetAccountSettingsCommand, GetFunctionConcurrencyCommand } from '@aws-sdk/client-lambda';
 import { readMapping } from '../aws/event-source-mapping.ts';
 import { format } from '../terminal/text.ts';
 import type { CheckContext } from './context.ts';
 import { type Finding, problem, well } from './finding.ts';
 
-/** How far Lambda goes for a mapping without a bound: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
+/** Lambda's own maximum for a mapping without one: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
 const UNBOUND = 1_250;
 
 interface Share {
   readonly functionName: string;
-  /** The most invocations at a time. */
+  /** Concurrent invocations at most. */
   readonly bound: number;
 }
 
@@ -27,7 +27,7 @@ export async function checkConcurrency({ clients: { lambda }, stack }: CheckCont
     settings.AccountLimit ?? {};
   let needed = sumOf(shares);
   if (needed > left) {
-    // What a function has for itself is taken off what is left, and it takes no more of that.
+    // A function's reserved concurrency is already deducted, and it uses nothing else.
     const reserved = await Promise.all(
       shares.map(({ functionName: FunctionName }) =>
         lambda.send(new GetFunctionConcurrencyCommand({ FunctionName })),

@@ -2,7 +2,6 @@ import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import type { StackOptions } from '../options/stack-options.ts';
 
-/** What every check is given. */
 export interface CheckContext {
   readonly clients: Clients;
   readonly stack: StackHandles;
@@ -11,7 +10,7 @@ export interface CheckContext {
   readonly signal: AbortSignal;
 }
 
-/** What alarms are announced on: pages have to wake somebody, notices can wait for the morning. */
+/** A topic that alarms notify: pages wake somebody, notices can wait for the morning. */
 export interface OperationsTopic {
   readonly severity: 'pages' | 'notices';
   readonly arn: string;

@@ -1,4 +1,4 @@
-/** Whether somebody has changed or deleted resources of a stack by hand. */
+/** Whether resources of a stack were changed or deleted by hand. */
 import {
   type CloudFormationClient,
   DescribeStackDriftDetectionStatusCommand,
@@ -18,7 +18,7 @@ const TIMEOUT_MS = 180_000;
 const PAUSE_MS = 2_000;
 
 /**
- * CloudFormation compares each resource with its template, in the name of the caller, who must be allowed to read them.
+ * CloudFormation compares each resource with its template, with the caller's permissions to read them.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
  */
 export async function checkDrift({ clients, stack, options, signal }: CheckContext): Promise<Finding[]> {
@@ -39,7 +39,7 @@ export async function checkDrift({ clients, stack, options, signal }: CheckConte
   return [problem(SUBJECT, why, 'check again, or leave it out with --no-drift'), ...findings];
 }
 
-/** Waits for the end. @returns what AWS says of it then, or when the time is over */
+/** @returns the status when detection ends, or at the deadline */
 async function detection(
   cloudFormation: CloudFormationClient,
   StackDriftDetectionId: string | undefined,

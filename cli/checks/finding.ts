@@ -1,4 +1,4 @@
-/** What a look at one side of a stack has found: how it is, and what to do where that is not well. */
+/** The result of a check: how things are, and what to do if they are not well. */
 import { explain, isDenied } from '../aws/errors.ts';
 
 export interface Finding {
@@ -19,15 +19,15 @@ export function problem(subject: string, says: string, toDo: string): Finding {
   return { subject, ok: false, says, toDo };
 }
 
-/** The problems, or where there are none the one finding that all is well. */
+/** The problems, or one finding that all is well. */
 export function wellUnless(problems: readonly Finding[], subject: string, says: string): Finding[] {
   return problems.length > 0 ? [...problems] : [well(subject, says)];
 }
 
 /**
- * Makes a check. That it could not be made, for want of a permission or of an answer, is a finding, and no good one.
- * @param orElse what else can be done about that: `leave it out with --no-drift`
- * @throws what is no error of AWS's or the network's
+ * Runs a check. A missing permission or a failed call is a problem too.
+ * @param orElse what else to do about that: `leave it out with --no-drift`
+ * @throws errors that are neither AWS's nor the network's
  */
 export async function attempt(
   subject: string,

@@ -92,7 +92,7 @@ async function fireOne(
     }
   };
   const test = async (): Promise<Finding[]> => {
-    // Also where the answer to this is lost the alarm may be set.
+    // Even if the response is lost, the alarm may be set.
     await set('ALARM', `This is a test by ${who}: orders check --fire. Nothing is wrong.`);
     const action = await nextAction();
     if (signal.aborted) return [];
@@ -109,15 +109,15 @@ async function fireOne(
     return [well(subject, `${name} told the topic at ${time(action.at)}: ${where}`)];
   };
   /**
-   * Gives the alarm its state back. By itself it would take its real one at its next evaluation; but where that is ALARM, it would
-   * notify nobody, since it would seem to be so already.
+   * Restores the alarm's state. Its next evaluation would do so too; but if that finds ALARM, it would notify nobody, because the
+   * state would not change.
    */
   const reset = async (): Promise<Finding[]> => {
     try {
       await set(alarm.state, `The test by ${who} is over: orders check --fire.`);
       return [];
     } catch (error) {
-      // Who may not set it has not set it.
+      // Then it was not set in the first place.
       if (isDenied(error)) return [];
       const says = `${name} could not be set back to ${alarm.state}: ${explain(error) ?? error}`;
       return [problem(subject, says, 'check that it recovers within a few minutes')];

@@ -1,4 +1,4 @@
-/** Whether the keys of topics and queues can be used: with a disabled one nothing is published, delivered or read. */
+/** Whether the keys of topics and queues are enabled: otherwise nothing is published, delivered or read. */
 import { DescribeKeyCommand } from '@aws-sdk/client-kms';
 import { GetTopicAttributesCommand } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
@@ -9,7 +9,7 @@ import { type Finding, problem, well, wellUnless } from './finding.ts';
 /** Key state → what makes it `Enabled`: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html */
 const CURES: Record<string, string> = {
   Disabled: 'aws kms enable-key --key-id',
-  // Which leaves it disabled.
+  // It is disabled afterwards.
   PendingDeletion: 'aws kms cancel-key-deletion --key-id',
 };
 
@@ -32,7 +32,7 @@ export async function checkKeys(context: CheckContext): Promise<Finding[]> {
   return wellUnless(problems, subject, `${count(keys.length, 'key')} enabled`);
 }
 
-/** Each key once, as topics and queues name it. */
+/** The distinct keys of topics and queues. */
 async function keysOf({ clients, stack }: CheckContext): Promise<string[]> {
   const queues = [
     ...stack.consumers.flatMap(({ queueUrl, deadLetterQueueUrl }) => [queueUrl, deadLetterQueueUrl]),

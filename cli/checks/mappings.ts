@@ -1,4 +1,4 @@
-/** Whether each consumer takes messages from its queue, and what it fails on goes to a dead-letter queue. */
+/** Whether each consumer takes messages from its queue, and the queue has its dead-letter queue. */
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { readMapping } from '../aws/event-source-mapping.ts';
 import { deployCommand } from '../aws/stack.ts';

@@ -1,4 +1,4 @@
-/** Who is subscribed to the topics of a stack: the queues to that of the orders, and people to those of the alarms. */
+/** Subscriptions: consumers' queues to the topic of orders, people to the topics of alarms. */
 import { paginateListSubscriptionsByTopic, type SNSClient, type Subscription } from '@aws-sdk/client-sns';
 import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { deployCommand } from '../aws/stack.ts';
@@ -8,7 +8,6 @@ import { attempt, type Finding, problem, well, wellUnless } from './finding.ts';
 
 const PENDING = 'PendingConfirmation';
 
-/** Whether each consumer's queue gets what is published. */
 export async function checkOrdersTopic({ clients, stack }: CheckContext): Promise<Finding[]> {
   const subject = 'orders topic';
   const subscriptions = await subscriptionsOf(clients.sns, stack.topicArn);
@@ -33,7 +32,7 @@ export async function checkOrdersTopic({ clients, stack }: CheckContext): Promis
   return wellUnless(missing, subject, `${count(wanted.length, 'queue')} subscribed`);
 }
 
-/** Whether somebody is told by the alarms, and who has yet to confirm. */
+/** Whether alarms notify somebody, and who has yet to confirm. */
 export async function checkOperationsTopics(context: CheckContext): Promise<Finding[]> {
   const { stack } = context;
   const findings = operationsTopics(stack).map((topic) =>
@@ -79,12 +78,12 @@ async function subscriptionsOf(sns: SNSClient, TopicArn: string): Promise<Subscr
   return found;
 }
 
-/** Instead of its ARN a subscription can have a word. */
+/** Until then the ARN is a word like PendingConfirmation. */
 function isConfirmed({ SubscriptionArn = '' }: Subscription): boolean {
   return SubscriptionArn.startsWith('arn:');
 }
 
-/** Where a subscription leads, without what is personal: `o…s@example.com`, `+4…67`; of an address on the web its host. */
+/** The endpoint of a subscription without personal data: `o…s@example.com`, `+4…67`; of a URL its host. */
 export function addressOf({ Protocol = '', Endpoint = '' }: Subscription): string {
   if (/^email/.test(Protocol)) {
     const [, name = '', domain = ''] = /^(.*)@(.*)$/s.exec(Endpoint) ?? [];

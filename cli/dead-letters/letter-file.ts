@@ -4,16 +4,16 @@ import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { CommandError, usageError } from '../terminal/command-error.ts';
 import { type Letter, sentAt } from './letter.ts';
 
-/** Writes letters to a file that was not there before and that only its owner can read: they hold personal data. */
+/** Writes letters to a new file that only its owner can read: they hold personal data. */
 export class LetterFile {
   readonly path: string;
-  /** Letters that are whole in the file. */
+  /** Number of letters in the file. */
   written = 0;
   private readonly file: number;
-  /** Bytes of them. */
+  /** In bytes. */
   private size = 0;
 
-  /** @throws CommandError, wrong usage, for a file that is there already or cannot be made */
+  /** @throws CommandError, wrong usage, for a file that exists or cannot be created */
   constructor(path: string) {
     this.path = path;
     try {
@@ -25,13 +25,13 @@ export class LetterFile {
 
   /**
    * Appends letters: all of them, or none.
-   * @throws CommandError where there is no room for them; the file then ends with the last letter before them
+   * @throws CommandError where they do not fit; the file then ends with the letter before them
    */
   append(consumer: string, letters: readonly Letter[]): void {
     const lines = letters.map((letter) => `${JSON.stringify(exported(consumer, letter))}\n`);
     const bytes = Buffer.from(lines.join(''));
     try {
-      // The system may take less than it is given, without an error.
+      // A write may be short without an error.
       for (let done = 0; done < bytes.length; ) {
         done += fs.writeSync(this.file, bytes, done, bytes.length - done, this.size + done);
       }
@@ -43,7 +43,7 @@ export class LetterFile {
     this.written += letters.length;
   }
 
-  /** Has the disk keep what was appended so far. @throws CommandError where it does not */
+  /** Flushes to disk. @throws CommandError where that fails */
   sync(): void {
     try {
       fs.fsyncSync(this.file);
@@ -52,7 +52,7 @@ export class LetterFile {
     }
   }
 
-  /** @throws CommandError where the disk does not keep the last letters */
+  /** @throws CommandError where the last letters could not be flushed */
   close(): void {
     try {
       this.sync();
@@ -61,7 +61,7 @@ export class LetterFile {
     }
   }
 
-  /** Closes it, or removes it where the disk does not keep it. @throws CommandError in that case */
+  /** Closes it, or removes it where it could not be flushed. @throws CommandError in that case */
   finish(): void {
     try {
       this.close();

@@ -1,4 +1,4 @@
-/** What a dead letter says of itself: whose order, why, since when. */
+/** What a dead letter says about itself: which order, why, since when. */
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute } from 'aws-lambda';
 import { type DeadLetterContext, originalAttributes, toRequest } from '../../contract/dead-letter.ts';
@@ -8,15 +8,15 @@ import { printable } from '../terminal/text.ts';
 export interface Letter {
   readonly messageId: string;
   readonly body: string;
-  /** Absent where the body names none. */
-  readonly orderId?: string;
-  /** Absent where SQS or SNS put the letter there. */
-  readonly reason?: { readonly error: string; readonly message: string };
-  /** When the consumer gave it up; where SQS or SNS did, when SQS first got the message. */
+  /** Undefined where the body names none. */
+  readonly orderId: string | undefined;
+  /** Undefined where SQS or SNS moved the message. */
+  readonly reason: { readonly error: string; readonly message: string } | undefined;
+  /** When the consumer gave up; where SQS or SNS did, when SQS first got the message. */
   readonly at: Date;
-  /** As the consumer said; unchecked, since anybody who may publish can set attributes. */
+  /** From the consumer; unchecked, since every publisher can set attributes. */
   readonly context: Partial<DeadLetterContext>;
-  /** As SQS handed it out. */
+  /** As received. */
   readonly message: Message;
 }
 
@@ -26,29 +26,26 @@ export interface Correction {
   readonly event: OrderEvent;
 }
 
-/** Reads what SQS handed out with all attributes. */
+/** Reads a message that was received with all attributes. */
 export function readLetter(message: Message): Letter {
   const { MessageId: messageId = '', Body: body = '', MessageAttributes = {}, Attributes = {} } = message;
   const { DeadLetterError, DeadLetterMessage, DeadLetterContext } = MessageAttributes;
   const context = parseObject(DeadLetterContext?.StringValue) as Partial<DeadLetterContext>;
-  const orderId = orderIdOf(body);
+  const error = DeadLetterError?.StringValue;
   const givenUp = new Date(String(context.deadLetteredAt));
-  const isStale = isOfEarlierDeath(message);
+  const isStale = hasStaleReason(message);
   return {
     messageId,
     body,
-    ...(orderId !== undefined && { orderId }),
-    ...(DeadLetterError?.StringValue &&
-      !isStale && {
-        reason: { error: DeadLetterError.StringValue, message: DeadLetterMessage?.StringValue ?? '' },
-      }),
+    orderId: orderIdOf(body),
+    reason: error && !isStale ? { error, message: DeadLetterMessage?.StringValue ?? '' } : undefined,
     at: isStale || Number.isNaN(givenUp.getTime()) ? sentAt(message) : givenUp,
     context,
     message: { ...message, Attributes },
   };
 }
 
-/** Reads a message that no consumer's subscription asked for, what SQS handed out with all attributes. Its eventType is the reason. */
+/** Reads a message that no consumer's subscription asked for. Its eventType is the reason. */
 export function readUnrouted(message: Message): Letter {
   const eventType = message.MessageAttributes?.eventType?.StringValue;
   return {
@@ -59,7 +56,7 @@ export function readUnrouted(message: Message): Letter {
   };
 }
 
-/** The attributes with which a letter is sent: those it had before it died, and what a correction makes of them. */
+/** The attributes with which a letter is sent: those before it was dead-lettered, and those of a correction. */
 export function sentAttributes(
   { message }: Letter,
   correction: Correction | undefined,
@@ -68,15 +65,15 @@ export function sentAttributes(
 }
 
 /**
- * Whether the reason is of a death before this one: the letter was redriven with its attributes, and then crashed its consumer
- * until SQS moved it. Such a move, and nothing else, leaves DeadLetterQueueSourceArn.
+ * Whether the reason is from an earlier time: the letter was redriven with its attributes, and then crashed its consumer until SQS
+ * moved it. Only such a move sets DeadLetterQueueSourceArn.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
  */
-function isOfEarlierDeath({ Attributes }: Message): boolean {
+function hasStaleReason({ Attributes }: Message): boolean {
   return Attributes?.DeadLetterQueueSourceArn !== undefined;
 }
 
-/** The attributes that the message had before it died. */
+/** The attributes of the message before it was dead-lettered. */
 function attributesBefore({ MessageAttributes = {} }: Message): Record<string, MessageAttributeValue> {
   const asFunctionsGetThem = Object.entries(MessageAttributes).map(
     ([name, { DataType = '', StringValue, BinaryValue }]): [string, SQSMessageAttribute] => [
@@ -92,7 +89,7 @@ function attributesBefore({ MessageAttributes = {} }: Message): Record<string, M
   return toRequest(originalAttributes(Object.fromEntries(asFunctionsGetThem)));
 }
 
-/** When SQS got the message, by its own clock. A move to a dead-letter queue by SQS leaves it as it was. */
+/** When SQS got the message, by its own clock; unchanged by a move to a dead-letter queue. */
 export function sentAt({ Attributes }: Message): Date {
   return new Date(Number(Attributes?.SentTimestamp));
 }

@@ -1,4 +1,4 @@
-/** Looks through a dead-letter queue: every letter once, and what is not dealt with stays there. */
+/** Goes through a dead-letter queue: each letter once, and what is not handled stays there. */
 import {
   ChangeMessageVisibilityBatchCommand,
   type Message,
@@ -7,9 +7,8 @@ import {
 } from '@aws-sdk/client-sqs';
 import { queueDepth } from '../aws/queue-depth.ts';
 
-/** What a look has found. */
 export interface LookResult {
-  /** Distinct letters that were received. */
+  /** Distinct letters received. */
   readonly seen: number;
   /**
    * About how many more SQS counts: somebody else has received them, they are more than SQS has in flight at a time
@@ -19,34 +18,34 @@ export interface LookResult {
 }
 
 export interface LookOptions {
-  /** Ends the look early; everything is given back all the same. */
+  /** Ends the look early; everything is still given back. */
   readonly signal?: AbortSignal;
-  /** How long it takes to handle all letters, in seconds, if that is longer than to receive them. @default 0 */
+  /** Extra time to handle all letters, in seconds. @default 0 */
   readonly handlingSeconds?: number;
-  /** How many batches are under way at the same time; one keeps the order of a FIFO queue. @default 4 */
+  /** Concurrent batches; one keeps the order of a FIFO queue. @default 4 */
   readonly pollers?: number | undefined;
   /** Called after each batch. `expected` is what SQS counts, which is not exact. */
   readonly onProgress?: (progress: { seen: number; expected: number }) => void;
 }
 
-/** How a letter that is hidden from others is given back, and what it holds up meanwhile. */
+/** A letter that is hidden from others, and the group that it holds up. */
 interface Held {
   readonly handle: string;
   readonly group: string | undefined;
 }
 
-/** How long a letter is hidden from others if the look is cut off before it gives the letters back. */
+/** How long letters stay hidden if the look is killed before it gives them back. */
 const LEAST_HIDDEN_SECONDS = 60;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html */
 const MOST_HIDDEN_SECONDS = 43_200;
-/** Several times what it takes, so that no letter is back before the last one has been seen. */
+/** Several times what it takes, so that no letter is back before the last one is seen. */
 const SECONDS_A_LETTER = 0.02;
 const BATCH = 10;
-/** All of them have to find nothing before the queue counts as seen: on AWS a poll can come back empty although there are letters. */
+/** All have to find nothing before the queue counts as seen: on AWS a poll can be empty although there are letters. */
 const POLLERS = 4;
-/** So many polls on end without a new letter are enough, even if SQS still counts letters: its count lags behind. */
+/** Polls in a row without a new letter, even if SQS still counts letters: its count lags behind. */
 const MAX_EMPTY_POLLS = 5;
-/** The same of a FIFO queue, which counts letters that it holds back as well. */
+/** The same for a FIFO queue, which also counts letters that it holds back. */
 const MAX_EMPTY_FIFO_POLLS = 1;
 
 /** Shows `visit` each letter in the queue once, and leaves all of them there. */

@@ -1,11 +1,9 @@
-/** Dead letters by their reasons: grouped, selected and counted, and in words. */
-
+/** Dead letters by their reasons: grouped, selected, counted and in words. */
 import type { LetterFilter } from '../options/letter-filter.ts';
 import { count, format, hang, printable, time } from '../terminal/text.ts';
 import type { Letter } from './letter.ts';
 import type { LetterQueue } from './letter-queue.ts';
 
-/** Letters of one reason. */
 interface ReasonGroup {
   readonly reason: string;
   count: number;
@@ -15,7 +13,7 @@ interface ReasonGroup {
 
 export const NO_REASON = 'no reason: see logs';
 
-/** The reason as it is grouped by: without what differs from message to message. */
+/** The reason to group by: without what differs from message to message. */
 export function reasonOf({ reason }: Letter): string {
   if (!reason) return NO_REASON;
   const shape = reason.message
@@ -49,7 +47,7 @@ export class Reasons {
       return;
     }
     group.count++;
-    // A time that nobody told is neither earlier nor later.
+    // An unknown time is neither earlier nor later.
     if (at < group.first || Number.isNaN(group.first.getTime())) group.first = at;
     if (at > group.last || Number.isNaN(group.last.getTime())) group.last = at;
   }
@@ -86,7 +84,7 @@ export function headline({ name, noun }: Pick<LetterQueue, 'name' | 'noun'>, let
   return `${name}: ${letters === 0 ? `no ${noun}s` : count(letters, noun)}`;
 }
 
-/** What to say of letters that SQS counts but did not hand out; undefined if there are none. */
+/** What to say about letters that SQS counts but did not deliver; undefined if there are none. */
 export function unseenLine(
   { name, url }: Pick<LetterQueue, 'name' | 'url'>,
   unseen: number,

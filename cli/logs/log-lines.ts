@@ -1,4 +1,4 @@
-// What a function logs, as it stands in its log: which lines are wanted, and how people read them.
+/** Lines of a function's log: which are wanted, and how they are printed. */
 import type { Io } from '../terminal/io.ts';
 import { hang, printable, time } from '../terminal/text.ts';
 
@@ -32,9 +32,9 @@ const REPORT = 'platform.report';
 const FAILED = `($.type = "${REPORT}" && $.record.status != "success")`;
 
 /**
- * Reads what a function wrote. A line that is no JSON counts as a message at the level INFO; a metric, and what Lambda says of
- * an invocation that went well, is not for people.
- * @param at when the line was taken in; its own time goes before that
+ * Reads a line. One that is not JSON counts as a message at level INFO; metrics, and Lambda's reports of successful invocations,
+ * are left out.
+ * @param at when the line was ingested, where it has no time of its own
  */
 export function readLogLine(text: string, at = new Date(Number.NaN)): LogLine | undefined {
   const entry = parse(text) ?? { level: 'INFO', message: text.trimEnd() };

@@ -1,4 +1,4 @@
-// The lines of a function's log: from CloudWatch Logs, or from the file of a local stack.
+/** The lines of a function's log: from CloudWatch Logs, or from the file of a local stack. */
 import fs from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout } from 'node:timers/promises';
@@ -66,10 +66,10 @@ export async function* readLogFile(file: string, request: LogRequest): AsyncGene
     for await (const chunk of existing(file, offset)) {
       offset += chunk.length;
       const lines = (rest + decoder.write(chunk)).split('\n');
-      // A line that is not complete yet.
+      // The last line is incomplete.
       rest = lines.pop() ?? '';
       for (const text of lines) {
-        // What has no time of its own was written after the line before it.
+        // A line without a time was written after the line before it.
         const line = readLogLine(text, at);
         if (!line) continue;
         at = line.at;

@@ -1,12 +1,11 @@
-// The shop that test orders are placed in.
+/** The articles of the shop in which test orders are placed. */
 
-/** An article of the shop. */
 export interface Article {
   readonly sku: string;
   /** In euro cents. */
   readonly price: number;
   readonly requiresShipping: boolean;
-  /** How often it is bought, where an ordinary article is bought 1 time. */
+  /** How often it is bought, relative to an ordinary article. */
   readonly popularity: number;
   /** Pieces in stock before the first order. */
   readonly stock: number;
@@ -15,7 +14,7 @@ export interface Article {
 /** More than any test run sells. */
 const PLENTY = 1_000_000;
 
-/** Few pieces of articles that some orders want: in a run of a thousand, about two orders in a hundred are backordered. */
+/** Scarce enough that about two in a hundred of a thousand orders are backordered. */
 const scarce: readonly Article[] = [
   { sku: 'LAMP-NO-7', price: 18_900, requiresShipping: true, popularity: 0.4, stock: 16 },
   { sku: 'LP-FIRST-PRESS', price: 6_400, requiresShipping: true, popularity: 0.5, stock: 1 },

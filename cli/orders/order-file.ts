@@ -8,9 +8,8 @@ import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
 import { format, printable } from '../terminal/text.ts';
 
-/** Something in the file that keeps it from being published. */
 export interface FileProblem {
-  /** From 1: where the order begins, or where the JSON breaks off. */
+  /** From 1: where the order begins, or where the JSON is broken. */
   readonly line: number;
   /** Path of the field, like `items[0].quantity`, or `order` for the order as a whole. */
   readonly field: string;
@@ -42,7 +41,7 @@ export async function readOrderFile(file: string, stdin: NodeJS.ReadableStream):
   return parseOrders(await readText(file, stdin));
 }
 
-/** Says what is wrong in `file`, a line each; of many problems the first ones. */
+/** Prints the first problems, a line each. */
 export function listProblems(file: string, problems: readonly FileProblem[], io: Io): void {
   const name = file === '-' ? 'standard input' : file;
   for (const { line, field, message } of problems.slice(0, MAX_LISTED)) {
@@ -93,7 +92,7 @@ export function parseOrders(text: string): OrderFile {
   return { messages, duplicates, counts, problems: problems.sort((a, b) => a.line - b.line) };
 }
 
-/** What two messages of a type about an order have to have in common, or one of them would be refused. */
+/** What two messages of a type about an order must share, or one of them would be refused. */
 function digestOf(event: OrderEvent): string {
   switch (event.eventType) {
     case ORDER_PLACED:
@@ -118,7 +117,7 @@ function findValues(text: string, problems: FileProblem[]): Found[] {
     return ((array?.value as unknown[]) ?? []).map((value, index) => ({ line: lines[index] ?? 1, value }));
   }
   const [firstLine = ''] = /.*/.exec(text.slice(start)) ?? [];
-  // A first line that is no JSON of its own begins an order that is printed over several lines.
+  // A first line that is not JSON itself begins an order over several lines.
   if (firstLine.trim() === '{' || (!isJson(firstLine) && isJson(text))) {
     return parseWhole(text, start, problems);
   }
@@ -133,7 +132,7 @@ function findValues(text: string, problems: FileProblem[]): Found[] {
   });
 }
 
-/** The one value that `text` is, from `start` on, or nothing and a problem on the line where it breaks off. */
+/** The whole text as one value, or nothing and a problem on the line where it is broken. */
 function parseWhole(text: string, start: number, problems: FileProblem[]): Found[] {
   try {
     return [{ line: lineAt(text, start), value: JSON.parse(text) }];
@@ -150,7 +149,7 @@ function elementLines(text: string): number[] {
   let line = 1;
   let depth = 0;
   let expectsElement = false;
-  // One token each: a string as a whole, so that what is inside it counts for nothing.
+  // A string is one token, so that brackets inside it do not count.
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|\n|[^\s"]/g)) {
     if (token === '\n') {
       line++;
@@ -183,7 +182,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Why a text is not JSON, without the text around the error that V8 quotes: it may be somebody's address. */
+/** Why a text is not JSON, without the excerpt that V8 quotes: it may be somebody's address. */
 export function notJson(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const reason = message

@@ -1,4 +1,4 @@
-/** Choices that are the same every time for one seed. */
+/** Random choices that a seed repeats. */
 import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { skipN } from 'pure-rand/utils/skipN';
@@ -6,12 +6,12 @@ import { skipN } from 'pure-rand/utils/skipN';
 /** Numbers from 0 up to 1. */
 export type Random = () => number;
 
-/** A source of its own for each thing made, so that none depends on how many others there are. */
+/** A separate source for each thing made, so that none depends on the number of others. */
 export function randomOf(seed: number, purpose: string, index: number): Random {
   let state = seed;
   for (const char of `${purpose} ${index}`) state = Math.imul(state ^ char.charCodeAt(0), 0x01000193);
   const generator = xoroshiro128plus(state);
-  // The first numbers of neighbouring states are alike.
+  // Neighbouring states give similar numbers at first.
   skipN(generator, 16);
   return () => uniformFloat32(generator);
 }

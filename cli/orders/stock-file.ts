@@ -3,25 +3,23 @@ import { SKU } from '../../contract/ids.ts';
 import { readText } from '../terminal/read-text.ts';
 import { printable } from '../terminal/text.ts';
 
-/** What is to be in stock of an article. */
 export interface StockLevel {
   readonly sku: string;
   readonly available: number;
 }
 
-/** What comes to the stock of an article, or goes from it where it is negative. */
+/** Pieces to add, or to remove where negative. */
 export interface StockChange {
   readonly sku: string;
   readonly add: number;
 }
 
-/** How a number of pieces is written, and what it becomes. */
 export interface StockColumn<T> {
   /** Second column of a file, beside `sku`. */
   readonly name: 'available' | 'add';
   /** What is wrong with a SKU and a number of pieces, if anything. */
   problemOf(sku: string, pieces: string): string | undefined;
-  /** Of what has no problem. */
+  /** Only for values without a problem. */
   read(sku: string, pieces: string): T;
 }
 

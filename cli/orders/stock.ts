@@ -1,4 +1,4 @@
-/** The table of what is in stock: read, set, and added to. */
+/** Reads, sets and changes the stock table. */
 import { paginateScan, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Clients } from '../aws/clients.ts';
@@ -10,13 +10,12 @@ export interface StockTable extends Pick<Clients, 'dynamodb' | 'dynamodbOnce'> {
   readonly tableName: string;
 }
 
-/** A level that was written, and what was there before. */
 export interface Written extends StockLevel {
   /** Undefined where the article is new. */
   readonly before: number | undefined;
 }
 
-/** Nobody knows whether a change was made, since its answer was lost. */
+/** The response was lost, so the change may or may not have been made. */
 export class UnknownOutcome extends CommandError {}
 
 /** By SKU. @throws whatever the SDK throws */
@@ -33,7 +32,7 @@ export async function readStock({ dynamodb, tableName: TableName }: StockTable):
   return stock.sort((a, b) => (a.sku < b.sku ? -1 : 1));
 }
 
-/** Has the level take the place of what is there. @throws whatever the SDK throws */
+/** Replaces the level. @throws whatever the SDK throws */
 export async function setLevel(
   { dynamodb, tableName: TableName }: StockTable,
   { sku, available }: StockLevel,
@@ -52,8 +51,7 @@ export async function setLevel(
 }
 
 /**
- * Adds pieces to what is there, or takes some away, whatever is reserved or added meanwhile. It is never sent twice, since a
- * second addition would count.
+ * Adds or removes pieces, whatever is reserved or added meanwhile. Never retried, since a second addition would count.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.AtomicCounters
  * @throws CommandError where there are fewer than are taken away; UnknownOutcome; whatever else the SDK throws
  */

@@ -1,4 +1,4 @@
-/** Test orders: made up, realistic, and the same every time for one seed. */
+/** Realistic test orders, repeatable by seed. */
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
 import { type Cancellation, ORDER_CANCELLED } from '../../contract/cancellation.ts';
 import { messageAttributes, type OrderEvent } from '../../contract/events.ts';
@@ -17,17 +17,16 @@ export const POISON_KINDS = [
 ] as const;
 export type PoisonKind = (typeof POISON_KINDS)[number];
 
-/** A message of a test run. */
 export interface TestMessage {
   readonly body: string;
   readonly attributes: Record<string, MessageAttributeValue>;
   readonly kind: 'order' | 'duplicate' | 'cancellation' | 'poison';
   /**
-   * Of a duplicate, a cancellation and a conflict: the orderId of the order it belongs to. Which order of a conflicting pair is
-   * recorded, and which is refused, is decided by arrival, at each consumer anew.
+   * For a duplicate, a cancellation and a conflict the orderId of its order. Each consumer records whichever of a conflicting pair
+   * arrives first, and refuses the other.
    */
   readonly orderId: string;
-  /** Present exactly on poison. */
+  /** On poison only. */
   readonly poison?: PoisonKind;
 }
 
@@ -36,11 +35,11 @@ export interface GenerateOptions {
   readonly count: number;
   /** A whole number from 0 to 2^32 − 1. */
   readonly seed: number;
-  /** How many exact copies of orders come on top. @default 0 */
+  /** Additional exact copies of orders. @default 0 */
   readonly duplicates?: number;
-  /** How many messages that have to be refused come on top. @default 0 */
+  /** Additional messages that must be refused. @default 0 */
   readonly poison?: number;
-  /** How many orders are cancelled, each by one message on top, some of which come before their order. @default 0 */
+  /** How many orders are cancelled, each by an additional message, some before the order arrives. @default 0 */
   readonly cancellations?: number;
   /** How many customers order, at most. @default 500 */
   readonly customers?: number;
@@ -88,7 +87,7 @@ const people = [
   },
 ] as const;
 
-/** What a euro cent is in minor units of the currency, about. */
+/** Approximate worth of a euro cent in minor units of the currency. */
 const currencies = [
   ['EUR', 1],
   ['USD', 1.1],
@@ -109,8 +108,7 @@ interface Placed {
 
 /**
  * Makes `count` orders, `duplicates` copies of some, `cancellations` of some and `poison` messages that no consumer can process,
- * about in the order they would come. The same options give the same bytes; more of what comes on top leaves the orders as they
- * are.
+ * roughly in order of arrival. The same options give the same bytes; additional messages do not change the orders.
  * @throws RangeError for an option out of range
  */
 export function generateOrders(options: GenerateOptions): TestMessage[] {
@@ -149,7 +147,7 @@ export function generateOrders(options: GenerateOptions): TestMessage[] {
     });
   }
   const single = Array.from(orders.keys()).filter((index) => !repeated.has(index));
-  // An order has at most one rival, and no copies besides: then each consumer refuses exactly one of the two.
+  // An order has at most one rival and no copies, so that each consumer refuses exactly one of the two.
   const rivals = shuffled(single, randomOf(seed, 'rivals', 0));
   for (let index = 0; index < poison; index++) {
     const random = randomOf(seed, 'poison', index);
@@ -182,7 +180,7 @@ function cancellationOf(order: Order, now: Date, index: number, random: Random):
     customerId: order.customerId,
     cancelledAt: new Date(now.getTime() + Math.floor(random() * 1000)).toISOString(),
     reason: pick(REASONS, random),
-    // Now and then whoever cancels does not know.
+    // Sometimes the publisher does not know.
     ...(index % 5 !== 0 && { requiresShipping: requiresShipping(order) }),
   };
   return { ...toMessage(cancellation), kind: 'cancellation' };
@@ -196,7 +194,7 @@ function newOrder(orderId: string, placedAt: string, customers: number, random: 
 
   const lines = 1 + weighted(lineCounts, (weight) => weight, random);
   const articles = Array.from({ length: lines }, () => weightedItem(choice, random));
-  // Some shops put an article into a second line instead of raising the quantity.
+  // Some shops repeat a line instead of raising the quantity.
   if (lines > 1 && random() < 0.1) articles[lines - 1] = at(articles, 0);
   if (!isDigital && !articles.some((article) => article.requiresShipping)) {
     articles[0] = pick(
@@ -243,7 +241,7 @@ function poisonMessage(order: Order, poison: Exclude<PoisonKind, 'conflict'>, ra
     'missing-field': () => JSON.stringify(withoutCustomer),
     'zero-quantity': () => JSON.stringify({ ...order, items: withoutFirst, total: sum(withoutFirst) }),
   };
-  // The attributes stay those of a good order, or the filter policies would keep the message from the consumers.
+  // With the attributes of a valid order, so that filter policies let it through.
   return { ...toMessage(order), body: bodies[poison](), kind: 'poison', poison };
 }
 
@@ -255,7 +253,7 @@ function sum(items: Order['items']): number {
   return items.reduce((total, { quantity, unitPrice }) => total + quantity * unitPrice, 0);
 }
 
-/** `o` for an order, `p` for poison, so that one glance at a log tells them apart. */
+/** `o` for an order, `p` for poison, to tell them apart in a log. */
 function orderIdOf(seed: number, letter: 'o' | 'p', index: number): string {
   return `test-${seed.toString(36)}-${letter}${String(index + 1).padStart(6, '0')}`;
 }

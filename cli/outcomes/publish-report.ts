@@ -1,4 +1,4 @@
-/** What `orders publish` says: what was published, what was not, and what consumers made of it. */
+/** What `orders publish` prints: what was published, what was not, and what consumers did with it. */
 import { explain } from '../aws/errors.ts';
 import { allButArchive, type StackHandles } from '../aws/stack.ts';
 import type { OrderMessage } from '../publishing/batches.ts';
@@ -9,7 +9,6 @@ import type { Outcome } from './follow.ts';
 
 const MAX_LISTED = 20;
 
-/** What is to be published. */
 export interface Selection {
   readonly messages: readonly OrderMessage[];
   /** Distinct valid orders among them. */
@@ -40,20 +39,19 @@ export function badNews(outcomes: Map<string, Outcome>, { mayBeRefused }: Select
 export function listFailures({ failed, stopped }: SendResult, io: Io): void {
   const byReason = Object.groupBy(failed, ({ reason }) => reason);
   for (const [reason, those = []] of Object.entries(byReason)) {
-    // Why the run ended says nothing about single messages.
+    // The reason why the run ended is not about single messages.
     if (reason === stopped) io.say(`${printable(stopped)} (${count(those.length, 'message')} not published)`);
     else io.say(`Not published: ${ids(those)} (${printable(reason)})`);
   }
 }
 
-/** `3 messages: a, b, c`, cut where there are many. */
+/** `3 messages: a, b, c`, truncated. */
 function ids(messages: readonly { readonly orderId?: string | undefined }[]): string {
   const shown = messages.slice(0, MAX_LISTED).map(({ orderId = 'without orderId' }) => orderId);
   const more = messages.length > MAX_LISTED ? `, … and ${format(messages.length - MAX_LISTED)} more` : '';
   return `${count(messages.length, 'message')}: ${shown.join(', ')}${more}`;
 }
 
-/** What a command has published, and what became of it. */
 interface Report {
   readonly selection: Selection;
   readonly target: { readonly topicArn: string; readonly stack?: StackHandles };

@@ -1,8 +1,7 @@
-/** Messages in batches, as SNS and SQS take them, and at the rate that is asked for. */
+/** Batches of messages as SNS and SQS accept them, and their rate. */
 import { setTimeout } from 'node:timers/promises';
 import type { MessageAttributeValue } from '@aws-sdk/client-sns';
 
-/** A message as it is sent. */
 export interface OutgoingMessage {
   readonly body: string;
   readonly attributes: Record<string, MessageAttributeValue>;
@@ -24,7 +23,7 @@ export interface Entry<M extends OutgoingMessage = OutgoingMessage> {
 interface BatchLimits<M> {
   /** Of a batch, with the attributes. */
   readonly maxBytes: number;
-  /** Messages per second, at most: a slow rate makes batches smaller, about ten a second, so that the flow is even. */
+  /** Messages per second, at most: a low rate makes small batches, about ten a second, for an even flow. */
   readonly rate?: number | undefined;
   /** A batch holds one message of each group. @default - groups do not matter */
   readonly groupOf?: ((message: M) => string) | undefined;
@@ -32,10 +31,10 @@ interface BatchLimits<M> {
 
 /** https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html, and the same for SQS's SendMessageBatch */
 const MAX_ENTRIES = 10;
-/** What a rate that was not kept up with may be exceeded by afterwards: so many milliseconds' messages. */
+/** After a stall the rate may be exceeded to catch up with this much of it. */
 const CATCH_UP_MS = 1000;
 
-/** Parts messages into batches. A message too large for any batch comes alone. */
+/** Splits messages into batches. A message too large for any batch comes alone. */
 export async function* inBatches<M extends OutgoingMessage>(
   messages: Iterable<M> | AsyncIterable<M>,
   { maxBytes, rate, groupOf }: BatchLimits<M>,
@@ -86,7 +85,7 @@ export class Pace {
     this.perSecond = perSecond;
   }
 
-  /** Resolves when so many messages may go, or on the signal. */
+  /** Resolves when the messages may go, or on the signal. */
   async turn(messages: number, signal: AbortSignal): Promise<void> {
     if (this.perSecond === undefined) return;
     const now = performance.now();

@@ -1,9 +1,9 @@
-/** The message group in which a customer's orders keep their order, and by what SNS knows a copy. */
+/** The message group of a customer's orders, and their deduplication ID. */
 import { createHash } from 'node:crypto';
 import { ID } from '../../contract/ids.ts';
 import type { OutgoingMessage } from './batches.ts';
 
-/** Of messages that name no customer: they are no orders, and go on to dead letters. */
+/** Group of messages without a customer: they are not orders, and become dead letters. */
 const NO_CUSTOMER = 'no-customer';
 
 /** The customer, as the message group of a message; never the order, which would be a group of its own. */
@@ -13,9 +13,9 @@ export function customerGroup({ body }: Pick<OutgoingMessage, 'body'>): string {
 }
 
 /**
- * By what a FIFO topic knows a copy within five minutes: order, event type and a digest of the body. Without the digest another order
- * under the same ID would be answered with success and never arrive, where it has to become a dead letter. At most 128 characters
- * without blanks: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+ * By which a FIFO topic recognizes a copy within five minutes: order, event type and a digest of the body. Without the digest SNS would
+ * accept another order under the same ID and drop it, where it has to become a dead letter. At most 128 characters without blanks:
+ * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
 export function deduplicationId({ body, attributes, orderId = '' }: OutgoingMessage): string {
   const digest = createHash('sha256').update(body).digest('hex').slice(0, 32);

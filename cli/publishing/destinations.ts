@@ -4,7 +4,7 @@ import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { OutgoingMessage } from './batches.ts';
 import type { Destination } from './sending.ts';
 
-/** What FIFO order and duplicates are recognized by; a standard topic or queue takes a group too, for fair queues. */
+/** For FIFO topics and queues; a standard one accepts a group too, for fair queues. */
 interface Grouping {
   readonly groupId?: string | undefined;
   readonly deduplicationId?: string | undefined;

@@ -43,9 +43,9 @@ interface FailedMessage {
 
 export interface SendResult {
   readonly sent: number;
-  /** By index. `sent` and these together are all messages that came in. */
+  /** By index. Together with `sent` all messages. */
   readonly failed: FailedMessage[];
-  /** Why the run ended before every message had been tried; it is also the reason of each message left over. */
+  /** Why the run ended early; also the reason of each message that was left. */
   readonly stopped: string | undefined;
 }
 
@@ -70,11 +70,11 @@ export interface SendOptions<M extends OutgoingMessage> {
 const MAX_BACKOFF_MS = 5000;
 
 /**
- * Sends all `messages`. Entries that fail are tried again with exponential backoff and full jitter, unless AWS says that the
- * sender is at fault. A call that is refused as a whole (no permission, no such topic), or that reached nobody in all its tries,
- * ends the run: what is left comes back as failed for that reason. Does not throw for anything that AWS answers.
+ * Sends all `messages`. Failed entries are retried with exponential backoff and full jitter, unless AWS reports a sender fault. A call
+ * that is refused as a whole (no permission, no such topic), or that reached no server in all its tries, ends the run: the rest
+ * counts as failed for that reason. Does not throw for anything that AWS answers.
  *
- * A message whose answer was lost is sent again, so it can arrive twice, as it can from SNS itself.
+ * A message whose response was lost is sent again, so it can arrive twice, as it can from SNS itself.
  *
  * Where groups keep their order, one batch goes after the other, each with one message a group, since an entry may be refused and
  * the one behind it taken.

@@ -11,16 +11,16 @@ import type { OutgoingLetter, Route } from './route.ts';
 export interface SendBackOptions {
   readonly sqs: SQSClient;
   readonly route: Pick<Route, 'from' | 'to' | 'refusal'>;
-  /** IDs of all letters that lay there before; what comes later is never sent back. */
+  /** IDs of all letters that were there before; later ones are never sent back. */
   readonly present: ReadonlySet<string>;
-  /** Hashes of the bodies that were sent back; grows. */
+  /** Hashes of the bodies sent so far; grows. */
   readonly sentBodies: Set<string>;
-  /** What takes the place of a letter's body and contract attributes. */
+  /** Replaces a letter's body and contract attributes. */
   readonly edit: (letter: Letter) => Correction | undefined;
   /** Letters per second, at most. */
   readonly rate?: number | undefined;
   readonly signal: AbortSignal;
-  /** Called with letters that were sent, before they are deleted; what it throws keeps them from it, and ends the redrive. */
+  /** Called with sent letters before they are deleted; an error keeps them, and ends the redrive. */
   readonly onSent?: (letters: readonly Letter[]) => void;
   readonly onProgress: (sent: number) => void;
   readonly now?: () => number;
@@ -41,8 +41,7 @@ export interface SentBack {
 }
 
 /**
- * On a FIFO queue SQS accepts, and throws away, what has the deduplication ID of another message of the last 5 minutes. A
- * minute more, for the clock of this machine.
+ * A FIFO queue drops messages with the deduplication ID of another one of the last 5 minutes. A minute more, for this machine's clock.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
  */
 const DEDUPLICATION_MS = 6 * 60_000;
@@ -99,7 +98,7 @@ export async function sendBack(
 
   /** @returns those that were taken */
   const send = async (messages: OutgoingLetter[]): Promise<Letter[]> => {
-    // Before they are sent: they may be back before the answer is here.
+    // Before they are sent: they may come back before the response.
     for (const { body } of messages) sentBodies.add(hash(body));
     const options = { messages, pace, concurrency: 1, endsAtFailure: true, signal: ends };
     const { failed, stopped } = await sendMessages(to, options);

@@ -1,12 +1,11 @@
-/** Which corrections of a file were sent back already, so that a redrive that was cut off can be gone on with. */
+/** Which corrections of a file were already sent, so that an interrupted redrive can be resumed. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { CommandError } from '../terminal/command-error.ts';
 import type { Edit } from './edits.ts';
 
-/** Keeps the list beside the file; a correction is on it before its letter is deleted. */
+/** A list beside the file; a correction is on it before its letter is deleted. */
 export class SentEdits {
-  /** Where the list is. */
   readonly path: string;
   private readonly queue: string;
   private readonly sent: Set<string>;
@@ -26,7 +25,7 @@ export class SentEdits {
     return this.sent.has(this.lineOf(edit));
   }
 
-  /** Has the disk keep that these were sent. @throws CommandError where it does not */
+  /** Writes to disk that these were sent. @throws CommandError where that fails */
   add(edits: readonly Edit[]): void {
     if (edits.length === 0) return;
     const lines = edits.map((edit) => this.lineOf(edit));
@@ -44,7 +43,7 @@ export class SentEdits {
     for (const line of lines) this.sent.add(line);
   }
 
-  /** Once all are sent nothing is left to be gone on with. */
+  /** Nothing is left to resume once all are sent. */
   remove(): void {
     fs.rmSync(this.path, { force: true });
   }
