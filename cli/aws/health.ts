@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-cloudwatch';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { readAlarmText } from '../../contract/alarm-text.ts';
+import type { MetricName } from '../../contract/metrics.ts';
 import { alarmsId } from '../../contract/names.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from './clients.ts';
@@ -128,7 +129,7 @@ async function readMetrics(
     query(`age${index}`, 'Maximum', 'AWS/SQS', 'ApproximateAgeOfOldestMessage', {
       QueueName: queueUrl.split('/').at(-1) ?? '',
     }),
-    query(`processed${index}`, 'Sum', stack, 'Processed', { service: name }),
+    query(`processed${index}`, 'Sum', stack, 'Processed' satisfies MetricName, { service: name }),
   ]);
   const { MetricDataResults = [] } = await cloudWatch.send(
     new GetMetricDataCommand({

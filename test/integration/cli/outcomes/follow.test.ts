@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { generateOrders } from '../../../../cli/orders/test-orders.ts';
 import { type FollowOptions, followMessages } from '../../../../cli/outcomes/follow.ts';
+import { printText } from '../../../../cli/outcomes/publish-report.ts';
 import { readSubscriptions } from '../../../../cli/outcomes/subscriptions.ts';
 import type { OrderMessage } from '../../../../cli/publishing/batches.ts';
 import { requiresShipping } from '../../../../contract/order.ts';
+import { captureIo } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
@@ -143,10 +145,32 @@ describe('following', () => {
     expect(sizes.sort((a, b) => a - b)).toEqual([50, 100, 100]);
   });
 
-  test('names a consumer that has no table of orders', async () => {
-    const consumers = stack.handles.consumers.map((consumer) => ({ ...consumer, tables: {} }));
+  test('leaves out a consumer that keeps no records, and says so; without any that does there is nothing to follow', async () => {
+    const without = (...names: string[]) => ({
+      ...stack.handles,
+      consumers: stack.handles.consumers.map((each) =>
+        names.includes(each.name) ? { ...each, tables: {} } : each,
+      ),
+    });
+    recordAt('billing', messages);
+    const { io, stderr } = captureIo();
 
-    await expect(follow({ stack: { ...stack.handles, consumers } })).rejects.toThrow(
+    const outcomes = await follow({ stack: without('shipping') });
+    const counts = { orders: 10, duplicates: 0, cancellations: 0, poison: 0 };
+    printText(
+      {
+        selection: { ...counts, messages, mayBeRefused: () => false },
+        target: { topicArn: stack.handles.topicArn, stack: without('shipping') },
+        result: { sent: 10, failed: [], stopped: undefined },
+        seconds: 1,
+        outcomes,
+      },
+      io,
+    );
+
+    expect(Object.fromEntries(outcomes)).toEqual({ billing: { processed: 10, refused: [], missing: [] } });
+    expect(stderr.text).toBe('shipping keeps no records of orders, so it is not followed\n');
+    await expect(follow({ stack: without('billing', 'shipping') })).rejects.toThrow(
       'Cannot follow orders to billing: it keeps no records of orders',
     );
   });

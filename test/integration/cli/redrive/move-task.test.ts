@@ -66,10 +66,35 @@ test('a move that somebody else has begun is left alone', async () => {
   await expect(move()).rejects.toThrow('Somebody is moving these dead letters already');
 });
 
-test('a move that SQS gives up tells its reason', async () => {
-  aws.script['sqs:ListMessageMoveTasks'] = () => task('FAILED', 4, { FailureReason: 'KmsAccessDenied' });
+const other = { Status: 'RUNNING', TaskHandle: 'other', StartedTimestamp: 2000 };
+const listed = (...Results: object[]): Answer => ({ json: { Results } });
 
-  expect(await move()).toMatchObject({ moved: 4, stopped: 'SQS stopped: KmsAccessDenied' });
+test.each<[string, states: Answer[], expected: object]>([
+  [
+    'that SQS gives up tells its reason',
+    [task('FAILED', 4, { FailureReason: 'KmsAccessDenied' })],
+    { moved: 4, stopped: 'SQS stopped: KmsAccessDenied' },
+  ],
+  [
+    "does not take somebody else's task that began later for its own",
+    [
+      task('RUNNING', 3),
+      listed(other, { Status: 'COMPLETED', StartedTimestamp: 1000, ApproximateNumberOfMessagesMoved: 9 }),
+    ],
+    { moved: 9, startedAt: new Date(1000) },
+  ],
+  [
+    "does not take somebody else's task that began before the first look for its own",
+    [
+      listed(other, { Status: 'RUNNING', TaskHandle: 'handle', StartedTimestamp: 1000 }),
+      task('COMPLETED', 9),
+    ],
+    { moved: 9, startedAt: new Date(1000) },
+  ],
+])('a move %s', async (_, states, expected) => {
+  aws.script['sqs:ListMessageMoveTasks'] = () => states.shift();
+
+  expect(await move()).toMatchObject(expected);
 });
 
 test('a letter that was sent after the beginning ends the move', async () => {
@@ -107,33 +132,6 @@ test('a move that ends while it is cancelled has ended', async () => {
 
   expect(await move(controller.signal)).toMatchObject({ moved: 9 });
   expect(asked('sqs:CancelMessageMoveTask')).toHaveLength(1);
-});
-
-test('a task of somebody else that began later is not taken for this one', async () => {
-  const other = {
-    Status: 'RUNNING',
-    TaskHandle: 'other',
-    StartedTimestamp: 2000,
-    ApproximateNumberOfMessagesMoved: 1,
-  };
-  const later = {
-    json: {
-      Results: [other, { Status: 'COMPLETED', StartedTimestamp: 1000, ApproximateNumberOfMessagesMoved: 9 }],
-    },
-  };
-  const states = [task('RUNNING', 3), later];
-  aws.script['sqs:ListMessageMoveTasks'] = () => states.shift();
-
-  expect(await move()).toMatchObject({ moved: 9, startedAt: new Date(1000) });
-});
-
-test('a task that somebody else began between the beginning and the first look is not taken for this one', async () => {
-  const other = { Status: 'RUNNING', TaskHandle: 'other', StartedTimestamp: 2000 };
-  const own = { Status: 'RUNNING', TaskHandle: 'handle', StartedTimestamp: 1000 };
-  const states = [{ json: { Results: [other, own] } }, task('COMPLETED', 9)];
-  aws.script['sqs:ListMessageMoveTasks'] = () => states.shift();
-
-  expect(await move()).toMatchObject({ moved: 9, startedAt: new Date(1000) });
 });
 
 test('a cancellation that SQS refuses is tried again', async () => {
