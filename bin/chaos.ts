@@ -1,4 +1,4 @@
-/** `npm run chaos`: the local stack on a bad day, and the proof that nothing is lost and nothing done twice. */
+/** `npm run chaos`: the local stack under faults, and the proof that nothing is lost and nothing done twice. */
 import path from 'node:path';
 import { Option } from 'commander';
 import { json as toJson } from '../cli/terminal/text.ts';

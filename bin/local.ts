@@ -1,4 +1,4 @@
-/** `npm start`: the whole stack on this machine, test orders through it, and the proof that every one is accounted for. */
+/** `npm start`: runs the whole stack on this machine, publishes test orders, and proves that every one is accounted for. */
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LocalRun, type LocalRunOptions } from '@order-fan-out/local-run/run';
@@ -17,7 +17,7 @@ import {
 import { chooseSeed, noteSeed } from '../scenarios/start/seeds.ts';
 import { Workspace } from '../scenarios/workspace.ts';
 
-/** So long a batch is waited for on a stack that stays up, whatever its window. */
+/** How long a stack that stays up waits to fill a batch, whatever its window. */
 const BATCH_MS = 1_000;
 
 interface Options extends ProgramOptions {
@@ -51,7 +51,7 @@ Examples:
 await runProgram(command, async (options: Options, progress, signal) => {
   const { json } = options;
   const kept = options.keep || options.persist;
-  // Before anything starts: only one stack at a time can be the one that `--local` finds, and only one can keep its state.
+  // Before anything starts: `--local` finds only one stack, and only one can keep its state.
   const claim = kept ? new Claim(localDirectory()) : undefined;
   const workspace = kept ? undefined : new Workspace();
   const directory = workspace?.directory ?? localDirectory();
@@ -87,7 +87,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
       claim?.release();
       workspace?.end(result?.balanced || signal.aborted);
     });
-    // What else has failed is a consequence.
+    // Other failures are a consequence.
     run?.failed.throwIfAborted();
   }
   return result.balanced;
@@ -104,7 +104,7 @@ async function startStack(progress: Progress, options: LocalRunOptions): Promise
   return run;
 }
 
-/** Says so also after Ctrl-C where it fails: what is kept may not be complete. */
+/** A failure is reported even after Ctrl-C: kept state may be incomplete. */
 async function stop(run: LocalRun | undefined): Promise<void> {
   await run?.stop().catch((error: Error) => {
     console.error(printable(`The stack did not stop as it should: ${error.message}`));
@@ -112,7 +112,7 @@ async function stop(run: LocalRun | undefined): Promise<void> {
   });
 }
 
-/** Says how to go on and waits for Ctrl-C, or for the end of the emulators. Nobody here waits for a batch to fill. */
+/** Says what to do next and waits for Ctrl-C, or for the end of the emulators. */
 async function stayUp(run: LocalRun, json: boolean, signal: AbortSignal): Promise<void> {
   const { endpoint, region } = run.endpoint;
   if (!json) {

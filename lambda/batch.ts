@@ -1,4 +1,4 @@
-/** The SQS batch every consumer shares: each message ends acknowledged, tried again later, or dead-lettered with its reason. */
+/** The SQS batch that all consumers share: each message is acknowledged, retried later, or dead-lettered with its reason. */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
@@ -17,17 +17,17 @@ export type MessageHandler<T> = {
   /** Checks the JSON value of a body, beside the message's attributes. Throws PermanentError for what is no such message. */
   readonly parse: (value: unknown, attributes: SQSMessageAttributes) => T;
   /**
-   * Returns what became of the message, for the log. Throws PermanentError, or any other error to try again. On the signal it
-   * begins nothing new: the message has been reported as failed.
+   * Returns the outcome for the log. Throws PermanentError, or any other error to retry. Starts nothing new once the signal is
+   * aborted: the message has been reported as failed by then.
    */
   readonly handle: (message: T, signal: AbortSignal) => Promise<string>;
-  /** What the log may say of a body, known good or not: identifiers only. */
+  /** What the log may show of a body, valid or not: identifiers only. */
   readonly identify: (value: unknown) => Record<string, string>;
 };
 
 /**
- * What a consumer does with a record, of whatever content: it returns what became of it, for the log, or nothing where that is not
- * worth a line; it throws as `MessageHandler.handle` does.
+ * What a consumer does with a record, whatever its content: returns the outcome for the log, or undefined for no line; throws as
+ * `MessageHandler.handle` does.
  * @param about what the log says of the record; it may add to it
  */
 export type RecordHandler = (
@@ -41,7 +41,7 @@ export type ConsumerMetrics = Omit<Metrics, 'addMetric'> & {
   addMetric(name: MetricName, unit: Parameters<Metrics['addMetric']>[1], value: number): void;
 };
 
-/** The queue the messages come from, and the means to talk to it. */
+/** The queue the messages come from, and what is needed to answer it. */
 export type Queue = {
   readonly sqs: SQSClient;
   readonly consumer: string;
@@ -50,10 +50,10 @@ export type Queue = {
   /** Receives after which SQS itself moves a message to the dead-letter queue. */
   readonly maxReceiveCount: number;
   /**
-   * What a permanent error means for the messages behind it in its group, on a FIFO queue. `skip`: it is dead-lettered at once
-   * and they go on, so that the group's order has a gap, which the consumer has to bear. `block`: it is tried again like any
-   * other error, and they wait until an operator has dealt with it or it has had all its tries; meanwhile the group stands
-   * still, which the alarm on the age of the oldest message tells. Without a group it is always dead-lettered at once.
+   * What a permanent error does to the messages behind it in its group, on a FIFO queue. `skip`: it is dead-lettered at once and
+   * they go on, which leaves a gap in the group's order that the consumer must tolerate. `block`: it is retried like any other
+   * error, and they wait until an operator has dealt with it or its tries are used up; meanwhile the alarm on the age of the
+   * oldest message goes off. Without a group it is always dead-lettered at once.
    * @default 'skip'
    */
   readonly onPermanentError?: 'skip' | 'block' | undefined;
@@ -68,12 +68,12 @@ type Delivery = { readonly record: SQSRecord; readonly behind: readonly SQSRecor
 type About = { messageId: string; attempt: number; requestId: string } & Record<string, string | number>;
 
 /**
- * Records of a batch that are under way at the same time. Each makes one call after the other, and an SDK client has 50 sockets:
- * a call that had to wait for one would spend its connection timeout on the wait.
+ * Records of a batch that are processed at the same time. Each makes one call after the other, and an SDK client has 50 sockets: a
+ * call that waits for one uses up its connection timeout.
  * https://docs.aws.amazon.com/sdk-for-javascript/v3/developer-guide/node-configuring-maxsockets.html
  */
 const CONCURRENCY = 40;
-/** The share of its time after which an invocation gives up unfinished messages, so that finished ones are not repeated. */
+/** The share of its time after which an invocation gives up unfinished messages, so that finished ones are not processed again. */
 const USABLE_TIME = 0.95;
 
 type LambdaHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
@@ -91,9 +91,9 @@ export function batchHandler<T>(handler: MessageHandler<T>, queue: Queue): Lambd
 
 /**
  * The Lambda handler for batches of one queue; its event source mapping must have ReportBatchItemFailures.
- * Records run concurrently, a bounded number at a time, and none can fail its neighbours; but on a FIFO queue those of a group
- * run one after the other, and behind one that failed the rest of its group comes back untried.
- * @param begin what is done with the records of a batch; it may begin something for all of them together
+ * Records are processed concurrently, a limited number at a time, and a failure does not affect others; but on a FIFO queue those
+ * of a group are processed one after the other, and behind one that failed the rest of its group is returned untried.
+ * @param begin called once a batch: it may start work for all records together
  */
 export function recordsHandler(
   begin: (records: readonly SQSRecord[], signal: AbortSignal) => RecordHandler,
@@ -136,10 +136,10 @@ class Consumer {
     }
   }
 
-  /** Passes shortly before Lambda would kill the function, and the whole batch with it: then all work that is under way ends. */
+  /** Shortly before Lambda would kill the function, and fail the whole batch: then all work stops. */
   private deadlineOf(context: Context): { passed: Promise<never>; signal: AbortSignal; clear: () => void } {
     const { promise: passed, reject } = Promise.withResolvers<never>();
-    passed.catch(() => {}); // A batch may be over before anybody listens.
+    passed.catch(() => {}); // A batch may end before anything awaits it.
     const stop = new AbortController();
     const timer = setTimeout(() => {
       this.queue.logger.error('out of time, unfinished messages stay in the queue', {
@@ -167,7 +167,7 @@ class Consumer {
       if (outcome !== undefined) logger.info(outcome, about);
     } catch (thrown) {
       const error = asError(thrown);
-      // It has been reported as failed already, and comes back by itself.
+      // It has been reported as failed already, and becomes visible again by itself.
       if (signal.aborted) throw error;
       if (!this.isFinal(error, record) && attempt < maxReceiveCount) {
         const heldUp = behind.length > 0 && { heldUp: behind.length };
@@ -208,7 +208,7 @@ class Consumer {
     logger.error('dead-lettered', { ...about, error: loggable(error) });
   }
 
-  /** Those behind it come back at the same time: as long as one of a group is hidden, the group is locked. */
+  /** Those behind it become visible at the same time: while one message of a group is hidden, the group is locked. */
   private async retryLater({ record, behind }: Delivery, about: About): Promise<void> {
     this.queue.metrics.addMetric('Retried', MetricUnit.Count, 1);
     const delay = retryDelay(about.attempt);
@@ -226,13 +226,13 @@ class Consumer {
         }),
       );
     } catch (error) {
-      // The message then waits out the queue's own visibility timeout.
+      // The queue's own visibility timeout then applies.
       logger.warn('could not set the time of the next try', { ...about, error: loggable(asError(error)) });
     }
   }
 }
 
-/** Not the error itself: the log would show all it carries, and DynamoDB's carry items. */
+/** Not the error itself: the log would show all its properties, and DynamoDB's errors have items. */
 function loggable(error: Error): Record<string, string | undefined> {
   const { name, message, stack } = error;
   return error instanceof PermanentError ? { name, message } : { name, message, stack };

@@ -4,15 +4,15 @@ import type { SQSRecord } from 'aws-lambda';
 /** A FIFO queue's name ends so: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-types.html */
 const FIFO_SUFFIX = '.fifo';
 
-/** Whether a record comes from a FIFO queue. A message group alone says nothing: on a standard queue it makes fair queues. */
+/** Whether a record comes from a FIFO queue. A message group is no proof: standard queues use it for fairness. */
 export function isOrdered({ eventSourceARN }: SQSRecord): boolean {
   return eventSourceARN.endsWith(FIFO_SUFFIX);
 }
 
 /**
- * Begins `work` on the records: on those of one group one after the other, on groups side by side. Where it fails, the rest of
- * the group fails with the same error, untried, or a later message would overtake an earlier one. Records of a standard queue
- * are each a group of their own. What comes of a record is for the caller to hear; a failure that nobody hears is no fault.
+ * Starts `work` on the records: one after the other within a group, groups concurrently. After a failure the rest of the group
+ * fails with the same error, untried, or a later message would overtake an earlier one. Each record of a standard queue is a group
+ * of its own. A rejection that the caller does not await is not reported.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  * @param work is told which records of the group wait behind this one
  */

@@ -1,4 +1,4 @@
-/** What makes a consumer of orders out of one function: the contract, the queue's settings, logs and metrics. */
+/** Turns functions for events into a consumer's Lambda handler: checks the contract, logs, and reports metrics. */
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSMessageAttributes } from 'aws-lambda';
@@ -88,9 +88,8 @@ const SHIPPING_CLAIM: Record<EventType, string> = {
 };
 
 /**
- * Throws PermanentError for an event whose attributes kept it from shipping although it has to hear of it: an order that
- * ships would be billed and never sent, a cancelled one be sent all the same. Only a message with the attribute `eventType`
- * has been through the filters.
+ * Throws PermanentError for an event whose attributes hid it from shipping: an order that ships would be billed and never sent, a
+ * cancelled one would be sent. Only a message with the attribute `eventType` has passed the filters.
  */
 function checkAttributes(event: OrderEvent, told: SQSMessageAttributes): void {
   if (!told.eventType) return;

@@ -1,6 +1,6 @@
 /**
- * A message that can never succeed, so that trying again is pointless: it is dead-lettered at once. Any other
- * error means "try again". `name` is what operators group by; `message` must hold no value of the message itself.
+ * A message that can never succeed: it is dead-lettered at once. Any other error means "retry". Operators group dead letters by
+ * `name`; `message` must not contain any value of the message itself.
  */
 export class PermanentError extends Error {
   constructor(name: string, message: string) {

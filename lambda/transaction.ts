@@ -8,7 +8,7 @@ import {
 import { backoffDelay } from '../contract/retries.ts';
 import { dynamodb } from './clients.ts';
 
-/** Waits of 2.6 s in all at most, 1.3 s on average: enough for a hot SKU, and far from the function's 30 s. */
+/** At most 2.6 s of waiting, 1.3 s on average: enough for a hot SKU, and far below the function's 30 s. */
 const MAX_TRIES = 10;
 const BACKOFF_MS = { first: 20, longest: 500 };
 
@@ -16,7 +16,7 @@ const BACKOFF_MS = { first: 20, longest: 500 };
 export const CONDITION_FAILED = 'ConditionalCheckFailed';
 
 /**
- * Does all writes or none.
+ * Makes all writes or none.
  * @returns undefined where they were done; where conditions have failed, the error with a reason a write, in their order, of
  *   which several may have failed, each for its own reason
  * @throws whatever else DynamoDB answers
@@ -39,8 +39,8 @@ export async function transact(
 }
 
 /**
- * Whether nothing but other transactions stood in the way, which the SDK does not retry. Anything else, throttling say, is
- * left to the queue's longer backoff.
+ * Whether only other transactions were in the way, which the SDK does not retry. Anything else, such as throttling, is left to the
+ * queue's longer backoff.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
  */
 function isConflict({ CancellationReasons: reasons = [] }: TransactionCanceledException): boolean {

@@ -1,4 +1,4 @@
-/** What `npm start` and `npm run chaos` have in common as programs: options, Ctrl-C, faults in one line, and synth. */
+/** What `npm start` and `npm run chaos` share as programs: options, Ctrl-C, errors in one line, and synth. */
 import path from 'node:path';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { Command } from 'commander';

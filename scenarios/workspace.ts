@@ -1,4 +1,4 @@
-/** The folder of a run: template, logs and state. It goes when the run ends, and where that was killed, when the next one starts. */
+/** The folder of a run: template, logs and state. Removed when the run ends or, if that was killed, when the next one starts. */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -23,7 +23,7 @@ export class Workspace {
     return path.join(this.directory, 'logs');
   }
 
-  /** Removes it; where the run did not end well, all but the functions' logs, and says on standard error where these are. */
+  /** Removes it; if the run failed, keeps the functions' logs, and says on standard error where they are. */
   end(isWell: boolean): void {
     if (!isWell && fs.existsSync(this.logs)) {
       const kept = fs.mkdtempSync(path.join(os.tmpdir(), 'order-fan-out-logs-'));
@@ -34,7 +34,7 @@ export class Workspace {
   }
 }
 
-/** Somebody else's folder is theirs to remove. */
+/** Folders of other users are left to them. */
 function removeOwn(folder: string): void {
   try {
     fs.rmSync(folder, { recursive: true, force: true });

@@ -20,8 +20,8 @@ export function invoiceTable(tables: { readonly invoices: string; readonly credi
 
   return {
     /**
-     * Records `invoice`, voided by its credit note where the order is cancelled already: the books then say the same as if the
-     * cancellation had come later. Throws PermanentError where a different order is recorded under the orderId.
+     * Records `invoice`, voided by its credit note if the order is cancelled already: the end is the same as if the cancellation had
+     * come later. Throws PermanentError if a different order is recorded under the orderId.
      */
     async issue(invoice: Invoice, at: Date, signal: AbortSignal) {
       const existing = await invoices.put(invoice, signal);

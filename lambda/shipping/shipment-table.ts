@@ -1,4 +1,4 @@
-/** The shipments, which a cancellation stops as long as they have not left. */
+/** The shipments. A cancellation stops those that have not left. */
 import type { Cancellation } from '../../contract/cancellation.ts';
 import { isCancelled, markerOf, recordTable, sameOrder } from '../record-table.ts';
 import type { Shipment } from './shipment.ts';

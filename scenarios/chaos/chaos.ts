@@ -35,19 +35,19 @@ export interface ChaosOptions {
   readonly signal: AbortSignal;
 }
 
-/** The stack is synthesized with it: what always fails is then tried five times, where six hours take 54 tries. */
+/** Context of the synth: what always fails is then tried five times; outlasting six hours takes 54 tries. */
 export const CONTEXT = { outlastMinutes: '2' };
-/** What the longest visibility timeout is made to last. Functions then have half of it. */
+/** Time is scaled so that the longest visibility timeout lasts so long. Functions then have half of it. */
 const VISIBILITY_MS = 2_000;
 /** Longer than a function has. */
 const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
-/** One order or cancellation of this many is published once more at the end. */
+/** One in so many orders and cancellations is published once more at the end. */
 const LATE_COPY = 10;
-/** Orders of one customer, on average: with fewer there is little that could come out of order. */
+/** On average: with fewer, little could come out of order. */
 const ORDERS_PER_CUSTOMER = 10;
-/** Longer than any message under faults waits, and than any without them should. */
+/** Longer than any message waits, with or without faults. */
 const STALL_MS = 60_000;
 /** Tries of a publish: a killed stack is down for a second or two. */
 const PUBLISH_ATTEMPTS = 25;
@@ -140,7 +140,7 @@ class Chaos {
         faults: this.injected(),
       });
     } catch (error) {
-      // What else has failed is a consequence.
+      // Other failures are a consequence.
       this.failure.signal.throwIfAborted();
       throw error;
     } finally {
@@ -150,7 +150,7 @@ class Chaos {
     }
   }
 
-  /** Without faults, time goes as it does on AWS: nothing has to be waited for. */
+  /** Without faults, time is not scaled: nothing has to be waited for. */
   private async start(faults?: FaultPlan): Promise<KillableRun> {
     const { assembly, workspace, signal } = this.options;
     signal.throwIfAborted();
@@ -172,7 +172,7 @@ class Chaos {
     await this.current?.kill();
   }
 
-  /** Starts it with faults, of which each start has choices of its own. */
+  /** Starts it with faults, chosen anew at each start. */
   private async killAndRestart(): Promise<void> {
     await this.kill();
     const seed = (this.options.seed + this.starts * 0x9e3779b9) >>> 0;
@@ -184,7 +184,7 @@ class Chaos {
   private async runUnderFaults({ sns, sqs }: Clients, stack: StackHandles): Promise<void> {
     const { progress, signal, seed } = this.options;
     const { messages } = this;
-    // Somewhere in the middle of publishing, and of processing.
+    // When it is killed: at which share of publishing, and of processing.
     const [first, second] = [0.2 + ((seed * 7) % 10) / 20, 0.2 + ((seed * 3) % 10) / 20];
     await this.killAndRestart();
 
@@ -233,7 +233,7 @@ class Chaos {
     await restarted.consume();
     let before = 0;
     const isEmpty = await this.waitUntilEmpty(sqs, stack, async (left) => {
-      // Time goes as it does on AWS, but no more messages are to fill a batch.
+      // Time is not scaled, but no more messages will fill a batch.
       if (left === before) await restarted.endBatchingWindows();
       before = left;
     });

@@ -1,9 +1,9 @@
-// The faults of a chaos run: which there are, how often, and which orders always meet one.
+// The faults of a chaos run: which, how often, and which orders always fail.
 
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { TestMessage } from '../../cli/orders/test-orders.ts';
 
-/** How many orders kill whatever function works on them, as long as there are faults. */
+/** How many orders kill whatever function processes them, while there are faults. */
 const ALWAYS_KILLED = 2;
 /** How many DynamoDB refuses meanwhile. More, because one that shares its batch with an order that kills gets no answer that could lose it. */
 const ALWAYS_REFUSED = 6;
@@ -32,7 +32,7 @@ export type ChaosFaults = Omit<FaultPlan, 'seed' | 'logFile'>;
 
 /**
  * The faults of a stack.
- * @param messages of which those that always meet a fault are chosen
+ * @param messages from which the orders that always fail are chosen
  * @param slowMs by how much a slow call is late
  */
 export function chaosFaults(

@@ -117,7 +117,7 @@ function countLetters(letters: Letters, consumer: string): number {
   return [...(letters.get(consumer) ?? new Map()).values()].flat().length;
 }
 
-/** A run proves nothing about a fault that it did not suffer. */
+/** A run proves nothing about a fault that was not injected. */
 function notInjected(counts: Record<string, number>): Difference[] {
   return Object.entries(counts)
     .filter(([, count]) => count === 0)

@@ -43,11 +43,10 @@ export function inversions(messages: readonly TestMessage[], recorded: Iterable<
 }
 
 /**
- * The orders of which a log says that they have a record, each where it does so first. A function that ends between its write and
- * its line leaves a record of which the next try says `duplicate`: the order was recorded by then. Its group has waited for that
- * try, so that on a FIFO queue this line makes no inversion that is none. That the record was made before one of an earlier order
- * can be missed by it, but not that it was made after one of a later order. Of an order that was cancelled as well, `duplicate` may
- * be said of the cancellation, and tells nothing.
+ * The orders that a log says are recorded, each at its first mention. A function that ends between its write and its log line
+ * leaves a record of which the next try says `duplicate`: the order was recorded by then. Its group waited for that try, so on a
+ * FIFO queue this makes no false inversion. For an order that was cancelled as well, `duplicate` may be about the cancellation, and
+ * says nothing.
  * @param cancelled IDs of the orders that were cancelled
  */
 function recordedOrders(lines: Iterable<LogLine>, cancelled: ReadonlySet<string>): Set<string> {
@@ -60,11 +59,11 @@ function recordedOrders(lines: Iterable<LogLine>, cancelled: ReadonlySet<string>
 }
 
 /**
- * The inversions of each consumer of a local run, by the log of its function: its lines are in the order in which they were said,
- * and of a group of a FIFO queue the next message is handed out only when the answer about the one before is there.
+ * The inversions of each consumer of a local run, by the log of its function, whose lines are in the order in which they were
+ * written: a FIFO queue hands out the next message of a group only after the previous one is answered.
  * @param logDirectory where the run keeps its functions' logs
- * @param letters what was dead-lettered on the way. Such an order is left out at the consumer that dead-lettered it: the group went
- * on past it, and what redrives it brings it back behind them.
+ * @param letters what was dead-lettered. Such an order is left out at the consumer that dead-lettered it: its group went on, and a
+ * redrive puts it behind them.
  */
 export function inversionsByConsumer(
   stack: StackHandles,
@@ -85,7 +84,7 @@ export function inversionsByConsumer(
 }
 
 /**
- * What must not be where a customer's orders are processed in order.
+ * The inversions that must not be: those of consumers that keep each customer's order.
  * @param ordered the consumers that do so
  */
 export function disorder(

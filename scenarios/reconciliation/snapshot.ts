@@ -1,4 +1,4 @@
-// What tables and dead-letter queues of a stack hold at one moment.
+// What a stack's tables and dead-letter queues hold at one moment.
 import { type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { LocalRun } from '@order-fan-out/local-run/run';
@@ -84,8 +84,8 @@ function enter(
 }
 
 /**
- * Reads every dead-letter queue of a local run, without receiving anything: of a group of a FIFO queue SQS hands out ten messages,
- * and no more until these are dealt with.
+ * Reads every dead-letter queue of a local run, without receiving: of a group of a FIFO queue, SQS hands out ten messages and no
+ * more until these are dealt with.
  * @param known IDs of messages that are left out; grows by those that are read
  */
 export async function readLetters(

@@ -26,7 +26,7 @@ import { type Letters, readLedger, readLetters } from '../reconciliation/snapsho
 import { waitUntilEmpty } from '../wait-until-empty.ts';
 import { kindsOf, type LocalOrdersSummary, reportOf } from './report.ts';
 
-/** What comes on top of the orders: copies, as SNS and SQS may deliver them, and messages that nobody can process. */
+/** Published in addition to the orders: copies, as SNS and SQS may deliver them, and poison messages. */
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.01;
 /** How many orders DynamoDB refuses at first, and how often: more than the SDK tries by itself. */
@@ -34,7 +34,7 @@ const REFUSED_AT_FIRST = 3;
 const REFUSALS = 4;
 /** After so long without any activity, messages in flight are made visible again. */
 const QUIET_MS = 500;
-/** Longer than the longest wait of a message that is tried again. */
+/** Longer than the longest wait between two tries of a message. */
 const STALL_MS = 240_000;
 
 export interface LocalOrdersOptions {
@@ -63,8 +63,8 @@ export function localOrders(orders: number, seed: number, cancellations = 0): Te
 }
 
 /**
- * The faults of a run without chaos: DynamoDB refuses a few orders until each consumer that takes them has failed once. A
- * consumer that acknowledges what failed loses them.
+ * The faults of a run without chaos: DynamoDB refuses a few orders until each consumer that takes them has failed once. So a
+ * consumer that acknowledges a failed message loses orders, and is found out.
  * @param directory folder for the list of what was injected
  */
 export function localFaults(messages: TestMessage[], seed: number, directory: string): FaultPlan {
@@ -113,7 +113,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const known = new Set<string>();
     await readLetters(run, stack, known);
     const waiting = await takeUp(run, stack, progress);
-    // Before the first order: whether dead letters become more shows against what lies there already.
+    // Before the first order: the alarm on new dead letters compares with those that are there already.
     await run.cloudWatch.endMinute();
     await run.cloudWatch.followRealTime();
     run.consume();
@@ -153,8 +153,8 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
 }
 
 /**
- * What an earlier run that was cut off has left in the consumers' queues. What was in flight becomes visible: nobody works on
- * it any more.
+ * What an earlier run that was interrupted has left in the consumers' queues. Messages in flight become visible: nobody processes
+ * them any more.
  * @returns consumer → bodies
  */
 async function takeUp(
@@ -205,7 +205,7 @@ async function sendThrough(
     async onPoll(left) {
       most = Math.max(most, left);
       processing.bar(most - left, most);
-      // Where nothing else moves, a batch is not waited for that no more messages will fill.
+      // When nothing else moves, no more messages will fill a batch.
       if (left === before) run.endBatchingWindows();
       before = left;
       if (left > 0 && quiet.isOver(left)) retried += await run.endVisibilityTimeouts();
@@ -237,7 +237,7 @@ class QuietPeriod {
   }
 }
 
-/** Gives every article its stock, but leaves alone what a kept state already holds. */
+/** Gives every article its initial stock, unless a kept state already has some. */
 export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): Promise<void> {
   const TableName = stockTable(stack);
   for (const [sku, available] of initialStock()) {

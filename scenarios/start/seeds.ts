@@ -1,4 +1,4 @@
-/** The seeds of the runs on a kept state: orders of the same seed would be other orders under the same orderIds, and refused. */
+/** The seeds used on a kept state: another run with the same seed would publish different orders under the same IDs, which are refused. */
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -7,8 +7,7 @@ const FILE = 'seeds.json';
 /**
  * Chooses the seed of a run on a kept state; `noteSeed` has to follow before its orders are published.
  * @param directory folder of the state
- * @param seed what is wished for
- * @param isChosen whether the user named it; else the next one that is free is taken
+ * @param isChosen whether the user named the seed; otherwise the next free one is taken
  * @throws Error for a seed that was chosen and published there before
  */
 export function chooseSeed(directory: string, seed: number, isChosen: boolean): number {

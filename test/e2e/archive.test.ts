@@ -6,71 +6,45 @@ import path from 'node:path';
 import { DeleteItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { type Clients, createClients, destroyClients } from '../../cli/aws/clients.ts';
-import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
 import type { TableHandles } from '../../contract/stack-outputs.ts';
-import { publishAll } from '../../scenarios/publish-all.ts';
 import { inversions } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
-import { waitUntilEmpty } from '../../scenarios/wait-until-empty.ts';
-import { command } from '../fixtures/command.ts';
 import { synthesizeWith } from '../fixtures/extended-stack.ts';
 import { PROJECT } from '../fixtures/project.ts';
+import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
 
 const folder = temporaryFolder('archive-');
 const TODAY = ['--from', new Date().toISOString().slice(0, 10)];
 /** A customer's orders are many, so that their order matters. */
 const CUSTOMERS = 12;
 
-let run: LocalRun;
-let clients: Clients;
-let stack: StackHandles;
+let running: RunningStack;
 
 /** Deploys an assembly over what is there, as an update of the stack would. */
 async function deploy(assembly: string, state: string): Promise<void> {
-  run = await LocalRun.start({
-    assembly,
-    port: 0,
-    logDirectory: path.join(folder, state, 'logs'),
-    stateDirectory: path.join(folder, state),
-  });
-  process.env.LOCAL_RUN_DIRECTORY = folder;
-  fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
-  clients = createClients(run.client);
-  stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
-  run.consume();
+  running = await startStack(assembly, { stateDirectory: path.join(folder, state) });
+  running.run.consume();
 }
 
-async function stop(): Promise<void> {
-  destroyClients(clients);
-  await run.stop();
-}
-
-const orders = (...args: string[]) => command([...args, '--local']);
-
-async function settle(): Promise<void> {
-  const urls = stack.consumers.map(({ queueUrl }) => queueUrl);
-  const onPoll = () => run.endBatchingWindows();
-  expect(await waitUntilEmpty(clients.sqs, urls, { stallTimeoutMs: 20_000, onPoll })).toBe(true);
-}
+const stop = () => running.stop();
+const orders = (...args: string[]) => running.orders(...args);
+const settle = async () => expect(await running.empty()).toBe(true);
 
 async function publish(messages: readonly TestMessage[]): Promise<void> {
-  await fillStock(clients.dynamodb, stack);
-  await publishAll({ sns: clients.sns, topicArn: stack.topicArn, messages });
+  await fillStock(running.clients.dynamodb, running.stack);
+  await running.publish(messages);
   await settle();
 }
 
-const tablesOf = (consumer: string) =>
-  Object.values(stack.consumers.find(({ name }) => name === consumer)?.tables ?? {});
+const tablesOf = (consumer: string) => Object.values(running.consumer(consumer).tables);
 
 /** What a table holds, by its key, without the times at which its consumer wrote. */
 async function contentOf({ name: TableName, partitionKey }: TableHandles): Promise<Record<string, object>> {
-  const { Items = [] } = await clients.dynamodb.send(new ScanCommand({ TableName }));
+  const { Items = [] } = await running.clients.dynamodb.send(new ScanCommand({ TableName }));
   return Object.fromEntries(
     Items.map((item) => {
       const { issuedAt, createdAt, ...record } = unmarshall(item);
@@ -82,7 +56,7 @@ async function contentOf({ name: TableName, partitionKey }: TableHandles): Promi
 async function empty(table: TableHandles): Promise<void> {
   for (const id of Object.keys(await contentOf(table))) {
     const Key = { [table.partitionKey]: { S: id } };
-    await clients.dynamodb.send(new DeleteItemCommand({ TableName: table.name, Key }));
+    await running.clients.dynamodb.send(new DeleteItemCommand({ TableName: table.name, Key }));
   }
 }
 
@@ -122,14 +96,14 @@ describe('on standard queues', () => {
   });
 
   test('a replay over what is there changes nothing, and says again what is wrong with poison', async () => {
-    const before = await readLedger(clients.dynamodb, stack);
+    const before = await readLedger(running.clients.dynamodb, running.stack);
     const failed = JSON.parse((await orders('failed', '--json')).stdout).consumers;
 
     const { code } = await orders('replay', 'inventory', ...TODAY);
     await settle();
 
     expect(code).toBe(0);
-    expect(await readLedger(clients.dynamodb, stack)).toEqual(before);
+    expect(await readLedger(running.clients.dynamodb, running.stack)).toEqual(before);
     const { inventory, shipping } = JSON.parse((await orders('failed', '--json')).stdout).consumers;
     expect(inventory.deadLetters).toBe(2 * failed.inventory.deadLetters);
     expect(shipping.deadLetters).toBe(failed.shipping.deadLetters);
@@ -194,14 +168,10 @@ describe('on FIFO queues', () => {
 });
 
 /** The orders that a consumer recorded, by its log. */
-function recorded(consumer: string): string[] {
-  const { functionName = '' } = stack.consumers.find(({ name }) => name === consumer) ?? {};
-  return fs
-    .readFileSync(path.join(folder, 'ordered', 'logs', `${functionName}.log`), 'utf8')
-    .split('\n')
-    .filter((line) => line.includes('"message":"created"'))
-    .map((line) => JSON.parse(line).orderId);
-}
+const recorded = (consumer: string) =>
+  running
+    .logOf(consumer)
+    .flatMap(({ message, orderId }) => (message === 'created' && orderId ? [orderId] : []));
 
 /** The stack with the consumer of docs/archive.md: one entry in lib/config.ts, and one file in lambda/. */
 function withPoints(): string {

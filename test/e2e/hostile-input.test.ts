@@ -5,29 +5,19 @@ import { type AttributeValue, paginateScan } from '@aws-sdk/client-dynamodb';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { type Message, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { type Clients, createClients } from '../../cli/aws/clients.ts';
-import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { messageAttributes } from '../../contract/events.ts';
-import { waitUntilEmpty } from '../../scenarios/wait-until-empty.ts';
+import { recordsTable } from '../../contract/stack-outputs.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
-
-/** The table with a record an order. */
-const RECORDS = { billing: 'invoices', shipping: 'shipments', inventory: 'reservations' } as const;
-const PATIENCE_MS = 60_000;
+import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
 
 type Item = Record<string, AttributeValue>;
-type LogLine = { message?: string; orderId?: string; requestId?: string };
 
-let folder: string;
-let run: LocalRun;
-let clients: Clients;
-let stack: StackHandles;
+let running: RunningStack;
 const letters: Record<Consumer, Message[]> = { billing: [], shipping: [], inventory: [] };
 /** By orderId. */
 const records: Record<Consumer, Map<string, Item>> = {
@@ -39,15 +29,10 @@ const records: Record<Consumer, Map<string, Item>> = {
 const goodId = (index: number) => `good-${index}`;
 
 beforeAll(async () => {
-  folder = temporaryFolder('hostile-');
-  await synthesize(PROJECT, path.join(folder, 'cdk.out'));
-  run = await LocalRun.start({
-    assembly: path.join(folder, 'cdk.out'),
-    port: 0,
-    logDirectory: path.join(folder, 'logs'),
-  });
-  clients = createClients(run.client);
-  stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
+  const assembly = path.join(temporaryFolder('hostile-'), 'cdk.out');
+  await synthesize(PROJECT, assembly);
+  running = await startStack(assembly);
+  const { clients, stack, run } = running;
 
   // All of it before anybody consumes, a good order after each: every batch then holds both kinds.
   for (const [index, { body, attributes, into }] of hostileMessages.entries()) {
@@ -65,18 +50,14 @@ beforeAll(async () => {
   await drain();
   await Promise.all(
     CONSUMERS.map(async (consumer) => {
-      const { deadLetterQueueUrl } = handles(consumer);
+      const { deadLetterQueueUrl } = running.consumer(consumer);
       await lookAtDeadLetters(clients.sqs, deadLetterQueueUrl, (letter) => letters[consumer].push(letter));
       records[consumer] = await readRecords(consumer);
     }),
   );
 });
 
-afterAll(async () => {
-  for (const client of Object.values(clients)) client.destroy();
-  await run.stop();
-  fs.rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => running.stop());
 
 test.each(hostileMessages)('$name ends where it must', ({ body, orderId, outcome, says }) => {
   const seen = CONSUMERS.map((consumer) => {
@@ -144,7 +125,8 @@ describe.each(CONSUMERS)('%s', (consumer) => {
   });
 
   test('logs neither a crash nor a body', () => {
-    const log = fs.readFileSync(path.join(folder, 'logs', `${handles(consumer).functionName}.log`), 'utf8');
+    const { functionName } = running.consumer(consumer);
+    const log = fs.readFileSync(path.join(running.folder, 'logs', `${functionName}.log`), 'utf8');
 
     for (const word of ['Task timed out', 'Runtime.', 'will be tried again', 'Lovelace']) {
       expect(log.includes(word) && word).toBe(false);
@@ -163,17 +145,12 @@ test('the run goes on, and has met no problem', async () => {
   for (const consumer of CONSUMERS) {
     expect((await readRecords(consumer)).has(goodId(hostileMessages.length))).toBe(true);
   }
-  expect(run.problems).toEqual([]);
+  expect(running.run.problems).toEqual([]);
 });
 
-function handles(consumer: Consumer) {
-  const found = stack.consumers.find(({ name }) => name === consumer);
-  if (!found) throw new Error(`no consumer ${consumer}`);
-  return found;
-}
-
 async function publish(Message: string, MessageAttributes: Attributes): Promise<void> {
-  await clients.sns.send(new PublishCommand({ TopicArn: stack.topicArn, Message, MessageAttributes }));
+  const TopicArn = running.stack.topicArn;
+  await running.clients.sns.send(new PublishCommand({ TopicArn, Message, MessageAttributes }));
 }
 
 async function publishGood(index: number): Promise<void> {
@@ -182,18 +159,13 @@ async function publishGood(index: number): Promise<void> {
 }
 
 async function drain(): Promise<void> {
-  const queues = stack.consumers.map(({ queueUrl }) => queueUrl);
-  const isEmpty = await waitUntilEmpty(clients.sqs, queues, { stallTimeoutMs: PATIENCE_MS });
-  if (!isEmpty) throw new Error('the queues did not drain');
+  if (!(await running.empty())) throw new Error('the queues did not become empty');
 }
 
 async function readRecords(consumer: Consumer): Promise<Map<string, Item>> {
   const found = new Map<string, Item>();
-  const pages = paginateScan(
-    { client: clients.dynamodb },
-    { TableName: handles(consumer).tables[RECORDS[consumer]]?.name },
-  );
-  for await (const { Items = [] } of pages) {
+  const TableName = recordsTable(running.consumer(consumer))?.name;
+  for await (const { Items = [] } of paginateScan({ client: running.clients.dynamodb }, { TableName })) {
     for (const item of Items) found.set(item.orderId?.S ?? '', item);
   }
   return found;
@@ -225,11 +197,5 @@ function bytes(value: Uint8Array | undefined): number[] | undefined {
   return value && Array.from(value);
 }
 
-function logOf(consumer: Consumer): LogLine[] {
-  return fs
-    .readFileSync(path.join(folder, 'logs', `${handles(consumer).functionName}.log`), 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as LogLine)
-    .filter(({ message }) => message === 'created' || message === 'backordered');
-}
+const logOf = (consumer: Consumer) =>
+  running.logOf(consumer).filter(({ message }) => message === 'created' || message === 'backordered');

@@ -1,18 +1,17 @@
 // What `npm start` finds, and what it must not miss: the same stack and consumers, whole and with a fault in them.
 import fs from 'node:fs';
 import path from 'node:path';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { beforeAll, expect, test } from '@jest/globals';
 import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createProgress } from '../../cli/terminal/progress.ts';
-import { publishAll } from '../../scenarios/publish-all.ts';
 import { localFaults, localOrders, runLocalOrders } from '../../scenarios/start/local-orders.ts';
 import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
 import { synthesizeWith, WITHOUT_RECORDS } from '../fixtures/extended-stack.ts';
 import { PROJECT } from '../fixtures/project.ts';
+import { startStack } from '../fixtures/running-stack.ts';
 
 const ORDERS = 40;
 const folder = temporaryFolder('local-orders-');
@@ -150,27 +149,16 @@ test('a consumer that acknowledges what failed is found out, and so is one that 
 
 test('what a run that was cut off left in the queues, also in flight, is neither waited for nor a false alarm', async () => {
   const stateDirectory = temporaryFolder('state-');
-  const run = await LocalRun.start({
-    assembly,
-    port: 0,
-    logDirectory: temporaryFolder('logs-'),
-    stateDirectory,
-  });
-  const { outputs } = run.stack.description;
-  const output = (name: string) => outputs.find(({ key }) => key === name)?.value ?? '';
-  const sns = new SNSClient(run.client);
-  const sqs = new SQSClient(run.client);
-  await publishAll({ sns, topicArn: output('OrdersTopicArn'), messages: localOrders(ORDERS, 7) });
-  const { Messages = [] } = await sqs.send(
+  const cut = await startStack(assembly, { stateDirectory });
+  await cut.publish(localOrders(ORDERS, 7));
+  const { Messages = [] } = await cut.clients.sqs.send(
     new ReceiveMessageCommand({
-      QueueUrl: output('BillingQueueUrl'),
+      QueueUrl: cut.consumer('billing').queueUrl,
       MaxNumberOfMessages: 10,
       VisibilityTimeout: 43_200,
     }),
   );
-  sns.destroy();
-  sqs.destroy();
-  await run.stop();
+  await cut.stop();
 
   const { missing, unexpected, consumers } = await start({ stateDirectory });
 

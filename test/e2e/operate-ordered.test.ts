@@ -3,17 +3,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { messageAttributes } from '../../contract/events.ts';
 import type { Order } from '../../contract/order.ts';
-import { publishAll } from '../../scenarios/publish-all.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
-import { command } from '../fixtures/command.ts';
-import { startOperatedStack } from '../fixtures/operated-stack.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
 
 const CONSUMERS = ['billing', 'inventory', 'shipping'];
 const SEVEN_MINUTES = 7 * 60_000;
-let operated: Awaited<ReturnType<typeof startOperatedStack>>;
+let operated: RunningStack;
 let corrections: string;
 
 const orderOf = (customerId: string, orderId: string) => anOrder({ orderId, customerId });
@@ -25,8 +26,11 @@ const [ada1, ada2, ada3, ada4, bob1] = [
 const poison = { ...ada2, total: ada2.total + 1 };
 
 beforeAll(async () => {
-  operated = await startOperatedStack({ ordered: 'true' });
-  process.env.LOCAL_RUN_DIRECTORY = operated.folder;
+  const assembly = path.join(temporaryFolder('ordered-'), 'cdk.out');
+  // What always fails is then tried five times, not for six hours.
+  await synthesize(PROJECT, assembly, { outlastMinutes: '2', ordered: 'true' });
+  operated = await startStack(assembly);
+  operated.run.consume();
   corrections = path.join(operated.folder, 'corrected.jsonl');
   fs.writeFileSync(corrections, JSON.stringify(ada2));
   // Billing's table is gone, and one of Ada's orders breaks the contract.
@@ -43,21 +47,15 @@ afterEach(() => {
 afterAll(() => operated.stop());
 
 const publish = (...orders: Order[]) =>
-  publishAll({
-    sns: operated.clients.sns,
-    topicArn: operated.stack.topicArn,
-    messages: orders.map((order) => ({
+  operated.publish(
+    orders.map((order) => ({
       body: JSON.stringify(order),
       attributes: messageAttributes(order),
       orderId: order.orderId,
     })),
-  });
-
-const orders = (...args: string[]) => command([...args, '--local']);
-const deadLetters = async (name: string): Promise<number> => {
-  const consumer = operated.stack.consumers.find((each) => each.name === name);
-  return (await operated.run.messagesIn(consumer?.deadLetterQueueUrl ?? '')).length;
-};
+  );
+const orders = (...args: string[]) => operated.orders(...args);
+const deadLetters = (name: string) => operated.deadLetters(name);
 /** Which consumers have recorded an order. */
 const recordedBy = async (orderId: string): Promise<string[]> => {
   const { records } = await readLedger(operated.clients.dynamodb, operated.stack);

@@ -4,17 +4,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
-import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { createClients, destroyClients } from '../../cli/aws/clients.ts';
-import { findStack } from '../../cli/aws/stack.ts';
 import { generateOrders } from '../../cli/orders/test-orders.ts';
-import { publishAll } from '../../scenarios/publish-all.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
 import { bundleHolding } from '../fixtures/changed-assembly.ts';
-import { passMinutes } from '../fixtures/passing-time.ts';
 import { PROJECT } from '../fixtures/project.ts';
+import { startStack } from '../fixtures/running-stack.ts';
 import type { Resource } from '../fixtures/synthesized.ts';
 
 const ORDERS = 60;
@@ -51,25 +47,21 @@ async function setOffBy(release: (code: string) => string): Promise<string[]> {
   fs.cpSync(good, assembly, { recursive: true });
   const bundle = bundleHolding(assembly, 'INVOICES_TABLE');
   fs.writeFileSync(bundle, release(fs.readFileSync(bundle, 'utf8')));
-  const run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(assembly, 'logs') });
-  const clients = createClients(run.client);
+  const running = await startStack(assembly);
+  const { run, clients, stack } = running;
   try {
-    const stack = await findStack(clients.cloudFormation, run.endpoint.stackName);
     await fillStock(clients.dynamodb, stack);
     await run.cloudWatch.endMinute();
     run.consume();
-    const messages = generateOrders({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 });
-    await publishAll({ sns: clients.sns, topicArn: stack.topicArn, messages });
-    const urls = stack.consumers.map(({ queueUrl }) => queueUrl);
+    await running.publish(generateOrders({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 }));
     for (let minute = 0; minute < MINUTES; minute += 1) {
-      await passMinutes(1, run, clients.sqs, urls);
+      await running.pass(1);
       await run.cloudWatch.endMinute();
     }
     const states = await run.cloudWatch.alarmStates();
     return takingBack.filter((name) => states[name] === 'ALARM').map((name) => kindOf(name));
   } finally {
-    destroyClients(clients);
-    await run.stop();
+    await running.stop();
   }
 }
 

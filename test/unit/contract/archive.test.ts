@@ -108,16 +108,6 @@ describe('an object of the archive', () => {
     );
   });
 
-  test('is another one with a message more', () => {
-    fc.assert(
-      fc.property(batches, (messages) => {
-        const more = [...messages, aMessage({ sentAt: messages[0]?.sentAt ?? '' })];
-
-        expect(archiveObject(more).key).not.toBe(archiveObject(messages).key);
-      }),
-    );
-  });
-
   test('is another one where a message differs in one character of its body', () => {
     fc.assert(
       fc.property(batches, fc.nat(), (messages, place) => {
@@ -163,10 +153,6 @@ test('the keys of an hour begin with its day and hour, in UTC', () => {
 describe('a key', () => {
   const digest = 'ab'.repeat(32);
   const key = `orders/dt=2026-11-26/hh=10/2026-11-26T10:15:00.000Z-${digest}.jsonl.gz`;
-
-  test('of the archive says its time and digest', () => {
-    expect(parseArchiveKey(key)).toEqual({ firstAt: new Date('2026-11-26T10:15:00.000Z'), digest });
-  });
 
   test.each([
     ['of another prefix', key.replace('orders/', 'query-results/')],

@@ -24,6 +24,7 @@ test.each([
   ['null', 'null'],
   ['nothing displaced', '{}'],
   ['null displaced', '{"displaced":null}'],
+  ['text displaced', '{"displaced":"abc"}'],
   ['what is no attribute', '{"displaced":{"a":{"dataType":"String"},"b":{"stringValue":"x"},"c":7}}'],
   ['null for an attribute', '{"displaced":{"a":null}}'],
 ])('a context that somebody else wrote gives nothing back: %s', (_, context) => {

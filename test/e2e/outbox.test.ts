@@ -3,42 +3,34 @@ import path from 'node:path';
 import {
   type AttributeValue,
   CreateTableCommand,
-  DynamoDBClient,
+  type DynamoDBClient,
   GetItemCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { DynamoDBRecord } from 'aws-lambda';
-import type { Order } from '../../../contract/order.ts';
-import { placeOrder, publishRows } from '../../../docs/examples/outbox.ts';
-import { OutboxStack } from '../../../docs/examples/outbox-stack.ts';
-import { anItem, anOrder } from '../../fixtures/order-fixtures.ts';
-import { PROJECT } from '../../fixtures/project.ts';
-import { resource, testApp } from '../../fixtures/synthesized.ts';
+import type { Order } from '../../contract/order.ts';
+import { placeOrder, publishRows } from '../../docs/examples/outbox.ts';
+import { OutboxStack } from '../../docs/examples/outbox-stack.ts';
+import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
+import { PROJECT } from '../fixtures/project.ts';
+import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
+import { resource, testApp } from '../fixtures/synthesized.ts';
 
 const tables = { orders: 'shop-orders', outbox: 'shop-outbox' };
-const folder = temporaryFolder('outbox-');
-let run: LocalRun;
-let sns: SNSClient;
-let sqs: SQSClient;
+let running: RunningStack;
 let dynamodb: DynamoDBClient;
-let outputs: Record<string, string>;
 
 beforeAll(async () => {
-  const assembly = path.join(folder, 'cdk.out');
-  await synthesize(PROJECT, assembly, { stage: 'dev' });
-  run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(folder, 'logs') });
-  outputs = Object.fromEntries(run.stack.description.outputs.map(({ key, value }) => [key, value]));
-  sns = new SNSClient(run.client);
-  sqs = new SQSClient(run.client);
-  dynamodb = new DynamoDBClient(run.client);
+  const assembly = path.join(temporaryFolder('outbox-'), 'cdk.out');
+  await synthesize(PROJECT, assembly);
+  running = await startStack(assembly);
+  ({ dynamodb } = running.clients);
   for (const TableName of Object.values(tables)) {
     await dynamodb.send(
       new CreateTableCommand({
@@ -51,10 +43,7 @@ beforeAll(async () => {
   }
 });
 
-afterAll(async () => {
-  for (const client of [sns, sqs, dynamodb]) client.destroy();
-  await run.stop();
-});
+afterAll(() => running.stop());
 
 const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
 
@@ -63,7 +52,7 @@ afterEach(() => {
 });
 
 const publish = (...Records: DynamoDBRecord[]) =>
-  publishRows({ Records }, { sns, topicArn: outputs.OrdersTopicArn ?? '' });
+  publishRows({ Records }, { sns: running.clients.sns, topicArn: running.stack.topicArn });
 
 /** A record of the stream as Lambda would get it for the order's row in the outbox. */
 async function recordOf({ orderId }: Order, SequenceNumber = '1'): Promise<DynamoDBRecord> {
@@ -88,17 +77,17 @@ async function placed(orderId: string, overrides: Partial<Order> = {}): Promise<
 }
 
 /** What waits in a consumer's queue, which is empty afterwards. */
-async function takeAll(queue: string): Promise<unknown[]> {
+async function takeAll(consumer: string): Promise<unknown[]> {
+  const QueueUrl = running.consumer(consumer).queueUrl;
   const bodies: unknown[] = [];
   for (;;) {
-    const QueueUrl = outputs[queue];
-    const { Messages = [] } = await sqs.send(
+    const { Messages = [] } = await running.clients.sqs.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }),
     );
     if (Messages.length === 0) return bodies;
     for (const { Body = '', ReceiptHandle } of Messages) {
       bodies.push(JSON.parse(Body));
-      await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+      await running.clients.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
     }
   }
 }
@@ -115,8 +104,8 @@ test('an order and its row are written together, and the row reaches the consume
   const answer = await publish(await recordOf(shipped, '1'), await recordOf(digital, '2'));
 
   expect(answer).toEqual({ batchItemFailures: [] });
-  expect(await takeAll('BillingQueueUrl')).toEqual([shipped, digital]);
-  expect(await takeAll('ShippingQueueUrl')).toEqual([shipped]);
+  expect(await takeAll('billing')).toEqual([shipped, digital]);
+  expect(await takeAll('shipping')).toEqual([shipped]);
 });
 
 test('an order that is there already is refused, and its row stays as it was', async () => {
@@ -140,7 +129,7 @@ test('a row that cannot be published is named, and what comes after it waits for
   const answer = await publish(await recordOf(before, '1'), broken, await recordOf(after, '3'));
 
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: '2' }] });
-  expect(await takeAll('BillingQueueUrl')).toEqual([before]);
+  expect(await takeAll('billing')).toEqual([before]);
   expect(errors.mock.lastCall).toEqual([expect.stringContaining('"broken"')]);
 });
 
@@ -148,26 +137,29 @@ test('a topic that refuses is a failure of the first row', async () => {
   const order = await placed('refused');
   const Records = [await recordOf(order, '7')];
 
-  const answer = await publishRows({ Records }, { sns, topicArn: `${outputs.OrdersTopicArn}-gone` });
+  const answer = await publishRows(
+    { Records },
+    { sns: running.clients.sns, topicArn: `${running.stack.topicArn}-gone` },
+  );
 
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: '7' }] });
 });
 
 test('the function publishes to the topic that its environment names', async () => {
-  const { endpoint, region, credentials } = run.client;
+  const { endpoint, region, credentials } = running.run.client;
   Object.assign(process.env, {
-    ORDERS_TOPIC_ARN: outputs.OrdersTopicArn,
+    ORDERS_TOPIC_ARN: running.stack.topicArn,
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   });
-  const { handler } = await import('../../../docs/examples/outbox-handler.ts');
+  const { handler } = await import('../../docs/examples/outbox-handler.ts');
   const order = await placed('by-function');
 
   expect(await handler({ Records: [await recordOf(order)] })).toEqual({ batchItemFailures: [] });
 
-  expect(await takeAll('BillingQueueUrl')).toEqual([order]);
+  expect(await takeAll('billing')).toEqual([order]);
 });
 
 test('the expiry of a row is not published', async () => {
@@ -175,7 +167,7 @@ test('the expiry of a row is not published', async () => {
 
   expect(await publish({ ...record, eventName: 'REMOVE' })).toEqual({ batchItemFailures: [] });
 
-  expect(await takeAll('BillingQueueUrl')).toEqual([]);
+  expect(await takeAll('billing')).toEqual([]);
 });
 
 describe('the stack of the shop', () => {
