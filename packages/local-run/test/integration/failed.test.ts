@@ -1,36 +1,17 @@
 // What ends the emulators' thread ends the run.
-import fs from 'node:fs';
-import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { KillableRun } from '../../src/run/killable-run.ts';
 import { LocalRun } from '../../src/run/run.ts';
 import { Emulators } from '../../src/server/emulators.ts';
+import { queueOf, runOf } from '../fixtures/assembly.ts';
 import {
   ENDS_EMULATORS_ON_SIGUSR2,
   emulatorsThreadOf,
   withNodeOptions,
 } from '../fixtures/emulators-thread.ts';
-import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const WHY = 'the emulators have stopped: their thread has ended with exit code 1';
-/** A stack of one queue. */
-function options() {
-  const directory = temporaryFolder('failed-');
-  const write = (file: string, value: object) =>
-    fs.writeFileSync(path.join(directory, file), JSON.stringify(value));
-  write('manifest.json', {
-    artifacts: {
-      Any: {
-        type: 'aws:cloudformation:stack',
-        properties: { templateFile: 'Any.template.json', stackName: 'Any' },
-      },
-    },
-  });
-  write('Any.assets.json', { files: {} });
-  write('Any.template.json', { Resources: { Queue: { Type: 'AWS::SQS::Queue' } } });
-  return { assembly: directory, port: 0, logDirectory: path.join(directory, 'logs') };
-}
-
+const options = () => runOf({ Queue: queueOf() });
 const aborted = (signal: AbortSignal) =>
   new Promise<string>((resolve) => {
     signal.addEventListener('abort', () => resolve(signal.reason.message));

@@ -3,7 +3,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import {
-  CreateTableCommand,
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -18,46 +17,27 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from '@jest/globals';
+import { clientSettings } from '../../../src/client/client-settings.ts';
 import { KillableRun } from '../../../src/run/killable-run.ts';
 import { Emulators } from '../../../src/server/emulators.ts';
+import { queueOf, runOf } from '../../fixtures/assembly.ts';
+import { makeTable } from '../../fixtures/emulators.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 const folder = temporaryFolder('kept-state-');
-const LOCAL = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 
-const assembly = path.join(folder, 'cdk.out');
-fs.mkdirSync(assembly);
-fs.writeFileSync(
-  path.join(assembly, 'manifest.json'),
-  JSON.stringify({
-    artifacts: {
-      Telemetry: {
-        type: 'aws:cloudformation:stack',
-        properties: { templateFile: 'template.json', stackName: 'Telemetry' },
-      },
-    },
+const options = runOf({
+  Letters: queueOf({ QueueName: 'letters' }),
+  Readings: queueOf({
+    QueueName: 'readings',
+    VisibilityTimeout: 60,
+    RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Letters', 'Arn'] }, maxReceiveCount: 2 },
   }),
-);
-fs.writeFileSync(
-  path.join(assembly, 'template.json'),
-  JSON.stringify({
-    Resources: {
-      Letters: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'letters' } },
-      Readings: {
-        Type: 'AWS::SQS::Queue',
-        Properties: {
-          QueueName: 'readings',
-          VisibilityTimeout: 60,
-          RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Letters', 'Arn'] }, maxReceiveCount: 2 },
-        },
-      },
-    },
-  }),
-);
+});
 
 /** The queues of a run at this address. */
 function queuesAt(endpoint: string) {
-  const sqs = new SQSClient({ endpoint, ...LOCAL });
+  const sqs = new SQSClient(clientSettings(endpoint));
   const url = (name: string) => `${endpoint}/000000000000/${name}`;
   const handle = ({ ReceiptHandle }: Message) => ({ QueueUrl: url('readings'), ReceiptHandle });
   return {
@@ -87,12 +67,7 @@ describe('a run that is killed', () => {
     state: string,
     work: (queues: ReturnType<typeof queuesAt>) => Promise<T>,
   ): Promise<T> {
-    const run = await KillableRun.start({
-      assembly,
-      port: 0,
-      logDirectory: path.join(folder, 'logs'),
-      stateDirectory: path.join(folder, state),
-    });
+    const run = await KillableRun.start({ ...options, stateDirectory: path.join(folder, state) });
     const queues = queuesAt(run.endpoint.endpoint);
     const result = await work(queues);
     queues.destroy();
@@ -150,15 +125,8 @@ describe('a DynamoDB transaction', () => {
 
   test('that was cut off in the middle did not happen, and one that ended did', async () => {
     const first = await Emulators.start({ port: 0, stateDirectory });
-    const client = new DynamoDBClient({ endpoint: first.endpoint, ...LOCAL });
-    await client.send(
-      new CreateTableCommand({
-        TableName: 'stock',
-        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
-        BillingMode: 'PAY_PER_REQUEST',
-      }),
-    );
+    const client = new DynamoDBClient(clientSettings(first.endpoint));
+    await makeTable('stock', client);
     await client.send(
       new TransactWriteItemsCommand({ TransactItems: [{ Put: put('a', 'old') }, { Put: put('c', 'old') }] }),
     );
@@ -178,7 +146,7 @@ describe('a DynamoDB transaction', () => {
     );
 
     const second = await Emulators.start({ port: 0, stateDirectory });
-    const later = new DynamoDBClient({ endpoint: second.endpoint, ...LOCAL });
+    const later = new DynamoDBClient(clientSettings(second.endpoint));
     const values = await Promise.all(
       ['a', 'b', 'c'].map(async (id) => {
         const { Item } = await later.send(new GetItemCommand({ TableName: 'stock', Key: { id: { S: id } } }));
@@ -195,12 +163,7 @@ describe('a DynamoDB transaction', () => {
 
 describe('with a time scale', () => {
   test('a visibility timeout, a change of it and a delay pass that much faster', async () => {
-    const run = await KillableRun.start({
-      assembly,
-      port: 0,
-      logDirectory: path.join(folder, 'logs'),
-      timeScale: 600,
-    });
+    const run = await KillableRun.start({ ...options, timeScale: 600 });
     const { send, receive, hide, destroy } = queuesAt(run.endpoint.endpoint);
     await send('again');
 

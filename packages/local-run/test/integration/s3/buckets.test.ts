@@ -1,46 +1,30 @@
 // Buckets of a template, and what is in them after the run that wrote it.
-import fs from 'node:fs';
-import path from 'node:path';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from '@jest/globals';
 import { clientSettings } from '../../../src/client/client-settings.ts';
 import { KillableRun } from '../../../src/run/killable-run.ts';
 import { LocalRun } from '../../../src/run/run.ts';
+import { runOf, statement } from '../../fixtures/assembly.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
-const folder = temporaryFolder('buckets-');
-let made = 0;
-
-/** A cloud assembly with one stack of the given resources, whose outputs are the attributes of `Archive`. */
-function assembly(resources: Record<string, object>, stackName = 'Telemetry'): string {
-  const directory = path.join(folder, String(made++));
-  fs.mkdirSync(directory);
-  const write = (file: string, value: object) =>
-    fs.writeFileSync(path.join(directory, file), JSON.stringify(value));
-  const properties = { templateFile: 'template.json', stackName };
-  write('manifest.json', { artifacts: { Stack: { type: 'aws:cloudformation:stack', properties } } });
-  const attribute = (name: string) => ({ Value: { 'Fn::GetAtt': ['Archive', name] } });
-  write('template.json', {
-    Resources: resources,
-    Outputs: {
+/** A stack of the given resources, whose outputs are the attributes of `Archive`. */
+function optionsOf(resources: Record<string, object>, stackName?: string) {
+  const attribute = (name: string) => ({ [name]: { Value: { 'Fn::GetAtt': ['Archive', name] } } });
+  return runOf(
+    resources,
+    {
       Name: { Value: { Ref: 'Archive' } },
-      Arn: attribute('Arn'),
-      DomainName: attribute('DomainName'),
-      RegionalDomainName: attribute('RegionalDomainName'),
+      ...attribute('Arn'),
+      ...attribute('DomainName'),
+      ...attribute('RegionalDomainName'),
     },
-  });
-  return directory;
+    stackName,
+  );
 }
-const options = (directory: string, stateDirectory?: string) => ({
-  assembly: directory,
-  port: 0,
-  logDirectory: path.join(directory, 'logs'),
-  ...(stateDirectory && { stateDirectory }),
-});
 const bucket = (Properties: object = {}) => ({ Type: 'AWS::S3::Bucket', Properties });
 
 async function outputsOf(resources: Record<string, object>, stackName?: string) {
-  const run = await LocalRun.start(options(assembly(resources, stackName)));
+  const run = await LocalRun.start(optionsOf(resources, stackName));
   const { outputs } = run.stack.description;
   await run.stop();
   return Object.fromEntries(outputs.map(({ key, value }) => [key, value]));
@@ -106,7 +90,6 @@ describe('a bucket', () => {
 });
 
 describe('permissions on a bucket of the template', () => {
-  const to = (Action: string | string[], Resource: unknown) => ({ Effect: 'Allow', Action, Resource });
   const objects = { 'Fn::Join': ['', [{ 'Fn::GetAtt': ['Archive', 'Arn'] }, '/*']] };
   const encryption = (KMSMasterKeyID: object) => ({
     BucketEncryption: {
@@ -122,7 +105,7 @@ describe('permissions on a bucket of the template', () => {
 
   /** Writes an object as somebody who has the policy `writer`. */
   async function write(resources: Record<string, object>): Promise<void> {
-    const run = await LocalRun.start(options(assembly(resources)));
+    const run = await LocalRun.start(optionsOf(resources));
     const Bucket = run.stack.description.outputs.find(({ key }) => key === 'Name')?.value;
     const s3 = new S3Client(clientSettings(run.client.endpoint, 'policy:writer'));
     try {
@@ -138,30 +121,30 @@ describe('permissions on a bucket of the template', () => {
     async (key) => {
       const resources = { Key: { Type: 'AWS::KMS::Key', Properties: {} }, Archive: bucket(encryption(key)) };
 
-      await expect(write({ ...resources, Policy: policyOf(to('s3:PutObject', objects)) })).rejects.toThrow(
-        'is not authorized to perform: kms:GenerateDataKey',
-      );
-      await write({ ...resources, Policy: policyOf(to(['s3:PutObject', 'kms:GenerateDataKey'], '*')) });
+      await expect(
+        write({ ...resources, Policy: policyOf(statement('s3:PutObject', objects)) }),
+      ).rejects.toThrow('is not authorized to perform: kms:GenerateDataKey');
+      await write({
+        ...resources,
+        Policy: policyOf(statement(['s3:PutObject', 'kms:GenerateDataKey'], '*')),
+      });
     },
   );
 
   test('may be denied by its policy', async () => {
     const Archive = bucket();
-    const Policy = policyOf(to('s3:PutObject', objects));
+    const Policy = policyOf(statement('s3:PutObject', objects));
     const bucketPolicy = (aws: string) => ({
       Type: 'AWS::S3::BucketPolicy',
       Properties: {
         Bucket: { Ref: 'Archive' },
         PolicyDocument: {
-          Statement: [
-            {
-              Effect: 'Deny',
-              Principal: { AWS: '*' },
-              Action: 's3:*',
-              Resource: objects,
-              Condition: { Bool: { 'aws:SecureTransport': aws } },
-            },
-          ],
+          Statement: {
+            ...statement('s3:*', objects),
+            Effect: 'Deny',
+            Principal: { AWS: '*' },
+            Condition: { Bool: { 'aws:SecureTransport': aws } },
+          },
         },
       },
     });
@@ -186,20 +169,20 @@ describe('permissions on a bucket of the template', () => {
 
 describe('kept state', () => {
   const Bucket = 'archive';
-  const kept = assembly({ Archive: bucket({ BucketName: Bucket }) });
+  const options = optionsOf({ Archive: bucket({ BucketName: Bucket }) });
   const put = (s3: S3Client, Key: string, Body: string) =>
     s3.send(new PutObjectCommand({ Bucket, Key, Body, ContentEncoding: 'gzip', Metadata: { records: '3' } }));
 
   test('holds every object whose write was answered, though the run was killed', async () => {
-    const state = path.join(folder, 'killed');
-    const first = await KillableRun.start(options(kept, state));
+    const kept = { ...options, stateDirectory: temporaryFolder('killed-') };
+    const first = await KillableRun.start(kept);
     const s3 = new S3Client(clientSettings(first.endpoint.endpoint));
     for (let index = 0; index < 20; index++) await put(s3, `orders/${index}`, `text ${index}`);
     await put(s3, 'orders/0', 'overwritten');
     s3.destroy();
     await first.kill();
 
-    const second = await LocalRun.start(options(kept, state));
+    const second = await LocalRun.start(kept);
     const later = new S3Client(second.client);
     const { Contents = [] } = await later.send(new ListObjectsV2Command({ Bucket }));
     const { Body, ...read } = await later.send(new GetObjectCommand({ Bucket, Key: 'orders/0' }));
@@ -213,13 +196,13 @@ describe('kept state', () => {
   });
 
   test('is nothing where none was asked for', async () => {
-    const first = await LocalRun.start(options(kept));
+    const first = await LocalRun.start(options);
     const s3 = new S3Client(first.client);
     await put(s3, 'key', 'text');
     s3.destroy();
     await first.stop();
 
-    const second = await LocalRun.start(options(kept));
+    const second = await LocalRun.start(options);
     const later = new S3Client(second.client);
     const { KeyCount } = await later.send(new ListObjectsV2Command({ Bucket }));
     later.destroy();
