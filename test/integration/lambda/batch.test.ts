@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import fc from 'fast-check';
 import { batchHandler, type Queue, recordsHandler } from '../../../lambda/batch.ts';
@@ -162,25 +162,30 @@ describe('a batch', () => {
     expect(await Promise.race([answer, killed])).toBe('answered');
   });
 
-  test('that is done in time says nothing of its time', async () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ['that is done in time', async () => consume(await queue.receive(), lambdaContext(300))],
+    [
+      'that could not even begin, and fails as a whole,',
+      async () => {
+        const handler = recordsHandler(() => {
+          throw new Error('no place to write to');
+        }, settings());
+        const event = await queue.receive();
+        await expect(handler(event, lambdaContext(300))).rejects.toThrow('no place to write to');
+      },
+    ],
+  ])('%s has its time counted no longer', async (_, end) => {
     await queue.send(reading('quick'));
+    const [set, clear] = [jest.spyOn(globalThis, 'setTimeout'), jest.spyOn(globalThis, 'clearTimeout')];
 
-    await consume(await queue.receive(), lambdaContext(300));
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await end();
 
-    expect(output.logs().map(({ message }) => message)).toEqual(['stored']);
-  });
-
-  test('that could not even begin fails as a whole, and its time is not counted on', async () => {
-    await queue.send(reading('quick'));
-    const handler = recordsHandler(() => {
-      throw new Error('no place to write to');
-    }, settings());
-
-    await expect(handler(await queue.receive(), lambdaContext(100))).rejects.toThrow('no place to write to');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-
-    expect(output.logs()).toEqual([]);
+    const limit = set.mock.results[set.mock.calls.findIndex(([, ms]) => ms === 0.95 * 300)]?.value;
+    const cleared = clear.mock.calls.map(([timer]) => timer);
+    set.mockRestore();
+    clear.mockRestore();
+    expect(limit).toBeDefined();
+    expect(cleared).toContain(limit);
   });
 
   test('stops what it has reported as unfinished: nothing of it is dead-lettered or put off afterwards', async () => {
@@ -195,15 +200,15 @@ describe('a batch', () => {
       await late.promise;
       throw sensor === 'permanent' ? new PermanentError('Refused', 'too late') : new Error('too late');
     };
-    servers.calls.length = 0;
+    const send = jest.fn();
 
-    const answer = await consume(event, lambdaContext(100));
+    const answer = await consume(event, lambdaContext(100), { sqs: { send } as unknown as SQSClient });
     late.resolve();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise(setImmediate);
 
     expect(answer.batchItemFailures).toHaveLength(3);
     expect(told).toBe(true);
-    expect(servers.calls).toEqual([]);
+    expect(send).not.toHaveBeenCalled();
   });
 
   test('of any size has no more records under way than sockets, and begins none after its time', async () => {
@@ -227,7 +232,7 @@ describe('a batch', () => {
       return 'too late';
     };
     const cut = await consume({ Records }, lambdaContext(50));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise(setImmediate);
 
     expect(whole).toEqual({ batchItemFailures: [] });
     expect(all).toBe(3_000);
