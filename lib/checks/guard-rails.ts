@@ -159,8 +159,8 @@ function checkSubscribedQueues(subscription: CfnSubscription, all: CfnResource[]
     if (queue && /\balias\/aws\/sqs"/.test(JSON.stringify(resolve(queue, queue.kmsMasterKeyId) ?? null))) {
       throw invalid(
         ownerOf(queue),
-        'the key is alias/aws/sqs, which SNS may not use, so that messages of its subscription would be lost: use a ' +
-          'key of your own that lets sns.amazonaws.com in, or SQS-managed encryption',
+        'the key is alias/aws/sqs, which SNS may not use, so messages of its subscription would be lost: use a key of your ' +
+          'own whose policy allows sns.amazonaws.com, or SQS-managed encryption',
         SNS_KEYS,
       );
     }
@@ -268,12 +268,12 @@ function checkRecovery(table: CfnGlobalTable): void {
 /** By itself, by a composite alarm, or to CodeDeploy, which rolls a release back. */
 function checkAnnounced(alarm: CfnAlarm | CfnCompositeAlarm, all: CfnResource[]): void {
   if (resolve(alarm, alarm.actionsEnabled) === false) {
-    throw invalid(ownerOf(alarm), 'its actions are disabled, so that nobody would learn of it: enable them');
+    throw invalid(ownerOf(alarm), 'its actions are disabled, so nobody would be notified: enable them');
   }
   if (isAnnounced(alarm, all) || rollsReleasesBack(alarm, all)) return;
   throw invalid(
     ownerOf(alarm),
-    'neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: add one (addAlarmAction)',
+    'neither it nor a composite alarm above it has an alarm action, so nobody would be notified: add one (addAlarmAction)',
   );
 }
 

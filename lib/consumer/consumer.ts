@@ -134,8 +134,8 @@ export class Consumer extends Construct {
     if (longest < kept) return tries;
     throw invalid(
       this,
-      `an outage of ${outlast.toSeconds()} seconds is to be outlasted, for which a message may be tried again for ${longest} ` +
-        `seconds, but the queue keeps it for ${kept}: outlast less, or keep messages for longer`,
+      `to outlast ${outlast.toSeconds()} seconds, a message may be retried for ${longest} seconds, but the queue keeps it for ` +
+        `${kept}: outlast less, or keep messages longer`,
     );
   }
 

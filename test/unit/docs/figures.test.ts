@@ -39,7 +39,7 @@ describe('docs/deploy.md, what remains after destroy', () => {
   const rows = rowsUnder('What remains after `destroy`', read('docs', 'deploy.md'));
   const known = Object.values(kinds);
 
-  test('lists all that the stages treat each in its way', () => {
+  test('lists every kind of resource that the stages treat differently', () => {
     expect(rows.map(([kind]) => kind)).toEqual([...Object.keys(kinds), 'everything else']);
   });
 
@@ -59,7 +59,7 @@ describe('docs/deploy.md, what remains after destroy', () => {
     },
   );
 
-  test('what a first deployment that fails takes away again is all that is kept, but for the tables', () => {
+  test('a failed first deployment removes all that is kept, except the tables', () => {
     const kept = resourcesOf('prod').filter(({ DeletionPolicy = 'Delete' }) => DeletionPolicy !== 'Delete');
 
     expect(

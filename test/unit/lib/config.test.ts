@@ -21,7 +21,7 @@ test.each<[object, string]>([
   [alarms({ queueDepth: 0 }), 'threshold is 0, but must be a whole number of at least 1'],
   [alarms({ oldestMessageSeconds: 0 }), 'threshold for the oldest message is 0 seconds, but must be'],
   [alarms({ oldestMessageSeconds: 1_209_601 }), 'is 1209601 seconds, but must be'],
-  [{ outlastMinutes: 2_880 }, 'an outage of 172800 seconds is to be outlasted, for which a message may be'],
+  [{ outlastMinutes: 2_880 }, 'to outlast 172800 seconds, a message may be retried for 345960 seconds'],
   [{ filter: keys(5) }, 'A filter policy can have a maximum of 5 attribute names.'],
   [{ filter: { a: values(76) } }, 'The total combination of values (152) must not exceed 150.'],
   [{ filter: { a: [] } }, 'filter policy has 0 combinations of values, but must have 1 to 150'],

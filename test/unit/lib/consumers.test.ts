@@ -23,7 +23,7 @@ describe.each(stageNames)('in %s', (stage) => {
   describe.each(consumersOf(stage))('$name', ({ name, id, settings: consumer }) => {
     const isArchive = name === ARCHIVE;
 
-    test('has a queue that hides a message for six timeouts and the batch window, and gives it up when six hours are outlasted', () => {
+    test('has a queue that hides a message for six timeouts and the batch window, and dead-letters it after six hours of tries', () => {
       const deadLetters = resource(template, 'AWS::SQS::Queue', `${id}DeadLetterQueue`);
 
       expect(resource(template, 'AWS::SQS::Queue', `${id}Queue`).Properties).toMatchObject({
@@ -37,21 +37,18 @@ describe.each(stageNames)('in %s', (stage) => {
       expect(deadLetters.Properties.MessageRetentionPeriod).toBe(14 * 86_400);
     });
 
-    test.each(['Queue', 'DeadLetterQueue'])(
-      'leaves its %s behind in prod, without a name that is taken',
-      (queueId) => {
-        const { DeletionPolicy, UpdateReplacePolicy, Properties } = resource(
-          template,
-          'AWS::SQS::Queue',
-          id + queueId,
-        );
+    test.each(['Queue', 'DeadLetterQueue'])('keeps its %s in prod, whose name is generated', (queueId) => {
+      const { DeletionPolicy, UpdateReplacePolicy, Properties } = resource(
+        template,
+        'AWS::SQS::Queue',
+        id + queueId,
+      );
 
-        expect(Properties).not.toHaveProperty('QueueName');
-        expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(
-          stage === 'prod' ? ['RetainExceptOnCreate', 'Retain'] : ['Delete', 'Delete'],
-        );
-      },
-    );
+      expect(Properties).not.toHaveProperty('QueueName');
+      expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(
+        stage === 'prod' ? ['RetainExceptOnCreate', 'Retain'] : ['Delete', 'Delete'],
+      );
+    });
 
     test.each(['Queue', 'DeadLetterQueue'])(
       'lets SNS send to its %s from the orders topic, over TLS',
@@ -129,7 +126,7 @@ describe.each(stageNames)('in %s', (stage) => {
       });
     });
 
-    test('tells its function all that the handler reads from its environment, and nothing more', () => {
+    test('gives its function the environment variables that the handler reads, and no others', () => {
       const worker = resource(template, 'AWS::Lambda::Function', `${id}Function`);
       const tables = Object.keys(consumer.tables).map((table) => `${upperSnakeCase(table)}_TABLE`);
 
@@ -149,7 +146,7 @@ describe.each(stageNames)('in %s', (stage) => {
       });
     });
 
-    test('works its queue off in batches, with partial responses and a bound on concurrency', () => {
+    test('takes batches from its queue, with partial responses and a maximum concurrency', () => {
       const alias = resource(template, 'AWS::Lambda::Alias', `${id}FunctionAliaslive`);
 
       expect(

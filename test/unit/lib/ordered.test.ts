@@ -1,4 +1,4 @@
-/** A stage that is ordered: everything that a customer's orders pass through is FIFO. */
+/** An ordered stage: everything that a customer's orders pass through is FIFO. */
 import { describe, expect, test } from '@jest/globals';
 import { consumers, stages } from '../../../lib/config.ts';
 import {
@@ -15,7 +15,7 @@ describe.each(stageNames)('in %s, ordered', (stage) => {
   const template = synthesize(stage, { settings: { ...stages[stage], ordered: true } });
   const { Resources } = template.toJSON() as { Resources: Record<string, Resource> };
 
-  test('the topic is FIFO, with throughput and deduplication of each customer for himself', () => {
+  test('the topic is FIFO, with throughput and deduplication by customer', () => {
     expect(Resources[ordersTopic(template)]?.Properties).toMatchObject({
       FifoTopic: true,
       FifoThroughputScope: 'MessageGroup',
@@ -23,7 +23,7 @@ describe.each(stageNames)('in %s, ordered', (stage) => {
     });
   });
 
-  test('so is every queue, dead-letter queues and the one of unrouted messages as well', () => {
+  test('so is every queue, dead-letter queues and the queue of unrouted messages included', () => {
     const queues = Object.values(Resources).filter(({ Type }) => Type === 'AWS::SQS::Queue');
 
     expect(queues).toHaveLength(2 * consumersOf(stage).length + 1);
@@ -37,14 +37,14 @@ describe.each(stageNames)('in %s, ordered', (stage) => {
     }
   });
 
-  test('the topics of operations are standard: alarms and mail need it', () => {
+  test('the topics of alarms are standard: alarms and mail need it', () => {
     for (const severity of ['Pages', 'Notices'] as const) {
       expect(Resources[operationsTopic(template, severity)]?.Properties).not.toHaveProperty('FifoTopic');
     }
   });
 });
 
-test('a consumer is told that a permanent error blocks only where the setting says so', () => {
+test('a permanent error blocks only the consumer whose setting says so', () => {
   const { billing, ...others } = consumers;
   const template = synthesize('dev', {
     settings: { ...stages.dev, ordered: true },
@@ -81,7 +81,7 @@ test('a consumer may stay on a standard queue, whose undelivered messages go to 
   });
 });
 
-test('a standard queue is nothing else where the stage is not ordered', () => {
+test('where the stage is not ordered, a consumer that asks for a standard queue is like any other', () => {
   const { shipping, ...others } = consumers;
   const standard = { ...others, shipping: { ...shipping, ordered: false } };
 
@@ -90,7 +90,7 @@ test('a standard queue is nothing else where the stage is not ordered', () => {
   );
 });
 
-test('publishers are told to make queues fair only where the setting says so', () => {
+test('publishers make queues fair only where the setting says so', () => {
   const fair = synthesize('dev', { settings: { ...stages.dev, fairQueues: true } });
 
   expect(fair.toJSON().Outputs).toMatchObject({ FairQueues: { Value: 'true' } });

@@ -1,10 +1,10 @@
-/** A stack's template in lines that can be read: a line a resource, and its properties by top-level construct. */
+/** A stack's template as readable lines: a line for each resource, and its properties by top-level construct. */
 import { createHash } from 'node:crypto';
 import { CfnElement, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { consumerNames } from '../../fixtures/synthesized.ts';
 
-/** What is longer is broken down into a line for each part. */
+/** A longer value gets a line for each part. */
 const LINE = 200;
 
 interface Resource {
@@ -81,7 +81,7 @@ function describe(id: string, resource: Resource, names: ReadonlyMap<string, str
   return [`${name}: ${heading}`, ...lines];
 }
 
-/** `path: value`, in one line where it fits; of what does not, the plain values together and a line for each of the rest. */
+/** `path: value`, in one line if it fits; otherwise the scalars together and a line for each of the rest. */
 function render(path: string, value: unknown, names: ReadonlyMap<string, string>): string[] {
   const plain = simplify(value, names);
   const inside = typeof plain === 'string' && plain.startsWith('{"') ? JSON.parse(plain) : plain;
@@ -136,7 +136,7 @@ function shortNames(ids: readonly string[]): Map<string, string> {
   );
 }
 
-/** The lines of several consumers: once where all have the same, with the consumer's name where not. */
+/** The lines of several consumers: once if all have the same, otherwise with the consumer's name. */
 function merge(byConsumer: ReadonlyMap<string, readonly string[]>): string[] {
   const keyOf = (line: string) => line.split(': ')[0] as string;
   const all = [...byConsumer.values()].flat();
@@ -150,7 +150,7 @@ function merge(byConsumer: ReadonlyMap<string, readonly string[]>): string[] {
   });
 }
 
-/** The consumer's name in logical IDs, in names made of the stack's and its, and as it is told to people. */
+/** The consumer's name in logical IDs, in physical names, and in texts. */
 function mask(line: string, { name, id }: { name: string; id: string }): string {
   return line
     .replaceAll(new RegExp(`(?<![\\w.])${id}(?=[A-Z])|(?<=[-/])${id}\\b`, 'g'), '<Consumer>')

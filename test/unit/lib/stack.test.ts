@@ -1,4 +1,4 @@
-/** What the stack has beside its consumers. */
+/** What the stack has besides its consumers. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { compilePolicy, evaluate } from '@order-fan-out/local-run/iam/policy';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
@@ -30,7 +30,7 @@ describe.each(stageNames)('in %s', (stage) => {
     template.hasOutput('NoticesTopicArn', { Value: { Ref: operationsTopic(template, 'Notices') } });
   });
 
-  test('the log of what operators did is kept as the stage says, and is among the outputs', () => {
+  test('the operations log is kept as long as the stage says, and is among the outputs', () => {
     const { ref, Properties } = resource(template, 'AWS::Logs::LogGroup', 'OperationsLog');
 
     template.hasOutput('OperationsLogGroupName', { Value: { Ref: ref } });
@@ -80,13 +80,13 @@ describe.each(stageNames)('in %s', (stage) => {
     },
   );
 
-  test('every resource is one that CloudFormation makes by itself', () => {
+  test('no resource needs a custom resource or metadata of CDK', () => {
     const types = Object.values<{ Type: string }>(template.toJSON().Resources).map(({ Type }) => Type);
 
     expect(types.filter((type) => /^Custom::|^AWS::CloudFormation::|^AWS::CDK::/.test(type))).toEqual([]);
   });
 
-  test('every policy on a queue, topic or key names who it lets in', () => {
+  test('every policy on a queue or a topic that allows something has a condition', () => {
     const statements = ['AWS::SQS::QueuePolicy', 'AWS::SNS::TopicPolicy']
       .flatMap((type) => Object.values(template.findResources(type)))
       .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
@@ -161,13 +161,13 @@ describe('prod', () => {
     const { Properties } = resource(template, 'AWS::KMS::Key', 'Key');
     const { Statement: statements } = Properties.KeyPolicy as { Statement: Statement[] };
     const denials = statements.filter(({ Effect }) => Effect === 'Deny');
-    const everybody = {
+    const anyone = {
       Effect: 'Allow',
       Principal: { AWS: '*', Service: 'sns.amazonaws.com' },
       Action: 'kms:*',
       Resource: '*',
     };
-    const policy = compilePolicy({ Statement: [everybody, ...denials] }, 'resource');
+    const policy = compilePolicy({ Statement: [anyone, ...denials] }, 'resource');
     const request = { action: 'kms:CreateGrant', resource: 'arn:aws:kms:us-east-1:000000000000:key/1' };
 
     expect(evaluate([policy], { ...request, principal, context })).toBe(decision);
@@ -204,12 +204,12 @@ describe('prod', () => {
   });
 });
 
-test('dev and prod are held to the rule packs of cdk-nag, prod to those of NIST as well', () => {
+test('dev and prod are checked against rule packs of cdk-nag, prod against that of NIST as well', () => {
   expect(rulePacks('dev').map(({ name }) => name)).toEqual(['AwsSolutions', 'Serverless']);
   expect(rulePacks('prod').map(({ name }) => name)).toEqual(['AwsSolutions', 'Serverless', 'NIST.800.53.R5']);
 });
 
-test('a function with reserved concurrency needs no excuse before NIST', () => {
+test('a function with reserved concurrency acknowledges no finding of NIST about it', () => {
   const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-prod', {
     stage: 'prod',
     consumers: { billing: { ...consumers.billing, reservedConcurrency: 10 } },
@@ -231,7 +231,7 @@ test('dev has SQS encrypt the queues, makes no key and traces nothing', () => {
   expect(JSON.stringify(template.toJSON())).not.toContain('TracingConfig');
 });
 
-test('the address of the operators gets pages and notices, and there is none by default', () => {
+test('the e-mail address gets pages and notices; there is none by default', () => {
   const subscribed = synthesize('dev', withOperators('dev'));
 
   for (const severity of ['Pages', 'Notices'] as const) {
@@ -246,7 +246,7 @@ test('the address of the operators gets pages and notices, and there is none by 
   ).toEqual({});
 });
 
-test('alarms are announced on topics that the stage names, if it does', () => {
+test('alarms notify the topics that the stage names, if it does', () => {
   const { operations } = stages.dev;
   const topic = (name: string) => `arn:aws:sns:eu-central-1:111122223333:${name}`;
   const [pageTopicArn, noticeTopicArn] = [topic('pages'), topic('notices')];

@@ -35,7 +35,7 @@ test('what is bundled ahead is not bundled again', async () => {
   expect(() => bundle(entry)).toThrow('Could not resolve');
 });
 
-test('a handler that cannot be bundled does not keep the others from it, and says what is wrong when it is asked for', async () => {
+test('a handler that cannot be bundled does not affect the others, and fails with the reason when it is asked for', async () => {
   const handlers = temporaryFolder('handlers-');
   const [good = '', bad = ''] = ['good', 'bad'].map((name) => {
     mkdirSync(join(handlers, name));

@@ -80,7 +80,7 @@ describe.each(stageNames)('in %s with an archive', (stage) => {
     });
   });
 
-  test('the bucket is reached over TLS only, and its policy allows nothing to anybody', () => {
+  test('the bucket policy requires TLS and allows nothing', () => {
     expect(statementsOf('ArchiveBucketPolicy', 'AWS::S3::BucketPolicy')).toEqual([
       {
         Effect: 'Deny',
@@ -92,12 +92,12 @@ describe.each(stageNames)('in %s with an archive', (stage) => {
     ]);
   });
 
-  test('the bucket stays when the stack goes, but for a first deployment that fails', () => {
+  test('the bucket is retained, unless a first deployment fails', () => {
     expect([bucket.DeletionPolicy, bucket.UpdateReplacePolicy]).toEqual(['RetainExceptOnCreate', 'Retain']);
     expect(JSON.stringify(template.toJSON())).not.toContain('AutoDeleteObjects');
   });
 
-  test('objects go to colder storage and are deleted after as many days as the settings say', () => {
+  test('objects move to colder storage and are deleted after the days in the settings', () => {
     const { LifecycleConfiguration } = bucketOf(
       withArchive(stage, { archive: { coldAfterDays: 7, deleteAfterDays: 21 } }),
     ).Properties as { LifecycleConfiguration: { Rules: object[] } };
@@ -223,7 +223,7 @@ describe.each(stageNames)('in %s with an archive', (stage) => {
       });
     });
 
-    test('is made anew at any time, so that it goes with the stack', () => {
+    test('can be recreated at any time, so it is deleted with the stack', () => {
       for (const type of ['AWS::Glue::Database', 'AWS::Glue::Table', 'AWS::Athena::WorkGroup']) {
         for (const { DeletionPolicy = 'Delete' } of Object.values(template.findResources(type))) {
           expect([type, DeletionPolicy]).toEqual([type, 'Delete']);
@@ -231,7 +231,7 @@ describe.each(stageNames)('in %s with an archive', (stage) => {
       }
     });
 
-    test('has a query ready, which ends where it would read too much and whose results are encrypted and go away', () => {
+    test('has a query ready, whose bytes are limited and whose results are encrypted and expire', () => {
       const database = resource(template, 'AWS::Glue::Database', 'ArchiveTableDatabase').ref;
       const workGroup = resource(template, 'AWS::Athena::WorkGroup', 'ArchiveTableWorkGroup');
       const query = resource(template, 'AWS::Athena::NamedQuery', 'ArchiveTableOrderQuery').Properties;
@@ -275,7 +275,7 @@ test('a stage without archive has nothing of it', () => {
   expect(JSON.stringify([Object.keys(Resources), Outputs])).not.toMatch(/archive/i);
 });
 
-test('a key of the account stays with the archive that it encrypts, in a stage that keeps nothing else', () => {
+test('the key of an archive is retained with it, in a stage that keeps nothing else', () => {
   const keyOf = (settings: Stage) =>
     resource(
       synthesize('dev', { settings: { ...settings, customerManagedKey: true } }),
@@ -291,7 +291,7 @@ test.each([
   [90, 90],
   [91, 90],
 ])(
-  'objects that go to colder storage after %i days and are deleted after %i are refused',
+  'objects that move to colder storage after %i days and are deleted after %i are refused',
   (cold, deleted) => {
     expect(() => withArchive('dev', { archive: { coldAfterDays: cold, deleteAfterDays: deleted } })).toThrow(
       new ConfigError(

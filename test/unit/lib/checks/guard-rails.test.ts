@@ -1,4 +1,4 @@
-/** What the guard rails refuse and take, of whose resources, and which values they leave alone. */
+/** What the guard rails refuse and accept, in whose resources, and which values they ignore. */
 import { expect, test } from '@jest/globals';
 import { Aspects, CfnParameter, Duration, NestedStack, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -31,11 +31,11 @@ import { Parcels, type Parts, problemsOf, resourceOf, sqsKey, synth } from './pa
 
 const values = (count: number) => Array.from({ length: count }, (_, index) => `value${index}`);
 
-test('what is on the edge of all limits passes', () => {
+test('what is at the edge of all limits passes', () => {
   expect(() => synth((stack) => new Parcels(stack))).not.toThrow();
 });
 
-test('an alarm may tell CodeDeploy alone, which takes a release back', () => {
+test('an alarm may notify only CodeDeploy, which rolls a release back', () => {
   expect(() =>
     synth((stack) => {
       const { alarm, function: released } = new Parcels(stack, {
@@ -70,19 +70,19 @@ test.each<[string, Parts]>([
     { maxReceiveCount: 4 },
   ],
   [
-    'Post/Parcels/Alarm: neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: ',
+    'Post/Parcels/Alarm: neither it nor a composite alarm above it has an alarm action, so nobody would be notified: ',
     { alarm: { silent: true }, composite: { of: 'another' } },
   ],
   [
-    'Post/Parcels/Alarm: its actions are disabled, so that nobody would learn of it: enable them',
+    'Post/Parcels/Alarm: its actions are disabled, so nobody would be notified: enable them',
     { alarm: { disabled: true } },
   ],
   [
-    'Post/Parcels/Composite: neither it nor a composite alarm with it has an alarm action, so that nobody would learn of it: ',
+    'Post/Parcels/Composite: neither it nor a composite alarm above it has an alarm action, so nobody would be notified: ',
     { composite: { silent: true } },
   ],
   [
-    'Post/Parcels/Composite: its actions are disabled, so that nobody would learn of it: enable them',
+    'Post/Parcels/Composite: its actions are disabled, so nobody would be notified: enable them',
     { composite: { actionsEnabled: false } },
   ],
   ['Post/Parcels/Queue: the key is alias/aws/sqs, which SNS may not use, ', { queue: sqsKey }],
@@ -182,7 +182,7 @@ test.each<[string, (stack: Stack) => void, string]>([
     'Post/Parcels/Queue: visibility timeout is 10 seconds, but must be at least 127',
   ],
   [
-    'a queue that hides messages for as long as SQS does by default',
+    'a queue with the default visibility timeout',
     (stack) => {
       resourceOf<CfnQueue>(new Parcels(stack).queue).visibilityTimeout = undefined;
     },
@@ -211,7 +211,7 @@ test.each<[string, (stack: Stack) => void, string]>([
     'Post/Parcels/Queue: visibility timeout is 127 seconds, but must be at least 132: 6 × the 22 seconds of Post/Slow',
   ],
   [
-    'two queues that together ask for more concurrency than is reserved',
+    'two queues that together use more concurrency than is reserved',
     (stack) => {
       const parcels = new Parcels(stack);
       new EventSourceMapping(stack, 'Mapping', {
@@ -251,7 +251,7 @@ test.each<[string, (stack: Stack) => void, string]>([
     'Post/Logs: log retention is without end, but must be one of 1, 3, 5, 7, 14, ',
   ],
   [
-    'logs that are kept for a time that CloudWatch lacks',
+    'logs with a retention that CloudWatch lacks',
     (stack) => {
       new CfnLogGroup(stack, 'Logs', { retentionInDays: 8 });
     },
@@ -267,7 +267,7 @@ test.each<[string, (stack: Stack) => void, string]>([
     'Post/Parcels/Queue: the key is alias/aws/sqs, ',
   ],
   [
-    'a queue that is subscribed twice, and says its problem once',
+    'a queue that is subscribed twice, and reports it once',
     (stack) => {
       const { queue } = new Parcels(stack, { queue: sqsKey });
       new Subscription(stack, 'Again', {
@@ -283,7 +283,7 @@ test.each<[string, (stack: Stack) => void, string]>([
     (stack) => {
       new CfnAlarm(stack, 'Bare', { comparisonOperator: 'GreaterThanThreshold', evaluationPeriods: 1 });
     },
-    'Post/Bare: neither it nor a composite alarm with it has an alarm action, ',
+    'Post/Bare: neither it nor a composite alarm above it has an alarm action, ',
   ],
   [
     'a nested stack, whose logical IDs may be those of its parent',
@@ -306,7 +306,7 @@ test.each<[string, (stack: Stack) => void]>([
     },
   ],
   [
-    'a function with as much memory and time as there is',
+    'a function with the most memory and time',
     (stack) => {
       new Parcels(stack, {
         function: { memorySize: 10_240, timeout: Duration.seconds(900) },
@@ -333,7 +333,7 @@ test.each<[string, (stack: Stack) => void]>([
     },
   ],
   [
-    'a queue that nobody subscribed under the key of SQS',
+    'a queue without a subscription under the key of SQS',
     (stack) => {
       new Queue(stack, 'Letters', { encryption: QueueEncryption.KMS_MANAGED });
     },
@@ -366,7 +366,7 @@ test.each<[string, (stack: Stack) => void]>([
   expect(() => synth(build)).not.toThrow();
 });
 
-test('the stack of this project holds whatever is added to it to the rules', () => {
+test('the stack of this project checks whatever is added to it', () => {
   const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev' });
   new Parcels(stack, { maxReceiveCount: 3 });
 
@@ -386,7 +386,7 @@ interface Letters {
   mapping?: EventSourceMappingOptions;
 }
 
-/** All of it FIFO, but for what a test says. */
+/** All of it FIFO, except for what a test changes. */
 function ordered(stack: Stack, parts: Letters = {}): void {
   const kind = (of: 'FIFO' | 'standard' = 'FIFO') => (of === 'FIFO' ? { fifo: true } : {});
   const topic = new Topic(stack, 'Topic', kind(parts.topic));

@@ -1,4 +1,4 @@
-/** A stack of somebody else's making, right but for what a test says. */
+/** A foreign stack, right except for what a test changes. */
 import { expect } from '@jest/globals';
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -35,7 +35,7 @@ export interface Parts {
   composite?: Partial<CompositeAlarmProps> & { silent?: true; of?: 'another' };
 }
 
-/** A subscribed queue with its function and alarms, on the edge of what is allowed. */
+/** A subscribed queue with its function and alarms, at the edge of all limits. */
 export class Parcels extends Construct {
   readonly queue: Queue;
   readonly function: LambdaFunction;
@@ -99,7 +99,7 @@ export function synth(build: (stack: Stack) => void): Template {
   return Template.fromStack(stack);
 }
 
-/** The lines of synth's refusal. */
+/** The lines of synth's error. */
 export function problemsOf(build: (stack: Stack) => void): string[] {
   try {
     synth(build);
@@ -112,7 +112,7 @@ export function problemsOf(build: (stack: Stack) => void): string[] {
 
 export const sqsKey = { encryption: QueueEncryption.KMS_MANAGED };
 
-/** The resource that a construct of CDK is made of. */
+/** The resource of a CDK construct. */
 export function resourceOf<T>(construct: Construct): T {
   return construct.node.defaultChild as T;
 }

@@ -1,4 +1,4 @@
-/** The consumer construct by itself, fanning out something that is no order. */
+/** The consumer construct by itself, fanning out something other than orders. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
@@ -51,7 +51,7 @@ test('a consumer may filter by any condition that SNS knows', () => {
   });
 });
 
-test('what is outlasted and how long messages are kept may differ from the defaults', () => {
+test('the outage to outlast and the retention may differ from the defaults', () => {
   const template = telemetry({
     outlast: Duration.minutes(30),
     retention: Duration.days(1),
@@ -72,10 +72,10 @@ test('what is outlasted and how long messages are kept may differ from the defau
 
 test.each<[string, Partial<ConsumerProps>, string]>([
   [
-    'an outage during which the queue may forget messages',
+    'an outage during which the queue may delete messages',
     { outlast: Duration.hours(48) },
-    ': an outage of 172800 seconds is to be outlasted, for which a message may be tried again for 345960 seconds, but the ' +
-      'queue keeps it for 345600: outlast less, or keep messages for longer',
+    ': to outlast 172800 seconds, a message may be retried for 345960 seconds, but the queue keeps it for 345600: outlast ' +
+      'less, or keep messages longer',
   ],
   [
     'retention over 14 days',
@@ -105,7 +105,7 @@ test.each<[string, Partial<ConsumerProps>, string]>([
   expect(problem).not.toContain('\n');
 });
 
-test('synth refuses a queue that gives messages up before they have outlasted what they should', () => {
+test('synth refuses a queue that dead-letters messages before the tries that the function counts on', () => {
   const stack = new Stack(testApp(), 'Telemetry');
   guardRails(stack);
   const { queue } = new Consumer(stack, 'Thermostats', consumerProps(stack));

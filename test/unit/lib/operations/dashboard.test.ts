@@ -37,7 +37,7 @@ test('every row of the dashboard takes its full width', () => {
   );
 });
 
-test('each consumer is shown by what it has waiting, how old, what passes, how long it takes, what fails and what is dead', () => {
+test('each consumer shows depth, age, throughput, dead letters, time to done, failures, duration and concurrency', () => {
   const shown = widgets(synthesize('prod')).filter(({ properties }) =>
     properties.title.startsWith('billing'),
   );

@@ -103,7 +103,7 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(allowedOn('dynamodb:PutItem')).toEqual([]);
   });
 
-  test('logs are read of this stack only, and written only where it is recorded what operators did', () => {
+  test('only logs of this stack can be read, and only the operations log written', () => {
     const operations = resource(template, 'AWS::Logs::LogGroup', 'OperationsLog').ref;
 
     expect(allowedOn('logs:FilterLogEvents')).toEqual(
@@ -112,7 +112,7 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(allowedOn('logs:PutLogEvents')).toEqual([operations]);
   });
 
-  test('nothing is allowed on everything but what cannot be named', () => {
+  test('only what has no ARN is allowed on everything', () => {
     const onAll = statements.filter(({ Resource }) => [Resource].flat().includes('*'));
 
     expect(onAll.flatMap(({ Action }) => Action).sort()).toEqual([
@@ -125,7 +125,7 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(JSON.stringify(statements.map(({ Action }) => Action))).not.toContain('*');
   });
 
-  test('the key is used and looked at where there is one', () => {
+  test('the key can be used and described, where there is one', () => {
     const keys = stage === 'prod' ? [resource(template, 'AWS::KMS::Key', 'Key').ref] : [];
 
     expect(allowedOn('kms:Decrypt')).toEqual(keys);
@@ -138,7 +138,7 @@ test('dev makes none without being asked', () => {
   synthesize('dev').resourceCountIs('AWS::IAM::ManagedPolicy', 0);
 });
 
-/** Of as many copies of billing as that. */
+/** A stack of so many copies of billing. */
 function ofConsumers(count: number) {
   const handlers = temporaryFolder('handlers-');
   const copies = Array.from({ length: count }, (_, index) => `billing${index}`);
@@ -149,7 +149,7 @@ function ofConsumers(count: number) {
   return { handlers, consumers: Object.fromEntries(copies.map((name) => [name, consumers.billing])) };
 }
 
-test('it fits what IAM takes, with the longest names, a fourth consumer and the archive, and synth refuses it where it may not', () => {
+test('it fits the limit of IAM with the longest names, a fourth consumer and the archive; synth refuses a longer one', () => {
   expect(() => synthesize('prod', ofConsumers(4))).not.toThrow();
   expect(() => synthesize('prod', ofConsumers(9))).toThrow(
     /^OrderFanOut-prod\/OperatorPolicy: the policy may take \d+ characters, but IAM takes 6144: part it, or set operations.policy to false/,

@@ -1,4 +1,4 @@
-/** Who may publish orders, how publishers find the topic, and where messages go that nobody takes. */
+/** Who may publish orders, how publishers find the topic, and where unrouted messages go. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
@@ -35,7 +35,7 @@ function keyStatements(template: Template): (Statement & { Principal: unknown })
 }
 
 describe.each(stageNames)('in %s', (stage) => {
-  test('no other account may publish, as long as none is named', () => {
+  test('no other account may publish unless it is named', () => {
     const template = synthesize(stage);
 
     expect(topicStatements(template).filter(({ Effect }) => Effect === 'Allow')).toEqual([]);
@@ -113,7 +113,7 @@ test.each(['123', '1111111111111', '11111111111x', ' 111111111111', ''])(
   },
 );
 
-test('a role of this account gets what it needs to publish in its own policy, and nothing else changes', () => {
+test('a role of this account gets the permissions to publish in its own policy, and nothing else changes', () => {
   const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-prod', { stage: 'prod' });
   const publisher = new Stack(stack.node.root, 'Publisher');
   const role = new Role(publisher, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
@@ -163,7 +163,7 @@ describe.each(stageNames)('unrouted messages in %s', (stage) => {
     expect(DependsOn).toEqual(expect.arrayContaining([policy.ref, queue.ref]));
   });
 
-  test('messages are kept for 14 days, encrypted like all others, and past the stack where data is kept', () => {
+  test('messages are kept for 14 days, encrypted like all others, and retained where the stage keeps data', () => {
     expect(queue.Properties.MessageRetentionPeriod).toBe(14 * 86_400);
     expect(queue.Properties.KmsMasterKeyId !== undefined).toBe(stages[stage].customerManagedKey);
     expect(queue.DeletionPolicy).toBe(stages[stage].keepData ? 'RetainExceptOnCreate' : 'Delete');
