@@ -1,4 +1,5 @@
 /** What is read of an archive, and what is skipped. */
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Emulators } from '@order-fan-out/local-run/server/emulators';
@@ -76,16 +77,6 @@ describe('a span of time', () => {
     expect(bodiesIn(portions)).toEqual(['2026-11-22T00:00:00.000Z', '2026-11-22T23:10:00.000Z']);
   });
 
-  test('is gone on with behind an object', async () => {
-    const first = await archive.put(at('2026-11-22T01:00:00.000Z'));
-    await archive.put(at('2026-11-22T02:00:00.000Z'));
-
-    const portions = await read(DAY, first);
-
-    expect(bodiesIn(portions)).toEqual(['2026-11-22T02:00:00.000Z']);
-    expect((await sizeOf(readingOf(DAY, first))).objects).toBe(1);
-  });
-
   test('may hold more objects than a listing has on a page', async () => {
     const count = 1_050;
     await Promise.all(
@@ -144,11 +135,10 @@ describe('what is not the archive’s', () => {
   const bad = at('2026-11-22T17:10:00.000Z', 'bad');
   const contentOf = (message: ArchivedMessage) => archiveObject([message]).content;
   /** Under the key that its content would have. */
-  const putLine = async (line: string) => {
-    const { createHash } = await import('node:crypto');
-    const digest = createHash('sha256').update(line).digest('hex');
+  const putContent = (content: string | Buffer) => {
+    const digest = createHash('sha256').update(content).digest('hex');
     const name = `orders/dt=2026-11-22/hh=17/2026-11-22T17:10:00.000Z-${digest}.jsonl.gz`;
-    await archive.putAs(name, gzipSync(line));
+    return archive.putAs(name, gzipSync(content, { level: 1 }));
   };
 
   test.each<[string, () => Promise<void>, string]>([
@@ -167,26 +157,14 @@ describe('what is not the archive’s', () => {
       () => archive.putAs(key(bad), gzipSync(contentOf({ ...bad, body: 'worse' }))),
       'its content does not match the digest in its key',
     ],
-    ['an empty object', () => archive.putAs(key(bad), Buffer.alloc(0)), 'it is truncated, or not gzip'],
     [
       'an object that somebody put there',
       () => archive.putAs('orders/dt=2026-11-22/hh=17/notes.txt', Buffer.from('hello')),
       'its key is not one of the archive',
     ],
     [
-      'an object in the wrong hour',
-      () => archive.putAs(key(bad).replace('hh=17', 'hh=18'), gzipSync(contentOf(bad))),
-      'its key is not one of the archive',
-    ],
-    [
       'a line with a field too many',
-      () => putLine(contentOf(bad).replace('{', '{"more":1,')),
-      'line 1 was not written by the archive',
-    ],
-    ['a line that is not JSON', () => putLine('{"messageid":\n'), 'line 1 was not written by the archive'],
-    [
-      'a line without a body',
-      () => putLine(contentOf(bad).replace('"body"', '"text"')),
+      () => putContent(contentOf(bad).replace('{', '{"more":1,')),
       'line 1 was not written by the archive',
     ],
   ])('%s is skipped and named, and the others are read', async (_, put, problem) => {
@@ -201,16 +179,8 @@ describe('what is not the archive’s', () => {
   });
 
   test('a content that would fill the memory is skipped', async () => {
-    const { createHash } = await import('node:crypto');
-    const huge = Buffer.alloc(65 * 2 ** 20, 'a');
-    const digest = createHash('sha256').update(huge).digest('hex');
-    await archive.putAs(
-      `orders/dt=2026-11-22/hh=17/2026-11-22T17:10:00.000Z-${digest}.jsonl.gz`,
-      gzipSync(huge, { level: 1 }),
-    );
+    await putContent(Buffer.alloc(65 * 2 ** 20, 'a'));
 
-    const portions = await read();
-
-    expect(skippedIn(portions)).toMatchObject([{ problem: 'it is larger than the archive writes' }]);
+    expect(skippedIn(await read())).toMatchObject([{ problem: 'it is larger than the archive writes' }]);
   });
 });
