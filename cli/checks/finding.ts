@@ -24,6 +24,16 @@ export function wellUnless(problems: readonly Finding[], subject: string, says: 
   return problems.length > 0 ? [...problems] : [well(subject, says)];
 }
 
+/** The problems among the findings, or one finding that all is well. */
+export async function problemsAmong(
+  findings: readonly Promise<Finding | undefined>[],
+  subject: string,
+  says: string,
+): Promise<Finding[]> {
+  const problems = (await Promise.all(findings)).filter((each) => each !== undefined);
+  return wellUnless(problems, subject, says);
+}
+
 /**
  * Runs a check. A missing permission or a failed call is a problem too.
  * @param orElse what else to do about that: `leave it out with --no-drift`

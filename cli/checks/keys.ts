@@ -4,7 +4,7 @@ import { GetTopicAttributesCommand } from '@aws-sdk/client-sns';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { count } from '../terminal/text.ts';
 import { type CheckContext, operationsTopics } from './context.ts';
-import { type Finding, problem, well, wellUnless } from './finding.ts';
+import { type Finding, problem, problemsAmong, well } from './finding.ts';
 
 /** Key state → what makes it `Enabled`: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html */
 const CURES: Record<string, string> = {
@@ -28,8 +28,7 @@ export async function checkKeys(context: CheckContext): Promise<Finding[]> {
       cure === undefined ? 'enable it' : `\`${cure} ${KeyId}\`, and check again`,
     );
   });
-  const problems = (await Promise.all(findings)).filter((each) => each !== undefined);
-  return wellUnless(problems, subject, `${count(keys.length, 'key')} enabled`);
+  return problemsAmong(findings, subject, `${count(keys.length, 'key')} enabled`);
 }
 
 /** The distinct keys of topics and queues. */

@@ -5,7 +5,7 @@ import { deployCommand } from '../aws/stack.ts';
 import { commandFor } from '../options/stack-options.ts';
 import { count } from '../terminal/text.ts';
 import type { CheckContext } from './context.ts';
-import { type Finding, problem, wellUnless } from './finding.ts';
+import { type Finding, problem, problemsAmong } from './finding.ts';
 
 export async function checkMappings({ clients, stack, options }: CheckContext): Promise<Finding[]> {
   const subject = 'mappings';
@@ -19,8 +19,7 @@ export async function checkMappings({ clients, stack, options }: CheckContext): 
     const toDo = `\`${commandFor(options, 'start', name)}\`, unless it was stopped on purpose`;
     return problem(subject, `that of ${name} is ${mapping.state}: its messages wait in the queue`, toDo);
   });
-  const problems = (await Promise.all(findings)).filter((each) => each !== undefined);
-  return wellUnless(problems, subject, `${count(stack.consumers.length, 'consumer')} on`);
+  return problemsAmong(findings, subject, `${count(stack.consumers.length, 'consumer')} on`);
 }
 
 export async function checkQueues({ clients, stack }: CheckContext): Promise<Finding[]> {
@@ -37,6 +36,9 @@ export async function checkQueues({ clients, stack }: CheckContext): Promise<Fin
       `set it again with \`${deployCommand(stack.name)} --revert-drift\``,
     );
   });
-  const problems = (await Promise.all(findings)).filter((each) => each !== undefined);
-  return wellUnless(problems, subject, `${count(stack.consumers.length, 'queue')} with a dead-letter queue`);
+  return problemsAmong(
+    findings,
+    subject,
+    `${count(stack.consumers.length, 'queue')} with a dead-letter queue`,
+  );
 }

@@ -1,7 +1,8 @@
 /** Subscriptions: consumers' queues to the topic of orders, people to the topics of alarms. */
-import { paginateListSubscriptionsByTopic, type SNSClient, type Subscription } from '@aws-sdk/client-sns';
+import type { SNSClient, Subscription } from '@aws-sdk/client-sns';
 import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { deployCommand } from '../aws/stack.ts';
+import { subscriptionsOf } from '../aws/subscriptions.ts';
 import { count } from '../terminal/text.ts';
 import { type CheckContext, type OperationsTopic, operationsTopics } from './context.ts';
 import { attempt, type Finding, problem, well, wellUnless } from './finding.ts';
@@ -14,12 +15,8 @@ export async function checkOrdersTopic({ clients, stack }: CheckContext): Promis
   const queues = subscriptions
     .filter((each) => each.Protocol === 'sqs' && isConfirmed(each))
     .map(({ Endpoint }) => lastPart(Endpoint));
-  const wanted = stack.consumers.map(({ name, queueUrl }) => ({ name, queueUrl, what: 'order' }));
-  wanted.push({
-    name: UNROUTED,
-    queueUrl: stack.unroutedQueueUrl,
-    what: 'message that nobody asks for',
-  });
+  const unrouted = { name: UNROUTED, queueUrl: stack.unroutedQueueUrl, what: 'message that nobody asks for' };
+  const wanted = [...stack.consumers.map((consumer) => ({ ...consumer, what: 'order' })), unrouted];
   const missing = wanted
     .filter(({ queueUrl }) => !queues.includes(queueUrl.split('/').at(-1) ?? ''))
     .map(({ name, what }) =>
@@ -65,17 +62,6 @@ async function checkOperationsTopic(topic: OperationsTopic, context: CheckContex
 /** Where messages of a topic arrive, masked. @throws whatever the SDK throws */
 export async function confirmedAddresses(sns: SNSClient, topicArn: string): Promise<string[]> {
   return (await subscriptionsOf(sns, topicArn)).filter(isConfirmed).map(addressOf);
-}
-
-async function subscriptionsOf(sns: SNSClient, TopicArn: string): Promise<Subscription[]> {
-  const found: Subscription[] = [];
-  for await (const { Subscriptions = [] } of paginateListSubscriptionsByTopic(
-    { client: sns },
-    { TopicArn },
-  )) {
-    found.push(...Subscriptions);
-  }
-  return found;
 }
 
 /** Until then the ARN is a word like PendingConfirmation. */

@@ -1,10 +1,7 @@
 /** Which consumers a message of the topic is for. */
-import {
-  GetSubscriptionAttributesCommand,
-  paginateListSubscriptionsByTopic,
-  type SNSClient,
-} from '@aws-sdk/client-sns';
+import { GetSubscriptionAttributesCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { StackHandles } from '../aws/stack.ts';
+import { subscriptionsOf } from '../aws/subscriptions.ts';
 import { CommandError } from '../terminal/command-error.ts';
 import { type Attributes, type FilterPolicy, parseFilterPolicy, passes } from './filter-policy.ts';
 
@@ -32,10 +29,8 @@ export async function readFilterPolicies(
   stack: StackHandles,
 ): Promise<Map<string, FilterPolicy>> {
   const arns = new Map<string, string>();
-  for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn: stack.topicArn })) {
-    for (const { Protocol, Endpoint = '', SubscriptionArn = '' } of page.Subscriptions ?? []) {
-      if (Protocol === 'sqs') arns.set(Endpoint.split(':').at(-1) ?? '', SubscriptionArn);
-    }
+  for (const { Protocol, Endpoint, SubscriptionArn = '' } of await subscriptionsOf(sns, stack.topicArn)) {
+    if (Protocol === 'sqs') arns.set(Endpoint?.split(':').at(-1) ?? '', SubscriptionArn);
   }
   const policies = await Promise.all(
     stack.consumers.map(async ({ name, queueUrl }) => {
