@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { CreateTopicCommand, PublishCommand, SubscribeCommand } from '@aws-sdk/client-sns';
+import { PublishCommand } from '@aws-sdk/client-sns';
 import {
   ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteMessageCommand,
   type Message,
-  ReceiveMessageCommand,
-  SendMessageCommand,
   SQSClient,
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
@@ -15,13 +13,19 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { clientSettings } from '../../../src/client/client-settings.ts';
 import { Emulators } from '../../../src/server/emulators.ts';
 import {
+  bodiesOf as bodies,
+  bodiesIn,
   emulators,
   letTopicIn,
   makeQueue,
+  makeTopic,
   queueArn,
+  receive,
   redrivePolicy,
+  send as sendTo,
   sns,
   sqs,
+  subscribe,
   useEmulators,
 } from '../../fixtures/emulators.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
@@ -38,34 +42,11 @@ beforeEach(async () => {
 });
 
 /** The first letter is the group. */
-const send = async (url: string, ...bodies: string[]) => {
-  for (const body of bodies) await sendAs(url, body, body);
+const sendAs = (url: string, body: string, MessageDeduplicationId: string, client = sqs) =>
+  sendTo(url, body, { MessageGroupId: body.slice(0, 1), MessageDeduplicationId }, client);
+const send = async (url: string, ...all: string[]) => {
+  for (const body of all) await sendAs(url, body, body);
 };
-const sendAs = (QueueUrl: string, body: string, MessageDeduplicationId: string, client = sqs) =>
-  client.send(
-    new SendMessageCommand({
-      QueueUrl,
-      MessageBody: body,
-      MessageGroupId: body.slice(0, 1),
-      MessageDeduplicationId,
-    }),
-  );
-const receive = async (
-  QueueUrl: string,
-  options: { max?: number; visibility?: number } = {},
-  client = sqs,
-) => {
-  const { Messages = [] } = await client.send(
-    new ReceiveMessageCommand({
-      QueueUrl,
-      MaxNumberOfMessages: options.max ?? 10,
-      VisibilityTimeout: options.visibility,
-      MessageSystemAttributeNames: ['All'],
-    }),
-  );
-  return Messages;
-};
-const bodies = (messages: Message[]) => messages.map(({ Body }) => Body);
 const hide = (message: Message | undefined, VisibilityTimeout: number) =>
   sqs.send(
     new ChangeMessageVisibilityCommand({
@@ -78,17 +59,17 @@ const hide = (message: Message | undefined, VisibilityTimeout: number) =>
 test('a receive gives several messages of one group in order, then fills up from others', async () => {
   await send(queue, 'a1', 'b1', 'a2', 'b2', 'a3');
 
-  expect(bodies(await receive(queue))).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
+  expect(await bodiesIn(queue)).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
 });
 
 test('no message of a group is given out while one of it is in flight', async () => {
   await send(queue, 'a1', 'a2', 'a3', 'b1');
 
-  const first = await receive(queue, { max: 2 });
+  const first = await receive(queue, { MaxNumberOfMessages: 2 });
   await sqs.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: first[0]?.ReceiptHandle ?? '' }));
 
   expect(bodies(first)).toEqual(['a1', 'a2']);
-  expect(bodies(await receive(queue))).toEqual(['b1']);
+  expect(await bodiesIn(queue)).toEqual(['b1']);
 });
 
 test('messages of a group that expire together come back in order, before what was sent later', async () => {
@@ -98,14 +79,14 @@ test('messages of a group that expire together come back in order, before what w
 
   await emulators.api.passTime(31);
 
-  expect(bodies(await receive(queue))).toEqual(['a1', 'a2', 'a3', 'a4']);
+  expect(await bodiesIn(queue)).toEqual(['a1', 'a2', 'a3', 'a4']);
 });
 
 test('messages that are given back one by one come back in order', async () => {
   await send(queue, 'a1', 'a2', 'a3');
   for (const message of await receive(queue)) await hide(message, 0);
 
-  expect(bodies(await receive(queue))).toEqual(['a1', 'a2', 'a3']);
+  expect(await bodiesIn(queue)).toEqual(['a1', 'a2', 'a3']);
 });
 
 test('a message that waits for its next try holds up its group alone', async () => {
@@ -115,13 +96,13 @@ test('a message that waits for its next try holds up its group alone', async () 
   for (const message of [a2, b1]) await hide(message, 0);
   await hide(a1, 60);
 
-  expect(bodies(await receive(queue))).toEqual(['b1']);
+  expect(await bodiesIn(queue)).toEqual(['b1']);
 });
 
 test('a message that is received without being hidden comes once in an answer', async () => {
   await send(queue, 'a1', 'a2');
 
-  expect(bodies(await receive(queue, { visibility: 0 }))).toEqual(['a1', 'a2']);
+  expect(bodies(await receive(queue, { VisibilityTimeout: 0 }))).toEqual(['a1', 'a2']);
 });
 
 test('with the scope messageGroup the same ID is a duplicate within its group only', async () => {
@@ -135,14 +116,14 @@ test('with the scope messageGroup the same ID is a duplicate within its group on
   await sendAs(byGroup, 'b1', 'same');
 
   expect(again).toMatchObject({ MessageId: first.MessageId, SequenceNumber: first.SequenceNumber });
-  expect(bodies(await receive(byGroup))).toEqual(['a1', 'b1']);
+  expect(await bodiesIn(byGroup)).toEqual(['a1', 'b1']);
 });
 
 test('with the scope of the whole queue the same ID is a duplicate in every group', async () => {
   await sendAs(queue, 'a1', 'same');
   await sendAs(queue, 'b1', 'same');
 
-  expect(bodies(await receive(queue))).toEqual(['a1']);
+  expect(await bodiesIn(queue)).toEqual(['a1']);
 });
 
 test('what SQS moves to a FIFO dead-letter queue keeps its group and gets its message ID for deduplication', async () => {
@@ -173,18 +154,18 @@ test('a move task gives a FIFO queue its messages back in the order of their gro
 
   const back: Message[] = [];
   while (back.length < 3) {
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({ QueueUrl: queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 5 }),
-    );
-    if (Messages.length === 0) break;
-    for (const message of Messages) {
-      back.push(message);
-      await sqs.send(
-        new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: message.ReceiptHandle ?? '' }),
-      );
+    const messages = await receive(queue, { WaitTimeSeconds: 5 });
+    if (messages.length === 0) break;
+    back.push(...messages);
+    for (const { ReceiptHandle } of messages) {
+      await sqs.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle }));
     }
   }
-  expect(bodies(back)).toEqual(['a1', 'a2', 'a3']);
+  expect(back.map(({ Body, Attributes }) => [Body, Attributes?.MessageGroupId])).toEqual([
+    ['a1', 'a'],
+    ['a2', 'a'],
+    ['a3', 'a'],
+  ]);
 });
 
 test('on a kept state a group waits for what was in flight, goes on in order, and what is sent later comes last', async () => {
@@ -199,7 +180,7 @@ test('on a kept state a group waits for what was in flight, goes on in order, an
   await live(async (url, _, client) => {
     await client.send(new CreateQueueCommand({ QueueName: 'kept.fifo', Attributes: { FifoQueue: 'true' } }));
     for (const body of ['a1', 'a2', 'b1', 'a3']) await sendAs(url, body, body, client);
-    await receive(url, { max: 2 }, client);
+    await receive(url, { MaxNumberOfMessages: 2 }, client);
   });
 
   const received: unknown[] = [];
@@ -215,27 +196,18 @@ test('on a kept state a group waits for what was in flight, goes on in order, an
 
 test('what lies in a FIFO queue is seen, visible and in flight', async () => {
   await send(queue, 'a1', 'b1');
-  await receive(queue, { max: 1 });
+  await receive(queue, { MaxNumberOfMessages: 1 });
 
   const held = await emulators.api.messagesIn(path.posix.basename(queue));
   expect(held.map(({ body }) => body).sort()).toEqual(['a1', 'b1']);
 });
 
 test('a FIFO topic hands group and deduplication ID to a FIFO queue, and neither to a standard queue', async () => {
-  const { TopicArn } = await sns.send(
-    new CreateTopicCommand({ Name: `${randomUUID()}.fifo`, Attributes: { FifoTopic: 'true' } }),
-  );
+  const TopicArn = await makeTopic(`${randomUUID()}.fifo`, { FifoTopic: 'true' });
   const standard = await makeQueue();
   for (const url of [queue, standard]) {
     await letTopicIn(url, TopicArn);
-    await sns.send(
-      new SubscribeCommand({
-        TopicArn,
-        Protocol: 'sqs',
-        Endpoint: queueArn(url),
-        Attributes: { RawMessageDelivery: 'true' },
-      }),
-    );
+    await subscribe(TopicArn, url);
   }
 
   await sns.send(

@@ -1,21 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import {
-  CreateTopicCommand,
-  GetSubscriptionAttributesCommand,
-  type MessageAttributeValue,
-  PublishCommand,
-  SubscribeCommand,
-} from '@aws-sdk/client-sns';
-import { DeleteQueueCommand, GetQueueUrlCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { GetSubscriptionAttributesCommand } from '@aws-sdk/client-sns';
+import { DeleteQueueCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import { beforeEach, expect, test } from '@jest/globals';
 import {
+  bodiesIn,
   problems as denied,
   emulators,
   letTopicIn,
   makeQueue,
+  makeTopic,
+  publish,
   queueArn,
+  receive,
   sns,
   sqs,
+  subscribe,
+  text,
   useEmulators,
 } from '../../fixtures/emulators.ts';
 
@@ -28,104 +27,72 @@ let queue: string;
 let letters: string;
 
 const letIn = (url: string, source = TopicArn, more = {}) => letTopicIn(url, source, more);
-const subscribe = (attributes: Record<string, string> = {}) =>
-  sns.send(
-    new SubscribeCommand({
-      TopicArn,
-      Protocol: 'sqs',
-      Endpoint: queueArn(queue),
-      ReturnSubscriptionArn: true,
-      Attributes: {
-        RawMessageDelivery: 'true',
-        RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn(letters) }),
-        ...attributes,
-      },
-    }),
-  );
-const text = (StringValue: string) => ({ DataType: 'String', StringValue });
-const publish = (
-  Message: string,
-  MessageAttributes: Record<string, MessageAttributeValue> = { kind: text('order') },
-) => sns.send(new PublishCommand({ TopicArn, Message, MessageAttributes }));
-/** SNS delivers here before it answers the publisher, so that nobody has to wait for a message. */
-const messagesIn = async (QueueUrl: string) =>
-  (await sqs.send(new ReceiveMessageCommand({ QueueUrl, MessageAttributeNames: ['All'] }))).Messages ?? [];
-const bodiesIn = async (url: string) => (await messagesIn(url)).map(({ Body }) => Body);
+const deadLetters = () => ({ RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn(letters) }) });
 
 beforeEach(async () => {
-  const id = randomUUID();
-  TopicArn = (await sns.send(new CreateTopicCommand({ Name: id }))).TopicArn ?? '';
-  queue = await makeQueue({}, id);
-  letters = await makeQueue({}, `${id}-letters`);
+  TopicArn = await makeTopic();
+  queue = await makeQueue();
+  letters = await makeQueue();
   denied.length = 0;
 });
 
-test('a queue whose policy lets the topic in gets the message', async () => {
-  await letIn(queue);
-  await letIn(letters);
-  await subscribe();
+test.each<[what: string, queueLetsIn: () => string, lettersLetIn: () => string, string[], string[], number]>([
+  ['a queue gets what its topic publishes', () => TopicArn, () => TopicArn, ['a'], [], 0],
+  [
+    'a dead-letter queue that does not let the topic in gets nothing',
+    () => OTHER_TOPIC,
+    () => OTHER_TOPIC,
+    [],
+    [],
+    2,
+  ],
+])('%s', async (_, queueLetsIn, lettersLetIn, inQueue, inLetters, denials) => {
+  await letIn(queue, queueLetsIn());
+  await letIn(letters, lettersLetIn());
+  await subscribe(TopicArn, queue, deadLetters());
 
-  await publish('a');
+  await publish(TopicArn, 'a');
 
-  expect(await bodiesIn(queue)).toEqual(['a']);
-  expect(await bodiesIn(letters)).toEqual([]);
-  expect(denied).toEqual([]);
+  expect([await bodiesIn(queue), await bodiesIn(letters)]).toEqual([inQueue, inLetters]);
+  expect(denied).toHaveLength(denials);
 });
 
-test('a queue that lets another topic in refuses the message, which goes to the dead-letter queue as it is', async () => {
+test('a queue that lets another topic in refuses messages, which go to the dead-letter queue, until its policy is put right', async () => {
   await letIn(queue, OTHER_TOPIC);
   await letIn(letters);
-  await subscribe();
+  await subscribe(TopicArn, queue, deadLetters());
 
-  await publish('a');
+  await publish(TopicArn, 'a', { kind: text('order') });
+  await letIn(queue);
+  await publish(TopicArn, 'b');
 
-  expect(await bodiesIn(queue)).toEqual([]);
-  expect(await messagesIn(letters)).toMatchObject([
+  expect(await receive(letters)).toMatchObject([
     { Body: 'a', MessageAttributes: { kind: { StringValue: 'order' } } },
   ]);
+  expect(await bodiesIn(queue)).toEqual(['b']);
   expect(denied).toEqual([
     `sns.amazonaws.com for ${TopicArn} is not authorized to perform: sqs:SendMessage on resource: ` +
       `${queueArn(queue)} because no resource-based policy allows the sqs:SendMessage action`,
   ]);
 });
 
-test('a message to a queue that is gone goes to the dead-letter queue', async () => {
-  await letIn(queue);
+test('a message to a queue that is gone goes to the dead-letter queue, but not what the filter keeps back', async () => {
   await letIn(letters);
-  await subscribe();
+  await subscribe(TopicArn, queue, { ...deadLetters(), FilterPolicy: JSON.stringify({ kind: ['order'] }) });
   await sqs.send(new DeleteQueueCommand({ QueueUrl: queue }));
 
-  await publish('a');
+  await publish(TopicArn, 'kept back', { kind: text('other') });
+  await publish(TopicArn, 'a', { kind: text('order') });
 
   expect(await bodiesIn(letters)).toEqual(['a']);
-});
-
-test('a dead-letter queue whose policy does not let the topic in gets nothing', async () => {
-  await letIn(letters, OTHER_TOPIC);
-  await subscribe();
-
-  await publish('a');
-
-  expect(await bodiesIn(letters)).toEqual([]);
-  expect(denied).toHaveLength(2);
 });
 
 test('without a dead-letter queue the message is lost, and the publisher hears nothing of it', async () => {
-  await subscribe({ RedrivePolicy: '' });
+  await subscribe(TopicArn, queue);
 
-  await expect(publish('a')).resolves.toBeDefined();
+  await expect(publish(TopicArn, 'a')).resolves.toBeDefined();
 
   expect(await bodiesIn(queue)).toEqual([]);
-});
-
-test('what the filter keeps back reaches neither queue', async () => {
-  await letIn(letters);
-  await subscribe({ FilterPolicy: JSON.stringify({ kind: ['order'] }) });
-
-  await publish('kept back', { kind: text('other') });
-  await publish('a');
-
-  expect(await bodiesIn(letters)).toEqual(['a']);
 });
 
 test.each([
@@ -134,37 +101,24 @@ test.each([
   ['other attributes only', { id: text('1') }, true],
   ['a known value', { kind: text('order') }, false],
   ['no attribute at all', {}, false],
-  ['a malformed value', { kind: { DataType: 'String.Array', StringValue: '["other"' } }, false],
-  ['a number that is none', { kind: { DataType: 'Number', StringValue: 'other' } }, false],
+  ['a malformed value', { kind: text('["other"', 'String.Array') }, false],
+  ['a number that is none', { kind: text('other', 'Number') }, false],
 ])(
   '"anything but what is known, or nothing" passes a message with %s: %j, %s',
   async (_, attributes, passes) => {
     await letIn(queue);
-    await subscribe({
+    await subscribe(TopicArn, queue, {
       FilterPolicy: JSON.stringify({ kind: [{ exists: false }, { 'anything-but': ['order'] }] }),
     });
 
-    await publish('a', attributes);
+    await publish(TopicArn, 'a', attributes);
 
     expect(await bodiesIn(queue)).toEqual(passes ? ['a'] : []);
   },
 );
 
-test('a policy that is put right lets the next message in', async () => {
-  await letIn(queue, OTHER_TOPIC);
-  await letIn(letters);
-  await subscribe();
-  await publish('a');
-  await letIn(queue);
-
-  await publish('b');
-
-  expect(await bodiesIn(queue)).toEqual(['b']);
-  expect(await bodiesIn(letters)).toEqual(['a']);
-});
-
 test('a look at a subscription, and then at its queue, is no delivery', async () => {
-  const { SubscriptionArn } = await subscribe();
+  const { SubscriptionArn } = await subscribe(TopicArn, queue, deadLetters());
   await sns.send(new GetSubscriptionAttributesCommand({ SubscriptionArn }));
 
   const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue.split('/').at(-1) }));
@@ -188,16 +142,15 @@ test('an encrypted queue takes the key for SNS as well', async () => {
   });
   await letIn(queue, TopicArn, { KmsMasterKeyId: KEY });
   await letIn(letters);
-  await subscribe();
+  await subscribe(TopicArn, queue, deadLetters());
 
-  await emulators.api.permit({ callers: [], keyPolicies: { [KEY]: keyPolicy(OTHER_TOPIC) }, buckets: {} });
-  await publish('a');
-  await emulators.api.permit({
-    callers: [],
-    keyPolicies: { [KEY]: keyPolicy('arn:aws:sns:us-east-1:*:*') },
-    buckets: {},
-  });
-  await publish('b');
+  for (const [body, source] of [
+    ['a', OTHER_TOPIC],
+    ['b', 'arn:aws:sns:us-east-1:*:*'],
+  ] as const) {
+    await emulators.api.permit({ callers: [], keyPolicies: { [KEY]: keyPolicy(source) }, buckets: {} });
+    await publish(TopicArn, body);
+  }
 
   expect(await bodiesIn(queue)).toEqual(['b']);
   expect(await bodiesIn(letters)).toEqual(['a']);
