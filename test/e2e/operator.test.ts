@@ -3,19 +3,17 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { type MessageAttributeValue, PublishCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { messageAttributes } from '../../contract/events.ts';
 import type { Order } from '../../contract/order.ts';
-import { waitUntilEmpty } from '../../scenarios/wait-until-empty.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { type Ended, Run } from '../fixtures/run.ts';
+import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
 import { scriptedAws } from '../fixtures/scripted-aws.ts';
 
 // The stage with a key of its own needs more permissions than the other.
@@ -24,9 +22,7 @@ const folder = temporaryFolder('operator-');
 const shipped = anOrder({ orderId: 'shipped' });
 const digital = anOrder({ orderId: 'digital', items: [anItem({ requiresShipping: false })] });
 const poison = { ...anOrder({ orderId: 'poison' }), total: 1 } as Order;
-let run: LocalRun;
-let sns: SNSClient;
-let sqs: SQSClient;
+let running: RunningStack;
 /** CloudWatch Logs, where operations are recorded, and which the local run does not have. */
 let logs: Awaited<ReturnType<typeof scriptedAws>>;
 
@@ -35,13 +31,8 @@ beforeAll(async () => {
   // In the account of the local run, not in the one that the stage is pinned to.
   const here = { account: '000000000000', region: 'us-east-1' };
   await synthesize(PROJECT, assembly, { stage: 'prod', operatorPolicy: 'true', ...here });
-  run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(folder, 'logs') });
-  sns = new SNSClient(run.client);
-  sqs = new SQSClient(run.client);
-  // Where --local finds the stack.
-  process.env.LOCAL_RUN_DIRECTORY = folder;
-  fs.writeFileSync(path.join(folder, 'endpoint.json'), JSON.stringify(run.endpoint));
-  run.consume();
+  running = await startStack(assembly);
+  running.run.consume();
   logs = await scriptedAws({
     'logs:CreateLogStream': () => ({ json: {} }),
     'logs:PutLogEvents': () => ({ json: {} }),
@@ -49,13 +40,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  sns.destroy();
-  sqs.destroy();
   await logs.close();
-  await run.stop();
+  await running.stop();
 });
 
-const output = (key: string) => run.stack.description.outputs.find((each) => each.key === key)?.value ?? '';
+const output = (key: string) =>
+  running.run.stack.description.outputs.find((each) => each.key === key)?.value ?? '';
 
 interface Statement {
   Action: string | string[];
@@ -66,8 +56,8 @@ function orders(
   accessKeyId = `policy:${output('OperatorPolicyArn').split('/').at(-1)}`,
 ): Promise<Ended> {
   useAwsEnvironment({
-    AWS_ENDPOINT_URL: run.client.endpoint,
-    AWS_REGION: run.client.region,
+    AWS_ENDPOINT_URL: running.run.client.endpoint,
+    AWS_REGION: running.run.client.region,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: 'any',
     AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: logs.endpoint,
@@ -77,22 +67,11 @@ function orders(
 /** On AWS, as far as the command line knows. */
 const remote = (...args: string[]) => orders([...args, '--stack', STACK]);
 
-async function publish(order: Order): Promise<void> {
-  await sns.send(
-    new PublishCommand({
-      TopicArn: output('OrdersTopicArn'),
-      Message: JSON.stringify(order),
-      MessageAttributes: messageAttributes(order),
-    }),
+const send = (Message: string, MessageAttributes: Record<string, MessageAttributeValue>) =>
+  running.clients.sns.send(
+    new PublishCommand({ TopicArn: running.stack.topicArn, Message, MessageAttributes }),
   );
-}
-
-const drained = () =>
-  waitUntilEmpty(
-    sqs,
-    ['Archive', 'Billing', 'Inventory', 'Shipping'].map((name) => output(`${name}QueueUrl`)),
-    { stallTimeoutMs: 60_000, onPoll: () => run.endBatchingWindows() },
-  );
+const publish = (order: Order) => send(JSON.stringify(order), messageAttributes(order));
 /** An address is not broken. */
 const fits = (text: string) =>
   text.split('\n').every((line) => stripVTControlCharacters(line).length <= 80 || /^ *https:\S+$/.test(line));
@@ -149,8 +128,8 @@ describe('before the first order', () => {
 describe('after some orders', () => {
   beforeAll(async () => {
     for (const order of [shipped, digital, poison]) await publish(order);
-    await drained();
-    await run.cloudWatch.endMinute();
+    await running.empty();
+    await running.run.cloudWatch.endMinute();
   });
 
   test('trace finds each record, and says what was filtered out and why', async () => {
@@ -215,7 +194,7 @@ $`,
 
   test('watch prints a line a look in a pipe, and ends well with Ctrl-C', async () => {
     const watch = new Run('bin/orders.mjs', ['watch', '--local', '--interval', '1'], {
-      LOCAL_RUN_DIRECTORY: folder,
+      LOCAL_RUN_DIRECTORY: running.folder,
     });
     await watch.says('\n20');
     await watch.says('alarms 6\n20');
@@ -253,7 +232,7 @@ $`,
 
   test('tail --follow goes on until Ctrl-C', async () => {
     const tail = new Run('bin/orders.mjs', ['tail', 'billing', '--local', '--order', 'later', '--follow'], {
-      LOCAL_RUN_DIRECTORY: folder,
+      LOCAL_RUN_DIRECTORY: running.folder,
     });
     await publish(anOrder({ orderId: 'later' }));
 
@@ -276,7 +255,7 @@ $`,
 
   test('Ctrl-C ends trace --follow with what was found until then', async () => {
     const following = new Run('bin/orders.mjs', ['trace', 'never', '--follow', '--local'], {
-      LOCAL_RUN_DIRECTORY: folder,
+      LOCAL_RUN_DIRECTORY: running.folder,
     });
     await following.says('Following: 0 of 3');
 
@@ -308,7 +287,7 @@ test('the operator may list dead letters, send them back and take them away', as
   const listed = await remote('failed', '--json');
   const moved = await remote('redrive', 'billing');
   const sent = await remote('redrive', 'inventory', '--order', 'poison');
-  await drained();
+  await running.empty();
   const purged = await remote('purge', 'billing', '--dead-letters', '--yes', '--no-export');
   const records = logs.calls
     .filter(({ action }) => action === 'logs:PutLogEvents')
@@ -338,7 +317,7 @@ test('a stopped consumer leaves its orders in the queue until it is started', as
   const during = await remote('trace', 'waiting');
   const status = JSON.parse((await remote('status', '--json')).stdout);
   const started = await remote('start', 'billing');
-  await drained();
+  await running.empty();
 
   expect(stopped).toMatchObject({ code: 0, stdout: expect.stringContaining('each for up to 4 days') });
   expect(during.stdout).not.toMatch(/billing +done/);
@@ -353,10 +332,7 @@ test('a stopped consumer leaves its orders in the queue until it is started', as
 test('the operator may look at messages that nobody takes, send them on and take them away', async () => {
   const paid = { eventType: { DataType: 'String', StringValue: 'order.paid' } };
   const order = anOrder({ orderId: 'unrouted' });
-  for (const Message of [JSON.stringify(order), 'gibberish']) {
-    const TopicArn = output('OrdersTopicArn');
-    await sns.send(new PublishCommand({ TopicArn, Message, MessageAttributes: paid }));
-  }
+  for (const message of [JSON.stringify(order), 'gibberish']) await send(message, paid);
 
   const listed = await remote('failed', 'unrouted');
   const sent = await remote('redrive', 'unrouted', '--order', 'unrouted', '--canary');
@@ -376,8 +352,7 @@ test('the operator may look into the archive, and replay it', async () => {
   const order = anOrder({ orderId: 'archived' });
   const today = new Date().toISOString().slice(0, 10);
   await publish(order);
-  const onPoll = () => run.endBatchingWindows();
-  await waitUntilEmpty(sqs, [output('ArchiveQueueUrl')], { stallTimeoutMs: 60_000, onPoll });
+  await running.empty();
 
   const found = await remote('archive', 'get', 'archived', '--json');
   const replayed = await remote('replay', 'billing', '--from', today, '--order', 'archived');
@@ -428,7 +403,7 @@ test('who has other permissions is told which action is lacking', async () => {
 
 test('the policy allows what the verbs ask for, and beside that only logs and what is asked for when something goes wrong', async () => {
   const arn = output('OperatorPolicyArn');
-  const asked = (await run.accesses())
+  const asked = (await running.run.accesses())
     .filter(({ caller }) => caller.endsWith(`:user/${arn.split('/').at(-1)}`))
     .map(({ action }) => action);
   const file = path.join(folder, 'cdk.out', `${STACK}.template.json`);
