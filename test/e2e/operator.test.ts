@@ -226,7 +226,7 @@ $`,
       expect.objectContaining({ level: 'ERROR', message: 'dead-lettered', orderId: 'poison' }),
     ]);
     expect(none.stdout).toBe('');
-    expect(none.stderr).toMatch(/^Nothing of that kind since /);
+    expect(none.stderr).toMatch(/^No log entries since /);
     expect(none.code).toBe(0);
   });
 

@@ -68,6 +68,6 @@ async function tail(name: string, options: TailOptions, io: Io): Promise<number>
     else io.print(describeLine(line, io));
     isEmpty = false;
   }
-  if (isEmpty && !signal.aborted) io.say(`Nothing of that kind since ${time(from)}`);
+  if (isEmpty && !signal.aborted) io.say(`No log entries since ${time(from)}`);
   return 0;
 }

@@ -78,7 +78,7 @@ async function trace(id: string, options: TraceOptions, io: Io): Promise<number>
   const order = new OrderTrace(clients, stack, id);
   const views = options.follow ? await follow(order, options, signal, io) : await look(order, signal);
   if (!views) {
-    io.say('Stopped in the middle of the first look. Dead letters are back in their queues.');
+    io.say('Stopped during the first look. All dead letters are back in their queues.');
     return INTERRUPTED;
   }
   const traced = { orderId: id, views, unrouted: order.unrouted, isKnown: order.isKnown() };
@@ -167,7 +167,7 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
       `in ${printable(record.table)}`,
       record.at && `since ${time(record.at)}`,
       record.status && `as ${printable(record.status)}`,
-      record.digest === undefined && 'before the order has come',
+      record.digest === undefined && 'before the order arrived',
     ]
       .filter(Boolean)
       .join(' ');

@@ -98,7 +98,7 @@ async function purge(name: string, options: PurgeOptions, io: Io): Promise<numbe
   if (signal.aborted) return INTERRUPTED;
   if (deleted < letters) {
     io.say(
-      `The others are still there, or had gone meanwhile.\n\nNext:\n  ${commandFor(options, 'failed', name)}`,
+      `The others are still there, or were gone by then.\n\nNext:\n  ${commandFor(options, 'failed', name)}`,
     );
     return 1;
   }

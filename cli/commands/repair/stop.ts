@@ -205,7 +205,7 @@ async function lookAtQueue(
   } catch (error) {
     const reason = explain(error, 'sqs:GetQueueAttributes');
     if (reason === undefined) throw error;
-    io.say(`What the queue holds is not known: ${reason}`);
+    io.say(`Cannot read what the queue holds: ${reason}`);
     return undefined;
   }
 }

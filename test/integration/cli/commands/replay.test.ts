@@ -28,7 +28,7 @@ const order = (orderId: string, more: Partial<ArchivedMessage> = {}, items = [an
 const orderIdOf = (body = '') => JSON.parse(body).orderId;
 
 describe('what is sent', () => {
-  test('is what the consumer takes, as it was published, and to nobody else', async () => {
+  test('is what the subscription of the consumer takes, as it was published, and to no other consumer', async () => {
     const shipping = order('o-ships', { groupId: 'customer-1' });
     const blob = { dataType: 'Binary', binaryValue: Buffer.from([0, 255]).toString('base64') };
     const ships = { ...shipping, attributes: { ...shipping.attributes, blob } };
@@ -147,7 +147,7 @@ describe('the canary', () => {
     expect(code).toBe(1);
   });
 
-  test('is the first message that the consumer has not on record', async () => {
+  test('is the first message that the consumer has no record of', async () => {
     await stack.archive.put(order('c3-1'));
     await stack.archive.put(order('c3-2', { sentAt: '2026-11-22T18:00:00.000Z' }));
     let consumer = stack.consume('billing');
@@ -164,7 +164,7 @@ describe('the canary', () => {
     expect((await stack.take('billing-dlq')).map(({ Body }) => orderIdOf(Body))).toEqual(['c3-2']);
   });
 
-  test('is not to be had where all is on record, or nothing is valid, and then nothing is sent', async () => {
+  test('does not exist if everything is recorded or nothing is valid, and then nothing is sent', async () => {
     await stack.archive.put(archivedMessage('no order'));
 
     const { code, stdout, stderr } = await replay('billing', ...DAY, '--canary');
@@ -180,7 +180,7 @@ describe('the canary', () => {
 });
 
 describe('a replay that is interrupted', () => {
-  test('says where it stopped, is on record, and is gone on with there', async () => {
+  test('says where it stopped, is recorded, and continues there', async () => {
     for (let hour = 0; hour < 20; hour += 1) {
       const sentAt = `2026-11-22T${String(hour).padStart(2, '0')}:10:00.000Z`;
       await stack.archive.put(order(`o-${hour}`, { sentAt }));
@@ -208,7 +208,7 @@ describe('a replay that is interrupted', () => {
     ]);
   });
 
-  test('before it has begun has sent nothing', async () => {
+  test('before it sends anything has sent nothing', async () => {
     await stack.archive.put(order('o-1'));
     const running = stack.start('replay', 'billing', ...DAY);
     running.interrupt();
@@ -239,7 +239,7 @@ test('messages that are not archived yet are counted: of a span that ends now, a
   );
 });
 
-test('a span of which the archive has nothing is told', async () => {
+test('an empty span is an error', async () => {
   const { code, stderr } = await replay('billing', ...DAY);
 
   expect(stderr).toContain(
@@ -248,7 +248,7 @@ test('a span of which the archive has nothing is told', async () => {
   expect(code).toBe(1);
 });
 
-test('a replay is on record with what it was of', async () => {
+test('a replay is recorded with its selection', async () => {
   await stack.archive.put(order('o-1'));
 
   await replay('billing', ...DAY, '--order', 'o-1');

@@ -1,4 +1,4 @@
-// What `stock add` makes of answers that no emulator gives. That it adds up is in operator.test.ts.
+// `stock add` with answers that no emulator gives; e2e/operator.test.ts proves the sums.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -94,7 +94,7 @@ test('a file says what is added, for programs too', async () => {
   expect(code).toBe(0);
 });
 
-test('of many articles it is told how far it is', async () => {
+test('many articles show progress', async () => {
   const { code, stderr } = await add(...Array.from({ length: 24 }, (_, index) => `SKU-${index}=+1`));
 
   expect(stderr).toMatch(/^Adding to the stock\n(.*\n)*Added to 24 articles\n$/);
@@ -112,7 +112,7 @@ test('nothing is written where one article has fewer than are taken away', async
 describe('where one of them fails', () => {
   const many = Array.from({ length: 12 }, (_, index) => `SKU-${index + 10}`);
 
-  test('those that were added and those that were not are told', async () => {
+  test('it says which were added and which were not', async () => {
     answers.B = failure('ConditionalCheckFailedException');
 
     const { code, stdout, stderr } = await add('A=+1', 'B=-1');
@@ -122,7 +122,7 @@ describe('where one of them fails', () => {
     expect(code).toBe(1);
   });
 
-  test('the others are not begun any more', async () => {
+  test('no others are started', async () => {
     for (const sku of many) answers[sku] = failure('AccessDeniedException');
 
     const { stdout, stderr } = await add(...many.map((sku) => `${sku}=+1`));
@@ -132,7 +132,7 @@ describe('where one of them fails', () => {
     expect(updates().length).toBeLessThan(many.length);
   });
 
-  test('a change whose answer is lost is sent once, and nobody claims to know what became of it', async () => {
+  test('a change whose answer is lost is sent once, and reported as unknown', async () => {
     answers.B = failure('InternalServerError', 500);
 
     const { code, stdout, stderr } = await add('A=+1', 'B=+5');

@@ -21,7 +21,7 @@ const healthOf = async (consumer: string) => {
   return consumers.find(({ name }: { name: string }) => name === consumer);
 };
 
-test('a consumer is stopped and started again, on record with its reasons', async () => {
+test('a consumer is stopped and started again, and both are recorded with the reason', async () => {
   await stack.sqs.send(new SendMessageCommand({ QueueUrl: stack.queues.billing, MessageBody: 'waits' }));
 
   const stopped = await stack.orders('stop', 'billing', '--reason', 'the bank is down');
@@ -58,7 +58,7 @@ Next:
   );
 });
 
-test('what is so already is said, and neither done again nor recorded', async () => {
+test('a stop of a stopped consumer says so, and is neither repeated nor recorded', async () => {
   const running = await stack.orders('start', 'billing', '--json');
   await stack.orders('stop', 'billing');
   const stopped = await stack.orders('stop', 'billing');
@@ -78,7 +78,7 @@ test('what is so already is said, and neither done again nor recorded', async ()
 });
 
 describe('a stop that takes long', () => {
-  test('is waited for no longer than --timeout, and is on record as not awaited', async () => {
+  test('is abandoned at --timeout, and recorded as not awaited', async () => {
     const release = stack.holdMapping('billing');
 
     const { code, stdout, stderr } = await stack.orders('stop', 'billing', '--timeout', '1');
@@ -108,7 +108,7 @@ describe('a stop that takes long', () => {
     ]);
   });
 
-  test('goes on by itself after Ctrl-C', async () => {
+  test('continues after Ctrl-C', async () => {
     const release = stack.holdMapping('billing');
     const stopping = stack.start('stop', 'billing');
     await stopping.says('Stopping billing');
@@ -178,7 +178,7 @@ describe('on AWS', () => {
     expect(updates).toEqual([]);
   });
 
-  test('a stop that was made is no failure where nobody may look at the queue', async () => {
+  test('a stop succeeds even without permission to read the queue', async () => {
     inState('Disabled');
     fail('sqs:GetQueueAttributes', 'AccessDenied');
 
@@ -189,7 +189,7 @@ describe('on AWS', () => {
       'billing was stopped already\nIts messages wait in its queue, each for up to the retention period of the queue from when it was published\n',
     );
     expect(stderr).toMatch(
-      /^What the queue holds is not known: Access denied: these credentials lack the IAM action sqs:GetQueueAttributes\n/,
+      /^Cannot read what the queue holds: Access denied: these credentials lack the IAM action sqs:GetQueueAttributes\n/,
     );
     expect(JSON.parse(json.stdout)).toMatchObject({
       enabled: false,
@@ -200,7 +200,7 @@ describe('on AWS', () => {
     expect([code, json.code]).toEqual([0, 0]);
   });
 
-  test('a stop that is refused is on record as failed', async () => {
+  test('a stop that Lambda refuses is recorded as failed', async () => {
     inState('Enabled');
     fail(update, 'AccessDeniedException');
 
@@ -217,7 +217,7 @@ describe('on AWS', () => {
     ]);
   });
 
-  test('without its mapping nobody can be stopped', async () => {
+  test('a consumer whose mapping was deleted cannot be stopped', async () => {
     fail(mapping, 'ResourceNotFoundException', 404);
 
     const { code, stdout, stderr } = await stop();
@@ -228,7 +228,7 @@ describe('on AWS', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
 
-  test('status goes without, where nobody may be asked who is stopped', async () => {
+  test('status works without permission to read the mappings', async () => {
     fail(mapping, 'AccessDeniedException');
     fail('lambda:GET /2015-03-31/event-source-mappings/shipping-mapping', 'AccessDeniedException');
 
