@@ -19,8 +19,8 @@ export interface ConsumerAlarmsProps extends AlarmedConsumer {
 }
 
 /**
- * The alarms of one consumer. A composite alarm pages once if the consumer does not work, another one for its dead letters; what is
- * about to be lost pages by itself; the others are notices.
+ * The alarms of one consumer. A composite alarm pages once if the consumer does not work, another one for its dead letters. Messages
+ * about to be lost page on their own. The others are notices.
  */
 export class ConsumerAlarms extends Construct {
   private readonly setOffByRelease: readonly OperationsAlarm[];

@@ -11,8 +11,8 @@ const MINUTE = Duration.minutes(1);
 const LATENESS_MINUTES = 15;
 
 /**
- * That there are dead letters pages once, by a composite alarm of its own: while one dead letter lies there it is in ALARM, and
- * would suppress other pages for this consumer. What is about to be lost pages by itself.
+ * Dead letters page once, by a composite alarm of their own: it stays in ALARM while there is one, and as part of `Unhealthy` would
+ * suppress other pages for this consumer. A dead letter about to be deleted pages on its own.
  * @returns the alarm that goes off within a minute after the consumer has dead-lettered something
  */
 export function deadLetterAlarms(scope: Construct, of: AlarmedConsumer): OperationsAlarm {

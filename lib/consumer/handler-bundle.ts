@@ -29,7 +29,7 @@ const madeAhead = new Map<string, Bundle>();
 
 /**
  * Bundles the `handler.ts` in each folder of `handlers` in one go, in a process beside this one, for `bundle` to find. If any
- * of them fails or warns, `bundle` does each by itself and says which it was.
+ * of them fails or warns, `bundle` makes each on its own and reports which it was.
  */
 export async function bundleAhead(handlers: string): Promise<void> {
   const entries = readdirSync(handlers)

@@ -7,11 +7,11 @@ import { testApp } from '../../../fixtures/synthesized.ts';
 const chosen = (context: Record<string, unknown>) =>
   readChoices(testApp(context).node, { stages, consumers, archive });
 
-test('without a choice the stage is dev, as its settings say, and consumers are as theirs say', () => {
+test('without a choice the stage is dev, with its settings and consumers', () => {
   expect(chosen({})).toEqual({ stage: 'dev', settings: stages.dev, consumers });
 });
 
-test('a stage is as its settings say: nothing has to be given again at the next deployment', () => {
+test('a stage is what its settings say: the next deployment needs no -c', () => {
   expect(chosen({ stage: 'prod' })).toEqual({ stage: 'prod', settings: stages.prod, consumers });
 });
 
@@ -19,7 +19,7 @@ test('prod has an archive, dev has none', () => {
   expect([stages.prod.archive, stages.dev.archive]).toEqual([archive, undefined]);
 });
 
-test('prod goes to one account and region, and keeps what operators did for a year', () => {
+test('prod goes to one account and region, and keeps its operations log for a year', () => {
   expect(stages.prod).toMatchObject({
     env: { account: expect.stringMatching(/^\d{12}$/), region: expect.any(String) },
     operations: { runbook: expect.stringMatching(/^https:/), policy: true },
@@ -28,7 +28,7 @@ test('prod goes to one account and region, and keeps what operators did for a ye
   });
 });
 
-test('what is chosen goes before the settings, each by itself', () => {
+test('each choice overrides its setting and no other', () => {
   const { operations } = stages.dev;
   const { archive: _, ...prodWithoutArchive } = stages.prod;
 
