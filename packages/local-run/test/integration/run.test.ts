@@ -7,8 +7,9 @@ import { describe, expect, test } from '@jest/globals';
 import { LocalRun } from '../../src/run/run.ts';
 import { synthesize } from '../../src/run/synthesize.ts';
 import { readAssembly } from '../../src/template/assembly.ts';
-import { fed, logOf, queueOf, roleOf, runOf, statement } from '../fixtures/assembly.ts';
+import { fed, logOf, queueOf, roleOf, runOf } from '../fixtures/assembly.ts';
 import { untilEmpty } from '../fixtures/empty-queue.ts';
+import { allow } from '../fixtures/policies.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
 const root = temporaryFolder('local-stack-');
@@ -26,7 +27,7 @@ test('a stack that has nothing to do with orders runs from its template alone', 
           Queues: [{ Ref: 'Queue' }],
           PolicyDocument: {
             Statement: {
-              ...statement('sqs:SendMessage', arn('Queue')),
+              ...allow('sqs:SendMessage', arn('Queue')),
               Principal: { Service: 'sns.amazonaws.com' },
               Condition: { ArnEquals: { 'aws:SourceArn': { Ref: 'Topic' } } },
             },
@@ -74,7 +75,7 @@ test('a stack that has nothing to do with orders runs from its template alone', 
   expect(run.problems).toEqual([]);
 });
 
-const on = (...Action: string[]) => ({ Statement: statement(Action) });
+const on = (...Action: string[]) => ({ Statement: allow(Action) });
 const [receive, remove, look] = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
 const ofAws = 'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole';
 const typeUnknown = (type: string) =>
@@ -104,12 +105,12 @@ test.each<[what: string, resources: Record<string, object>, why: string | RegExp
   ],
   [
     'a condition that cannot be evaluated',
-    fed({ Role: roleOf({ ...statement(receive), Condition: { IpAddress: { 'aws:SourceIp': '::1' } } }) }),
+    fed({ Role: roleOf({ ...allow(receive), Condition: { IpAddress: { 'aws:SourceIp': '::1' } } }) }),
     'Role: the condition operator IpAddress is not known here; known are StringEquals, ',
   ],
   ...[receive, remove, look].map((lacking): [string, Record<string, object>, string] => [
     `a role without ${lacking}`,
-    fed({ Role: roleOf(statement([receive, remove, look].filter((action) => action !== lacking))) }),
+    fed({ Role: roleOf(allow([receive, remove, look].filter((action) => action !== lacking))) }),
     `Messages: the execution role has no permission to call ${lacking.slice('sqs:'.length)} on SQS: ` +
       'User: arn:aws:sts::000000000000:assumed-role/Telemetry-Role/Telemetry-Worker is not authorized to perform: ' +
       `${lacking} on resource: arn:aws:sqs:us-east-1:000000000000:Telemetry-Queue`,
@@ -241,7 +242,7 @@ test('a kept state takes up the settings of a changed template', async () => {
     Type: 'AWS::SQS::QueuePolicy',
     Properties: {
       Queues: [{ Ref: 'Queue' }],
-      PolicyDocument: { Statement: { ...statement('sqs:*'), Principal: '*' } },
+      PolicyDocument: { Statement: { ...allow('sqs:*'), Principal: '*' } },
     },
   };
   const options = (VisibilityTimeout: number, more: object = {}) => ({

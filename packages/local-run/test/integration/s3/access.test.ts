@@ -9,20 +9,17 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { StackPolicies } from '../../../src/iam/access-control.ts';
 import { problems as denied, emulators, settings, useEmulators } from '../../fixtures/emulators.ts';
+import { allow, signed } from '../../fixtures/policies.ts';
+import { denialOf, KEY, keyOf, permit, WORKER } from '../../fixtures/worker.ts';
 
 const Bucket = 'archive';
 const BUCKET = `arn:aws:s3:::${Bucket}`;
-const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
-const ROLE = 'arn:aws:iam::000000000000:role/worker';
-const USER = 'arn:aws:sts::000000000000:assumed-role/worker/fn';
-
 const clients: Record<string, S3Client> = {};
 
 useEmulators();
 beforeAll(async () => {
-  for (const key of ['local', 'function:worker', 'nobody']) {
+  for (const key of ['local', WORKER, 'nobody']) {
     clients[key] = new S3Client(settings(key));
   }
   await by('local').send(new CreateBucketCommand({ Bucket }));
@@ -34,33 +31,13 @@ afterAll(() => {
 });
 
 const by = (key: string) => clients[key] as S3Client;
-const worker = () => by('function:worker');
+const worker = () => by(WORKER);
 const put = (Key: string, client = worker()) =>
   client.send(new PutObjectCommand({ Bucket, Key, Body: 'text' }));
 const get = (Key: string) => worker().send(new GetObjectCommand({ Bucket, Key }));
 const head = (Key: string, more: object = {}) =>
   worker().send(new HeadObjectCommand({ Bucket, Key, ...more }));
 const list = (Prefix?: string) => worker().send(new ListObjectsV2Command({ Bucket, Prefix }));
-
-/** Gives the worker these statements, and nothing else. */
-const permit = (policies: object[], more: Partial<StackPolicies> = {}) =>
-  emulators.api.permit({
-    callers: [
-      { accessKeyId: 'function:worker', arn: USER, roleArn: ROLE, policies: [{ Statement: policies }] },
-    ],
-    keyPolicies: {},
-    buckets: {},
-    ...more,
-  });
-const allow = (Action: string | string[], Resource: string | string[], more: object = {}) => ({
-  Effect: 'Allow',
-  Action,
-  Resource,
-  ...more,
-});
-const sentence = (action: string, resource: string) =>
-  `User: ${USER} is not authorized to perform: ${action} on resource: ${resource} ` +
-  `because no identity-based policy allows the ${action} action`;
 
 describe('a call that the role does not allow', () => {
   test('is AccessDenied, naming who, what and on what, and does nothing', async () => {
@@ -70,18 +47,18 @@ describe('a call that the role does not allow', () => {
     await put('mine/a');
     await expect(put('there')).rejects.toMatchObject({
       name: 'AccessDenied',
-      message: sentence('s3:PutObject', `"${BUCKET}/there"`),
+      message: denialOf('s3:PutObject', `"${BUCKET}/there"`),
       $metadata: { httpStatusCode: 403 },
     });
     await expect(worker().send(new DeleteObjectCommand({ Bucket, Key: 'there' }))).rejects.toThrow(
-      sentence('s3:DeleteObject', `"${BUCKET}/there"`),
+      denialOf('s3:DeleteObject', `"${BUCKET}/there"`),
     );
 
     // What the other thread says comes before its next answer.
     await emulators.api.accesses();
     expect(denied).toEqual([
-      sentence('s3:PutObject', `"${BUCKET}/there"`),
-      sentence('s3:DeleteObject', `"${BUCKET}/there"`),
+      denialOf('s3:PutObject', `"${BUCKET}/there"`),
+      denialOf('s3:DeleteObject', `"${BUCKET}/there"`),
     ]);
     expect(await (await get('there')).Body?.transformToString()).toBe('text');
   });
@@ -104,7 +81,7 @@ test('what is not there is told only to those who may list the bucket', async ()
   await permit([allow('s3:GetObject', `${BUCKET}/*`)]);
   await expect(get('missing')).rejects.toMatchObject({
     name: 'AccessDenied',
-    message: sentence('s3:ListBucket', `"${BUCKET}"`),
+    message: denialOf('s3:ListBucket', `"${BUCKET}"`),
   });
 
   await permit([allow('s3:GetObject', `${BUCKET}/*`), allow('s3:ListBucket', BUCKET)]);
@@ -120,58 +97,27 @@ test('a listing can be allowed for a prefix', async () => {
   await expect(list()).rejects.toMatchObject({ name: 'AccessDenied' });
 });
 
-describe("a bucket's policy", () => {
-  const everything = allow('s3:*', [BUCKET, `${BUCKET}/*`]);
-  const policyOf = (...Statement: object[]) => ({
-    buckets: { [BUCKET]: { policy: JSON.stringify({ Statement }) } },
+test("a bucket's policy has the last word on its objects", async () => {
+  const noDeletes = { ...allow('s3:DeleteObject*', `${BUCKET}/*`), Effect: 'Deny', Principal: '*' };
+  await permit([allow('s3:*', [BUCKET, `${BUCKET}/*`])], {
+    buckets: { [BUCKET]: { policy: JSON.stringify({ Statement: noDeletes }) } },
   });
 
-  test('that wants TLS lets loopback pass', async () => {
-    const tls = {
-      Effect: 'Deny',
-      Principal: { AWS: '*' },
-      Action: 's3:*',
-      Resource: [BUCKET, `${BUCKET}/*`],
-      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-    };
-    await permit([everything], policyOf(tls));
-
-    expect((await put('there')).ETag).toBeDefined();
-  });
-
-  test('has the last word on its objects', async () => {
-    const noDeletes = {
-      Effect: 'Deny',
-      Principal: '*',
-      Action: 's3:DeleteObject*',
-      Resource: `${BUCKET}/*`,
-    };
-    await permit([everything], policyOf(noDeletes));
-
-    await expect(worker().send(new DeleteObjectCommand({ Bucket, Key: 'there' }))).rejects.toThrow(
-      'with an explicit deny in a resource-based policy',
-    );
-    expect((await get('there')).ContentLength).toBe(4);
-  });
+  await expect(worker().send(new DeleteObjectCommand({ Bucket, Key: 'there' }))).rejects.toThrow(
+    'with an explicit deny in a resource-based policy',
+  );
+  expect((await get('there')).ContentLength).toBe(4);
 });
 
 describe('in a bucket that is encrypted with a key', () => {
-  const delegating = {
-    Statement: {
-      Effect: 'Allow',
-      Principal: { AWS: 'arn:aws:iam::000000000000:root' },
-      Action: 'kms:*',
-      Resource: '*',
-    },
-  };
-  const encrypted = { keyPolicies: { [KEY]: delegating }, buckets: { [BUCKET]: { key: KEY } } };
+  const encrypted = { keyPolicies: keyOf(), buckets: { [BUCKET]: { key: KEY } } };
   const objects = allow(['s3:PutObject', 's3:GetObject', 's3:ListBucket'], [BUCKET, `${BUCKET}/*`]);
 
   test('a write takes a data key', async () => {
     await permit([objects, allow('kms:Decrypt', KEY)], encrypted);
     await expect(put('there')).rejects.toMatchObject({
       name: 'AccessDenied',
-      message: sentence('kms:GenerateDataKey', KEY),
+      message: denialOf('kms:GenerateDataKey', KEY),
       $metadata: { httpStatusCode: 403 },
     });
 
@@ -183,7 +129,7 @@ describe('in a bucket that is encrypted with a key', () => {
     await permit([objects, allow('kms:GenerateDataKey', KEY)], encrypted);
     await expect(get('there')).rejects.toMatchObject({
       name: 'AccessDenied',
-      message: sentence('kms:Decrypt', KEY),
+      message: denialOf('kms:Decrypt', KEY),
     });
     expect((await head('there')).ContentLength).toBe(4);
     await expect(head('there', { ChecksumMode: 'ENABLED' })).rejects.toMatchObject({
@@ -202,7 +148,7 @@ test('a request that is signed for another service reaches no object', async () 
       fetch(`${emulators.endpoint}/${Bucket}/there`, {
         method: 'PUT',
         headers: {
-          authorization: `AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/${service}/aws4_request`,
+          ...signed(service),
           'content-type': 'application/x-amz-json-1.0',
           'x-amz-target': 'AmazonSQS.ListQueues',
         },

@@ -4,7 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 import { clientSettings } from '../../../src/client/client-settings.ts';
 import { KillableRun } from '../../../src/run/killable-run.ts';
 import { LocalRun } from '../../../src/run/run.ts';
-import { runOf, statement } from '../../fixtures/assembly.ts';
+import { runOf } from '../../fixtures/assembly.ts';
+import { allow } from '../../fixtures/policies.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 /** A stack of the given resources, whose outputs are the attributes of `Archive`. */
@@ -121,26 +122,26 @@ describe('permissions on a bucket of the template', () => {
     async (key) => {
       const resources = { Key: { Type: 'AWS::KMS::Key', Properties: {} }, Archive: bucket(encryption(key)) };
 
-      await expect(
-        write({ ...resources, Policy: policyOf(statement('s3:PutObject', objects)) }),
-      ).rejects.toThrow('is not authorized to perform: kms:GenerateDataKey');
+      await expect(write({ ...resources, Policy: policyOf(allow('s3:PutObject', objects)) })).rejects.toThrow(
+        'is not authorized to perform: kms:GenerateDataKey',
+      );
       await write({
         ...resources,
-        Policy: policyOf(statement(['s3:PutObject', 'kms:GenerateDataKey'], '*')),
+        Policy: policyOf(allow(['s3:PutObject', 'kms:GenerateDataKey'], '*')),
       });
     },
   );
 
   test('may be denied by its policy', async () => {
     const Archive = bucket();
-    const Policy = policyOf(statement('s3:PutObject', objects));
+    const Policy = policyOf(allow('s3:PutObject', objects));
     const bucketPolicy = (aws: string) => ({
       Type: 'AWS::S3::BucketPolicy',
       Properties: {
         Bucket: { Ref: 'Archive' },
         PolicyDocument: {
           Statement: {
-            ...statement('s3:*', objects),
+            ...allow('s3:*', objects),
             Effect: 'Deny',
             Principal: { AWS: '*' },
             Condition: { Bool: { 'aws:SecureTransport': aws } },

@@ -14,8 +14,9 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { clientSettings } from '../../../src/client/client-settings.ts';
+import type { ClientSettings } from '../../../src/client/client-settings.ts';
 import { emulators, settings, useEmulators } from '../../fixtures/emulators.ts';
+import { signed } from '../../fixtures/policies.ts';
 
 let s3: S3Client;
 let made = 0;
@@ -65,31 +66,29 @@ test('an empty object is an object, also where nothing says what it would be', a
   await put('empty', { Body: Buffer.alloc(0) });
   await fetch(`${emulators.endpoint}/${Bucket}/bare`, {
     method: 'PUT',
-    headers: { authorization: 'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request' },
+    headers: signed('s3'),
   });
 
   expect(await get('empty')).toMatchObject({ ContentLength: 0, bytes: Buffer.alloc(0) });
   expect(await get('bare')).toMatchObject({ ContentLength: 0, bytes: Buffer.alloc(0) });
 });
 
-test('a client without path style reaches the same objects, as the endpoint is an address', async () => {
+test.each([
+  [
+    'without path style, as the endpoint is an address',
+    ({ endpoint, region, credentials }: ClientSettings) => ({ endpoint, region, credentials }),
+  ],
+  [
+    'by a name',
+    (local: ClientSettings) => ({ ...local, endpoint: local.endpoint.replace('127.0.0.1', 'localhost') }),
+  ],
+])('a client reaches the same objects %s', async (_, change) => {
   await put('key', { Body: 'text' });
-  const { endpoint, region, credentials } = clientSettings(emulators.endpoint);
-  const plain = new S3Client({ endpoint, region, credentials });
+  const client = new S3Client(change(settings()));
 
-  const { ContentLength } = await plain.send(new HeadObjectCommand({ Bucket, Key: 'key' }));
+  const { ContentLength } = await client.send(new HeadObjectCommand({ Bucket, Key: 'key' }));
 
-  plain.destroy();
-  expect(ContentLength).toBe(4);
-});
-
-test('the settings of the local run reach them by a name as well', async () => {
-  await put('key', { Body: 'text' });
-  const named = new S3Client(clientSettings(emulators.endpoint.replace('127.0.0.1', 'localhost')));
-
-  const { ContentLength } = await named.send(new HeadObjectCommand({ Bucket, Key: 'key' }));
-
-  named.destroy();
+  client.destroy();
   expect(ContentLength).toBe(4);
 });
 
@@ -109,12 +108,14 @@ test('a listing goes on where the page before ended, or after a key', async () =
   expect(await list({ Prefix: 'a', StartAfter: 'a.1' })).toEqual({ keys: ['a/1', 'a=1'], next: undefined });
 });
 
-test('a listing says how large objects are and when they were written', async () => {
+test('a listing says how large objects are and when they were written, and buckets are listed as well', async () => {
   const before = Date.now() - 1_000;
   const { ETag } = await put('key', { Body: 'text' });
 
   const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+  const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
 
+  expect(Buckets.map(({ Name }) => Name)).toContain(Bucket);
   expect(Contents).toEqual([
     { Key: 'key', Size: 4, ETag, StorageClass: 'STANDARD', LastModified: expect.any(Date) },
   ]);
@@ -150,10 +151,7 @@ test('an object that is too large is refused as S3 does it, also where it comes 
 
   const chunked = await fetch(`${emulators.endpoint}/${Bucket}/large`, {
     method: 'PUT',
-    headers: {
-      authorization: 'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request',
-      'x-amz-decoded-content-length': String(bytes),
-    },
+    headers: { ...signed('s3'), 'x-amz-decoded-content-length': String(bytes) },
     body: new Blob(['0']).stream(),
     duplex: 'half',
   });
@@ -163,12 +161,6 @@ test('an object that is too large is refused as S3 does it, also where it comes 
     $metadata: { httpStatusCode: 400 },
   });
   expect(await chunked.text()).toContain('<Code>EntityTooLarge</Code>');
-});
-
-test('buckets are listed', async () => {
-  const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
-
-  expect(Buckets.map(({ Name }) => Name)).toContain(Bucket);
 });
 
 test('what the local run does not do is refused even to the operator, and names what it is', async () => {
