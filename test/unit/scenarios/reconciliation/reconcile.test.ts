@@ -89,70 +89,75 @@ test('the books of faultless consumers balance, whichever of two conflicting ord
   expect(reversed).toEqual({ missing: [], unexpected: [] });
 });
 
-test.each(['billing', 'shipping', 'inventory'])('a record that %s does not have is missing', (consumer) => {
-  const { missing } = result(({ after }) => after.records.get(consumer)?.delete(valid.orderId));
+const [[reservedSku, reservedQuantity] = ['', 0]] = faultless().after.reserved;
+const digestOf = (message: TestMessage) => orderDigest(orderOf(message) as Order);
+const at = (consumer: string, orderId: string, problem: string) => ({ consumer, orderId, problem });
 
-  expect(missing).toContainEqual({ consumer, orderId: valid.orderId, problem: 'no record of the order' });
-});
+type Case = [
+  string,
+  (state: ReturnType<typeof faultless>) => void,
+  { readonly missing?: unknown[]; readonly unexpected?: unknown[] },
+];
 
-test('a record at a consumer that the order is not for is unexpected', () => {
-  const { unexpected } = result(({ after }) =>
-    after.records.get('shipping')?.set(notShipped.orderId, orderDigest(orderOf(notShipped) as Order)),
-  );
+test.each<Case>([
+  ...['billing', 'shipping', 'inventory'].map(
+    (consumer): Case => [
+      `a record that ${consumer} does not have is missing`,
+      ({ after }) => after.records.get(consumer)?.delete(valid.orderId),
+      { missing: [at(consumer, valid.orderId, 'no record of the order')] },
+    ],
+  ),
+  [
+    'a record at a consumer that the order is not for is unexpected',
+    ({ after }) => after.records.get('shipping')?.set(notShipped.orderId, digestOf(notShipped)),
+    { unexpected: [at('shipping', notShipped.orderId, 'a record of no order that was published to it')] },
+  ],
+  [
+    'a record of another content than the one published is unexpected',
+    ({ after }) => after.records.get('billing')?.set(valid.orderId, 'other'),
+    { unexpected: [at('billing', valid.orderId, 'the record is of an order that was not published')] },
+  ],
+  [
+    'a record that was there before the run is neither missing nor unexpected',
+    ({ before, after }) => {
+      before.records.set('billing', new Map([['earlier', 'digest']]));
+      after.records.get('billing')?.set('earlier', 'digest');
+    },
+    {},
+  ],
+  [
+    'a record of an earlier run that is gone is missing',
+    ({ before }) => before.records.set('billing', new Map([['earlier', 'digest']])),
+    { missing: [at('billing', 'earlier', 'no record of the order')] },
+  ],
+  [
+    'stock that went without a reservation, or twice with one, is unexpected',
+    ({ after }) => after.stock.set(reservedSku, (after.stock.get(reservedSku) ?? 0) - 1),
+    { unexpected: [expect.objectContaining({ consumer: 'inventory', sku: reservedSku })] },
+  ],
+  [
+    'stock below nothing is unexpected, even where it adds up',
+    ({ before, after }) => {
+      before.stock.set(reservedSku, reservedQuantity - 1);
+      after.stock.set(reservedSku, -1);
+    },
+    { unexpected: [expect.objectContaining({ problem: expect.stringContaining('-1 left of') })] },
+  ],
+  [
+    'a record whose answer was lost, and that is found as a duplicate at the next try, is no difference',
+    ({ counted }) => {
+      const counts = counted.billing as ConsumerCounts;
+      counts.processed -= 1;
+      counts.duplicates += 1;
+    },
+    {},
+  ],
+])('%s', (_, change, { missing = [], unexpected = [] }) => {
+  const found = result(change);
 
-  expect(unexpected).toContainEqual(
-    expect.objectContaining({ consumer: 'shipping', orderId: notShipped.orderId }),
-  );
-});
-
-test('a record of another content than the one published is unexpected', () => {
-  const { unexpected } = result(({ after }) => after.records.get('billing')?.set(valid.orderId, 'other'));
-
-  expect(unexpected).toContainEqual({
-    consumer: 'billing',
-    orderId: valid.orderId,
-    problem: 'the record is of an order that was not published',
-  });
-});
-
-test('a record that was there before the run is neither missing nor unexpected', () => {
-  const { missing, unexpected } = result(({ before, after }) => {
-    before.records.set('billing', new Map([['earlier', 'digest']]));
-    after.records.get('billing')?.set('earlier', 'digest');
-  });
-
-  expect([missing, unexpected]).toEqual([[], []]);
-});
-
-test('a record of an earlier run that is gone is missing', () => {
-  const { missing } = result(({ before }) => before.records.set('billing', new Map([['earlier', 'digest']])));
-
-  expect(missing).toContainEqual({
-    consumer: 'billing',
-    orderId: 'earlier',
-    problem: 'no record of the order',
-  });
-});
-
-test('stock that went without a reservation, or twice with one, is unexpected', () => {
-  const [sku = ''] = faultless().after.reserved.keys();
-
-  const { unexpected } = result(({ after }) => after.stock.set(sku, (after.stock.get(sku) ?? 0) - 1));
-
-  expect(unexpected).toEqual([expect.objectContaining({ consumer: 'inventory', sku })]);
-});
-
-test('stock below nothing is unexpected, even where it adds up', () => {
-  const [[sku, quantity] = ['', 0]] = faultless().after.reserved;
-
-  const { unexpected } = result(({ before, after }) => {
-    before.stock.set(sku, quantity - 1);
-    after.stock.set(sku, -1);
-  });
-
-  expect(unexpected).toEqual([
-    expect.objectContaining({ sku, problem: expect.stringContaining('-1 left of') }),
-  ]);
+  expect(found.missing).toEqual(missing.length > 0 ? expect.arrayContaining(missing) : []);
+  // A record too few or too many shows in the counts as well.
+  expect(found.unexpected.filter(({ problem }) => !problem.includes('processed'))).toEqual(unexpected);
 });
 
 test.each<keyof ConsumerCounts>(['delivered', 'processed'])(
@@ -258,14 +263,4 @@ test('the record of an order that lay in the queue before is expected, and misse
   expect(found(false).missing).toEqual([
     { consumer: 'billing', orderId: order.orderId, problem: 'no record of the order' },
   ]);
-});
-
-test('a record whose answer was lost, and that is found as a duplicate at the next try, is no difference', () => {
-  const { missing, unexpected } = result(({ counted }) => {
-    const books = counted.billing as ConsumerCounts;
-    books.processed -= 1;
-    books.duplicates += 1;
-  });
-
-  expect([missing, unexpected]).toEqual([[], []]);
 });
