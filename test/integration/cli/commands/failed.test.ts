@@ -26,19 +26,10 @@ afterAll(async () => {
 });
 
 const bad: NewLetter[] = [
-  {
-    body: '{"orderId":"o-1"}',
-    reason: { error: 'SchemaViolation', message: 'items[0].sku is missing', at: '2026-11-22T10:00:00Z' },
-  },
-  {
-    body: '{"orderId":"o-2"}',
-    reason: { error: 'SchemaViolation', message: 'items[7].sku is missing', at: '2026-11-22T11:00:00Z' },
-  },
-  {
-    body: 'Ada, 12 St James Square',
-    reason: { error: 'NotJson', message: 'the body is not JSON', at: '2026-11-22T12:00:00Z' },
-  },
-];
+  ['{"orderId":"o-1"}', 'SchemaViolation', 'items[0].sku is missing', '2026-11-22T10:00:00Z'] as const,
+  ['{"orderId":"o-2"}', 'SchemaViolation', 'items[7].sku is missing', '2026-11-22T11:00:00Z'] as const,
+  ['Ada, 12 St James Square', 'NotJson', 'the body is not JSON', '2026-11-22T12:00:00Z'] as const,
+].map(([body, error, message, at]) => ({ body, reason: { error, message, at } }));
 const file = (name: string) => path.join(stack.directory, name);
 
 test('groups dead letters by consumer and reason, without a word of their bodies', async () => {
