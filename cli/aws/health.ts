@@ -67,7 +67,7 @@ const LATELY = 5;
 /** @throws whatever the SDK throws */
 export async function lookAtHealth(clients: HealthClients, stack: StackHandles): Promise<Health> {
   const at = new Date();
-  const [figures, enabled, unrouted, lately, alarms] = await Promise.all([
+  const [figures, enabled, unrouted, metrics, alarms] = await Promise.all([
     Promise.all(stack.consumers.map((consumer) => queueFigures(clients.sqs, consumer))),
     Promise.all(stack.consumers.map((consumer) => isEnabled(clients.lambda, consumer))),
     messagesIn(clients.sqs, stack.unroutedQueueUrl),
@@ -76,7 +76,8 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
   ]);
   const consumers = stack.consumers.map(({ name }, index) => {
     const { waiting = 0, inFlight = 0, deadLetters = 0 } = figures[index] ?? {};
-    const { ages, processed } = lately(name);
+    const { ages = [], processed = [] } = metrics[index] ?? {};
+    const processedByMinute = processed.map((orders) => orders ?? 0);
     return {
       name,
       enabled: enabled[index],
@@ -86,8 +87,8 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
       // The metric is a minute old; the depth of the queue is not.
       oldestSeconds:
         waiting + inFlight === 0 ? undefined : ages.slice(-LATELY).findLast((age) => age !== undefined),
-      processed: processed.slice(-LATELY).reduce<number>((sum, orders) => sum + (orders ?? 0), 0),
-      processedByMinute: processed.map((orders) => orders ?? 0),
+      processed: processedByMinute.slice(-LATELY).reduce((sum, orders) => sum + orders, 0),
+      processedByMinute,
       alarms: alarms(name),
     };
   });
@@ -118,12 +119,12 @@ async function messagesIn(sqs: SQSClient, queueUrl: string): Promise<number> {
 
 type Series = (number | undefined)[];
 
-/** Consumer → the last minutes of its metrics, oldest first. Consumers' own metrics are in the namespace of their stack's name. */
+/** For each consumer the last minutes of its metrics, oldest first. Consumers' own metrics are in the namespace of their stack's name. */
 async function readMetrics(
   cloudWatch: CloudWatchClient,
   { name: stack, consumers }: StackHandles,
   at: Date,
-): Promise<(consumer: string) => { ages: Series; processed: Series }> {
+): Promise<{ ages: Series; processed: Series }[]> {
   const start = Math.floor(at.getTime() / MINUTE) * MINUTE - (MINUTES - 1) * MINUTE;
   const queries = consumers.flatMap(({ name, queueUrl }, index): MetricDataQuery[] => [
     query(`age${index}`, 'Maximum', 'AWS/SQS', 'ApproximateAgeOfOldestMessage', {
@@ -150,13 +151,10 @@ async function readMetrics(
     }
     return values;
   };
-  return (consumer) => {
-    const index = consumers.findIndex(({ name }) => name === consumer);
-    return {
-      ages: series(`age${index}`, Math.max),
-      processed: series(`processed${index}`, (one, other) => one + other),
-    };
-  };
+  return consumers.map((_, index) => ({
+    ages: series(`age${index}`, Math.max),
+    processed: series(`processed${index}`, (one, other) => one + other),
+  }));
 }
 
 function query(

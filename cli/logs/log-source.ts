@@ -37,9 +37,7 @@ export async function* readLogGroup(
     );
     let latest = from;
     for await (const { events = [] } of pages) {
-      for (const { eventId: id, message = '', timestamp = 0 } of events) {
-        // Some servers give events no ID; the same line at the same time is then the same event.
-        const eventId = id ?? `${timestamp} ${message}`;
+      for (const { eventId = '', message = '', timestamp = 0 } of events) {
         if (seen.has(eventId)) continue;
         seen.set(eventId, timestamp);
         latest = Math.max(latest, timestamp);

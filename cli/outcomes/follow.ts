@@ -1,4 +1,5 @@
 /** Follows published orders to their end at each consumer: recorded, refused, or not seen. */
+import type { Message } from '@aws-sdk/client-sqs';
 import { checkEvent, type OrderEvent } from '../../contract/events.ts';
 import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
@@ -62,7 +63,7 @@ interface Open {
  */
 export async function followMessages(options: FollowOptions): Promise<Map<string, Outcome>> {
   const { clients, stack, messages, timeoutMs, onProgress, onTrouble } = options;
-  const { signal = new AbortController().signal, earlierLetters = new Set() } = options;
+  const { signal = new AbortController().signal } = options;
   const recording = withRecords(stack.consumers);
   const deadline = new Deadline(timeoutMs, signal, onTrouble);
   const takes = options.takes ?? (await deadline.retry(() => readSubscriptions(clients.sns, stack)));
@@ -72,86 +73,69 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   }
   const followed = recording.map((consumer) => {
     const expected = Array.from(distinct).filter(([, { message }]) => takes(consumer.name, message));
-    return new FollowedConsumer(clients, consumer, new Map(expected), earlierLetters);
+    return followAt(consumer, new Map(expected), options);
   });
-  const sum = (of: (consumer: FollowedConsumer) => number) =>
-    followed.reduce((all, each) => all + of(each), 0);
-  const expected = sum((each) => each.open.size);
+  const countOpen = () => followed.reduce((sum, each) => sum + each.open.size, 0);
+  const expected = countOpen();
 
   for (let left = expected, pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
     const before = left;
     const isLast = deadline.isOver;
     await Promise.all(followed.map((each) => each.look(isLast))).catch((error) => deadline.tolerate(error));
-    left = sum((each) => each.open.size);
+    left = countOpen();
     onProgress?.({ ended: expected - left, expected });
     if (left === 0 || isLast) break;
     if (left < before) pause = FIRST_PAUSE_MS;
     await deadline.wait(pause);
   }
-  return new Map(followed.map((each) => [each.consumer.name, each.outcome()]));
+  return new Map(followed.map((each) => [each.name, each.outcome()]));
 }
 
-class FollowedConsumer {
-  readonly consumer: ConsumerHandles;
-  /** Body → what has not ended yet. */
-  readonly open: Map<string, Open>;
-  private readonly clients: FollowOptions['clients'];
-  private readonly earlierLetters: ReadonlySet<string>;
-  private processed = 0;
-  private readonly refused: RefusedMessage[] = [];
+/** @param open body → what has not ended yet; shrinks */
+function followAt(
+  { name, deadLetterQueueUrl, tables }: ConsumerHandles,
+  open: Map<string, Open>,
+  { clients, earlierLetters = new Set() }: FollowOptions,
+) {
+  const refused: RefusedMessage[] = [];
+  let processed = 0;
 
-  constructor(
-    clients: FollowOptions['clients'],
-    consumer: ConsumerHandles,
-    open: Map<string, Open>,
-    earlierLetters: ReadonlySet<string>,
-  ) {
-    this.clients = clients;
-    this.consumer = consumer;
-    this.open = open;
-    this.earlierLetters = earlierLetters;
-  }
-
-  async look(isLast: boolean): Promise<void> {
-    const before = this.open.size;
-    await this.lookForRecords();
-    // While records still come in, the dead letters can wait.
-    if (this.open.size > 0 && (isLast || this.open.size === before)) await this.lookForDeadLetters();
-  }
-
-  outcome(): Outcome {
-    const missing = Array.from(this.open.values(), ({ message }) => message);
-    return { processed: this.processed, refused: this.refused, missing };
-  }
-
-  private async lookForRecords(): Promise<void> {
-    const valid = Array.from(this.open.values()).filter(({ event }) => event !== undefined);
+  const lookForRecords = async (): Promise<void> => {
+    const valid = Array.from(open.values()).filter(({ event }) => event !== undefined);
     const ids = valid.map(({ message }) => message.orderId);
-    const records = await readRecords(this.clients.dynamodb, recordTable(this.consumer), ids);
+    const records = await readRecords(clients.dynamodb, recordTable({ name, tables }), ids);
     for (const { message, event } of valid) {
       // Another order under the orderId: this message will be refused.
       if (!event || onRecord(records.get(message.orderId), event) !== 'this') continue;
-      this.open.delete(message.body);
-      this.processed++;
+      open.delete(message.body);
+      processed++;
     }
-  }
-
-  private async lookForDeadLetters(): Promise<void> {
-    await lookAtDeadLetters(
-      this.clients.sqs,
-      this.consumer.deadLetterQueueUrl,
-      ({ MessageId = '', Body = '', MessageAttributes = {} }) => {
-        const found = this.earlierLetters.has(MessageId) ? undefined : this.open.get(Body);
-        if (!found) return;
-        this.open.delete(Body);
-        const { DeadLetterError, DeadLetterMessage } = MessageAttributes;
-        const reason = [DeadLetterError?.StringValue, DeadLetterMessage?.StringValue]
-          .filter(Boolean)
-          .join(': ');
-        this.refused.push({ message: found.message, reason: reason || undefined });
-      },
-    );
-  }
+  };
+  const visitLetter = ({ MessageId = '', Body = '', MessageAttributes = {} }: Message): void => {
+    const found = earlierLetters.has(MessageId) ? undefined : open.get(Body);
+    if (!found) return;
+    open.delete(Body);
+    const { DeadLetterError, DeadLetterMessage } = MessageAttributes;
+    const reason = [DeadLetterError?.StringValue, DeadLetterMessage?.StringValue].filter(Boolean).join(': ');
+    refused.push({ message: found.message, reason: reason || undefined });
+  };
+  return {
+    name,
+    open,
+    async look(isLast: boolean): Promise<void> {
+      const before = open.size;
+      await lookForRecords();
+      // While records still come in, the dead letters can wait.
+      if (open.size > 0 && (isLast || open.size === before)) {
+        await lookAtDeadLetters(clients.sqs, deadLetterQueueUrl, visitLetter);
+      }
+    },
+    outcome: (): Outcome => ({
+      processed,
+      refused,
+      missing: Array.from(open.values(), ({ message }) => message),
+    }),
+  };
 }
 
 /** The digest of the order in a body; undefined where it holds no valid one. */

@@ -38,7 +38,7 @@ export function onRecord(record: OrderRecord | undefined, event: OrderEvent): 't
 }
 
 /** @throws CommandError for a consumer that keeps no records of orders */
-export function recordTable(consumer: ConsumerHandles): TableHandles {
+export function recordTable(consumer: Pick<ConsumerHandles, 'name' | 'tables'>): TableHandles {
   const found = recordsTable(consumer);
   if (found) return found;
   throw new CommandError(`Cannot follow orders to ${consumer.name}: it keeps no records of orders`);
