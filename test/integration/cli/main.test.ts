@@ -28,6 +28,8 @@ const node = async (...args: string[]) => {
   return { code: run.child.exitCode, stdout, stderr };
 };
 
+const week = ['--from', '2026-11-16', '--to', '2026-11-23'];
+
 describe('help', () => {
   const VERBS = /^ {2}(\w+)( [<[]\w+[>\]])? {2,}\S/gm;
 
@@ -98,7 +100,6 @@ describe('help', () => {
 
 describe('wrong usage exits with 2 and says what is wrong', () => {
   const arn = 'arn:aws:sns:us-east-1:000000000000:orders';
-  const week = ['--from', '2026-11-16', '--to', '2026-11-23'];
   const key = `orders/dt=2026-11-23/hh=01/2026-11-23T01:00:00.000Z-${'0'.repeat(64)}.jsonl.gz`;
 
   test.each<[args: string[], message: string]>([
@@ -254,6 +255,12 @@ describe('an expected error exits with 1, or 2 for a wrong setting, and one line
       () => ({ AWS_ENDPOINT_URL: 'http://' }),
       /^AWS_ENDPOINT_URL is "http:\/\/", but must be a URL/,
       2,
+    ],
+    [
+      'a replay from a stack without an archive',
+      ['replay', 'billing', ...week],
+      () => ({}),
+      /^Stack "OrderFanOut-dev" has no archive: deploy it with/,
     ],
     ['an impossible region', ['status'], () => ({ AWS_REGION: '../..' }), /region/i],
     ...['html', 'gateway', 'json'].map((page): [string, string[], () => Record<string, string>, RegExp] => [
