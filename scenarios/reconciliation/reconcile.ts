@@ -153,9 +153,9 @@ function reconcileLetters(
     const { orderId } = message;
     const error = refusal(message, records?.get(orderId));
     const reasons = letters.get(body) ?? [];
-    const copy = isCounted ? 1 + more.length : 1;
-    const expected = error === undefined ? 0 : copy;
-    const most = isCounted ? expected : expected * reasons.length;
+    const least = isCounted ? 1 + more.length : 1;
+    const expected = error === undefined ? 0 : least;
+    const most = isCounted || error === undefined ? expected : Number.POSITIVE_INFINITY;
     if (reasons.length < expected) {
       const problem = `${reasons.length} ${plural(reasons.length, 'time')} in the dead-letter queue, ${expected} expected, as ${error}`;
       missing.push({ consumer, orderId, problem });

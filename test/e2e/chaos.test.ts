@@ -1,4 +1,4 @@
-// A bad day, as a user starts it, and what it finds when a safeguard is missing.
+// A run under faults, as a user starts it, and what it finds when a safeguard is missing.
 
 import fs from 'node:fs';
 import path from 'node:path';

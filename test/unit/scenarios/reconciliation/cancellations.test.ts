@@ -10,28 +10,28 @@ import { emptyLedger, type Ledger } from '../../../../scenarios/reconciliation/s
 
 const CONSUMERS = ['billing', 'inventory'];
 
-/** What the books say of one order, which a consumer has cancelled or not. */
-function balanceOf(change: (after: Ledger, before: Ledger) => void, wanted = ['a']): Differences {
+/** The differences of one order, which a consumer has cancelled or not. */
+function differencesOf(change: (after: Ledger, before: Ledger) => void, wanted = ['a']): Differences {
   const [before, after] = [emptyLedger(CONSUMERS), emptyLedger(CONSUMERS)];
   change(after, before);
-  const balance: Differences = { missing: [], unexpected: [] };
-  reconcileCancellations('billing', new Set(wanted), before, after, balance);
-  reconcileCreditNotes(after, balance);
-  return balance;
+  const found: Differences = { missing: [], unexpected: [] };
+  reconcileCancellations('billing', new Set(wanted), before, after, found);
+  reconcileCreditNotes(after, found);
+  return found;
 }
 
 const cancelled = (ledger: Ledger, status: string) => void ledger.cancelled.get('billing')?.set('a', status);
 
 test.each(['CANCELLED', 'TOO_LATE'])('a cancelled order that is %s is as it has to be', (status) => {
-  expect(balanceOf((after) => cancelled(after, status))).toEqual({ missing: [], unexpected: [] });
+  expect(differencesOf((after) => cancelled(after, status))).toEqual({ missing: [], unexpected: [] });
 });
 
 test('a voided invoice is as it has to be with its credit note, which is missing else', () => {
-  const withNote = balanceOf((after) => {
+  const withNote = differencesOf((after) => {
     cancelled(after, 'VOIDED');
     after.creditNotes.add('a');
   });
-  const without = balanceOf((after) => cancelled(after, 'VOIDED'));
+  const without = differencesOf((after) => cancelled(after, 'VOIDED'));
 
   expect(withNote).toEqual({ missing: [], unexpected: [] });
   expect(without).toEqual({
@@ -41,19 +41,19 @@ test('a voided invoice is as it has to be with its credit note, which is missing
 });
 
 test('a credit note without a voided invoice is unexpected', () => {
-  expect(balanceOf((after) => void after.creditNotes.add('b'), []).unexpected).toEqual([
+  expect(differencesOf((after) => void after.creditNotes.add('b'), []).unexpected).toEqual([
     { consumer: 'billing', orderId: 'b', problem: 'a credit note for an invoice that is not voided' },
   ]);
 });
 
 test('an order that does not know of its cancellation is missing it', () => {
-  expect(balanceOf(() => {}).missing).toEqual([
+  expect(differencesOf(() => {}).missing).toEqual([
     { consumer: 'billing', orderId: 'a', problem: 'the order is not cancelled' },
   ]);
 });
 
 test('an order that is cancelled and still reserved is unexpected', () => {
-  expect(balanceOf((after) => cancelled(after, 'RESERVED')).unexpected).toEqual([
+  expect(differencesOf((after) => cancelled(after, 'RESERVED')).unexpected).toEqual([
     { consumer: 'billing', orderId: 'a', problem: 'the order is cancelled, but still RESERVED' },
   ]);
 });
@@ -61,11 +61,11 @@ test('an order that is cancelled and still reserved is unexpected', () => {
 test('an order that nobody cancelled is unexpected where it is cancelled, unless it was so before', () => {
   const problem = 'the order is cancelled, and nobody cancelled it';
 
-  expect(balanceOf((after) => cancelled(after, 'CANCELLED'), []).unexpected).toEqual([
+  expect(differencesOf((after) => cancelled(after, 'CANCELLED'), []).unexpected).toEqual([
     { consumer: 'billing', orderId: 'a', problem },
   ]);
   expect(
-    balanceOf((after, before) => {
+    differencesOf((after, before) => {
       cancelled(before, 'CANCELLED');
       cancelled(after, 'CANCELLED');
     }, []).unexpected,

@@ -79,7 +79,7 @@ const notShipped = messages.find(
   (message) => message.kind === 'order' && !requiresShipping(orderOf(message) as Order),
 ) as TestMessage;
 
-test('the books of faultless consumers balance, whichever of two conflicting orders came first', () => {
+test('faultless consumers leave no difference, whichever of two conflicting orders came first', () => {
   expect(result()).toEqual({ missing: [], unexpected: [] });
 
   messages.reverse();
