@@ -296,6 +296,8 @@ describe('an error that may pass', () => {
     expect(answer.batchItemFailures).toEqual([{ itemIdentifier: event.Records[0]?.messageId }]);
     expect(await queue.deadLetters()).toEqual([]);
     expect(output.metrics()).toEqual([expect.objectContaining({ Retried: 1, service: 'telemetry' })]);
+    expect(output.logs()).toEqual([expect.objectContaining({ message: 'failed, will be tried again' })]);
+    expect(output.logs()[0]).not.toHaveProperty('heldUp');
     const [call] = calls('ChangeMessageVisibility');
     expect(call?.input).toMatchObject({
       QueueUrl: queue.url,
@@ -362,6 +364,28 @@ describe('a dead letter that cannot be sent', () => {
     expect(calls('ChangeMessageVisibility')).toHaveLength(1);
     expect(output.metrics()).toEqual([expect.objectContaining({ Retried: 1 })]);
     expect(output.metrics()[0]).not.toHaveProperty('DeadLettered');
+    expect(output.logs()).toContainEqual(
+      expect.objectContaining({
+        message: 'could not be dead-lettered, stays in the queue',
+        messageId: event.Records[0]?.messageId,
+        sendError: expect.objectContaining({ name: 'RequestThrottled' }),
+      }),
+    );
+  });
+
+  test('and is still under way when the time is over is given up, and nothing more is asked of SQS', async () => {
+    await queue.send('"no reading"');
+    const event = await queue.receive();
+    const send = jest.fn(
+      (_command: unknown, { abortSignal }: { abortSignal: AbortSignal }) =>
+        new Promise((_, reject) => abortSignal.addEventListener('abort', reject)),
+    );
+
+    const answer = await consume(event, lambdaContext(100), { sqs: { send } as unknown as SQSClient });
+    await new Promise(setImmediate);
+
+    expect(answer.batchItemFailures).toHaveLength(1);
+    expect(send).toHaveBeenCalledTimes(1);
   });
 });
 
