@@ -414,8 +414,10 @@ describe('unrouted messages', () => {
     await stack.publish(json(digital), CANCELLED);
     await stack.publish(json(first), { ...CANCELLED, ...many });
 
+    const dry = await redrive('unrouted', '--to', 'shipping', '--dry-run');
     const { code, stderr } = await redrive('unrouted', '--to', 'shipping');
 
+    expect(dry.stderr).toContain('2 of them would come back: no consumer takes them.');
     expect(stderr).toContain(
       'digital stays: shipping does not take eventType "order.placed" with its attributes',
     );
