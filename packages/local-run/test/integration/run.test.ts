@@ -8,7 +8,7 @@ import { LocalRun } from '../../src/run/run.ts';
 import { synthesize } from '../../src/run/synthesize.ts';
 import { readAssembly } from '../../src/template/assembly.ts';
 import { fed, logOf, queueOf, roleOf, runOf } from '../fixtures/assembly.ts';
-import { untilEmpty } from '../fixtures/empty-queue.ts';
+import { untilEmpty } from '../fixtures/emulators.ts';
 import { allow } from '../fixtures/policies.ts';
 import { temporaryFolder } from '../fixtures/temporary.ts';
 
@@ -65,7 +65,7 @@ test('a stack that has nothing to do with orders runs from its template alone', 
   await publish('ignored', 'other');
   const url = `${run.endpoint.endpoint}/000000000000/Telemetry-Queue`;
   const sqs = new SQSClient(run.client);
-  await untilEmpty(sqs, url);
+  await untilEmpty(url, sqs);
   sqs.destroy();
   sns.destroy();
   await run.stop();

@@ -2,23 +2,9 @@ import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import {
-  CreateTableCommand,
-  DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-  TransactWriteItemsCommand,
-} from '@aws-sdk/client-dynamodb';
+import { PutItemCommand, ScanCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
-import {
-  CreateQueueCommand,
-  DeleteMessageBatchCommand,
-  GetQueueAttributesCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import { DeleteMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -29,7 +15,23 @@ import {
 } from '../../../src/faults/fault-plan.ts';
 import { Faults } from '../../../src/faults/faults.ts';
 import { LocalFunction } from '../../../src/lambda/local-function.ts';
-import { Emulators } from '../../../src/server/emulators.ts';
+import {
+  dynamodb,
+  letTopicIn,
+  makeQueue,
+  makeTable,
+  makeTopic,
+  publish,
+  receive,
+  redrivePolicy,
+  send,
+  settings,
+  sizeOf,
+  sqs,
+  startEmulators,
+  stopEmulators,
+  subscribe,
+} from '../../fixtures/emulators.ts';
 import { localFunction } from '../../fixtures/local-function.ts';
 import { temporaryFolder } from '../../fixtures/temporary.ts';
 
@@ -123,80 +125,64 @@ describe('the choice of faults', () => {
 });
 
 describe('services', () => {
-  let emulators: Emulators | undefined;
-  let clients: { s3: S3Client; sns: SNSClient; sqs: SQSClient; dynamodb: DynamoDBClient };
+  const many = Array.from({ length: 12 }, (_, index) => `id-${index}`);
   let plan: FaultPlan;
 
-  /** Emulators that suffer one kind of fault at every chance. */
-  async function suffering(kind: FaultKind): Promise<typeof clients> {
+  /** Starts emulators that suffer one kind of fault at every chance. */
+  function suffer(kind: FaultKind): Promise<void> {
     plan = planOf({ [kind]: { share: 1 } });
-    emulators = await Emulators.start({ port: 0, faults: plan });
-    const client = {
-      endpoint: emulators.endpoint,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-      maxAttempts: 1,
-    };
-    clients = {
-      s3: new S3Client({ ...client, forcePathStyle: true }),
-      sns: new SNSClient(client),
-      sqs: new SQSClient(client),
-      dynamodb: new DynamoDBClient(client),
-    };
-    return clients;
+    return startEmulators({ faults: plan });
   }
+  afterEach(stopEmulators);
 
-  afterEach(async () => {
-    for (const client of Object.values(clients)) client.destroy();
-    await emulators?.stop();
-  });
-
-  async function table(): Promise<void> {
-    await clients.dynamodb.send(
-      new CreateTableCommand({
-        TableName: 'orders',
-        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
-        BillingMode: 'PAY_PER_REQUEST',
-      }),
-    );
-  }
   const item = (id: string) => ({ TableName: 'orders', Item: { id: { S: id } } });
-  const put = (id: string) => clients.dynamodb.send(new PutItemCommand(item(id)));
-  const isThere = async (id: string) =>
-    (await clients.dynamodb.send(new GetItemCommand({ TableName: 'orders', Key: { id: { S: id } } })))
-      .Item !== undefined;
-  const queue = async (name: string, attributes: Record<string, string> = {}) =>
-    (await clients.sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }))).QueueUrl ??
-    '';
-  const send = (QueueUrl: string, MessageBody: string) =>
-    clients.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
-  const size = async (QueueUrl: string) => {
-    const { Attributes = {} } = await clients.sqs.send(
-      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }),
-    );
-    return (
-      Number(Attributes.ApproximateNumberOfMessages) +
-      Number(Attributes.ApproximateNumberOfMessagesNotVisible)
-    );
-  };
+  const put = (id: string) => dynamodb.send(new PutItemCommand(item(id)));
+  const items = async () =>
+    (await dynamodb.send(new ScanCommand({ TableName: 'orders', ConsistentRead: true }))).Count ?? 0;
   const names = async (calls: Promise<unknown>[]) =>
     (await Promise.allSettled(calls)).map((call) =>
       call.status === 'rejected' ? (call.reason as Error).name : 'fine',
     );
-  const many = Array.from({ length: 12 }, (_, index) => `id-${index}`);
 
-  test('throttle DynamoDB: nothing is written', async () => {
-    await suffering('dynamodb-throttled');
-    await table();
+  interface Service {
+    write: (id: string) => Promise<unknown>;
+    written: () => Promise<number>;
+  }
+  const table = async (): Promise<Service> => {
+    await makeTable('orders');
+    return { write: put, written: items };
+  };
+  const queue = async (): Promise<Service> => {
+    const url = await makeQueue();
+    return { write: (id) => send(url, id), written: () => sizeOf(url) };
+  };
+  const topic = async (): Promise<Service> => {
+    const [url, topicArn] = [await makeQueue(), await makeTopic()];
+    await letTopicIn(url, topicArn);
+    await subscribe(topicArn, url);
+    return { write: (id) => publish(topicArn, id), written: () => sizeOf(url) };
+  };
+  test.each<[what: string, FaultKind, make: () => Promise<Service>, answer: string, done: string]>([
+    ['throttle DynamoDB', 'dynamodb-throttled', table, 'ThrottlingException', 'none'],
+    ['have DynamoDB answer 500', 'dynamodb-error', table, 'InternalServerError', 'some'],
+    ['are slow', 'slow-call', table, 'fine', 'all'],
+    ['refuse a send, or lose its answer', 'sqs-error', queue, 'InternalError', 'some'],
+    ['refuse a publish, or lose its answer', 'sns-error', topic, 'InternalErrorException', 'some'],
+  ])('%s: %s', async (_, kind, make, answer, done) => {
+    await suffer(kind);
+    const { write, written } = await make();
 
-    expect(await names(many.map(put))).toEqual(many.map(() => 'ThrottlingException'));
-    expect(await Promise.all(many.map(isThere))).toEqual(many.map(() => false));
+    const answers = await names(many.map(write));
+
+    const count = await written();
+    expect(answers).toEqual(many.map(() => answer));
+    expect(count === 0 ? 'none' : count === many.length ? 'all' : 'some').toBe(done);
+    expect(injected(plan)).toEqual(many.map(() => kind));
   });
 
   test('answer a conflict in the terms of the operation', async () => {
-    const { dynamodb } = await suffering('dynamodb-conflict');
-    await table();
+    await suffer('dynamodb-conflict');
+    await makeTable('orders');
 
     const single = await put('a').catch((error: Error) => error);
     const transaction = await dynamodb
@@ -208,75 +194,30 @@ describe('services', () => {
       name: 'TransactionCanceledException',
       CancellationReasons: [{ Code: 'TransactionConflict' }, { Code: 'None' }],
     });
-    expect(await isThere('a')).toBe(false);
-  });
-
-  test('answer 500, sometimes with nothing done and sometimes with all of it', async () => {
-    await suffering('dynamodb-error');
-    await table();
-
-    expect(await names(many.map(put))).toEqual(many.map(() => 'InternalServerError'));
-    const written = (await Promise.all(many.map(isThere))).filter(Boolean).length;
-    expect(written).toBeGreaterThan(0);
-    expect(written).toBeLessThan(many.length);
-  });
-
-  test('are slow, but do what they were asked', async () => {
-    await suffering('slow-call');
-    await table();
-
-    expect(await names(many.map(put))).toEqual(many.map(() => 'fine'));
-    expect(await Promise.all(many.map(isThere))).toEqual(many.map(() => true));
-    expect(injected(plan)).toEqual(many.map(() => 'slow-call'));
-  });
-
-  test('refuse or lose the answer of a send', async () => {
-    await suffering('sqs-error');
-    const url = await queue('letters');
-
-    expect(await names(many.map((body) => send(url, body)))).toEqual(many.map(() => 'InternalError'));
-    expect(await size(url)).toBeGreaterThan(0);
-    expect(await size(url)).toBeLessThan(many.length);
+    expect(await items()).toBe(0);
   });
 
   test('do not delete a message, whatever they say', async () => {
-    const { sqs } = await suffering('delete-failed');
-    const url = await queue('readings');
-    await send(url, 'a');
-    await send(url, 'b');
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10 }),
-    );
+    await suffer('delete-failed');
+    const url = await makeQueue();
+    for (const body of ['a', 'b']) await send(url, body);
+    const messages = await receive(url);
 
     const answer = await sqs.send(
       new DeleteMessageBatchCommand({
         QueueUrl: url,
-        Entries: Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),
+        Entries: messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),
       }),
     );
 
     expect(answer.Failed?.map(({ Id }) => Id)).toEqual(['0']);
     expect(answer.Successful?.map(({ Id }) => Id)).toEqual(['1']);
-    expect(await size(url)).toBe(2);
-  });
-
-  test('refuse a publish, or lose its answer', async () => {
-    const { sns } = await suffering('sns-error');
-    const Statement = { Effect: 'Allow', Principal: '*', Action: 'sqs:SendMessage', Resource: '*' };
-    const url = await queue('orders', { Policy: JSON.stringify({ Statement }) });
-    const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'orders' }));
-    const arn = 'arn:aws:sqs:us-east-1:000000000000:orders';
-    await sns.send(new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: arn }));
-
-    const answers = await names(many.map((Message) => sns.send(new PublishCommand({ TopicArn, Message }))));
-
-    expect(answers).toEqual(many.map(() => 'InternalErrorException'));
-    expect(await size(url)).toBeGreaterThan(0);
-    expect(await size(url)).toBeLessThan(many.length);
+    expect(await sizeOf(url)).toBe(2);
   });
 
   test('let S3 ask for fewer requests and write nothing, or lose the answer of a write', async () => {
-    const { s3 } = await suffering('s3-error');
+    await suffer('s3-error');
+    const s3 = new S3Client(settings());
     await s3.send(new CreateBucketCommand({ Bucket: 'archive' }));
 
     const answers = await names(
@@ -284,26 +225,22 @@ describe('services', () => {
     );
 
     const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: 'archive' }));
+    s3.destroy();
     const written = Contents.map(({ Key }) => Key ?? '');
     expect(answers).toEqual(many.map((key) => (written.includes(key) ? 'InternalError' : 'SlowDown')));
     expect(new Set(answers).size).toBe(2);
   });
 
   test('put a message into a queue twice, but a dead letter once', async () => {
-    await suffering('duplicate-delivery');
-    const letters = await queue('letters');
-    const url = await queue('readings', {
-      RedrivePolicy: JSON.stringify({
-        deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:letters',
-        maxReceiveCount: 5,
-      }),
-    });
+    await suffer('duplicate-delivery');
+    const letters = await makeQueue();
+    const url = await makeQueue(redrivePolicy(letters, 5));
 
     await send(url, 'a');
     await send(letters, 'b');
 
-    expect(await size(url)).toBe(2);
-    expect(await size(letters)).toBe(1);
+    expect(await sizeOf(url)).toBe(2);
+    expect(await sizeOf(letters)).toBe(1);
   });
 });
 
@@ -348,44 +285,25 @@ describe('an invocation', () => {
     return { result, struck, isDone: lines.includes('done') };
   }
 
-  test.each<[string, InvocationFault, { errorType: string; answered: number; isDone: boolean }]>([
-    [
-      'throws before its work',
-      { kind: 'handler-exception', when: 'before' },
-      { errorType: 'Error', answered: 0, isDone: false },
-    ],
-    [
-      'throws after its work',
-      { kind: 'handler-exception', when: 'after' },
-      { errorType: 'Error', answered: 3, isDone: true },
-    ],
+  const [exit, exception] = ['Runtime.ExitError', 'Error'];
+  test.each<[what: string, InvocationFault, errorType: string, answered: number, isDone: boolean]>([
+    ['throws before its work', { kind: 'handler-exception', when: 'before' }, exception, 0, false],
+    ['throws after its work', { kind: 'handler-exception', when: 'after' }, exception, 3, true],
     [
       'is killed before its second request leaves it',
       { kind: 'killed-before-write', count: 2 },
-      { errorType: 'Runtime.ExitError', answered: 1, isDone: false },
+      exit,
+      1,
+      false,
     ],
-    [
-      'is killed after the second answer',
-      { kind: 'killed-after-write', count: 2 },
-      { errorType: 'Runtime.ExitError', answered: 2, isDone: false },
-    ],
-    [
-      'is killed after its work at the latest',
-      { kind: 'killed-after-write', count: 4 },
-      { errorType: 'Runtime.ExitError', answered: 3, isDone: true },
-    ],
-  ])('%s', async (_, fault, expected) => {
-    const { result, struck, isDone } = await invoke(fault);
+    ['is killed after the second answer', { kind: 'killed-after-write', count: 2 }, exit, 2, false],
+    ['is killed after its work at the latest', { kind: 'killed-after-write', count: 4 }, exit, 3, true],
+    ['hangs until its timeout', { kind: 'function-timeout', count: 1 }, 'Sandbox.Timedout', 1, false],
+  ])('%s', async (_, fault, errorType, requests, isDone) => {
+    const outcome = await invoke(fault, fault.kind === 'function-timeout' ? 1 : 30);
 
-    expect(result).toMatchObject({ ok: false, errorType: expected.errorType });
-    expect({ answered, isDone }).toEqual({ answered: expected.answered, isDone: expected.isDone });
-    expect(struck).toEqual([fault.kind]);
-  });
-
-  test('hangs until its timeout', async () => {
-    const { result, isDone } = await invoke({ kind: 'function-timeout', count: 1 }, 1);
-
-    expect(result).toMatchObject({ ok: false, errorType: 'Sandbox.Timedout' });
-    expect({ answered, isDone }).toEqual({ answered: 1, isDone: false });
+    expect(outcome.result).toMatchObject({ ok: false, errorType });
+    expect({ answered, isDone: outcome.isDone }).toEqual({ answered: requests, isDone });
+    expect(outcome.struck).toEqual([fault.kind]);
   });
 });

@@ -4,7 +4,7 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { expect, test } from '@jest/globals';
 import { LocalRun } from '../../../src/run/run.ts';
 import { fed, logOf, runOf } from '../../fixtures/assembly.ts';
-import { untilEmpty } from '../../fixtures/empty-queue.ts';
+import { untilEmpty } from '../../fixtures/emulators.ts';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:press';
 const version = (FunctionName: object = { Ref: 'Worker' }) => ({
@@ -28,7 +28,7 @@ async function invokeOnce(run: LocalRun): Promise<void> {
   const sqs = new SQSClient(run.client);
   await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: '21.5' }));
   run.consume();
-  await untilEmpty(sqs, QueueUrl);
+  await untilEmpty(QueueUrl, sqs);
   sqs.destroy();
 }
 const invocationsOf = (run: LocalRun, dimensions: object) =>

@@ -3,8 +3,7 @@ import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { EventSourceMapping, type MappingDefinition } from '../../../src/lambda/event-source-mapping.ts';
 import type { InvocationResult } from '../../../src/lambda/execution-environment.ts';
 import type { LocalFunction } from '../../../src/lambda/local-function.ts';
-import { untilEmpty } from '../../fixtures/empty-queue.ts';
-import { makeQueue, queueArn, sqs, useEmulators } from '../../fixtures/emulators.ts';
+import { makeQueue, queueArn, sqs, untilEmpty, useEmulators } from '../../fixtures/emulators.ts';
 
 interface Event {
   Records: {
@@ -80,7 +79,7 @@ function mapForSizes(terms: Partial<MappingDefinition>): number[] {
   return sizes;
 }
 
-const empty = (url = queue) => untilEmpty(sqs, url);
+const empty = (url = queue) => untilEmpty(url);
 
 describe('a batch', () => {
   test('holds the records in the form that Lambda gives them', async () => {

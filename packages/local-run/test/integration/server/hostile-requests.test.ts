@@ -1,17 +1,20 @@
 // What no SDK client would send. Each request is followed by a proper one, which has to be answered.
 import net from 'node:net';
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
-import { ReceiveMessageCommand, SendMessageCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   dynamodb,
   emulators,
   makeQueue,
   makeTable,
+  receive,
   redrivePolicy,
+  send,
   sqs,
   useEmulators,
 } from '../../fixtures/emulators.ts';
+import { signed } from '../../fixtures/policies.ts';
 
 let QueueUrl: string;
 useEmulators();
@@ -21,7 +24,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  const { MessageId } = await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'proper' }));
+  const { MessageId } = await send(QueueUrl);
   const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: 'proper' }));
   expect([typeof MessageId, Table?.TableName]).toEqual(['string', 'proper']);
   expect(await emulators.api.sample()).toBeDefined();
@@ -29,11 +32,9 @@ afterEach(async () => {
 
 /** The first three are answered by the local run itself, the others by fauxqs. */
 const SERVICES = ['dynamodb', 'monitoring', 'cloudformation', 'sqs', 'sns', 'sts', 's3', 'logs'];
-const signed = (service: string, key = 'local') =>
-  `AWS4-HMAC-SHA256 Credential=${key}/20260101/us-east-1/${service}/aws4_request`;
 /** The content type and target that a service's client would send. */
 const headersOf = (service: string, operation: string): Record<string, string> => ({
-  authorization: signed(service),
+  ...signed(service),
   'content-type': /^(sns|cloudformation|sts)$/.test(service)
     ? 'application/x-www-form-urlencoded'
     : 'application/x-amz-json-1.0',
@@ -92,10 +93,7 @@ test.each(['constructor', '__proto__', 'toString', ''])('the service and the key
     ['sqs', name],
     ['dynamodb', name],
   ] as const) {
-    const { status } = await post(
-      { ...headersOf('sqs', 'ListQueues'), authorization: signed(service, key) },
-      '{}',
-    );
+    const { status } = await post({ ...headersOf('sqs', 'ListQueues'), ...signed(service, key) }, '{}');
 
     expect(status).toBeGreaterThanOrEqual(400);
   }
@@ -117,6 +115,13 @@ test.each([
   ['an expectation', ['expect: miracles', 'content-length: 2'], '{}'],
 ])('%s', async (_, headers, body) => {
   await Promise.all(SERVICES.map((service) => raw(head(service, ...headers), body)));
+});
+
+test('a client that goes away in the middle of a request', async () => {
+  const socket = net.connect(Number(new URL(emulators.endpoint).port), '127.0.0.1');
+  await new Promise((resolve) => socket.write(`${head('dynamodb', 'content-length: 999')}{"Table`, resolve));
+
+  socket.resetAndDestroy();
 });
 
 test('bytes that are no HTTP', async () => {
@@ -198,31 +203,26 @@ describe('a body of more than 16 MiB is refused', () => {
 });
 
 describe('a queue whose RedrivePolicy', () => {
+  const setRedrivePolicy = (RedrivePolicy: string) =>
+    sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { RedrivePolicy } }));
+
   test.each(['null', '{', '7', '{"deadLetterTargetArn":7,"maxReceiveCount":"x"}'])(
     'is %s still gives its messages',
-    async (RedrivePolicy) => {
-      await sqs
-        .send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { RedrivePolicy } }))
-        .catch(() => {});
-      await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'a' }));
+    async (policy) => {
+      await setRedrivePolicy(policy).catch(() => {});
+      await send(QueueUrl);
 
-      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
-
-      expect(Messages).toHaveLength(1);
-      await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { RedrivePolicy: '' } }));
+      expect(await receive(QueueUrl, { MaxNumberOfMessages: 1 })).toHaveLength(1);
+      await setRedrivePolicy('');
     },
   );
 
   test('names the queue itself goes on giving a message', async () => {
     const own = await makeQueue({ VisibilityTimeout: '0' });
     await sqs.send(new SetQueueAttributesCommand({ QueueUrl: own, Attributes: redrivePolicy(own, 1) }));
-    await sqs.send(new SendMessageCommand({ QueueUrl: own, MessageBody: 'a' }));
+    await send(own);
 
-    for (let receive = 1; receive <= 3; receive += 1) {
-      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: own }));
-
-      expect(Messages).toHaveLength(1);
-    }
+    for (let receives = 1; receives <= 3; receives += 1) expect(await receive(own)).toHaveLength(1);
   }, 10_000);
 });
 
