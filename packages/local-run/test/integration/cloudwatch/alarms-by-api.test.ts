@@ -5,18 +5,19 @@ import {
   GetMetricDataCommand,
   SetAlarmStateCommand,
 } from '@aws-sdk/client-cloudwatch';
-import { CreateTopicCommand, SetTopicAttributesCommand } from '@aws-sdk/client-sns';
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { SetTopicAttributesCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import {
   emulators,
   makeQueue,
+  makeTopic,
   problems,
+  send,
   settings,
   sns,
-  sqs,
   useEmulators,
 } from '../../fixtures/emulators.ts';
+import { allow } from '../../fixtures/policies.ts';
 
 const topicArn = (name: string) => `arn:aws:sns:us-east-1:000000000000:${name}`;
 let cloudWatch: CloudWatchClient;
@@ -48,13 +49,8 @@ async function historyOf(AlarmName: string): Promise<(string | undefined)[]> {
 }
 
 test('an alarm that is set to ALARM tells its topic, and its history says so', async () => {
-  const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'open' }));
-  const Statement = {
-    Effect: 'Allow',
-    Principal: { Service: 'cloudwatch.amazonaws.com' },
-    Action: 'sns:Publish',
-    Resource: TopicArn,
-  };
+  const TopicArn = await makeTopic('open');
+  const Statement = allow('sns:Publish', TopicArn, { Principal: { Service: 'cloudwatch.amazonaws.com' } });
   await sns.send(
     new SetTopicAttributesCommand({
       TopicArn,
@@ -80,7 +76,7 @@ test.each(['shut', 'gone'])(
   'the history tells that the action failed where the topic is %s',
   async (topic) => {
     // One that is gone lets nobody in either.
-    if (topic === 'shut') await sns.send(new CreateTopicCommand({ Name: topic }));
+    if (topic === 'shut') await makeTopic(topic);
     await addAlarm(topic, topic);
 
     await fire(topic);
@@ -97,7 +93,7 @@ test('an alarm that is not there cannot be set', async () => {
 
 test('metrics of a queue that wakes arrive late, each in its minute', async () => {
   const QueueUrl = await makeQueue({}, 'late');
-  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'x' }));
+  await send(QueueUrl);
   const started = Date.now();
   const visible = async () => {
     await emulators.api.endMinute();

@@ -1,66 +1,36 @@
-import { GetQueueAttributesCommand, SendMessageBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
-import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { EventSourceMapping, type MappingDefinition } from '../../../src/lambda/event-source-mapping.ts';
+import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { EventSourceMapping, MappingDefinition } from '../../../src/lambda/event-source-mapping.ts';
 import type { InvocationResult } from '../../../src/lambda/execution-environment.ts';
-import type { LocalFunction } from '../../../src/lambda/local-function.ts';
-import { makeQueue, queueArn, sqs, untilEmpty, useEmulators } from '../../fixtures/emulators.ts';
-
-interface Event {
-  Records: {
-    messageId: string;
-    body: string;
-    attributes: Record<string, string>;
-    messageAttributes: object;
-  }[];
-}
+import {
+  emulators,
+  makeQueue,
+  queueArn,
+  send,
+  sqs,
+  text,
+  untilEmpty,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
+import { type Event, mappingOf, ok } from '../../fixtures/mapping.ts';
 
 /** URL. */
 let queue: string;
-const running: EventSourceMapping[] = [];
-afterAll(() => Promise.all(running.map((each) => each.stop())));
 useEmulators();
 beforeEach(async () => {
   queue = await makeQueue();
 });
 
-/** A function of the test's own in place of a bundle: what is tried here is how it is invoked. */
 function map(
   handle: (event: Event) => Promise<InvocationResult>,
-  terms: Partial<MappingDefinition> = {},
+  terms?: Partial<MappingDefinition>,
   url = queue,
 ): EventSourceMapping {
-  const target = { invoke: handle } as unknown as LocalFunction;
-  const mapping = new EventSourceMapping(
-    {
-      queueUrl: url,
-      queueArn: queueArn(url),
-      batchSize: 10,
-      windowSeconds: 0,
-      maximumConcurrency: 2,
-      reportsBatchItemFailures: true,
-      isEnabled: true,
-      ...terms,
-    },
-    target,
-    sqs,
-    () => {},
-  );
+  const mapping = mappingOf(url, handle, terms);
   mapping.start();
-  running.push(mapping);
   return mapping;
 }
 
-const ok = (payload: unknown = null): InvocationResult => ({ ok: true, payload });
-const send = (body: string, attributes: Record<string, string> = {}) =>
-  sqs.send(
-    new SendMessageCommand({
-      QueueUrl: queue,
-      MessageBody: body,
-      MessageAttributes: Object.fromEntries(
-        Object.entries(attributes).map(([key, StringValue]) => [key, { DataType: 'String', StringValue }]),
-      ),
-    }),
-  );
 const sendMany = (bodies: string[], url = queue) =>
   sqs.send(
     new SendMessageBatchCommand({
@@ -69,17 +39,12 @@ const sendMany = (bodies: string[], url = queue) =>
     }),
   );
 
-/** Maps the queue to a function that processes everything. @returns how many records each batch had, filled as they come */
-function mapForSizes(terms: Partial<MappingDefinition>): number[] {
-  const sizes: number[] = [];
-  map(async ({ Records }) => {
-    sizes.push(Records.length);
-    return ok();
-  }, terms);
-  return sizes;
+/** Twenty messages, of which a receive takes at most ten. */
+async function sendTwenty(): Promise<void> {
+  for (const half of ['first', 'second']) {
+    await sendMany(Array.from({ length: 10 }, (_, n) => `${half} ${n}`));
+  }
 }
-
-const empty = (url = queue) => untilEmpty(url);
 
 describe('a batch', () => {
   test('holds the records in the form that Lambda gives them', async () => {
@@ -89,8 +54,8 @@ describe('a batch', () => {
       return ok();
     });
 
-    await send('{"a":1}', { eventType: 'order.placed' });
-    await empty();
+    await send(queue, '{"a":1}', { MessageAttributes: { eventType: text('order.placed') } });
+    await untilEmpty(queue);
 
     expect(events).toHaveLength(1);
     expect(events[0]?.Records).toEqual([
@@ -115,33 +80,24 @@ describe('a batch', () => {
     ]);
   });
 
-  test('is filled during its window beyond the ten messages of one receive', async () => {
-    await sendMany(Array.from({ length: 10 }, (_, n) => `first ${n}`));
-    await sendMany(Array.from({ length: 10 }, (_, n) => `second ${n}`));
+  test.each([
+    ['is filled during its window beyond the ten messages of one receive', sendTwenty, 20, 30, [20]],
+    ['is never larger than the batch size, however many receives fill it', sendTwenty, 15, 1, [15, 5]],
+    ['is handed over when its window closes, full or not', () => send(queue, 'alone'), 20, 1, [1]],
+  ])('%s', async (_, sendAll, batchSize, windowSeconds, expected) => {
+    await sendAll();
+    const sizes: number[] = [];
 
-    const sizes = mapForSizes({ batchSize: 20, windowSeconds: 30, maximumConcurrency: 1 });
-    await empty();
+    map(
+      async ({ Records }) => {
+        sizes.push(Records.length);
+        return ok();
+      },
+      { batchSize, windowSeconds, maximumConcurrency: 1 },
+    );
+    await untilEmpty(queue);
 
-    expect(sizes).toEqual([20]);
-  });
-
-  test('is never larger than the batch size, however many receives fill it', async () => {
-    await sendMany(Array.from({ length: 10 }, (_, n) => `first ${n}`));
-    await sendMany(Array.from({ length: 10 }, (_, n) => `second ${n}`));
-
-    const sizes = mapForSizes({ batchSize: 15, windowSeconds: 1, maximumConcurrency: 1 });
-    await empty();
-
-    expect(sizes).toEqual([15, 5]);
-  });
-
-  test('is handed over when its window closes, full or not', async () => {
-    await send('alone');
-
-    const sizes = mapForSizes({ batchSize: 20, windowSeconds: 1, maximumConcurrency: 1 });
-    await empty();
-
-    expect(sizes).toEqual([1]);
+    expect(sizes).toEqual(expected);
   });
 });
 
@@ -149,14 +105,8 @@ describe('a batching window that is ended', () => {
   /** Resolves once this many messages are in flight. */
   async function inFlight(count: number): Promise<void> {
     for (;;) {
-      const { Attributes } = await sqs.send(
-        new GetQueueAttributesCommand({
-          QueueUrl: queue,
-          AttributeNames: ['ApproximateNumberOfMessagesNotVisible'],
-        }),
-      );
-      if (Attributes?.ApproximateNumberOfMessagesNotVisible === String(count)) return;
-      await new Promise(setImmediate);
+      const { queues } = await emulators.api.sample();
+      if (queues.find(({ name }) => queue.endsWith(name))?.inFlight === count) return;
     }
   }
 
@@ -169,34 +119,33 @@ describe('a batching window that is ended', () => {
       },
       { batchSize: 100, windowSeconds: 60 },
     );
-    // Each receive takes at most ten, so that both pollers have some.
-    await sendMany(Array.from({ length: 10 }, (_, n) => `first ${n}`));
-    await sendMany(Array.from({ length: 10 }, (_, n) => `second ${n}`));
+    // So that both pollers have some.
+    await sendTwenty();
     await inFlight(20);
     expect(mapping.holdsMessages).toBe(true);
 
     mapping.endBatchingWindows();
-    await empty();
+    await untilEmpty(queue);
     expect(bodies).toHaveLength(20);
 
     // Of a poll that was under way the window has ended, too.
     await new Promise((resolve) => setTimeout(resolve, 1_100));
-    await send('later');
+    await send(queue, 'later');
     await inFlight(1);
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     expect({ count: bodies.length, holds: mapping.holdsMessages }).toEqual({ count: 20, holds: true });
     mapping.endBatchingWindows();
-    await empty();
+    await untilEmpty(queue);
     expect(bodies.at(-1)).toBe('later');
   });
 
   test('leaves nothing behind that would be held', async () => {
     const mapping = map(async () => ok(), { batchSize: 100, windowSeconds: 60 });
-    await send('alone');
+    await send(queue, 'alone');
     await inFlight(1);
 
     mapping.endBatchingWindows();
-    await empty();
+    await untilEmpty(queue);
     await mapping.stop();
 
     expect(mapping.holdsMessages).toBe(false);
@@ -218,13 +167,13 @@ test('never more invocations run at a time than the maximum concurrency', async 
     },
     { batchSize: 1, maximumConcurrency: 2 },
   );
-  await empty();
+  await untilEmpty(queue);
 
   expect(most).toBe(2);
 });
 
 describe('what the function answers', () => {
-  type Answer = (ids: { good?: string | undefined; bad?: string | undefined }) => InvocationResult;
+  type Answer = (idOfBad?: string) => InvocationResult;
 
   /** Answers once for a batch of one good and one bad message, well after that; says how often each came. */
   async function tries(
@@ -240,37 +189,32 @@ describe('what the function answers', () => {
         for (const { body } of Records) seen[body] = (seen[body] ?? 0) + 1;
         if (!first) return ok();
         first = false;
-        const id = (body: string) => Records.find((record) => record.body === body)?.messageId;
-        return answer({ good: id('good'), bad: id('bad') });
+        return answer(Records.find(({ body }) => body === 'bad')?.messageId);
       },
       { maximumConcurrency: 1, ...terms },
       own,
     );
-    await empty(own);
+    await untilEmpty(own);
     return seen;
   }
 
-  const badFails: Answer = ({ bad }) => ok({ batchItemFailures: [{ itemIdentifier: bad }] });
-  const cases: [
-    name: string,
-    times: { good: number; bad: number },
-    answer: Answer,
-    terms?: Partial<MappingDefinition>,
-  ][] = [
-    ['a partial failure', { good: 1, bad: 2 }, badFails],
-    ['an empty list of failures', { good: 1, bad: 1 }, () => ok({ batchItemFailures: [] })],
-    ['a null list of failures', { good: 1, bad: 1 }, () => ok({ batchItemFailures: null })],
-    ['no answer', { good: 1, bad: 1 }, () => ok()],
-    [
-      'an unknown identifier',
-      { good: 2, bad: 2 },
-      () => ok({ batchItemFailures: [{ itemIdentifier: 'other' }] }),
-    ],
-    ['an empty identifier', { good: 2, bad: 2 }, () => ok({ batchItemFailures: [{ itemIdentifier: '' }] })],
-    ['a wrong key', { good: 2, bad: 2 }, () => ok({ batchItemFailures: [{ messageId: 'x' }] })],
-    ['a string', { good: 2, bad: 2 }, () => ok('done')],
-    ['an error', { good: 2, bad: 2 }, () => ({ ok: false, errorType: 'Error', errorMessage: 'no' })],
-    ['a partial failure, unasked', { good: 1, bad: 1 }, badFails, { reportsBatchItemFailures: false }],
+  const fails = (itemIdentifier?: string) => ok({ batchItemFailures: [{ itemIdentifier }] });
+  const [once, onlyBadAgain, bothAgain] = [
+    { good: 1, bad: 1 },
+    { good: 1, bad: 2 },
+    { good: 2, bad: 2 },
+  ];
+  const cases: [name: string, times: object, answer: Answer, terms?: Partial<MappingDefinition>][] = [
+    ['a partial failure', onlyBadAgain, fails],
+    ['an empty list of failures', once, () => ok({ batchItemFailures: [] })],
+    ['a null list of failures', once, () => ok({ batchItemFailures: null })],
+    ['no answer', once, () => ok()],
+    ['an unknown identifier', bothAgain, () => fails('other')],
+    ['an empty identifier', bothAgain, () => fails('')],
+    ['a wrong key', bothAgain, () => ok({ batchItemFailures: [{ messageId: 'x' }] })],
+    ['a string', bothAgain, () => ok('done')],
+    ['an error', bothAgain, () => ({ ok: false, errorType: 'Error', errorMessage: 'no' })],
+    ['a partial failure, unasked', once, fails, { reportsBatchItemFailures: false }],
   ];
 
   test('decides which messages are deleted and which come again after their visibility timeout', async () => {
@@ -283,24 +227,19 @@ describe('what the function answers', () => {
 });
 
 test('a stop lets the invocation that is under way end and its messages be deleted', async () => {
-  let release = () => {};
-  let entered = () => {};
-  const inside = new Promise<void>((resolve) => {
-    entered = resolve;
-  });
+  const entered = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
   const mapping = map(async () => {
-    entered();
-    await new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    entered.resolve();
+    await released.promise;
     return ok();
   });
-  await send('slow');
-  await inside;
+  await send(queue, 'slow');
+  await entered.promise;
 
   const stopped = mapping.stop();
-  release();
+  released.resolve();
   await stopped;
 
-  await empty();
+  await untilEmpty(queue);
 });

@@ -1,31 +1,28 @@
 import { expect, test } from '@jest/globals';
 import { localFunction } from '../../fixtures/local-function.ts';
 
-test('the handler gets the event and the context that Lambda would give', async () => {
+test('the handler gets the event, the context that Lambda would give, and the environment of the template alone', async () => {
   const { target } = localFunction(
-    `export const handler = async (event, context) => ({
-       event, name: context.functionName, memory: context.memoryLimitInMB, left: context.getRemainingTimeInMillis() })`,
-    { timeoutSeconds: 30 },
+    `export const handler = async (event, context) => ({ event, name: context.functionName,
+       memory: context.memoryLimitInMB, left: context.getRemainingTimeInMillis(), environment: { ...process.env } })`,
+    { timeoutSeconds: 30, environment: { TABLE: 'orders' } },
   );
 
   const result = await target.invoke({ hello: 1 });
-  await target.stop();
 
-  expect(result).toMatchObject({ ok: true, payload: { event: { hello: 1 }, name: 'tried', memory: '128' } });
+  expect(result).toEqual({
+    ok: true,
+    payload: {
+      event: { hello: 1 },
+      name: 'tried',
+      memory: '128',
+      left: expect.any(Number),
+      environment: { TABLE: 'orders', AWS_LAMBDA_FUNCTION_VERSION: '$LATEST' },
+    },
+  });
   const { left } = (result as { payload: { left: number } }).payload;
   expect(left).toBeGreaterThan(0);
   expect(left).toBeLessThanOrEqual(30_000);
-});
-
-test('the handler sees the environment of the template and nothing of this process', async () => {
-  const { target } = localFunction('export const handler = async () => ({ ...process.env })', {
-    environment: { TABLE: 'orders' },
-  });
-
-  const result = await target.invoke({});
-  await target.stop();
-
-  expect(result).toEqual({ ok: true, payload: { TABLE: 'orders', AWS_LAMBDA_FUNCTION_VERSION: '$LATEST' } });
 });
 
 test('a warm environment is used again, and a second one is made only for an invocation beside it', async () => {
@@ -36,7 +33,6 @@ test('a warm environment is used again, and a second one is made only for an inv
   const first = await target.invoke({});
   const again = await target.invoke({});
   const both = await Promise.all([target.invoke({}), target.invoke({})]);
-  await target.stop();
 
   expect(again).toEqual(first);
   expect(new Set(both.map((each) => JSON.stringify(each))).size).toBe(2);
@@ -57,7 +53,6 @@ test('each version has environments of its own', async () => {
   const byAlias = await invoke({}, { name: 'live', version: '1' });
   const byNumber = await invoke({}, { name: '1', version: '1' });
   const latestAgain = await invoke({});
-  await target.stop();
 
   expect(latestAgain).toEqual(latest);
   expect(byNumber.made).toBe(byAlias.made);
@@ -79,7 +74,6 @@ test('an error of the handler is a result with its name and message, and the env
 
   const failed = await target.invoke({});
   const next = await target.invoke({});
-  await target.stop();
 
   expect(failed).toEqual({ ok: false, errorType: 'TypeError', errorMessage: 'no good' });
   expect(next).toEqual({ ok: true, payload: 2 });
@@ -87,57 +81,43 @@ test('an error of the handler is a result with its name and message, and the env
   expect(lines.join()).toContain('no good');
 });
 
-test('a handler that outlives its timeout is ended, also in a busy loop, and the next invocation gets a fresh environment', async () => {
-  const { target } = localFunction(
-    `let calls = 0; export const handler = async ({ hang }) => { calls++; while (hang) ; return calls }`,
+test.each<[what: string, source: string, settings: object, errorType: string, errorMessage: RegExp]>([
+  [
+    'that outlives its timeout, in a busy loop,',
+    'while (true) ;',
     { timeoutSeconds: 0.2 },
-  );
-
-  const hung = await target.invoke({ hang: true });
-  const next = await target.invoke({ hang: false });
-  await target.stop();
-
-  expect(hung).toMatchObject({
-    ok: false,
-    errorType: 'Sandbox.Timedout',
-    errorMessage: expect.stringContaining('Task timed out after 0.20 seconds'),
-  });
-  expect(next).toEqual({ ok: true, payload: 1 });
-});
-
-test('a handler that needs more memory than its function has is ended and says so', async () => {
-  const { target } = localFunction(
-    `const kept = []; export const handler = async () => { for (;;) kept.push(new Array(1e5).fill({}).map(() => ({}))) }`,
+    'Sandbox.Timedout',
+    /Task timed out after 0.20 seconds/,
+  ],
+  [
+    'that needs more memory than its function has',
+    'for (const kept = []; ; ) kept.push(new Array(1e5).fill({}).map(() => ({})))',
     { memoryMegabytes: 32 },
-  );
+    'Runtime.OutOfMemory',
+    /./,
+  ],
+  ['that exits', 'process.exit(3)', {}, 'Runtime.ExitError', /./],
+])(
+  'a handler %s is ended and says so, and the next invocation gets a fresh environment',
+  async (_, source, settings, errorType, errorMessage) => {
+    const { target } = localFunction(
+      `let calls = 0; export const handler = async ({ isBad }) => { calls++; if (isBad) { ${source} } return calls }`,
+      settings,
+    );
 
-  const result = await target.invoke({});
-  await target.stop();
+    const ended = await target.invoke({ isBad: true });
+    const next = await target.invoke({});
 
-  expect(result).toMatchObject({ ok: false, errorType: 'Runtime.OutOfMemory' });
-});
-
-test('a process.exit in the handler fails its invocation and no other', async () => {
-  const { target } = localFunction(
-    `export const handler = async ({ leave }) => { if (leave) process.exit(3); return 'fine' }`,
-  );
-
-  const left = await target.invoke({ leave: true });
-  const next = await target.invoke({});
-  await target.stop();
-
-  expect(left).toMatchObject({ ok: false, errorType: 'Runtime.ExitError' });
-  expect(next).toEqual({ ok: true, payload: 'fine' });
-});
+    expect(ended).toEqual({ ok: false, errorType, errorMessage: expect.stringMatching(errorMessage) });
+    expect(next).toEqual({ ok: true, payload: 1 });
+  },
+);
 
 test('a bundle that cannot be loaded fails every invocation with its reason', async () => {
   const { target } = localFunction(`throw new Error('INVOICES_TABLE is not set')`);
 
-  const results = [await target.invoke({}), await target.invoke({})];
-  await target.stop();
-
-  for (const result of results) {
-    expect(result).toMatchObject({ ok: false, errorMessage: 'INVOICES_TABLE is not set' });
+  for (let invocation = 1; invocation <= 2; invocation += 1) {
+    expect(await target.invoke({})).toMatchObject({ ok: false, errorMessage: 'INVOICES_TABLE is not set' });
   }
 });
 
@@ -148,7 +128,6 @@ test('beyond the reserved concurrency an invocation is throttled', async () => {
   );
 
   const results = await Promise.all([target.invoke({}), target.invoke({})]);
-  await target.stop();
 
   expect(results).toMatchObject([
     { ok: true, payload: 'slow' },
@@ -165,7 +144,6 @@ test('what the handler prints is there before its result is', async () => {
   await target.invoke({});
 
   expect(lines).toEqual(['one', 'two']);
-  await target.stop();
 });
 
 test.each([
@@ -186,7 +164,6 @@ test.each([
   );
 
   const result = await target.invoke({});
-  await target.stop();
 
   expect(result).toMatchObject({
     ok: true,

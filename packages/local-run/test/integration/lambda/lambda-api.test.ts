@@ -7,50 +7,45 @@ import {
   ListFunctionsCommand,
   UpdateEventSourceMappingCommand,
 } from '@aws-sdk/client-lambda';
-import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { EventSourceMapping } from '../../../src/lambda/event-source-mapping.ts';
-import type { LocalFunction } from '../../../src/lambda/local-function.ts';
-import { emulators, makeQueue, queueArn, settings, sqs, useEmulators } from '../../fixtures/emulators.ts';
+import {
+  bodiesOf,
+  emulators,
+  makeQueue,
+  queueArn,
+  receive,
+  send,
+  settings,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
+import { mappingOf, ok } from '../../fixtures/mapping.ts';
+import { allow } from '../../fixtures/policies.ts';
+import { denialOf, permit, WORKER } from '../../fixtures/worker.ts';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:press';
 const MAPPING = 'arn:aws:lambda:us-east-1:000000000000:event-source-mapping';
 let lambda: LambdaClient;
-const mappings: EventSourceMapping[] = [];
 useEmulators();
 beforeAll(() => {
   lambda = new LambdaClient(settings());
 });
-afterAll(async () => {
-  lambda.destroy();
-  await Promise.all(mappings.map((each) => each.stop()));
-});
+afterAll(() => lambda.destroy());
 
 /** A mapping that is called like its queue, and the bodies that it has handed over so far. */
 async function map(name: string, { qualifier = '', isEnabled = true } = {}) {
   const queueUrl = await makeQueue({}, name);
   const bodies: string[] = [];
-  let isHeld = false;
-  let release = () => {};
-  const invoke = async ({ Records }: { Records: { body: string }[] }) => {
-    bodies.push(...Records.map(({ body }) => body));
-    if (isHeld) await new Promise<void>((resolve) => (release = resolve));
-    return { ok: true, payload: null };
-  };
-  const mapping = new EventSourceMapping(
-    {
-      queueUrl,
-      queueArn: queueArn(name),
-      isEnabled,
-      batchSize: 10,
-      windowSeconds: 0,
-      reportsBatchItemFailures: true,
+  let held = Promise.withResolvers<void>();
+  held.resolve();
+  const mapping = mappingOf(
+    queueUrl,
+    async ({ Records }) => {
+      bodies.push(...Records.map(({ body }) => body));
+      await held.promise;
+      return ok();
     },
-    { invoke } as unknown as LocalFunction,
-    sqs,
-    () => {},
+    { isEnabled },
   );
-  mappings.push(mapping);
   await emulators.addMapping(
     {
       UUID: name,
@@ -65,22 +60,14 @@ async function map(name: string, { qualifier = '', isEnabled = true } = {}) {
   mapping.start();
   return {
     bodies,
-    send: (MessageBody: string) => sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody })),
+    send: (body: string) => send(queueUrl, body),
     /** Bodies that anybody can receive, who leaves them there. */
-    receive: async () => {
-      const { Messages = [] } = await sqs.send(
-        new ReceiveMessageCommand({ QueueUrl: queueUrl, WaitTimeSeconds: 1, VisibilityTimeout: 0 }),
-      );
-      return Messages.map(({ Body }) => Body);
-    },
+    receive: async () => bodiesOf(await receive(queueUrl, { WaitTimeSeconds: 1, VisibilityTimeout: 0 })),
     /** Has invocations go on until `release`. */
     hold: () => {
-      isHeld = true;
+      held = Promise.withResolvers();
     },
-    release: () => {
-      isHeld = false;
-      release();
-    },
+    release: () => held.resolve(),
   };
 }
 
@@ -120,22 +107,16 @@ describe('a mapping that is turned off', () => {
     expect(await stateOf('switched')).toBe('Enabled');
   });
 
-  test('stays off when it is turned off again', async () => {
-    await map('off-already', { isEnabled: false });
+  test('by the template stays off when it is turned off again, and polls once it is turned on', async () => {
+    const { bodies, send } = await map('off', { isEnabled: false });
+    await send('waiting');
 
-    expect(await update('off-already', { Enabled: false })).toMatchObject({ State: 'Disabled' });
+    const { State: before } = await update('off', { Enabled: false });
+    await update('off', { Enabled: true });
+    await until(() => bodies.length === 1);
+
+    expect(before).toBe('Disabled');
   });
-});
-
-test('a mapping that the template turns off polls once it is turned on', async () => {
-  const { bodies, send } = await map('off', { isEnabled: false });
-  await send('waiting');
-  const before = await stateOf('off');
-
-  await update('off', { Enabled: true });
-  await until(() => bodies.length === 1);
-
-  expect(before).toBe('Disabled');
 });
 
 test('mappings are listed by queue and by function, version or alias, page by page', async () => {
@@ -143,12 +124,16 @@ test('mappings are listed by queue and by function, version or alias, page by pa
   await map('two', { qualifier: ':live' });
   await map('three', { qualifier: ':1' });
 
-  expect(await names({ EventSourceArn: queueArn('two') })).toEqual(['two']);
-  expect(await names({ EventSourceArn: queueArn('two'), FunctionName: 'press:1' })).toEqual([]);
-  expect(await names({ FunctionName: 'press:live' })).toEqual(['one', 'two']);
-  expect(await names({ FunctionName: `${FUNCTION}:1` })).toEqual(['three']);
-  expect(await names({ FunctionName: '000000000000:function:press:1' })).toEqual(['three']);
-  expect(await names({ FunctionName: 'ess:1' })).toEqual([]);
+  for (const [filter, expected] of [
+    [{ EventSourceArn: queueArn('two') }, ['two']],
+    [{ EventSourceArn: queueArn('two'), FunctionName: 'press:1' }, []],
+    [{ FunctionName: 'press:live' }, ['one', 'two']],
+    [{ FunctionName: `${FUNCTION}:1` }, ['three']],
+    [{ FunctionName: '000000000000:function:press:1' }, ['three']],
+    [{ FunctionName: 'ess:1' }, []],
+  ] as const) {
+    expect(await names(filter)).toEqual(expected);
+  }
   const page = new ListEventSourceMappingsCommand({ FunctionName: 'press:live', MaxItems: 1 });
   const { EventSourceMappings, NextMarker } = await lambda.send(page);
   expect(EventSourceMappings).toMatchObject([
@@ -167,68 +152,62 @@ test('an account has a thousand concurrent executions', async () => {
   });
 });
 
-test.each<[string, () => Promise<unknown>, object]>([
+const makeAndUpdate = async (name: string, change: object) => {
+  await map(name);
+  return update(name, change);
+};
+test.each<[what: string, call: () => Promise<unknown>, name: string, message: string]>([
   [
     'a mapping that is not there',
     () => stateOf('nowhere'),
-    { name: 'ResourceNotFoundException', message: 'The resource you requested does not exist.' },
+    'ResourceNotFoundException',
+    'The resource you requested does not exist.',
   ],
   [
     'another change',
-    async () => {
-      await map('unchanged');
-      return update('unchanged', { BatchSize: 5, Enabled: false });
-    },
-    { name: 'InvalidParameterValueException', message: expect.stringContaining('a change of BatchSize') },
+    () => makeAndUpdate('unchanged', { BatchSize: 5, Enabled: false }),
+    'InvalidParameterValueException',
+    'a change of BatchSize',
   ],
   [
     'an update that changes nothing',
-    async () => {
-      await map('same');
-      return update('same', {});
-    },
-    { name: 'InvalidParameterValueException', message: expect.stringContaining('Enabled undefined') },
+    () => makeAndUpdate('same', {}),
+    'InvalidParameterValueException',
+    'Enabled undefined',
   ],
   [
     'another operation',
     () => lambda.send(new ListFunctionsCommand({})),
-    { name: 'UnknownOperationException', message: expect.stringContaining('GET /2015-03-31/functions') },
+    'UnknownOperationException',
+    'GET /2015-03-31/functions',
   ],
-])('%s is refused', async (_, call, error) => {
-  await expect(call()).rejects.toMatchObject(error);
+])('%s is refused', async (_, call, name, message) => {
+  await expect(call()).rejects.toMatchObject({ name, message: expect.stringContaining(message) });
 });
 
-describe('who may turn mappings off', () => {
-  test.each<[string, object]>([
-    ['by their ARN', { Resource: `${MAPPING}:by-arn` }],
-    [
-      'by their function',
-      { Resource: '*', Condition: { ArnEquals: { 'lambda:FunctionArn': `${FUNCTION}:by-function` } } },
-    ],
-  ])('can be told %s', async (how, statement) => {
-    const mine = how === 'by their ARN' ? 'by-arn' : 'by-function';
-    const accessKeyId = `operator-${mine}`;
-    await map(mine, { qualifier: ':by-function' });
-    await map(`${mine}-not`);
-    const statements = [{ Effect: 'Allow', Action: 'lambda:UpdateEventSourceMapping', ...statement }];
-    const user = 'arn:aws:iam::000000000000:user/operator';
-    await emulators.api.permit({
-      callers: [{ accessKeyId, arn: user, roleArn: user, policies: [{ Statement: statements }] }],
-      keyPolicies: {},
-      buckets: {},
-    });
-    const limited = new LambdaClient(settings(accessKeyId));
-    const turnOff = (UUID: string) =>
-      limited.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: false }));
+test.each<[how: string, mine: string, resource: string, more?: object]>([
+  ['by their ARN', 'by-arn', `${MAPPING}:by-arn`],
+  [
+    'by their function',
+    'by-function',
+    '*',
+    { Condition: { ArnEquals: { 'lambda:FunctionArn': `${FUNCTION}:by-function` } } },
+  ],
+])('who may turn mappings off can be told %s', async (_, mine, resource, more) => {
+  await map(mine, { qualifier: ':by-function' });
+  await map(`${mine}-not`);
+  await permit([allow('lambda:UpdateEventSourceMapping', resource, more)]);
+  const worker = new LambdaClient(settings(WORKER));
+  const turnOff = (UUID: string) =>
+    worker.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: false }));
 
-    const allowed = await turnOff(mine);
-    const denied = await turnOff(`${mine}-not`).catch((error) => error);
-    limited.destroy();
+  const allowed = await turnOff(mine);
+  const denied = await turnOff(`${mine}-not`).catch((error) => error);
+  worker.destroy();
 
-    expect(allowed.State).toBe('Disabling');
-    expect(denied).toMatchObject({
-      name: 'AccessDeniedException',
-      message: expect.stringContaining(`lambda:UpdateEventSourceMapping on resource: ${MAPPING}:${mine}-not`),
-    });
+  expect(allowed.State).toBe('Disabling');
+  expect(denied).toMatchObject({
+    name: 'AccessDeniedException',
+    message: denialOf('lambda:UpdateEventSourceMapping', `${MAPPING}:${mine}-not`),
   });
 });
