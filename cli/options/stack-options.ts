@@ -31,10 +31,9 @@ export function addStackOptions(command: Command, json = 'one JSON object'): Com
 export function commandFor(options: StackOptions, ...args: string[]): string {
   const { stack, local, region, profile } = options;
   const which = [
-    ...(local ? ['--local'] : []),
-    ...(stack === DEFAULT_STACK || local ? [] : ['--stack', stack]),
-    ...(region === undefined ? [] : ['--region', region]),
-    ...(profile === undefined ? [] : ['--profile', profile]),
+    local ? '--local' : stack !== DEFAULT_STACK && `--stack ${stack}`,
+    region && `--region ${region}`,
+    profile && `--profile ${profile}`,
   ];
-  return ['npm run orders --', ...args, ...which].join(' ');
+  return ['npm run orders --', ...args, ...which].filter(Boolean).join(' ');
 }

@@ -126,7 +126,11 @@ async function recorded(task: Replay, options: ReplayOptions, io: Io): Promise<R
   const { clients, stack, consumer, size, signal } = task;
   const log = new OperationsLog(clients, stack, options, io);
   const { objects } = size;
-  const end = await log.begin(consumer.name, { operation: 'replay', what: inWords(options), objects });
+  const end = await log.begin(consumer.name, {
+    operation: 'replay',
+    what: describeSelection(options),
+    objects,
+  });
   let sent = 0;
   try {
     const onSent = (soFar: number) => {
@@ -145,12 +149,8 @@ async function recorded(task: Replay, options: ReplayOptions, io: Io): Promise<R
 }
 
 /** What is replayed, for the operations log. */
-function inWords({ from, to, order, type, after, canary }: ReplayOptions): string {
-  return [
-    `${from.toISOString()} to ${to?.toISOString()}`,
-    ...(order === undefined ? [] : [`order ${order}`]),
-    ...(type === undefined ? [] : [`type ${type}`]),
-    ...(after === undefined ? [] : [`after ${after}`]),
-    ...(canary ? ['a canary first'] : []),
-  ].join(', ');
+function describeSelection({ from, to, order, type, after, canary }: ReplayOptions): string {
+  const span = `${from.toISOString()} to ${to?.toISOString()}`;
+  const parts = [order && `order ${order}`, type && `type ${type}`, after && `after ${after}`];
+  return [span, ...parts, canary && 'a canary first'].filter(Boolean).join(', ');
 }
