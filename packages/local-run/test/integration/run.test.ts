@@ -230,7 +230,7 @@ test.each([
   expect(Items).toEqual([Item]);
 });
 
-test('a kept state takes up the settings of a changed template', async () => {
+test('a kept state takes up the settings of a changed template, and the address of the new run', async () => {
   const stateDirectory = path.join(root, 'state');
   const AttributeDefinitions = [{ AttributeName: 'id', AttributeType: 'S' }];
   const KeySchema = [{ AttributeName: 'id', KeyType: 'HASH' }];
@@ -246,22 +246,21 @@ test('a kept state takes up the settings of a changed template', async () => {
     },
   };
   const options = (VisibilityTimeout: number, more: object = {}) => ({
-    ...runOf({ Queue: queueOf({ VisibilityTimeout }), Table, ...more }),
+    ...runOf({ Queue: queueOf({ VisibilityTimeout }), Table, ...more }, { Url: { Value: { Ref: 'Queue' } } }),
     stateDirectory,
   });
   await (await LocalRun.start(options(30, { Policy }))).stop();
 
   const run = await LocalRun.start(options(60));
   const sqs = new SQSClient(run.client);
+  const QueueUrl = run.stack.description.outputs[0]?.value;
   const { Attributes } = await sqs.send(
-    new GetQueueAttributesCommand({
-      QueueUrl: `${run.endpoint.endpoint}/000000000000/Telemetry-Queue`,
-      AttributeNames: ['VisibilityTimeout', 'Policy'],
-    }),
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['VisibilityTimeout', 'Policy'] }),
   );
   sqs.destroy();
   await run.stop();
 
+  expect(QueueUrl).toBe(`${run.endpoint.endpoint}/000000000000/Telemetry-Queue`);
   expect(Attributes).toEqual({ VisibilityTimeout: '60', Policy: '' });
 });
 

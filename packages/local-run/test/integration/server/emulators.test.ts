@@ -6,12 +6,9 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
-import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { clientSettings } from '../../../src/client/client-settings.ts';
 import { Emulators } from '../../../src/server/emulators.ts';
 import { dynamodb, emulators, makeTable, settings, useEmulators } from '../../fixtures/emulators.ts';
-import { temporaryFolder } from '../../fixtures/temporary.ts';
 
 useEmulators();
 beforeAll(async () => {
@@ -168,27 +165,10 @@ test('a stack is described with its outputs, and an unknown one is a ValidationE
   });
 });
 
-describe('starting', () => {
-  test('a taken port is said in one line that names it', async () => {
-    const { port } = new URL(emulators.endpoint);
+test('a start on a taken port is refused in one line that names it', async () => {
+  const { port } = new URL(emulators.endpoint);
 
-    await expect(Emulators.start({ port: Number(port) })).rejects.toThrow(
-      `port ${port} on 127.0.0.1 is taken: choose another with --port, or 0 for any free one`,
-    );
-  });
-
-  test('queues of a kept state have the URL of the new run, which leads nowhere else', async () => {
-    const stateDirectory = temporaryFolder('emulators-');
-    const lives = [];
-    for (let life = 0; life < 2; life++) {
-      const kept = await Emulators.start({ port: 0, stateDirectory });
-      const client = new SQSClient(clientSettings(kept.endpoint));
-      const { QueueUrl } = await client.send(new CreateQueueCommand({ QueueName: 'lasting' }));
-      lives.push([QueueUrl, `${kept.endpoint}/000000000000/lasting`]);
-      client.destroy();
-      await kept.stop();
-    }
-
-    for (const [url, expected] of lives) expect(url).toBe(expected);
-  });
+  await expect(Emulators.start({ port: Number(port) })).rejects.toThrow(
+    `port ${port} on 127.0.0.1 is taken: choose another with --port, or 0 for any free one`,
+  );
 });
