@@ -62,31 +62,29 @@ test('a receive gives several messages of one group in order, then fills up from
   expect(await bodiesIn(queue)).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
 });
 
-test('no message of a group is given out while one of it is in flight', async () => {
+test('no message of a group is given out while one of it is in flight, and what lies in the queue is seen', async () => {
   await send(queue, 'a1', 'a2', 'a3', 'b1');
 
   const first = await receive(queue, { MaxNumberOfMessages: 2 });
-  await sqs.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: first[0]?.ReceiptHandle ?? '' }));
+  await sqs.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: first[0]?.ReceiptHandle }));
+  const held = await emulators.api.messagesIn(path.posix.basename(queue));
 
   expect(bodies(first)).toEqual(['a1', 'a2']);
+  expect(held.map(({ body }) => body).sort()).toEqual(['a2', 'a3', 'b1']);
   expect(await bodiesIn(queue)).toEqual(['b1']);
 });
 
-test('messages of a group that expire together come back in order, before what was sent later', async () => {
+test.each<[what: string, end: (received: Message[]) => Promise<unknown>]>([
+  ['expire together', () => emulators.api.passTime(31)],
+  ['are given back one by one', (received) => Promise.all(received.map((message) => hide(message, 0)))],
+])('messages of a group that %s come back in order, before what was sent later', async (_, end) => {
   await send(queue, 'a1', 'a2', 'a3');
-  await receive(queue);
+  const received = await receive(queue);
   await send(queue, 'a4');
 
-  await emulators.api.passTime(31);
+  await end(received);
 
   expect(await bodiesIn(queue)).toEqual(['a1', 'a2', 'a3', 'a4']);
-});
-
-test('messages that are given back one by one come back in order', async () => {
-  await send(queue, 'a1', 'a2', 'a3');
-  for (const message of await receive(queue)) await hide(message, 0);
-
-  expect(await bodiesIn(queue)).toEqual(['a1', 'a2', 'a3']);
 });
 
 test('a message that waits for its next try holds up its group alone', async () => {
@@ -120,38 +118,21 @@ test('with the scope messageGroup the same ID is a duplicate within its group on
 });
 
 test('with the scope of the whole queue the same ID is a duplicate in every group', async () => {
-  await sendAs(queue, 'a1', 'same');
-  await sendAs(queue, 'b1', 'same');
+  for (const body of ['a1', 'b1']) await sendAs(queue, body, 'same');
 
   expect(await bodiesIn(queue)).toEqual(['a1']);
 });
 
-test('what SQS moves to a FIFO dead-letter queue keeps its group and gets its message ID for deduplication', async () => {
-  const letters = await makeFifo();
-  queue = await makeFifo(redrivePolicy(letters, 1));
-  await send(queue, 'a1', 'a2');
-  const [a1, a2] = await receive(queue);
-  for (const message of [a1, a2]) await hide(message, 0);
-
-  expect(await receive(queue)).toEqual([]);
-  const moved = await receive(letters);
-
-  expect(bodies(moved)).toEqual(['a1', 'a2']);
-  expect(moved.map(({ Attributes }) => Attributes)).toMatchObject([
-    { MessageGroupId: 'a', MessageDeduplicationId: a1?.MessageId },
-    { MessageGroupId: 'a', MessageDeduplicationId: a2?.MessageId },
-  ]);
-});
-
-test('a move task gives a FIFO queue its messages back in the order of their group', async () => {
+test('what SQS moves to a FIFO dead-letter queue keeps its group and has its message ID for deduplication, and a move task gives it back in order', async () => {
   const letters = await makeFifo();
   queue = await makeFifo(redrivePolicy(letters, 1));
   await send(queue, 'a1', 'a2', 'a3');
-  for (const message of await receive(queue)) await hide(message, 0);
-  await receive(queue);
+  const sent = await receive(queue);
+  for (const message of sent) await hide(message, 0);
 
+  expect(await receive(queue)).toEqual([]);
+  const moved = await receive(letters, { VisibilityTimeout: 0 });
   await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: queueArn(letters) }));
-
   const back: Message[] = [];
   while (back.length < 3) {
     const messages = await receive(queue, { WaitTimeSeconds: 5 });
@@ -161,11 +142,13 @@ test('a move task gives a FIFO queue its messages back in the order of their gro
       await sqs.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle }));
     }
   }
-  expect(back.map(({ Body, Attributes }) => [Body, Attributes?.MessageGroupId])).toEqual([
-    ['a1', 'a'],
-    ['a2', 'a'],
-    ['a3', 'a'],
-  ]);
+
+  expect(bodies(moved)).toEqual(['a1', 'a2', 'a3']);
+  expect(moved.map(({ Attributes }) => Attributes)).toMatchObject(
+    sent.map(({ MessageId }) => ({ MessageGroupId: 'a', MessageDeduplicationId: MessageId })),
+  );
+  expect(bodies(back)).toEqual(['a1', 'a2', 'a3']);
+  expect(back.map(({ Attributes }) => Attributes?.MessageGroupId)).toEqual(['a', 'a', 'a']);
 });
 
 test('on a kept state a group waits for what was in flight, goes on in order, and what is sent later comes last', async () => {
@@ -192,14 +175,6 @@ test('on a kept state a group waits for what was in flight, goes on in order, an
   });
 
   expect(received).toEqual([['b1'], ['a1', 'a2', 'a3', 'a4', 'b1']]);
-});
-
-test('what lies in a FIFO queue is seen, visible and in flight', async () => {
-  await send(queue, 'a1', 'b1');
-  await receive(queue, { MaxNumberOfMessages: 1 });
-
-  const held = await emulators.api.messagesIn(path.posix.basename(queue));
-  expect(held.map(({ body }) => body).sort()).toEqual(['a1', 'b1']);
 });
 
 test('a FIFO topic hands group and deduplication ID to a FIFO queue, and neither to a standard queue', async () => {

@@ -6,7 +6,6 @@ import {
   makeQueue,
   makeTopic,
   publish,
-  queueArn,
   receive as receiveMessages,
   redrivePolicy,
   send,
@@ -27,9 +26,6 @@ async function receive(url: string, VisibilityTimeout = 30): Promise<string | un
   const [message] = await receiveMessages(url, { MaxNumberOfMessages: 1, VisibilityTimeout });
   return message?.ReceiptHandle;
 }
-const deadLetters = (name: string) => ({
-  RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn(name) }),
-});
 const sampleOf = async (name: string) =>
   (await emulators.api.sample()).queues.find((each) => each.name === name);
 const topicCounts = async (name: string) =>
@@ -116,7 +112,7 @@ test('receives that return nothing are counted, at once and after their wait, no
 
 test('a topic counts what even its dead-letter queue did not take, and not what had none', async () => {
   const topic = await makeTopic('lossy');
-  await subscribe(topic, 'never-there', deadLetters('nor-that'));
+  await subscribe(topic, 'never-there', redrivePolicy('nor-that'));
   await subscribe(topic, 'never-there-either');
 
   await publish(topic, 'lost');
@@ -136,7 +132,7 @@ test('a topic counts deliveries, failures and what filters keep out, by the reas
   await subscribe(topic, 'takes-placed', { FilterPolicy: JSON.stringify({ kind: ['placed'] }) });
   const gone = await queue('gone');
   await queue('kept');
-  await subscribe(topic, 'gone', deadLetters('kept'));
+  await subscribe(topic, 'gone', redrivePolicy('kept'));
   await sqs.send(new DeleteQueueCommand({ QueueUrl: gone }));
 
   await publish(topic, '{}', { kind: text('placed') });

@@ -11,6 +11,7 @@ import {
   publish,
   queueArn,
   receive,
+  redrivePolicy,
   sns,
   sqs,
   subscribe,
@@ -27,7 +28,6 @@ let queue: string;
 let letters: string;
 
 const letIn = (url: string, source = TopicArn, more = {}) => letTopicIn(url, source, more);
-const deadLetters = () => ({ RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn(letters) }) });
 
 beforeEach(async () => {
   TopicArn = await makeTopic();
@@ -49,7 +49,7 @@ test.each<[what: string, queueLetsIn: () => string, lettersLetIn: () => string, 
 ])('%s', async (_, queueLetsIn, lettersLetIn, inQueue, inLetters, denials) => {
   await letIn(queue, queueLetsIn());
   await letIn(letters, lettersLetIn());
-  await subscribe(TopicArn, queue, deadLetters());
+  await subscribe(TopicArn, queue, redrivePolicy(letters));
 
   await publish(TopicArn, 'a');
 
@@ -60,7 +60,7 @@ test.each<[what: string, queueLetsIn: () => string, lettersLetIn: () => string, 
 test('a queue that lets another topic in refuses messages, which go to the dead-letter queue, until its policy is put right', async () => {
   await letIn(queue, OTHER_TOPIC);
   await letIn(letters);
-  await subscribe(TopicArn, queue, deadLetters());
+  await subscribe(TopicArn, queue, redrivePolicy(letters));
 
   await publish(TopicArn, 'a', { kind: text('order') });
   await letIn(queue);
@@ -78,7 +78,10 @@ test('a queue that lets another topic in refuses messages, which go to the dead-
 
 test('a message to a queue that is gone goes to the dead-letter queue, but not what the filter keeps back', async () => {
   await letIn(letters);
-  await subscribe(TopicArn, queue, { ...deadLetters(), FilterPolicy: JSON.stringify({ kind: ['order'] }) });
+  await subscribe(TopicArn, queue, {
+    ...redrivePolicy(letters),
+    FilterPolicy: JSON.stringify({ kind: ['order'] }),
+  });
   await sqs.send(new DeleteQueueCommand({ QueueUrl: queue }));
 
   await publish(TopicArn, 'kept back', { kind: text('other') });
@@ -118,7 +121,7 @@ test.each([
 );
 
 test('a look at a subscription, and then at its queue, is no delivery', async () => {
-  const { SubscriptionArn } = await subscribe(TopicArn, queue, deadLetters());
+  const { SubscriptionArn } = await subscribe(TopicArn, queue, redrivePolicy(letters));
   await sns.send(new GetSubscriptionAttributesCommand({ SubscriptionArn }));
 
   const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue.split('/').at(-1) }));
@@ -142,7 +145,7 @@ test('an encrypted queue takes the key for SNS as well', async () => {
   });
   await letIn(queue, TopicArn, { KmsMasterKeyId: KEY });
   await letIn(letters);
-  await subscribe(TopicArn, queue, deadLetters());
+  await subscribe(TopicArn, queue, redrivePolicy(letters));
 
   for (const [body, source] of [
     ['a', OTHER_TOPIC],
