@@ -84,15 +84,6 @@ describe('an object of the archive', () => {
     );
   });
 
-  test('has the time of its first message in its key, even where a later one has the lower sequence number', () => {
-    const { key } = archiveObject([
-      aMessage({ sentAt: '2026-11-26T10:15:09.000Z', groupId: 'a', sequenceNumber: '1' }),
-      aMessage({ sentAt: '2026-11-26T10:15:01.000Z', groupId: 'b', sequenceNumber: '2' }),
-    ]);
-
-    expect(parseArchiveKey(key)?.firstAt).toEqual(new Date('2026-11-26T10:15:01.000Z'));
-  });
-
   test('is the same in whatever order its messages come', () => {
     const shuffled = batches.chain((messages) =>
       fc.tuple(
