@@ -96,7 +96,7 @@ export class Fauxqs {
     this.interceptors.push(interceptor);
   }
 
-  /** Lets `add` add to the messages that an answer to ReceiveMessage holds. */
+  /** Lets `add` change the messages in an answer to ReceiveMessage. */
   addToReceived(add: (received: ReceivedMessage[]) => void): void {
     this.additions.push(add);
   }
@@ -142,7 +142,7 @@ export class Fauxqs {
     publish({ TopicArn, Subject, Message }, this.topics, this.queues);
   }
 
-  /** Lets messages become visible whose time has come; fauxqs by itself does so only when somebody receives. */
+  /** Makes messages visible whose timeout or delay has ended; fauxqs itself does so only on a receive. */
   processTimers(): void {
     this.queues.processAllTimers();
   }

@@ -75,7 +75,7 @@ function putInOrder(group: SqsMessage[]): void {
 function hookDeduplication(): void {
   const { prototype } = Queue;
   const { checkDeduplication, recordDeduplication, enqueue } = prototype;
-  /** Messages that somebody sends, as against those that a queue or a task moves. */
+  /** Messages that a client sends, as opposed to those that a queue or a task moves. */
   const sent = new WeakMap<SqsQueue, string>();
   prototype.checkDeduplication = function (id) {
     return isByGroup(this) ? { isDuplicate: false } : checkDeduplication.call(this, id);

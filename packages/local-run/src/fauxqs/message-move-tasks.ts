@@ -217,7 +217,7 @@ export class MessageMoveTasks {
   }
 }
 
-/** fauxqs takes any text for a redrive policy, and makes nothing of one that is none. */
+/** fauxqs accepts any text as a redrive policy, and ignores an invalid one. */
 function deadLetterTargetOf(redrivePolicy = '{}'): unknown {
   try {
     return JSON.parse(redrivePolicy)?.deadLetterTargetArn;

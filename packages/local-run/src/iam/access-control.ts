@@ -3,7 +3,7 @@ import { ACCOUNT, CREDENTIALS } from '../client/account.ts';
 import { compilePolicy, evaluate, type Policy, type PolicyRequest, type Principal } from './policy.ts';
 import type { Permission } from './required-permissions.ts';
 
-/** Somebody with credentials of their own, and the policies of their role. */
+/** A caller with its own credentials, and the policies of its role. */
 interface Caller {
   accessKeyId: string;
   /** As AWS names them in an error: `arn:aws:sts::…:assumed-role/<role>/<function>`. */
@@ -60,7 +60,7 @@ export class AccessDenied extends Error {
   }
 }
 
-/** A call with an access key that nobody has. */
+/** A call with an unknown access key. */
 export class UnknownAccessKey extends Error {
   override readonly name = 'UnknownAccessKey';
 }
@@ -98,7 +98,7 @@ const KEY_ACTIONS: Record<string, string[]> = {
   's3:PutObject': ['kms:GenerateDataKey'],
 };
 
-/** Decides on calls, and keeps what was asked for. */
+/** Decides on calls, and records which permissions they needed. */
 export class AccessControl {
   private readonly settingsOf: (arn: string) => ResourceSettings;
   private readonly onDenied: (sentence: string) => void;
@@ -109,7 +109,7 @@ export class AccessControl {
 
   /**
    * @param settingsOf what queues, topics, buckets with their objects, and event source mappings say of themselves; nothing for anything else
-   * @param onDenied called once for each permission that somebody lacks
+   * @param onDenied called once for each permission that a caller lacks
    */
   constructor(settingsOf: (arn: string) => ResourceSettings, onDenied: (sentence: string) => void) {
     this.settingsOf = settingsOf;
@@ -216,15 +216,15 @@ export class AccessControl {
     const document = isKey ? this.keyPolicies.get(permission.resource) : policy;
     const byResource = evaluate(document ? this.resourcePolicy(document) : [], request);
     const byIdentity = evaluate(identity.policies, request);
-    const refuse = (why: string) => new AccessDenied(identity.who, permission, why);
+    const denial = (why: string) => new AccessDenied(identity.who, permission, why);
 
-    if (byIdentity === 'deny') return refuse('with an explicit deny in an identity-based policy');
-    if (byResource === 'deny') return refuse('with an explicit deny in a resource-based policy');
+    if (byIdentity === 'deny') return denial('with an explicit deny in an identity-based policy');
+    if (byResource === 'deny') return denial('with an explicit deny in a resource-based policy');
     if (byResource === 'allow') return undefined;
     // A key's policy has the last word, and has to leave the decision to the account.
     if (byIdentity === 'allow' && (!isKey || byResource === 'delegate')) return undefined;
     const kind = 'service' in identity.principal || byIdentity === 'allow' ? 'resource' : 'identity';
-    return refuse(`because no ${kind}-based policy allows the ${permission.action} action`);
+    return denial(`because no ${kind}-based policy allows the ${permission.action} action`);
   }
 
   private resourcePolicy(document: string): Policy[] {

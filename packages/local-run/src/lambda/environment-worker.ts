@@ -18,7 +18,7 @@ export interface EnvironmentOptions {
   version: string;
   memoryMegabytes: number;
 }
-/** One invocation, as the thread is told of it. */
+/** One invocation, as the thread gets it. */
 export interface InvocationRequest {
   requestId: string;
   /** ARN that was invoked, with the version or alias where it names one. */
@@ -38,7 +38,7 @@ export type EnvironmentMessage =
   | { kind: 'error'; requestId?: string; errorType: string; errorMessage: string; trace: string[] };
 
 const port = parentPort;
-if (!port) throw new Error('lambda-worker.ts runs as a worker thread');
+if (!port) throw new Error('environment-worker.ts runs as a worker thread');
 const say = (message: EnvironmentMessage) => port.postMessage(message);
 onRefused((host) => say({ kind: 'refused', host }));
 

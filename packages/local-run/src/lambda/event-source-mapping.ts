@@ -45,9 +45,9 @@ export class EventSourceMapping {
   private pollers: Promise<void>[] = [];
   private isEnabled: boolean;
   private hasStarted = false;
-  /** How often somebody has ended the batching windows. */
+  /** How often the batching windows were ended. */
   private windowsEnded = 0;
-  /** Messages that were received, and whose batch is not done with. */
+  /** Messages received, whose batch is not finished. */
   private held = 0;
 
   /**

@@ -56,8 +56,8 @@ function rolesOf(logicalId: string, { Roles = [] }: Properties, { roles }: Deplo
 }
 
 /**
- * What each function may do by the policies of its role. Somebody who has nothing but one managed policy of the template can
- * try what it allows: the access key is `policy:` and the policy's name.
+ * What each function may do by the policies of its role. The access key `policy:<name>` has nothing but that managed policy of
+ * the template, to try what it allows.
  * @throws Error naming a managed policy that is not in the template
  */
 export function policiesOf({
@@ -78,7 +78,7 @@ export function policiesOf({
       const document = managedPolicies.get(arn);
       if (document) return document;
       throw new Error(
-        `role ${name}: the managed policy ${arn} is not in this stack, so nobody knows it here`,
+        `role ${name}: the managed policy ${arn} is not in this stack, so the local run does not know what it allows`,
       );
     });
     return {

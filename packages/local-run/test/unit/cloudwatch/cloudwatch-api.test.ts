@@ -217,22 +217,6 @@ describe('DescribeAlarmHistory', () => {
   });
 });
 
-test('SetAlarmState sets an alarm to a state', () => {
-  const source = watched();
-
-  const answer = answerCloudWatch(
-    'SetAlarmState',
-    { AlarmName: 'a-high', StateValue: 'ALARM', StateReason: 'a trial' },
-    source,
-  );
-
-  expect(answer).toEqual({});
-  expect(source.alarms.list().find(({ name }) => name === 'a-high')).toMatchObject({
-    state: 'ALARM',
-    reason: 'a trial',
-  });
-});
-
 test.each([
   [{ AlarmName: 'nobody', StateValue: 'ALARM', StateReason: '' }, 'ResourceNotFound', 'nobody'],
   [{ AlarmName: 'a-low', StateValue: 'RED', StateReason: '' }, 'ValidationError', 'one of OK, ALARM'],
