@@ -237,9 +237,9 @@ test('log lines that claim to be metrics', async () => {
   ]) {
     emulators.reports.log(JSON.stringify({ _aws: { CloudWatchMetrics: metrics } }));
   }
-  emulators.reports.log('null "CloudWatchMetrics"');
-  emulators.reports.log('["CloudWatchMetrics"]');
-  emulators.reports.log('"\\"CloudWatchMetrics\\""');
+  for (const line of ['null "CloudWatchMetrics"', '["CloudWatchMetrics"]', '"\\"CloudWatchMetrics\\""']) {
+    emulators.reports.log(line);
+  }
   emulators.reports.log(
     '{"_aws":{"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[[]],"Metrics":[{"Name":"M"}]}]},"M":1}',
   );
