@@ -62,7 +62,7 @@ export function metricTrigger(properties: Record<string, Json>): object {
   return {
     ...(!Metrics && singleMetric(properties)),
     EvaluationPeriods,
-    ...(DatapointsToAlarm !== undefined && { DatapointsToAlarm }),
+    DatapointsToAlarm,
     ComparisonOperator,
     Threshold,
     TreatMissingData: properties.TreatMissingData ?? 'missing',

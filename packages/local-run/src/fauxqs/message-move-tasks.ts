@@ -11,8 +11,8 @@ interface Task {
   handle: string;
   status: Status;
   sourceArn: string;
-  destinationArn?: string;
-  perSecond?: number;
+  destinationArn?: string | undefined;
+  perSecond?: number | undefined;
   moved: number;
   toMove: number;
   failureReason?: string;
@@ -112,8 +112,8 @@ export class MessageMoveTasks {
       handle: Buffer.from(JSON.stringify({ taskId: randomUUID(), sourceArn: source.arn })).toString('base64'),
       status: 'RUNNING',
       sourceArn: source.arn,
-      ...(destinationArn !== undefined && { destinationArn }),
-      ...(perSecond !== undefined && { perSecond: Number(perSecond) }),
+      destinationArn,
+      perSecond: perSecond === undefined ? undefined : Number(perSecond),
       moved: 0,
       toMove: Number(source.getAttribute('ApproximateNumberOfMessages')),
       startedAt: Date.now(),
@@ -129,14 +129,14 @@ export class MessageMoveTasks {
     const ofSource = this.tasks.filter(({ sourceArn }) => sourceArn === source.arn);
     return {
       Results: ofSource.slice(0, most).map((task) => ({
-        ...(task.status === 'RUNNING' && { TaskHandle: task.handle }),
+        TaskHandle: task.status === 'RUNNING' ? task.handle : undefined,
         Status: task.status,
         SourceArn: task.sourceArn,
-        ...(task.destinationArn && { DestinationArn: task.destinationArn }),
-        ...(task.perSecond && { MaxNumberOfMessagesPerSecond: task.perSecond }),
+        DestinationArn: task.destinationArn,
+        MaxNumberOfMessagesPerSecond: task.perSecond,
         ApproximateNumberOfMessagesMoved: task.moved,
         ApproximateNumberOfMessagesToMove: task.toMove,
-        ...(task.failureReason && { FailureReason: task.failureReason }),
+        FailureReason: task.failureReason,
         StartedTimestamp: task.startedAt,
       })),
     };

@@ -27,7 +27,7 @@ export interface InvocationRequest {
   /** Milliseconds since the epoch. */
   deadline: number;
   /** The fault to inject into it. */
-  fault?: InvocationFault;
+  fault?: InvocationFault | undefined;
 }
 /** Messages of one environment arrive in the order in which things happened: what an invocation logs precedes its end. */
 export type EnvironmentMessage =
@@ -35,7 +35,13 @@ export type EnvironmentMessage =
   | { kind: 'output'; text: string }
   | { kind: 'refused'; host: string }
   | { kind: 'result'; requestId: string; payload: string | undefined }
-  | { kind: 'error'; requestId?: string; errorType: string; errorMessage: string; trace: string[] };
+  | {
+      kind: 'error';
+      requestId?: string | undefined;
+      errorType: string;
+      errorMessage: string;
+      trace: string[];
+    };
 
 const port = parentPort;
 if (!port) throw new Error('environment-worker.ts runs as a worker thread');
@@ -55,7 +61,7 @@ function sayError(error: unknown, requestId?: string): void {
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
   say({
     kind: 'error',
-    ...(requestId && { requestId }),
+    requestId,
     errorType: name,
     errorMessage: message,
     trace: (stack ?? '').split('\n'),

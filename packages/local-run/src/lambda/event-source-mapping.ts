@@ -13,7 +13,7 @@ import { sqsRecord } from './sqs-event.ts';
 /** An event source mapping of an SQS queue, with the template's terms. */
 export interface MappingDefinition {
   /** The version or alias that is invoked; absent for the function itself. */
-  qualifier?: Qualifier;
+  qualifier?: Qualifier | undefined;
   /** Whether it is on to begin with. */
   isEnabled: boolean;
   queueUrl: string;
@@ -21,7 +21,7 @@ export interface MappingDefinition {
   batchSize: number;
   windowSeconds: number;
   /** Most invocations at a time. */
-  maximumConcurrency?: number;
+  maximumConcurrency?: number | undefined;
   /** FunctionResponseTypes holds ReportBatchItemFailures. */
   reportsBatchItemFailures: boolean;
 }

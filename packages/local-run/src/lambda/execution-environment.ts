@@ -10,7 +10,7 @@ export interface FunctionDefinition extends Omit<EnvironmentOptions, 'version'> 
   environment: Record<string, string>;
   timeoutSeconds: number;
   /** Most execution environments at a time; without it as many as there are concurrent invocations. */
-  reservedConcurrency?: number;
+  reservedConcurrency?: number | undefined;
 }
 
 /** How a function is invoked other than by its plain name: as a version of it, or by an alias that points at one. */
@@ -128,7 +128,7 @@ export class ExecutionEnvironment {
         invokedArn,
         event,
         deadline: Date.now() + timeoutSeconds * 1000,
-        ...(fault && { fault }),
+        fault,
       };
       this.worker.postMessage(request);
     });

@@ -35,7 +35,7 @@ export const createFunction: Create = async (logicalId, properties, deployment) 
     functionArn,
     memoryMegabytes: Number(properties.MemorySize ?? 128),
     timeoutSeconds: Number(properties.Timeout ?? 3) / Math.max(1, deployment.timeScale * WORK_SHARE),
-    ...(reserved !== undefined && { reservedConcurrency: Number(reserved) }),
+    reservedConcurrency: reserved === undefined ? undefined : Number(reserved),
     environment: environmentOf(functionName, properties, deployment),
   };
   deployment.callers.push({ functionName, roleArn });
@@ -95,7 +95,7 @@ export const createEventSourceMapping: Create = async (logicalId, properties, de
   const definition = {
     queueUrl,
     queueArn,
-    ...(qualifier && { qualifier }),
+    qualifier,
     ...mappingTerms(properties, deployment.timeScale),
   };
   // Lambda polls with the function's role.
@@ -125,7 +125,7 @@ function mappingTerms(
     isEnabled: properties.Enabled !== false,
     batchSize: Number(properties.BatchSize ?? 10),
     windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / timeScale,
-    ...(maximumConcurrency !== undefined && { maximumConcurrency: Number(maximumConcurrency) }),
+    maximumConcurrency: maximumConcurrency === undefined ? undefined : Number(maximumConcurrency),
     reportsBatchItemFailures: (properties.FunctionResponseTypes ?? []).includes('ReportBatchItemFailures'),
   };
 }

@@ -180,6 +180,6 @@ function outputsOf({ Outputs = {} }: Template, values: TemplateValues): StackDes
     .map(([key, { Value, Description }]) => ({
       key,
       value: String(values.resolve(Value)),
-      ...(Description && { description: Description }),
+      description: Description,
     }));
 }

@@ -9,7 +9,7 @@ export interface StackDescription {
   name: string;
   id: string;
   createdAt: string;
-  outputs: { key: string; value: string; description?: string }[];
+  outputs: { key: string; value: string; description?: string | undefined }[];
 }
 
 /**
