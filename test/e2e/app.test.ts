@@ -60,9 +60,9 @@ test.each([
 
 test.each([
   [
-    'timeoutSeconds: 30',
-    'timeoutSeconds: 901',
-    /^OrderFanOut-dev\/Billing\/Function: timeout is 901 seconds, but must be a whole number from 1 to 900 seconds \(.*\)$/,
+    'maxConcurrency: 5,',
+    'timeoutSeconds: 901,',
+    /^OrderFanOut-dev\/Inventory\/Function: timeout is 901 seconds, but must be a whole number from 1 to 900 seconds \(.*\)$/,
   ],
   [
     'publisherAccounts: []',
