@@ -75,18 +75,30 @@ describe('a bucket', () => {
     expect((await outputsOf({ Archive: bucket(properties) })).Name).toBeDefined();
   });
 
-  test('with anything else is refused, and the property named', async () => {
-    const properties = { ObjectLockEnabled: true, NotificationConfiguration: {}, Tags: [] };
-
-    await expect(outputsOf({ Archive: bucket(properties) })).rejects.toThrow(
+  test.each<[what: string, resources: Record<string, object>, problem: string]>([
+    [
+      'anything else',
+      { Archive: bucket({ ObjectLockEnabled: true, NotificationConfiguration: {}, Tags: [] }) },
       'Archive: the local run does not know ObjectLockEnabled, NotificationConfiguration',
-    );
-  });
-
-  test('with a name that S3 would not take is refused, naming the resource', async () => {
-    await expect(outputsOf({ Archive: bucket({ BucketName: 'Archive' }) })).rejects.toThrow(
+    ],
+    [
+      'a name that S3 would not take',
+      { Archive: bucket({ BucketName: 'Archive' }) },
       'Archive: The specified bucket is not valid: Archive',
-    );
+    ],
+    [
+      'a policy that cannot be evaluated',
+      {
+        Archive: bucket(),
+        BucketPolicy: {
+          Type: 'AWS::S3::BucketPolicy',
+          Properties: { Bucket: { Ref: 'Archive' }, PolicyDocument: { Statement: [{ Effect: 'Allow' }] } },
+        },
+      },
+      'BucketPolicy: a statement without Action',
+    ],
+  ])('with %s is refused by name', async (_, resources, problem) => {
+    await expect(outputsOf(resources)).rejects.toThrow(problem);
   });
 });
 
@@ -153,17 +165,6 @@ describe('permissions on a bucket of the template', () => {
     await write({ Archive, Policy, BucketPolicy: bucketPolicy('false') });
     await expect(write({ Archive, Policy, BucketPolicy: bucketPolicy('true') })).rejects.toThrow(
       'with an explicit deny in a resource-based policy',
-    );
-  });
-
-  test('must be in a policy that can be evaluated', async () => {
-    const BucketPolicy = {
-      Type: 'AWS::S3::BucketPolicy',
-      Properties: { Bucket: { Ref: 'Archive' }, PolicyDocument: { Statement: [{ Effect: 'Allow' }] } },
-    };
-
-    await expect(outputsOf({ Archive: bucket(), BucketPolicy })).rejects.toThrow(
-      'BucketPolicy: a statement without Action',
     );
   });
 });
