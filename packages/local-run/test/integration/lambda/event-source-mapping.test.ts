@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { EventSourceMapping, MappingDefinition } from '../../../src/lambda/event-source-mapping.ts';
@@ -102,12 +103,18 @@ describe('a batch', () => {
 });
 
 describe('a batching window that is ended', () => {
-  /** Resolves once this many messages are in flight. */
+  const sample = async () => {
+    await pause(10);
+    const { queues } = await emulators.api.sample();
+    return queues.find(({ name }) => queue.endsWith(name));
+  };
   async function inFlight(count: number): Promise<void> {
-    for (;;) {
-      const { queues } = await emulators.api.sample();
-      if (queues.find(({ name }) => queue.endsWith(name))?.inFlight === count) return;
-    }
+    while ((await sample())?.inFlight !== count);
+  }
+  /** Resolves once each of the two pollers has ended a poll that it began, or was in, at the call. */
+  async function pollsEnded(): Promise<void> {
+    const { emptyReceives = 0 } = (await sample()) ?? {};
+    while (((await sample())?.emptyReceives ?? 0) < emptyReceives + 3);
   }
 
   test('hands over what every poller has collected, and the next one lasts as long as ever', async () => {
@@ -129,10 +136,10 @@ describe('a batching window that is ended', () => {
     expect(bodies).toHaveLength(20);
 
     // Of a poll that was under way the window has ended, too.
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await pollsEnded();
     await send(queue, 'later');
     await inFlight(1);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await pollsEnded();
     expect({ count: bodies.length, holds: mapping.holdsMessages }).toEqual({ count: 20, holds: true });
     mapping.endBatchingWindows();
     await untilEmpty(queue);
@@ -151,7 +158,7 @@ test('never more invocations run at a time than the maximum concurrency', async 
     async () => {
       now += 1;
       most = Math.max(most, now);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
       now -= 1;
       return ok();
     },
