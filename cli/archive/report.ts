@@ -84,8 +84,8 @@ function asJson({ size, result, notArchived, seconds, ...of }: ReplayReport, opt
   return {
     ...{ stack, consumer, dryRun: options.dryRun ?? false, ...size, read },
     ...{ wanted: wantedIn(result), byType: byType(result), sent, refused, skipped, cameBack, notArchived },
-    ...(stopped !== undefined && { stopped }),
-    ...(after !== undefined && { after }),
+    stopped,
+    after,
     seconds,
   };
 }

@@ -75,7 +75,6 @@ export class OperationsLog {
   private readonly clients: Pick<Clients, 'cloudWatchLogs' | 'sts'>;
   private readonly stack: StackHandles;
   private readonly io: Pick<Io, 'say'>;
-  private readonly isLocal: boolean;
   /** Undefined where the log is a file. */
   private readonly logGroup: string | undefined;
 
@@ -88,7 +87,6 @@ export class OperationsLog {
     this.io = io;
     this.clients = clients;
     this.stack = stack;
-    this.isLocal = local;
     this.logGroup = local ? undefined : stack.operationsLogGroup;
   }
 
@@ -109,7 +107,7 @@ export class OperationsLog {
   async begin(consumer: string, start: Start): Promise<(end: End) => Promise<void>> {
     const id = randomUUID();
     const { name: stack } = this.stack;
-    const who = await callerOf(this.clients.sts, this.isLocal);
+    const who = await callerOf(this.clients.sts, this.logGroup === undefined);
     await this.write({ event: 'started', id, at: now(), who, stack, consumer, ...start });
     return async (end) => {
       await this.write({ event: 'ended', id, at: now(), ...end }).catch((error) => {

@@ -80,18 +80,20 @@ export class Pace {
   readonly perSecond: number | undefined;
   /** When the next messages may go; undefined before the first. */
   private next: number | undefined;
+  private readonly clock: { now(): number; pause: typeof pause };
 
-  constructor(perSecond: number | undefined) {
+  constructor(perSecond: number | undefined, clock = { now: () => performance.now(), pause }) {
     this.perSecond = perSecond;
+    this.clock = clock;
   }
 
   /** Resolves when the messages may go, or on the signal. */
   async turn(messages: number, signal: AbortSignal): Promise<void> {
     if (this.perSecond === undefined) return;
-    const now = performance.now();
+    const now = this.clock.now();
     const turn = Math.max(this.next ?? now, now - CATCH_UP_MS);
     this.next = turn + (messages / this.perSecond) * 1000;
-    if (turn > now) await pause(turn - now, signal);
+    if (turn > now) await this.clock.pause(turn - now, signal);
   }
 }
 
