@@ -92,31 +92,6 @@ function calls(operation: string) {
 }
 
 describe('a batch', () => {
-  test('goes on where one message fails: only that one is reported', async () => {
-    for (const sensor of ['a', 'broken', 'c']) await queue.send(reading(sensor));
-    const event = await queue.receive();
-    handle = async (value) => {
-      if (value.sensor === 'broken') throw new Error('store is down');
-      handled.push(value);
-      return 'stored';
-    };
-
-    const answer = await consume(event);
-
-    expect(failedOf(event, answer)).toEqual([reading('broken')]);
-    expect(handled.map(({ sensor }) => sensor).sort()).toEqual(['a', 'c']);
-  });
-
-  test('that fails whole is reported message by message, not thrown', async () => {
-    for (const sensor of ['a', 'b']) await queue.send(reading(sensor));
-    handle = storeDown;
-
-    const answer = await consume(await queue.receive());
-
-    expect(answer.batchItemFailures).toHaveLength(2);
-    expect(await queue.deadLetters()).toEqual([]);
-  });
-
   test('has its messages handled at the same time', async () => {
     const sensors = ['a', 'b', 'c'];
     for (const sensor of sensors) await queue.send(reading(sensor));

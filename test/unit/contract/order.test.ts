@@ -196,16 +196,6 @@ describe('the contract', () => {
     fc.assert(fc.property(orders, (order) => expect(checkOrder(order)).toEqual({ order })));
   });
 
-  test('refuses a total that is off by anything', () => {
-    const anyOtherTotal = fc.integer({ min: 1, max: 1_000_000 });
-
-    fc.assert(
-      fc.property(orders, anyOtherTotal, (order, difference) => {
-        expect(checkOrder({ ...order, total: order.total + difference })).toHaveProperty('problems');
-      }),
-    );
-  });
-
   test('never repeats a value of the order in a problem', () => {
     const secret = 'Secret/Value';
     const paths = [
