@@ -1,7 +1,8 @@
 /**
  * What jest-light-runner leaves to us, once in each process of a test run. It runs tests in plain Node, and the processes share
- * what they have loaded from node_modules; our own modules are loaded anew for each test file, which so has their state to itself.
+ * what they have loaded; handlers, which read the environment as they are loaded, and fixtures are loaded anew for each test file.
  */
+import { hash } from 'node:crypto';
 import { registerHooks } from 'node:module';
 import { addEventHandler } from 'jest-circus';
 
@@ -10,14 +11,14 @@ const GLOBALS = new URL('./globals.ts', import.meta.url).href;
 
 registerHooks({
   resolve(specifier, context, nextResolve) {
-    const resolved =
-      specifier === '@jest/globals' ? { url: GLOBALS, shortCircuit: true } : nextResolve(specifier, context);
-    // The runner imports each test file with a query of its own.
-    const query = context.parentURL && new URL(context.parentURL).search;
-    const isOurs = resolved.url.startsWith('file:') && !resolved.url.includes('/node_modules/');
-    return query && isOurs && !resolved.url.includes('?')
-      ? { ...resolved, url: resolved.url + query }
-      : resolved;
+    if (specifier === '@jest/globals') specifier = GLOBALS;
+    const resolved = nextResolve(specifier, context);
+    const [file, query] = resolved.url.split('?');
+    // The runner imports a test file with a query of its own, which is new each time: no cache would know the modules again.
+    if (query && file?.endsWith('.test.ts')) return { ...resolved, url: `${file}?of=${hash('sha1', file)}` };
+    const ofTest = context.parentURL && new URL(context.parentURL).search;
+    const isOwn = /^file:(?!.*\/node_modules\/).*\/(lambda|test)\//.test(resolved.url);
+    return ofTest && isOwn && !query ? { ...resolved, url: resolved.url + ofTest } : resolved;
   },
 });
 
