@@ -3,7 +3,7 @@ import type { ArchivedMessage } from '../../contract/archive.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { eventIn } from '../outcomes/follow.ts';
-import { onRecord, readRecords, recordTable } from '../outcomes/records.ts';
+import { onRecord, readRecords, requireRecordsTable } from '../outcomes/records.ts';
 import { type ArchiveReading, readArchive } from './reader.ts';
 import type { ArchivedOutgoing } from './selection.ts';
 
@@ -24,7 +24,7 @@ export interface CanarySearch {
  */
 export async function findCanary(search: CanarySearch): Promise<ArchivedOutgoing | undefined> {
   const { clients, consumer, reading, select, onProgress } = search;
-  const table = recordTable(consumer);
+  const table = requireRecordsTable(consumer);
   let objects = 0;
   for await (const portion of readArchive(reading)) {
     const candidates = select(portion.messages).flatMap((message) => {

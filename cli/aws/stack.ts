@@ -59,7 +59,7 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
 }
 
 /** The consumers that keep a record of each order: not the archive, for one. */
-export function recordingConsumers({ consumers }: StackHandles): ConsumerHandles[] {
+export function recordingConsumers({ consumers }: Pick<StackHandles, 'consumers'>): ConsumerHandles[] {
   return consumers.filter((consumer) => recordsTable(consumer) !== undefined);
 }
 

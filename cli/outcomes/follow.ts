@@ -8,7 +8,7 @@ import { Deadline } from '../aws/deadline.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import type { OrderMessage } from '../publishing/batches.ts';
-import { onRecord, readRecords, recordTable, withRecords } from './records.ts';
+import { onRecord, readRecords, requireRecordsTable, withRecords } from './records.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 /** What became of the messages at one consumer. All of those that its filter lets through are in one of the three. */
@@ -103,7 +103,7 @@ function followAt(
   const lookForRecords = async (): Promise<void> => {
     const valid = Array.from(open.values()).filter(({ event }) => event !== undefined);
     const ids = valid.map(({ message }) => message.orderId);
-    const records = await readRecords(clients.dynamodb, recordTable({ name, tables }), ids);
+    const records = await readRecords(clients.dynamodb, requireRecordsTable({ name, tables }), ids);
     for (const { message, event } of valid) {
       // Another order under the orderId: this message will be refused.
       if (!event || onRecord(records.get(message.orderId), event) !== 'this') continue;

@@ -11,6 +11,7 @@ import type { OrderEvent } from '../../contract/events.ts';
 import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
 import { backoffDelay } from '../../contract/retries.ts';
 import { type ConsumerHandles, recordsTable, type TableHandles } from '../../contract/stack-outputs.ts';
+import { recordingConsumers } from '../aws/stack.ts';
 import { CommandError } from '../terminal/command-error.ts';
 
 /** What a record says about its order. */
@@ -38,7 +39,7 @@ export function onRecord(record: OrderRecord | undefined, event: OrderEvent): 't
 }
 
 /** @throws CommandError for a consumer that keeps no records of orders */
-export function recordTable(consumer: Pick<ConsumerHandles, 'name' | 'tables'>): TableHandles {
+export function requireRecordsTable(consumer: Pick<ConsumerHandles, 'name' | 'tables'>): TableHandles {
   const found = recordsTable(consumer);
   if (found) return found;
   throw new CommandError(`Cannot follow orders to ${consumer.name}: it keeps no records of orders`);
@@ -46,8 +47,9 @@ export function recordTable(consumer: Pick<ConsumerHandles, 'name' | 'tables'>):
 
 /** Those of the consumers that keep records. @throws CommandError where none does: nothing would show what became of an order */
 export function withRecords(consumers: readonly ConsumerHandles[]): ConsumerHandles[] {
-  const recording = consumers.filter((consumer) => recordsTable(consumer) !== undefined);
-  if (recording.length === 0) consumers.forEach(recordTable);
+  const recording = recordingConsumers({ consumers });
+  const [first] = consumers;
+  if (first && recording.length === 0) requireRecordsTable(first);
   return recording;
 }
 
