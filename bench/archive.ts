@@ -3,7 +3,7 @@
  * most, for a count (`--dry-run`, which reads all) and for a replay, against the local S3 and SQS, whose own memory is not counted.
  */
 
-import { generateOrders } from '../cli/orders/test-orders.ts';
+import { generateEvents } from '../cli/publishing/test-events.ts';
 import { startDeadLetterStack } from '../test/fixtures/dead-letter-stack.ts';
 import { Run } from '../test/fixtures/run.ts';
 import { archivedMessage } from '../test/fixtures/test-archive.ts';
@@ -21,7 +21,7 @@ const SAYS_MEMORY =
 const sizes = process.argv.slice(2).map(Number);
 const [few = 10_000, many = 100_000] = sizes;
 const stack = await startDeadLetterStack({ hasArchive: true });
-const orders = generateOrders({ count: PER_OBJECT, seed: 1 });
+const orders = generateEvents({ count: PER_OBJECT, seed: 1 });
 try {
   const rows = [];
   let objects = 0;

@@ -4,7 +4,7 @@
  */
 import { CreateTableCommand, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { Emulators } from '@order-fan-out/local-run/server/emulators';
-import { generateOrders } from '../cli/orders/test-orders.ts';
+import { generateEvents } from '../cli/publishing/test-events.ts';
 import { functionEnvironment } from '../test/fixtures/function-environment.ts';
 import { lambdaContext, sqsRecord } from '../test/fixtures/order-queue.ts';
 
@@ -55,7 +55,7 @@ try {
 /** Seconds that a batch of orders takes which nobody has seen before. @throws where one of them fails */
 async function measure(size: number): Promise<number> {
   seed += 1;
-  const Records = Array.from(generateOrders({ count: size, seed }), ({ body }, index) =>
+  const Records = Array.from(generateEvents({ count: size, seed }), ({ body }, index) =>
     sqsRecord({ MessageId: `${seed}-${index}`, Body: body }),
   );
   const start = performance.now();

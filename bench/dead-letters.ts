@@ -3,7 +3,7 @@
  * back one by one with a selection and all at once with a move, on the local SQS, which moves 500 a second as AWS does. Each
  * look ends with a second of waiting for more, which small numbers feel.
  */
-import { generateOrders } from '../cli/orders/test-orders.ts';
+import { generateEvents } from '../cli/publishing/test-events.ts';
 import { startDeadLetterStack } from '../test/fixtures/dead-letter-stack.ts';
 
 const REASON = { error: 'Throttling', message: 'slow down' };
@@ -39,7 +39,7 @@ async function measure(work: keyof typeof WORK, size: number): Promise<number> {
   await stack.clear();
   await stack.fill(
     name,
-    Array.from(generateOrders({ count: size, seed: 1 }), ({ body }) => ({ body, reason: REASON })),
+    Array.from(generateEvents({ count: size, seed: 1 }), ({ body }) => ({ body, reason: REASON })),
   );
   const start = performance.now();
   const { code, stderr } = await stack.orders(...WORK[work](name));

@@ -1,9 +1,8 @@
 /** The kinds of fields that events are made of, and what is said of a value that is none. */
 import * as z from 'zod/mini';
-import { ID, SKU } from './ids.ts';
+import { ID } from './ids.ts';
 
 export const id = pattern(ID.pattern, ID.words);
-export const sku = pattern(SKU.pattern, SKU.words);
 /** In minor units of a currency. */
 export const amount = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 export const flag = z.boolean(mustBe('true or false'));
@@ -36,16 +35,18 @@ export function mustBe(what: string) {
 /** One field of an event and what it must be. Holds no value of the event, so it may be logged. */
 export type Problem = { field: string; message: string };
 
-export function problemsOf({ issues }: z.core.$ZodError): Problem[] {
-  return issues.map(({ path, message }) => ({ field: fieldName(path), message }));
+/** @param whole what the event itself is called, where no single field is wrong */
+export function problemsOf({ issues }: z.core.$ZodError, whole: string): Problem[] {
+  return issues.map(({ path, message }) => ({ field: fieldName(path) || whole, message }));
 }
 
-function pattern(expression: RegExp, what: string) {
+/** Text that matches. @param what it must be, in words */
+export function pattern(expression: RegExp, what: string) {
   return z.string(mustBe(what)).check(z.regex(expression, mustBe(what)));
 }
 
-/** `['items', 0, 'quantity']` as `items[0].quantity`; the event itself as `order`. */
+/** `['items', 0, 'quantity']` as `items[0].quantity`; empty for the event itself. */
 function fieldName(path: readonly PropertyKey[]): string {
   const name = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
-  return name.replace(/^\./, '') || 'order';
+  return name.replace(/^\./, '');
 }

@@ -2,7 +2,7 @@
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute } from 'aws-lambda';
 import { type DeadLetterContext, originalAttributes, toRequest } from '../../contract/dead-letter.ts';
-import { messageAttributes, type OrderEvent } from '../../contract/events.ts';
+import { messageAttributes, type OrderEvent } from '../../domain/events.ts';
 import { printable } from '../terminal/text.ts';
 
 export interface Letter {

@@ -1,13 +1,13 @@
 /** Follows published orders to their end at each consumer: recorded, refused, or not seen. */
 import type { Message } from '@aws-sdk/client-sqs';
-import { checkEvent, type OrderEvent } from '../../contract/events.ts';
-import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
+import { checkEvent, type OrderEvent } from '../../domain/events.ts';
+import { ORDER_PLACED, orderDigest } from '../../domain/order.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Deadline } from '../aws/deadline.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
-import type { OrderMessage } from '../publishing/batches.ts';
+import type { EventMessage } from '../publishing/batches.ts';
 import { onRecord, readRecords, requireRecordsTable, withRecords } from './records.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
 
@@ -18,11 +18,11 @@ export interface Outcome {
   /** In its dead-letter queue. */
   readonly refused: RefusedMessage[];
   /** In neither place at the deadline. */
-  readonly missing: OrderMessage[];
+  readonly missing: EventMessage[];
 }
 
 interface RefusedMessage {
-  readonly message: OrderMessage;
+  readonly message: EventMessage;
   /** The consumer's reason; undefined where SQS or SNS moved the message. */
   readonly reason: string | undefined;
 }
@@ -30,7 +30,7 @@ interface RefusedMessage {
 export interface FollowOptions {
   readonly clients: Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
   readonly stack: StackHandles;
-  readonly messages: Iterable<OrderMessage>;
+  readonly messages: Iterable<EventMessage>;
   /** How long to wait for the last one. */
   readonly timeoutMs: number;
   /** Which consumers get a message. @default as the filter policies say */
@@ -49,7 +49,7 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
 interface Open {
-  readonly message: OrderMessage;
+  readonly message: EventMessage;
   /** Undefined where the message is no valid event: then it can only be refused. */
   readonly event: OrderEvent | undefined;
 }

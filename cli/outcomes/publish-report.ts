@@ -1,7 +1,7 @@
 /** What `orders publish` prints: what was published, what was not, and what consumers did with it. */
 import { explain } from '../aws/errors.ts';
 import { allButArchive, type StackHandles } from '../aws/stack.ts';
-import type { OrderMessage } from '../publishing/batches.ts';
+import type { EventMessage } from '../publishing/batches.ts';
 import type { SendResult } from '../publishing/sending.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable, table } from '../terminal/text.ts';
@@ -10,7 +10,7 @@ import type { Outcome } from './follow.ts';
 const MAX_LISTED = 20;
 
 export interface Selection {
-  readonly messages: readonly OrderMessage[];
+  readonly messages: readonly EventMessage[];
   /** Distinct valid orders among them. */
   readonly orders: number;
   readonly duplicates: number;
@@ -18,7 +18,7 @@ export interface Selection {
   readonly poison: number;
   readonly seed?: number;
   /** Whether a consumer is right to refuse the message. */
-  readonly mayBeRefused: (message: OrderMessage) => boolean;
+  readonly mayBeRefused: (message: EventMessage) => boolean;
 }
 
 /** Lines about orders that are missing, or refused unexpectedly. */

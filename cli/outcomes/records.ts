@@ -6,9 +6,9 @@ import {
   type DynamoDBClient,
   type KeysAndAttributes,
 } from '@aws-sdk/client-dynamodb';
-import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
-import type { OrderEvent } from '../../contract/events.ts';
-import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
+import { ORDER_CANCELLED } from '../../domain/cancellation.ts';
+import type { OrderEvent } from '../../domain/events.ts';
+import { ORDER_PLACED, orderDigest } from '../../domain/order.ts';
 import { backoffDelay } from '../../contract/retries.ts';
 import { type ConsumerHandles, recordsTable, type TableHandles } from '../../contract/stack-outputs.ts';
 import { recordingConsumers } from '../aws/stack.ts';

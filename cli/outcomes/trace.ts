@@ -1,8 +1,8 @@
 /** Where an order is: what each consumer's record, dead-letter queue, queue and filter say about it. */
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { versionsOf } from '../../contract/events.ts';
-import { ORDER_PLACED } from '../../contract/order.ts';
+import { versionsOf } from '../../domain/events.ts';
+import { ORDER_PLACED } from '../../domain/order.ts';
 import {
   type ConsumerHandles,
   recordsTable,

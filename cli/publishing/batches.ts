@@ -5,13 +5,13 @@ import type { MessageAttributeValue } from '@aws-sdk/client-sns';
 export interface OutgoingMessage {
   readonly body: string;
   readonly attributes: Record<string, MessageAttributeValue>;
-  /** Names the message where it fails. */
-  readonly orderId?: string | undefined;
+  /** Of its event: names the message where it fails. */
+  readonly id?: string | undefined;
 }
 
-/** A message about an order; copies of it count as one. */
-export interface OrderMessage extends OutgoingMessage {
-  readonly orderId: string;
+/** A message with an event; copies of it count as one. */
+export interface EventMessage extends OutgoingMessage {
+  readonly id: string;
 }
 
 /** A message and its position among all, from 0. */

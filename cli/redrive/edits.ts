@@ -1,7 +1,7 @@
 /** Corrections of dead letters, from a file with one JSON object a line. */
-import { checkEvent } from '../../contract/events.ts';
+import { checkEvent } from '../../domain/events.ts';
 import type { Correction, Letter } from '../dead-letters/letter.ts';
-import { type FileProblem, notJson } from '../orders/order-file.ts';
+import { type FileProblem, notJson } from '../publishing/event-file.ts';
 import { readText } from '../terminal/read-text.ts';
 import { printable } from '../terminal/text.ts';
 

@@ -1,5 +1,5 @@
 /** Which dead letters to send back, decided after a look at all of them. */
-import { messageAttributes } from '../../contract/events.ts';
+import { messageAttributes } from '../../domain/events.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import type { Letter } from '../dead-letters/letter.ts';
@@ -7,7 +7,7 @@ import type { LetterQueue } from '../dead-letters/letter-queue.ts';
 import { type LookOptions, lookAtDeadLetters } from '../dead-letters/look.ts';
 import { letterFilter, Reasons } from '../dead-letters/reasons.ts';
 import type { LetterFilter } from '../options/letter-filter.ts';
-import type { FileProblem } from '../orders/order-file.ts';
+import type { FileProblem } from '../publishing/event-file.ts';
 import { eventIn } from '../outcomes/follow.ts';
 import { readSubscriptions } from '../outcomes/subscriptions.ts';
 import { printable } from '../terminal/text.ts';

@@ -2,8 +2,8 @@
 import { type DynamoDBClient, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import { messageAttributes } from '../../contract/events.ts';
-import { checkOrder, type Order } from '../../contract/order.ts';
+import { messageAttributes } from '../../domain/events.ts';
+import { checkOrder, type Order } from '../../domain/order.ts';
 
 /** How long a row outlives its publication: long enough to publish it by hand, should the stream give up on it. */
 const ROW_DAYS = 14;

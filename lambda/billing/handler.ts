@@ -1,5 +1,6 @@
 import { environment } from '../environment.ts';
-import { orderConsumer } from '../order-consumer.ts';
+import { orderEvents } from '../../domain/events.ts';
+import { eventConsumer } from '../event-consumer.ts';
 import { bill } from './invoice.ts';
 import { invoiceTable } from './invoice-table.ts';
 
@@ -8,7 +9,7 @@ const invoices = invoiceTable({
   creditNotes: environment('CREDIT_NOTES_TABLE'),
 });
 
-export const handler = orderConsumer({
+export const handler = eventConsumer(orderEvents, {
   'order.placed': (order, at, signal) => invoices.issue(bill(order, at), at, signal),
   'order.cancelled': (cancellation, at, signal) => invoices.void(cancellation, at, signal),
 });

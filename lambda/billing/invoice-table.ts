@@ -1,6 +1,6 @@
 /** The invoices, and the credit notes that void them: an invoice that was issued is never deleted. */
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Cancellation } from '../../contract/cancellation.ts';
+import type { Cancellation } from '../../domain/cancellation.ts';
 import {
   type Cancelled,
   cancel,

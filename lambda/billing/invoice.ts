@@ -1,4 +1,5 @@
-import { type Order, orderDigest } from '../../contract/order.ts';
+import { digestOf } from '../../contract/event-catalogue.ts';
+import type { Order } from '../../domain/order.ts';
 import type { Cancelled } from '../record-table.ts';
 
 /** What a customer owes for one order. Amounts in minor units of the currency, times in ISO 8601. */
@@ -25,7 +26,7 @@ export type Invoice = {
 export function bill(order: Order, at: Date): Invoice {
   return {
     orderId: order.orderId,
-    orderDigest: orderDigest(order),
+    orderDigest: digestOf(order),
     status: 'ISSUED',
     customerId: order.customerId,
     currency: order.currency,

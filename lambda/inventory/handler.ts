@@ -1,5 +1,6 @@
 import { environment } from '../environment.ts';
-import { orderConsumer } from '../order-consumer.ts';
+import { orderEvents } from '../../domain/events.ts';
+import { eventConsumer } from '../event-consumer.ts';
 import { reserve } from './reservation.ts';
 import { stockTable } from './stock-table.ts';
 
@@ -8,7 +9,7 @@ const stock = stockTable({
   reservations: environment('RESERVATIONS_TABLE'),
 });
 
-export const handler = orderConsumer({
+export const handler = eventConsumer(orderEvents, {
   'order.placed': (order, at, signal) => stock.take(reserve(order, at), signal),
   'order.cancelled': (cancellation, _at, signal) => stock.giveBack(cancellation, signal),
 });

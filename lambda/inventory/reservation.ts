@@ -1,4 +1,5 @@
-import { type Order, orderDigest } from '../../contract/order.ts';
+import { digestOf } from '../../contract/event-catalogue.ts';
+import type { Order } from '../../domain/order.ts';
 
 /** The stock one order takes: all of its lines, or, as BACKORDERED or CANCELLED, none of them. Times in ISO 8601. */
 export type Reservation = {
@@ -15,7 +16,7 @@ export function reserve(order: Order, at: Date): Reservation {
   for (const { sku, quantity } of order.items) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
   return {
     orderId: order.orderId,
-    orderDigest: orderDigest(order),
+    orderDigest: digestOf(order),
     status: 'RESERVED',
     lines: Array.from(quantities, ([sku, quantity]) => ({ sku, quantity })),
     reservedAt: at.toISOString(),

@@ -1,6 +1,6 @@
 /** The stock and the reservations, kept in step by one transaction. */
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Cancellation } from '../../contract/cancellation.ts';
+import type { Cancellation } from '../../domain/cancellation.ts';
 import { cancel, type Item, isCancelled, markerOf, putNew, recordTable, sameOrder } from '../record-table.ts';
 import { CONDITION_FAILED, transact } from '../transaction.ts';
 import type { Reservation } from './reservation.ts';

@@ -1,5 +1,5 @@
 /** The shipments. A cancellation stops those that have not left. */
-import type { Cancellation } from '../../contract/cancellation.ts';
+import type { Cancellation } from '../../domain/cancellation.ts';
 import { isCancelled, markerOf, recordTable, sameOrder } from '../record-table.ts';
 import type { Shipment } from './shipment.ts';
 

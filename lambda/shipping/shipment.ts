@@ -1,4 +1,5 @@
-import { type Order, orderDigest } from '../../contract/order.ts';
+import { digestOf } from '../../contract/event-catalogue.ts';
+import type { Order } from '../../domain/order.ts';
 import { PermanentError } from '../permanent-error.ts';
 
 /** What is to be sent to whom for one order. Times in ISO 8601. */
@@ -22,7 +23,7 @@ export function ship(order: Order, at: Date): Shipment {
   }
   return {
     orderId: order.orderId,
-    orderDigest: orderDigest(order),
+    orderDigest: digestOf(order),
     status: 'READY',
     lines: order.items
       .filter((item) => item.requiresShipping)

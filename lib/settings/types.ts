@@ -1,5 +1,6 @@
 /** What can be set in config.ts. */
-import type { EventType } from '../../contract/events.ts';
+import type { domain } from '#domain';
+import type { TypeIn } from '../../contract/event-catalogue.ts';
 import type { TableContents } from '../../contract/stack-outputs.ts';
 
 export type StageName = 'dev' | 'prod';
@@ -147,7 +148,7 @@ export interface ConsumerSettings extends Partial<ConsumerLimits> {
    * Events that it takes; its handler has to know each. Events that no consumer takes are kept in `unrouted`.
    * @default - every message of the topic, whatever it says; such a consumer does not keep a message out of `unrouted`
    */
-  readonly eventTypes?: readonly EventType[];
+  readonly eventTypes?: readonly TypeIn<typeof domain.events>[];
   /**
    * Message attribute → the values it takes, besides the event type.
    * @default - every event of these types

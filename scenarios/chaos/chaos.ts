@@ -6,7 +6,7 @@ import { KillableRun } from '@order-fan-out/local-run/faults/killable-run';
 import { readAssembly } from '@order-fan-out/local-run/template/assembly';
 import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
-import { generateOrders, POISON_KINDS, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { generateEvents, POISON_KINDS, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
 import { moveAll } from '../../cli/redrive/move-task.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
@@ -82,7 +82,7 @@ class Chaos {
     this.options = { ...options, signal: AbortSignal.any([options.signal, this.failure.signal]) };
     this.faultLog = path.join(options.workspace, 'faults.log');
     this.timeScale = (longestVisibility(options.assembly) * 1000) / VISIBILITY_MS;
-    this.messages = generateOrders({
+    this.messages = generateEvents({
       count: orders,
       customers: Math.ceil(orders / ORDERS_PER_CUSTOMER),
       seed,

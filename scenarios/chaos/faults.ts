@@ -1,7 +1,7 @@
 // The faults of a chaos run: which, how often, and which orders always fail.
 
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
-import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import type { TestMessage } from '../../cli/publishing/test-events.ts';
 
 /** How many orders kill whatever function processes them, while there are faults. */
 const ALWAYS_KILLED = 2;

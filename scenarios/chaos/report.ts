@@ -1,6 +1,6 @@
 // What a chaos run has shown, for programs and for people.
 
-import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import type { TestMessage } from '../../cli/publishing/test-events.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { table } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';

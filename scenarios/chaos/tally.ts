@@ -1,6 +1,6 @@
 // Where every distinct message of a chaos run is, under faults and after the redrive.
 
-import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import type { TestMessage } from '../../cli/publishing/test-events.ts';
 import { digestOf } from '../../cli/outcomes/follow.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { ARCHIVE } from '../../contract/archive.ts';

@@ -3,7 +3,7 @@ import type { MessageAttributeValue } from '@aws-sdk/client-sns';
 import { listObjects, readObject } from '../../cli/archive/objects.ts';
 import type { Clients } from '../../cli/aws/clients.ts';
 import type { StackHandles } from '../../cli/aws/stack.ts';
-import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import type { TestMessage } from '../../cli/publishing/test-events.ts';
 import { plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE, type ArchivedMessage } from '../../contract/archive.ts';
 import { toRequest } from '../../contract/dead-letter.ts';

@@ -1,6 +1,6 @@
 // Compares the cancelled orders with their cancellations: each is in its end state at every consumer, whatever came first.
 import { eventIn } from '../../cli/outcomes/follow.ts';
-import type { EventType } from '../../contract/events.ts';
+import type { EventType } from '../../domain/events.ts';
 import type { Differences } from './differences.ts';
 import type { Ledger } from './snapshot.ts';
 

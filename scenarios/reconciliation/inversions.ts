@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { StackHandles } from '../../cli/aws/stack.ts';
-import { cancelledIds, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { changedIds, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { customerGroup } from '../../cli/publishing/customer-group.ts';
 import { count } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
@@ -71,7 +71,7 @@ export function inversionsByConsumer(
   logDirectory: string,
   letters: Letters = new Map(),
 ): Record<string, number> {
-  const cancelled = cancelledIds(messages);
+  const cancelled = changedIds(messages);
   const consumers = stack.consumers.filter(({ name }) => name !== ARCHIVE);
   return Object.fromEntries(
     consumers.map(({ name, functionName }) => {

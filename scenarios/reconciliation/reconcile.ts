@@ -1,6 +1,6 @@
 // Compares what a run published with what every consumer's tables and dead-letter queue hold.
 
-import { idsInConflict, type PoisonKind, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { idsInConflict, type PoisonKind, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { digestOf } from '../../cli/outcomes/follow.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import { plural } from '../../cli/terminal/text.ts';

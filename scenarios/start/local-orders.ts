@@ -5,8 +5,8 @@ import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { LocalRun } from '@order-fan-out/local-run/run';
 import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
-import { initialStock } from '../../cli/orders/catalogue.ts';
-import { cancelledIds, generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { initialStock } from '../domain/articles.ts';
+import { changedIds, generateEvents, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
@@ -53,7 +53,7 @@ export interface LocalOrdersOptions {
  * @param cancellations which share of the orders is cancelled
  */
 export function localOrders(orders: number, seed: number, cancellations = 0): TestMessage[] {
-  return generateOrders({
+  return generateEvents({
     count: orders,
     seed,
     duplicates: Math.ceil(orders * DUPLICATE_SHARE),
@@ -139,7 +139,7 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     const alarms = await run.cloudWatch.alarms();
     const states = Object.fromEntries(alarms.map(({ name, state }) => [name, state]));
     const orders = messages.filter(({ kind }) => kind === 'order').length;
-    const cancelled = cancelledIds(messages).size;
+    const cancelled = changedIds(messages).size;
     const summary = { orders, cancelled, consumers, inversions, alarms: states, ...differences };
     const backordered = await metric(run, 'inventory', 'Backordered');
     return {

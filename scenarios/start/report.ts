@@ -1,7 +1,7 @@
 // What `npm start` has shown, for programs and for people.
 
 import type { AlarmStatus } from '@order-fan-out/local-run/cloudwatch/alarm';
-import type { TestMessage } from '../../cli/orders/test-orders.ts';
+import type { TestMessage } from '../../cli/publishing/test-events.ts';
 import { count, plural, table } from '../../cli/terminal/text.ts';
 import { readAlarmText } from '../../contract/alarm-text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';

@@ -8,7 +8,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { generateOrders, type TestMessage } from '../../cli/orders/test-orders.ts';
+import { generateEvents, type TestMessage } from '../../cli/publishing/test-events.ts';
 import type { TableHandles } from '../../contract/stack-outputs.ts';
 import { inversions } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
@@ -65,7 +65,7 @@ const contents = async (consumer: string) => Promise.all(tablesOf(consumer).map(
 describe('on standard queues', () => {
   const assembly = path.join(folder, 'cdk.out');
   // No poison is a valid order, which may or may not come before another of the same ID.
-  const messages = generateOrders({
+  const messages = generateEvents({
     count: 120,
     seed: 6,
     duplicates: 6,
@@ -141,7 +141,7 @@ describe('on standard queues', () => {
 });
 
 describe('on FIFO queues', () => {
-  const messages = generateOrders({ count: 100, seed: 6, customers: CUSTOMERS, cancellations: 10 });
+  const messages = generateEvents({ count: 100, seed: 6, customers: CUSTOMERS, cancellations: 10 });
 
   beforeAll(async () => {
     const assembly = path.join(folder, 'ordered.out');

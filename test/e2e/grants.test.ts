@@ -17,7 +17,7 @@ import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { queueDepth } from '../../cli/aws/queue-depth.ts';
-import { messageAttributes } from '../../contract/events.ts';
+import { messageAttributes } from '../../domain/events.ts';
 import { aCancellation, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
-import { messageAttributes } from '../../contract/events.ts';
+import { messageAttributes } from '../../domain/events.ts';
 import { recordsTable } from '../../contract/stack-outputs.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';

@@ -4,7 +4,7 @@
 import path from 'node:path';
 import { CreateQueueCommand, DeleteQueueCommand, GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { generateOrders } from '../../cli/orders/test-orders.ts';
+import { generateEvents } from '../../cli/publishing/test-events.ts';
 import { consumers, stages } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
 import { inversionsByConsumer, orderedConsumers } from '../../scenarios/reconciliation/inversions.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => running.stop());
 
 test('the consumer on a standard queue gets all that is for it, and the others keep their order', async () => {
-  const messages = generateOrders({ count: 60, seed: 6, customers: 6, cancellations: 6 });
+  const messages = generateEvents({ count: 60, seed: 6, customers: 6, cancellations: 6 });
   const { clients, stack, folder } = running;
   await fillStock(clients.dynamodb, stack);
 
@@ -58,7 +58,7 @@ test('what SNS cannot deliver to it lies among the unrouted messages, and is sen
   const { Attributes = {} } = await clients.sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['Policy', 'RedrivePolicy'] }),
   );
-  const messages = generateOrders({ count: 3, seed: 8 }).filter(
+  const messages = generateEvents({ count: 3, seed: 8 }).filter(
     ({ attributes }) => attributes.requiresShipping?.StringValue === 'true',
   );
   await clients.sqs.send(new DeleteQueueCommand({ QueueUrl: queueUrl }));

@@ -7,8 +7,8 @@ import { type MessageAttributeValue, PublishCommand } from '@aws-sdk/client-sns'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { messageAttributes } from '../../contract/events.ts';
-import type { Order } from '../../contract/order.ts';
+import { messageAttributes } from '../../domain/events.ts';
+import type { Order } from '../../domain/order.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';

@@ -9,7 +9,7 @@ import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { queueDepth } from '../../cli/aws/queue-depth.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
-import { generateOrders } from '../../cli/orders/test-orders.ts';
+import { generateEvents } from '../../cli/publishing/test-events.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
 import { PROJECT } from '../fixtures/project.ts';
@@ -85,7 +85,7 @@ async function outage(seconds: number, context: Record<string, string> = {}): Pr
     await run.cloudWatch.endMinute();
     run.consume();
     await running.breakBilling();
-    await running.publish(generateOrders({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 }));
+    await running.publish(generateEvents({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 }));
     const deaths: number[] = [];
     while (now < seconds && (await hasMessages())) {
       await pass();

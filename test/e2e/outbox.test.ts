@@ -14,7 +14,7 @@ import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { DynamoDBRecord } from 'aws-lambda';
-import type { Order } from '../../contract/order.ts';
+import type { Order } from '../../domain/order.ts';
 import { placeOrder, publishRows } from '../../docs/examples/outbox.ts';
 import { OutboxStack } from '../../docs/examples/outbox-stack.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { generateOrders } from '../../cli/orders/test-orders.ts';
+import { generateEvents } from '../../cli/publishing/test-events.ts';
 import { fillStock } from '../../scenarios/start/local-orders.ts';
 import { bundleHolding } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
@@ -46,7 +46,7 @@ async function setOffBy(release: (code: string) => string): Promise<string[]> {
     await fillStock(clients.dynamodb, stack);
     await run.cloudWatch.endMinute();
     run.consume();
-    await running.publish(generateOrders({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 }));
+    await running.publish(generateEvents({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 }));
     for (let minute = 0; minute < MINUTES; minute += 1) {
       await running.pass(1);
       await run.cloudWatch.endMinute();

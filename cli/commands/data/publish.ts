@@ -2,14 +2,14 @@
 
 import { randomInt } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ORDER_CANCELLED } from '../../../contract/cancellation.ts';
-import { ORDER_PLACED } from '../../../contract/order.ts';
+import { ORDER_CANCELLED } from '../../../domain/cancellation.ts';
+import { ORDER_PLACED } from '../../../domain/order.ts';
 import { type Clients, createClients, destroyClients } from '../../aws/clients.ts';
 import { clientOptions, connect, type StackHandles } from '../../aws/stack.ts';
 import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
 import { positive, time, wholeNumber } from '../../options/values.ts';
-import { listProblems, readOrderFile } from '../../orders/order-file.ts';
-import { generateOrders, idsInConflict } from '../../orders/test-orders.ts';
+import { listProblems, readEventFile } from '../../publishing/event-file.ts';
+import { generateEvents, idsInConflict } from '../../publishing/test-events.ts';
 import { followMessages, type Outcome } from '../../outcomes/follow.ts';
 import {
   badNews,
@@ -19,7 +19,7 @@ import {
   printText,
   type Selection,
 } from '../../outcomes/publish-report.ts';
-import type { OrderMessage } from '../../publishing/batches.ts';
+import type { EventMessage } from '../../publishing/batches.ts';
 import { publishMessages } from '../../publishing/publisher.ts';
 import type { SendResult } from '../../publishing/sending.ts';
 import { usageError } from '../../terminal/command-error.ts';
@@ -166,7 +166,7 @@ function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
   }
   const poison = extras.poison?.(count) ?? 0;
   const on = { duplicates, cancellations, poison };
-  const messages = generateOrders({ count, seed, ...on, now: placedAt ?? new Date() });
+  const messages = generateEvents({ count, seed, ...on, now: placedAt ?? new Date() });
   const poisoned = new Set(messages.filter(({ kind }) => kind === 'poison'));
   // Of two conflicting orders either may arrive first, so either may be refused.
   const contested = idsInConflict(messages);
@@ -181,7 +181,7 @@ function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
 }
 
 async function fileOrders(file: string, { json }: PublishOptions, io: Io): Promise<Selection | undefined> {
-  const { messages, duplicates, counts, problems } = await readOrderFile(file, io.stdin);
+  const { messages, duplicates, counts, problems } = await readEventFile(file, io.stdin);
   if (problems.length > 0) {
     if (json) io.printJson({ published: 0, problems });
     listProblems(file, problems, io);
@@ -242,7 +242,7 @@ async function send(
 }
 
 async function follow(
-  messages: OrderMessage[],
+  messages: EventMessage[],
   { clients, stack }: Target & { stack: StackHandles },
   { timeout }: PublishOptions,
   progress: Progress,
@@ -269,7 +269,7 @@ async function follow(
   }
 }
 
-function withoutFailed({ messages }: Selection, { failed }: SendResult): OrderMessage[] {
+function withoutFailed({ messages }: Selection, { failed }: SendResult): EventMessage[] {
   const indexes = new Set(failed.map(({ index }) => index));
   return messages.filter((_, index) => !indexes.has(index));
 }

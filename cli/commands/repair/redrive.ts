@@ -13,7 +13,7 @@ import { OperationsLog } from '../../operations/record.ts';
 import { addLetterFilter } from '../../options/letter-filter.ts';
 import { addStackOptions } from '../../options/stack-options.ts';
 import { wholeNumber } from '../../options/values.ts';
-import { type FileProblem, listProblems } from '../../orders/order-file.ts';
+import { type FileProblem, listProblems } from '../../publishing/event-file.ts';
 import { type Edit, readEdits } from '../../redrive/edits.ts';
 import { type Plan, problemsOfEdits } from '../../redrive/plan.ts';
 import { type Redrive, type RedriveResult, redrive as sendAll } from '../../redrive/redrive.ts';

@@ -8,7 +8,7 @@ import {
   parseArchivedMessage,
   parseArchiveKey,
 } from '../../../contract/archive.ts';
-import { messageAttributes } from '../../../contract/events.ts';
+import { messageAttributes } from '../../../domain/events.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import { anOrder } from '../../fixtures/order-fixtures.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';

@@ -1,7 +1,7 @@
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type EventType, messageAttributes, type OrderEvent } from '../../../contract/events.ts';
-import { orderDigest } from '../../../contract/order.ts';
+import { type EventType, messageAttributes, type OrderEvent } from '../../../domain/events.ts';
+import { orderDigest } from '../../../domain/order.ts';
 import { consumers } from '../../../lib/config.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import {

@@ -3,7 +3,7 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Cancellation } from '../../../contract/cancellation.ts';
+import type { Cancellation } from '../../../domain/cancellation.ts';
 import { bill } from '../../../lambda/billing/invoice.ts';
 import { reserve } from '../../../lambda/inventory/reservation.ts';
 import { ship } from '../../../lambda/shipping/shipment.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkEvent, messageAttributes, timeOf, versionsOf } from '../../../contract/events.ts';
+import { checkEvent, messageAttributes, timeOf, versionsOf } from '../../../domain/events.ts';
 import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 
 const { reason: _, ...withoutReason } = aCancellation();

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { eventJsonSchemas } from '../../../contract/event-schemas.ts';
-import { COUNTRIES, CURRENCIES } from '../../../contract/iso-codes.ts';
-import { checkOrder, orderDigest, requiresShipping } from '../../../contract/order.ts';
+import { eventJsonSchemas } from '../../../domain/event-schemas.ts';
+import { COUNTRIES, CURRENCIES } from '../../../domain/iso-codes.ts';
+import { checkOrder, orderDigest, requiresShipping } from '../../../domain/order.ts';
 import { anItem, anOrder, orders } from '../../fixtures/order-fixtures.ts';
 
 const address = anOrder().shippingAddress;
@@ -275,7 +275,7 @@ describe('the code lists', () => {
 });
 
 test.each(Array.from(eventJsonSchemas()))(
-  '%s is current: `node contract/event-schemas.ts && npx biome check --write docs` writes it',
+  '%s is current: `node domain/event-schemas.ts && npx biome check --write docs` writes it',
   (file, schema) => {
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(schema)));
   },

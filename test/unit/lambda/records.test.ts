@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { orderDigest } from '../../../contract/order.ts';
+import { orderDigest } from '../../../domain/order.ts';
 import { bill } from '../../../lambda/billing/invoice.ts';
 import { reserve } from '../../../lambda/inventory/reservation.ts';
 import { ship } from '../../../lambda/shipping/shipment.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
 import {
   attribute,
   type DeadLetterStack,
@@ -58,7 +58,7 @@ test('groups dead letters by consumer and reason, without a word of their bodies
 });
 
 test('leads to a redrive of the letters that were asked for, where one of them may succeed', async () => {
-  const [good] = generateOrders({ count: 1, seed: 3 });
+  const [good] = generateEvents({ count: 1, seed: 3 });
   const reason = { error: 'Throttling', message: 'slow down' };
   await stack.fill('billing', [...bad, { body: good?.body ?? '', reason }]);
 
@@ -128,7 +128,7 @@ test('prints one JSON object with --json, with letters only with --show', async 
 });
 
 test(`lists ${MANY} letters, saves each once with all it has, and leaves all of them there`, async () => {
-  const bodies = generateOrders({ count: MANY, seed: 4 }).map(({ body }) => body);
+  const bodies = generateEvents({ count: MANY, seed: 4 }).map(({ body }) => body);
   await stack.fill(
     'billing',
     bodies.map((body) => ({
@@ -194,7 +194,7 @@ test('gives all letters back when nobody reads on', async () => {
 
 test('lists unrouted messages by eventType, and only if there are some or they are asked for', async () => {
   const cancelled = { eventType: attribute('order.cancelled') };
-  const bodies = generateOrders({ count: 2, seed: 5 }).map(({ body }) => body);
+  const bodies = generateEvents({ count: 2, seed: 5 }).map(({ body }) => body);
   for (const body of bodies) await stack.publish(body, cancelled);
   await stack.publish('gibberish', { traceId: attribute('1') });
 

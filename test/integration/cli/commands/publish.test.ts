@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { generateOrders } from '../../../../cli/orders/test-orders.ts';
-import { checkOrder } from '../../../../contract/order.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
+import { checkOrder } from '../../../../domain/order.ts';
 import { command, RunningCommand, useAwsEnvironment } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { killRuns, Run } from '../../../fixtures/run.ts';
@@ -53,7 +53,7 @@ describe('test orders', () => {
       ...['--count', '20', '--seed', '7', '--duplicates', '10%', '--poison', '3', '--placed-at', placedAt],
     );
 
-    const expected = generateOrders({ count: 20, ...extras, now: new Date(placedAt) });
+    const expected = generateEvents({ count: 20, ...extras, now: new Date(placedAt) });
     expect(publishedBodies().sort()).toEqual(expected.map(({ body }) => body).sort());
     expect(stdout).toMatch(
       /^Published 20 orders, 2 duplicates, 3 poison messages \(seed 7\) to OrderFanOut-dev in \d+\.\d s\n$/,
@@ -149,7 +149,7 @@ describe('test orders', () => {
 });
 
 describe('a file', () => {
-  const orders = parsed(generateOrders({ count: 3, seed: 11 }));
+  const orders = parsed(generateEvents({ count: 3, seed: 11 }));
 
   test('is published', async () => {
     const { code, stdout } = await publish('--file', file(...orders, orders[0]));
@@ -216,7 +216,7 @@ describe('--wait', () => {
   });
 
   test('exits with 1 and names orders that are missing, or refused without being poison', async () => {
-    const orders = generateOrders({ count: 6, seed: 31 });
+    const orders = generateEvents({ count: 6, seed: 31 });
     const [lost, refused] = orders as [(typeof orders)[0], (typeof orders)[0]];
     onPublish((body) => {
       if (body === refused.body) {

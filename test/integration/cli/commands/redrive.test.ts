@@ -3,9 +3,9 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Message } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { generateOrders } from '../../../../cli/orders/test-orders.ts';
-import { messageAttributes } from '../../../../contract/events.ts';
-import { type Order, requiresShipping } from '../../../../contract/order.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
+import { messageAttributes } from '../../../../domain/events.ts';
+import { type Order, requiresShipping } from '../../../../domain/order.ts';
 import {
   attribute,
   type DeadLetterStack,
@@ -30,10 +30,10 @@ const SLOW_DOWN = { error: 'Throttling', message: 'slow down' };
 const NOT_JSON = { body: 'no order', reason: { error: 'NotJson', message: 'no' } };
 /** Letters of valid orders, different ones for each seed. */
 const letters = (count: number, seed: number): NewLetter[] =>
-  generateOrders({ count, seed }).map(({ body }) => ({ body, reason: SLOW_DOWN }));
+  generateEvents({ count, seed }).map(({ body }) => ({ body, reason: SLOW_DOWN }));
 const sorted = (those: readonly NewLetter[]) => those.map(({ body }) => body).sort();
 /** Two orders that every consumer takes, once their attributes are right. */
-const [first, second, third] = generateOrders({ count: 40, seed: 15 })
+const [first, second, third] = generateEvents({ count: 40, seed: 15 })
   .map(({ body }) => JSON.parse(body) as Order)
   .filter(requiresShipping) as [Order, Order, Order];
 const json = JSON.stringify;
@@ -325,7 +325,7 @@ describe('corrections', () => {
   test('are continued after the command was killed: none is lost, and none refused', async () => {
     // What a killed command has hidden becomes visible after seconds.
     const fast = await startDeadLetterStack({ timeScale: 30 });
-    const orders = generateOrders({ count: 60, seed: 16 }).map(({ body }) => JSON.parse(body) as Order);
+    const orders = generateEvents({ count: 60, seed: 16 }).map(({ body }) => JSON.parse(body) as Order);
     await fast.fill(
       'billing',
       orders.map((order) => ({ body: broken(order), reason })),
@@ -431,7 +431,7 @@ describe('unrouted messages', () => {
     ['stay if one consumer refuses the canary', { error: 'Any', message: 'bad' }, 'came back', 1, 1],
   ])('%s', async (_, refusal, said, exitCode, left) => {
     // What billing dead-lettered before does not count.
-    const orders = generateOrders({ count: 40, seed: 20 + exitCode })
+    const orders = generateEvents({ count: 40, seed: 20 + exitCode })
       .map(({ body }) => JSON.parse(body) as Order)
       .filter(requiresShipping)
       .slice(0, 2);

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
 import { type FollowOptions, followMessages } from '../../../../cli/outcomes/follow.ts';
 import { printText } from '../../../../cli/outcomes/publish-report.ts';
 import { readSubscriptions } from '../../../../cli/outcomes/subscriptions.ts';
-import type { OrderMessage } from '../../../../cli/publishing/batches.ts';
-import { requiresShipping } from '../../../../contract/order.ts';
+import type { EventMessage } from '../../../../cli/publishing/batches.ts';
+import { requiresShipping } from '../../../../domain/order.ts';
 import { captureIo } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
@@ -19,14 +19,14 @@ beforeEach(async () => {
 });
 afterEach(() => aws.close());
 
-const messages: OrderMessage[] = generateOrders({ count: 10, seed: 3 });
+const messages: EventMessage[] = generateEvents({ count: 10, seed: 3 });
 const [first, second, third, ...others] = messages as [
-  OrderMessage,
-  OrderMessage,
-  OrderMessage,
-  ...OrderMessage[],
+  EventMessage,
+  EventMessage,
+  EventMessage,
+  ...EventMessage[],
 ];
-const ships = ({ body }: OrderMessage) => requiresShipping(JSON.parse(body));
+const ships = ({ body }: EventMessage) => requiresShipping(JSON.parse(body));
 const follow = (options: Partial<FollowOptions> = {}) =>
   followMessages({
     clients: createClients(aws.client),
@@ -35,7 +35,7 @@ const follow = (options: Partial<FollowOptions> = {}) =>
     timeoutMs: 60_000,
     ...options,
   });
-const recordAt = (consumer: string, those: OrderMessage[]) =>
+const recordAt = (consumer: string, those: EventMessage[]) =>
   those.forEach((message) => void stack.record(consumer, message.body));
 
 describe('following', () => {
@@ -133,7 +133,7 @@ describe('following', () => {
   });
 
   test('asks DynamoDB for at most a hundred orders at a time', async () => {
-    const many = generateOrders({ count: 250, seed: 1 });
+    const many = generateEvents({ count: 250, seed: 1 });
 
     await follow({ messages: many, timeoutMs: 0 });
 

@@ -3,7 +3,7 @@ import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
 import { sentAt } from '../../../../cli/dead-letters/letter.ts';
-import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
 import { planRedrive } from '../../../../cli/redrive/plan.ts';
 import { type Redrive, redrive } from '../../../../cli/redrive/redrive.ts';
 import { backToConsumer } from '../../../../cli/redrive/route.ts';
@@ -13,7 +13,7 @@ import { captureIo } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { type Answer, type Input, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
-const bodies = generateOrders({ count: 3, seed: 4 }).map(({ body }) => body);
+const bodies = generateEvents({ count: 3, seed: 4 }).map(({ body }) => body);
 const [first = ''] = bodies;
 let aws: ScriptedAws;
 let stack: OrderStack;
@@ -167,7 +167,7 @@ describe('a selection', () => {
   });
 
   test('says which letters SQS does not take, and why, up to five of them', async () => {
-    const many = generateOrders({ count: 7, seed: 5 }).map(({ body }) => body);
+    const many = generateEvents({ count: 7, seed: 5 }).map(({ body }) => body);
     const meanwhile = async () => {
       aws.script['sqs:SendMessageBatch'] = ({ Entries }: Input) => ({
         json: {

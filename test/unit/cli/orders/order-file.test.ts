@@ -2,13 +2,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { parseOrders, readOrderFile } from '../../../../cli/orders/order-file.ts';
-import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { parseEvents, readEventFile } from '../../../../cli/publishing/event-file.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
 import { MAX_TOPIC_BYTES } from '../../../../cli/publishing/destinations.ts';
-import { messageAttributes } from '../../../../contract/events.ts';
-import type { Order } from '../../../../contract/order.ts';
+import { messageAttributes } from '../../../../domain/events.ts';
+import type { Order } from '../../../../domain/order.ts';
 
-const orders: Order[] = generateOrders({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));
+const orders: Order[] = generateEvents({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));
 const [first, second, third] = orders as [Order, Order, Order];
 const lines = (...values: unknown[]) => values.map((value) => JSON.stringify(value)).join('\n');
 const bad = { ...second, items: [{ ...second.items[0], quantity: 0 }] };
@@ -23,7 +23,7 @@ describe('orders come out of', () => {
     ['a JSON array', JSON.stringify(orders)],
     ['a JSON array over several lines', JSON.stringify(orders, null, 2)],
   ])('%s', (_, text) => {
-    const { messages, duplicates, problems } = parseOrders(text);
+    const { messages, duplicates, problems } = parseEvents(text);
 
     expect(problems).toEqual([]);
     expect(duplicates).toBe(0);
@@ -40,7 +40,7 @@ describe('orders come out of', () => {
     ['one line', JSON.stringify(first)],
     ['several lines', `\n${JSON.stringify(first, null, 2)}\n`],
   ])('a single order on %s', (_, text) => {
-    expect(parseOrders(text).messages.map(({ body }) => body)).toEqual([JSON.stringify(first)]);
+    expect(parseEvents(text).messages.map(({ body }) => body)).toEqual([JSON.stringify(first)]);
   });
 });
 
@@ -60,13 +60,13 @@ describe('a problem is told with the line of its order and its field, in', () =>
     ],
     ['a single order', `\n${indented(bad)}`, 2],
   ])('%s', (_, text, line) => {
-    expect(parseOrders(text).problems).toContainEqual({ line, ...expected });
+    expect(parseEvents(text).problems).toContainEqual({ line, ...expected });
   });
 
   test('an array whose texts hold brackets, quotes and line breaks', () => {
     const tricky = { note: '"]}\n[{,', more: [[1], { a: '\\' }] };
 
-    const { problems } = parseOrders(`[${indented(tricky)},\n${lines({ ...first, ...tricky })},\n5]`);
+    const { problems } = parseEvents(`[${indented(tricky)},\n${lines({ ...first, ...tricky })},\n5]`);
 
     expect(problems.at(-1)).toEqual({
       line: indented(tricky).split('\n').length + 2,
@@ -76,7 +76,7 @@ describe('a problem is told with the line of its order and its field, in', () =>
   });
 
   test('all orders, not only the first', () => {
-    const { problems, messages } = parseOrders(lines(bad, 5, first));
+    const { problems, messages } = parseEvents(lines(bad, 5, first));
 
     expect(new Set(problems.map(({ line }) => line))).toEqual(new Set([1, 2]));
     expect(messages).toHaveLength(1);
@@ -90,7 +90,7 @@ describe('text that is not JSON is told with its line and without quoting it:', 
     ['an array that breaks off', `[\n${lines(first)},\n{"name":"Ada"`, 3],
     ['an order over several lines that breaks off', '{\n  "name": "Ada",\n  Ada\n}', 3],
   ])('%s', (_, text, line) => {
-    const { problems } = parseOrders(text);
+    const { problems } = parseEvents(text);
 
     expect(problems).toEqual([
       { line, field: 'order', message: expect.stringMatching(/^is not JSON: [A-Z]/) },
@@ -100,13 +100,13 @@ describe('text that is not JSON is told with its line and without quoting it:', 
 });
 
 test.each(['', ' \n', '[]'])('a file without orders (%j) is a problem', (text) => {
-  expect(parseOrders(text).problems).toEqual([
+  expect(parseEvents(text).problems).toEqual([
     { line: 1, field: 'order', message: expect.stringContaining('is missing') },
   ]);
 });
 
 test('an order that comes twice is published twice and counted as a duplicate', () => {
-  const { messages, duplicates, problems } = parseOrders(lines(first, second, first));
+  const { messages, duplicates, problems } = parseEvents(lines(first, second, first));
 
   expect(problems).toEqual([]);
   expect(messages).toHaveLength(3);
@@ -114,7 +114,7 @@ test('an order that comes twice is published twice and counted as a duplicate', 
 });
 
 test('another order under a known orderId is a problem that names the other line', () => {
-  const { problems } = parseOrders(lines(first, second, { ...first, customerId: 'someone-else' }));
+  const { problems } = parseEvents(lines(first, second, { ...first, customerId: 'someone-else' }));
 
   expect(problems).toEqual([
     { line: 3, field: 'orderId', message: `${first.orderId} is also on line 1, with another content` },
@@ -122,13 +122,13 @@ test('another order under a known orderId is a problem that names the other line
 });
 
 test('fields that the contract does not know are published as they are', () => {
-  const { messages } = parseOrders(lines({ ...first, giftWrap: true }));
+  const { messages } = parseEvents(lines({ ...first, giftWrap: true }));
 
   expect(JSON.parse(messages[0]?.body ?? '')).toEqual({ ...first, giftWrap: true });
 });
 
 test('an order too large for SNS is a problem', () => {
-  const { problems } = parseOrders(lines({ ...first, note: 'x'.repeat(MAX_TOPIC_BYTES) }));
+  const { problems } = parseEvents(lines({ ...first, note: 'x'.repeat(MAX_TOPIC_BYTES) }));
 
   expect(problems).toEqual([
     { line: 1, field: 'order', message: expect.stringMatching(/^has \d+ bytes.* 262144$/) },
@@ -144,16 +144,16 @@ describe('a file', () => {
   };
 
   test('is read, with or without a byte order mark', async () => {
-    const { messages } = await readOrderFile(write(`\u{feff}${lines(...orders)}`), process.stdin);
+    const { messages } = await readEventFile(write(`\u{feff}${lines(...orders)}`), process.stdin);
 
     expect(messages).toHaveLength(3);
   });
 
   test('that is not there or is a directory is named', async () => {
-    await expect(readOrderFile(path.join(folder, 'none'), process.stdin)).rejects.toThrow(
+    await expect(readEventFile(path.join(folder, 'none'), process.stdin)).rejects.toThrow(
       /^Cannot read .*none: there is no such file$/,
     );
-    await expect(readOrderFile(folder, process.stdin)).rejects.toThrow(
+    await expect(readEventFile(folder, process.stdin)).rejects.toThrow(
       `Cannot read ${folder}: it is a directory`,
     );
   });
@@ -162,11 +162,11 @@ describe('a file', () => {
     const large = write('');
     fs.truncateSync(large, 64 * 1024 * 1024 + 1);
 
-    await expect(readOrderFile(large, process.stdin)).rejects.toThrow('has more than 64 MiB: split it');
+    await expect(readEventFile(large, process.stdin)).rejects.toThrow('has more than 64 MiB: split it');
   });
 
   test('that is not UTF-8 is refused', async () => {
-    await expect(readOrderFile(write(Buffer.from([0x7b, 0xff])), process.stdin)).rejects.toThrow(
+    await expect(readEventFile(write(Buffer.from([0x7b, 0xff])), process.stdin)).rejects.toThrow(
       'is not UTF-8 text',
     );
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { catalogue, initialStock } from '../../../../cli/orders/catalogue.ts';
-import { type GenerateOptions, generateOrders, POISON_KINDS } from '../../../../cli/orders/test-orders.ts';
-import { checkEvent, messageAttributes } from '../../../../contract/events.ts';
-import { checkOrder, type Order, requiresShipping } from '../../../../contract/order.ts';
+import { catalogue, initialStock } from '../domain/articles.ts';
+import { type GenerateOptions, generateEvents, POISON_KINDS } from '../../../../cli/publishing/test-events.ts';
+import { checkEvent, messageAttributes } from '../../../../domain/events.ts';
+import { checkOrder, type Order, requiresShipping } from '../../../../domain/order.ts';
 
 const now = new Date('2026-11-22T17:00:00Z');
 const options = fc.record({
@@ -15,14 +15,14 @@ const options = fc.record({
 });
 
 const generate = (changes: Partial<GenerateOptions> = {}) =>
-  generateOrders({ count: 200, seed: 1, now, ...changes });
-const ordersOf = (messages: ReturnType<typeof generateOrders>): Order[] =>
+  generateEvents({ count: 200, seed: 1, now, ...changes });
+const ordersOf = (messages: ReturnType<typeof generateEvents>): Order[] =>
   messages.filter(({ kind }) => kind === 'order').map(({ body }) => JSON.parse(body));
 
 test('whatever is asked for, messages are what they say', () => {
   fc.assert(
     fc.property(options, (each) => {
-      const messages = generateOrders(each);
+      const messages = generateEvents(each);
       const {
         order: orders = [],
         duplicate = [],
@@ -31,7 +31,7 @@ test('whatever is asked for, messages are what they say', () => {
       const byId = new Map(orders.map((message) => [message.orderId, message]));
 
       // The same options give the same messages, as many of each kind as were asked for.
-      expect(generateOrders(each)).toEqual(messages);
+      expect(generateEvents(each)).toEqual(messages);
       expect([orders.length, duplicate.length, poison.length]).toEqual([
         each.count,
         each.duplicates,

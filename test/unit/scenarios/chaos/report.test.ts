@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
+import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { digestOf } from '../../../../cli/outcomes/follow.ts';
 import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/report.ts';
 import { emptyLedger, type Snapshot } from '../../../../scenarios/reconciliation/snapshot.ts';
 
-const [order] = generateOrders({ count: 1, seed: 1 }) as [TestMessage];
+const [order] = generateEvents({ count: 1, seed: 1 }) as [TestMessage];
 
 function look(letters: Snapshot['letters'], isRecorded: boolean): Snapshot {
   const ledger = emptyLedger(['billing']);

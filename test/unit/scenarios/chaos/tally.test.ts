@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
+import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { digestOf } from '../../../../cli/outcomes/follow.ts';
 import { rewritten, tallyOf } from '../../../../scenarios/chaos/tally.ts';
 import { reconcile } from '../../../../scenarios/reconciliation/reconcile.ts';
 import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
-const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
+const messages = generateEvents({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
   consumer !== 'shipping' || attributes.requiresShipping?.StringValue === 'true';
 const CONSUMERS = ['billing', 'shipping'];

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { generateOrders } from '../../../../cli/orders/test-orders.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
 import {
   cancellationsIn,
   reconcileCancellations,
@@ -73,7 +73,7 @@ test('an order that nobody cancelled is unexpected where it is cancelled, unless
 });
 
 test('cancellations are found among all bodies, broken ones included', () => {
-  const messages = generateOrders({ count: 20, seed: 1, poison: 6, cancellations: 3 });
+  const messages = generateEvents({ count: 20, seed: 1, poison: 6, cancellations: 3 });
   const wanted = messages.filter(({ kind }) => kind === 'cancellation').map(({ orderId }) => orderId);
 
   expect([...cancellationsIn(messages.map(({ body }) => body))].sort()).toEqual(wanted.sort());

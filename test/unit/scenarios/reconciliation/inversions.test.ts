@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import type { StackHandles } from '../../../../cli/aws/stack.ts';
-import type { TestMessage } from '../../../../cli/orders/test-orders.ts';
+import type { TestMessage } from '../../../../cli/publishing/test-events.ts';
 import {
   inversions,
   inversionsByConsumer,

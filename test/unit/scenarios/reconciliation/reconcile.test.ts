@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { generateOrders, type TestMessage } from '../../../../cli/orders/test-orders.ts';
-import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../../contract/order.ts';
+import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
+import { checkOrder, type Order, orderDigest, requiresShipping } from '../../../../domain/order.ts';
 import { type ConsumerCounts, reconcile } from '../../../../scenarios/reconciliation/reconcile.ts';
 import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
-const messages = generateOrders({ count: 30, seed: 5, duplicates: 4, poison: 6 });
+const messages = generateEvents({ count: 30, seed: 5, duplicates: 4, poison: 6 });
 const takes = (consumer: string, { attributes }: Pick<TestMessage, 'attributes'>) =>
   consumer !== 'shipping' || attributes.requiresShipping?.StringValue === 'true';
 
@@ -240,7 +240,7 @@ describe('a dead letter', () => {
         const order = orderOf({ body } as TestMessage);
         if (order) after.records.get('billing')?.set(order.orderId, orderDigest(order));
       }).unexpected;
-    const [old] = generateOrders({ count: 1, seed: 77 });
+    const [old] = generateEvents({ count: 1, seed: 77 });
 
     expect(leftOver('junk', 'NotJson')).toEqual([]);
     expect(leftOver('junk', undefined)).toEqual([told('not published to it, as moved by SQS: junk')]);
@@ -249,7 +249,7 @@ describe('a dead letter', () => {
 });
 
 test('the record of an order that lay in the queue before is expected, and missed where it is not there', () => {
-  const [old] = generateOrders({ count: 1, seed: 77 });
+  const [old] = generateEvents({ count: 1, seed: 77 });
   const order = orderOf(old as TestMessage) as Order;
   const found = (isRecorded: boolean) =>
     result(({ waiting, after, counted }) => {

@@ -1,8 +1,8 @@
 /** Reads orders, and cancellations of orders, from a file or standard input: JSON Lines, a JSON array, or a single order. */
-import { ORDER_CANCELLED } from '../../contract/cancellation.ts';
-import { checkEvent, type EventType, messageAttributes, type OrderEvent } from '../../contract/events.ts';
-import { ORDER_PLACED, orderDigest } from '../../contract/order.ts';
-import { messageSize, type OrderMessage } from '../publishing/batches.ts';
+import { ORDER_CANCELLED } from '../../domain/cancellation.ts';
+import { checkEvent, type EventType, messageAttributes, type OrderEvent } from '../../domain/events.ts';
+import { ORDER_PLACED, orderDigest } from '../../domain/order.ts';
+import { messageSize, type EventMessage } from '../publishing/batches.ts';
 import { MAX_TOPIC_BYTES } from '../publishing/destinations.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
@@ -16,8 +16,8 @@ export interface FileProblem {
   readonly message: string;
 }
 
-export interface OrderFile {
-  readonly messages: OrderMessage[];
+export interface EventFile {
+  readonly messages: EventMessage[];
   /** How many of `messages` repeat an earlier one. */
   readonly duplicates: number;
   /** The number of distinct messages of each type. */
@@ -37,8 +37,8 @@ const MAX_LISTED = 20;
  * Reads the orders in `file`, or on standard input for `-`.
  * @throws CommandError for a file that cannot be read, is too large or is not UTF-8
  */
-export async function readOrderFile(file: string, stdin: NodeJS.ReadableStream): Promise<OrderFile> {
-  return parseOrders(await readText(file, stdin));
+export async function readEventFile(file: string, stdin: NodeJS.ReadableStream): Promise<EventFile> {
+  return parseEvents(await readText(file, stdin));
 }
 
 /** Prints the first problems, a line each. */
@@ -51,9 +51,9 @@ export function listProblems(file: string, problems: readonly FileProblem[], io:
 }
 
 /** Checks every order in `text`, a JSON array where it begins with `[`, else JSON Lines or one order over several lines. */
-export function parseOrders(text: string): OrderFile {
+export function parseEvents(text: string): EventFile {
   const problems: FileProblem[] = [];
-  const messages: OrderMessage[] = [];
+  const messages: EventMessage[] = [];
   const known = new Map<string, { line: number; digest: string }>();
   const counts: Record<EventType, number> = { [ORDER_PLACED]: 0, [ORDER_CANCELLED]: 0 };
   let duplicates = 0;
@@ -104,7 +104,7 @@ function digestOf(event: OrderEvent): string {
 }
 
 /** The body keeps fields that the contract does not know: another consumer may. */
-function toMessage(event: OrderEvent, value: unknown): OrderMessage {
+function toMessage(event: OrderEvent, value: unknown): EventMessage {
   return { body: JSON.stringify(value), attributes: messageAttributes(event), orderId: event.orderId };
 }
 

@@ -1,5 +1,4 @@
 /** What `order.placed` version 1 says. */
-import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import {
   amount,
@@ -7,20 +6,19 @@ import {
   id,
   literal,
   mustBe,
-  type Problem,
-  problemsOf,
-  sku,
+  pattern,
   text,
   time,
   wholeNumber,
-} from './fields.ts';
+} from '../contract/fields.ts';
 import { COUNTRIES, CURRENCIES } from './iso-codes.ts';
+import { SKU } from './sku.ts';
 
 export const ORDER_PLACED = 'order.placed';
 
 const line = z.object(
   {
-    sku,
+    sku: pattern(SKU.pattern, SKU.words),
     quantity: wholeNumber(1, 1000),
     unitPrice: amount.check(z.describe('In minor units of the currency.')),
     requiresShipping: flag,
@@ -79,32 +77,11 @@ export const orderSchema = fields.check(
   }),
 );
 
-/** Checks whether `value` is an order: it without unknown fields, or each problem with its field. */
-export function checkOrder(value: unknown): { order: Order } | { problems: Problem[] } {
-  const result = orderSchema.safeParse(value);
-  if (result.success) return { order: result.data };
-  return { problems: problemsOf(result.error) };
-}
-
 /** Whether some item of the order ships, and so whether shipping receives it. */
 export function requiresShipping(order: Order): boolean {
   return order.items.some((item) => item.requiresShipping);
 }
 
-/**
- * SHA-256, in hex, of the parsed order with its keys sorted: the same for every delivery of one order,
- * however its publisher orders keys and whatever unknown fields it adds. A field added to the schema counts from then on: let
- * the consumers know it before publishers send it, or a redelivery of an older order that carries it becomes a conflict.
- */
-export function orderDigest(order: Order): string {
-  return createHash('sha256').update(JSON.stringify(order, sortKeys)).digest('hex');
-}
-
 function sum(items: Order['items']): number {
   return items.reduce((total, { quantity, unitPrice }) => total + quantity * unitPrice, 0);
-}
-
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,15 +1,15 @@
 /**
  * The contract as JSON Schema, a file an event, for publishers in other languages.
- * `node contract/event-schemas.ts && npx biome check --write docs` writes them.
+ * `node domain/event-schemas.ts && npx biome check --write docs` writes them.
  */
 import { writeFileSync } from 'node:fs';
 import * as z from 'zod/mini';
-import { eventSchemas } from './events.ts';
+import { orderEvents } from './events.ts';
 import { ORDER_PLACED } from './order.ts';
 
 /** File → the JSON Schema in it. */
 export function eventJsonSchemas(): Map<URL, object> {
-  const schemas = Object.entries(eventSchemas).flatMap(([eventType, versions]) =>
+  const schemas = Object.entries(orderEvents.settings.types).flatMap(([eventType, { versions }]) =>
     Object.entries(versions).map(([version, schema]): [URL, object] => [
       new URL(`../docs/${eventType}.v${version}.schema.json`, import.meta.url),
       {

@@ -1,6 +1,6 @@
 /** What `order.cancelled` version 1 says. */
 import * as z from 'zod/mini';
-import { flag, id, literal, mustBe, text, time } from './fields.ts';
+import { flag, id, literal, mustBe, text, time } from '../contract/fields.ts';
 
 export const ORDER_CANCELLED = 'order.cancelled';
 
