@@ -1,4 +1,4 @@
-/** `npm start`: runs the whole stack on this machine, publishes test orders, and proves that every one is accounted for. */
+/** `npm start`: runs the whole stack on this machine, publishes test events, and proves that every one is accounted for. */
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LocalRun, type LocalRunOptions } from '@order-fan-out/local-run/run';
@@ -6,14 +6,16 @@ import { localDirectory } from '../cli/aws/local-stack.ts';
 import { wholeNumber } from '../cli/options/values.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
 import { count, printable, json as toJson } from '../cli/terminal/text.ts';
+import { CHANGE, NOUN, NOUNS, PROGRAM } from '../cli/terminal/words.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Claim } from '../scenarios/start/claim.ts';
 import {
-  type LocalOrdersResult,
+  type LocalEventsResult,
+  localEvents,
   localFaults,
-  localOrders,
-  runLocalOrders,
-} from '../scenarios/start/local-orders.ts';
+  runLocalEvents,
+} from '../scenarios/start/local-events.ts';
+import { summaryObject } from '../scenarios/start/report.ts';
 import { chooseSeed, noteSeed } from '../scenarios/start/seeds.ts';
 import { Workspace } from '../scenarios/workspace.ts';
 
@@ -28,15 +30,14 @@ interface Options extends ProgramOptions {
 
 const command = program(
   'npm start --',
-  'Run the whole stack on this machine, send test orders through it and account for every one.',
+  `Run the whole stack on this machine, send test ${NOUNS} through it and account for every one.`,
   { least: 1, standard: 1000 },
   `
-Exit codes: 0 every order is accounted for, 1 something is missing or did not start, 2 wrong usage, 130 Ctrl-C.
+Exit codes: 0 every ${NOUN} is accounted for, 1 something is missing or did not start, 2 wrong usage, 130 Ctrl-C.
 
 Examples:
-  npm start -- --orders 200 --seed 7
-  npm start -- --cancellations 10%
-  npm start -- --keep --port 4566
+  npm start -- --${NOUNS} 200 --seed 7
+${CHANGE ? `  npm start -- --${CHANGE.plural} 10%\n` : ''}  npm start -- --keep --port 4566
   npm start -- --ordered
   npm start --silent -- --json | jq .consumers`,
 )
@@ -59,17 +60,17 @@ await runProgram(command, async (options: Options, progress, signal) => {
   const logDirectory = path.join(directory, 'logs');
   const stateDirectory = options.persist ? path.join(directory, 'state') : undefined;
   let run: LocalRun | undefined;
-  let result: LocalOrdersResult | undefined;
+  let result: LocalEventsResult | undefined;
   try {
     const isChosen = command.getOptionValueSource('seed') === 'cli';
     const seed = stateDirectory ? chooseSeed(stateDirectory, options.seed, isChosen) : options.seed;
     await synthesizeProject(assembly, options, progress, signal);
-    const messages = localOrders(options.orders, seed, options.cancellations);
+    const messages = localEvents(options.count, seed, options.changes);
     run = await startStack(progress, {
       assembly,
       port: options.port,
       logDirectory,
-      faults: localFaults(messages, seed, logDirectory),
+      faults: localFaults(messages, seed, assembly, logDirectory),
       stateDirectory,
     });
     const ended = AbortSignal.any([signal, run.failed]);
@@ -77,8 +78,8 @@ await runProgram(command, async (options: Options, progress, signal) => {
     claim?.announce(run.endpoint);
 
     if (stateDirectory) noteSeed(stateDirectory, seed);
-    result = await runLocalOrders({ run, messages, logDirectory, progress, signal: ended });
-    console.log(json ? toJson(result.summary) : result.report);
+    result = await runLocalEvents({ run, messages, logDirectory, progress, signal: ended });
+    console.log(json ? toJson(summaryObject(result.summary)) : result.report);
     if (!json) console.log(`\nNot run on this machine:\n  ${run.stack.notRun.join('\n  ')}`);
     if (options.keep) await stayUp(run, json, ended);
   } finally {
@@ -118,7 +119,7 @@ async function stayUp(run: LocalRun, json: boolean, signal: AbortSignal): Promis
   if (!json) {
     console.log(`
 The stack stays up at ${endpoint} until Ctrl-C. In another terminal:
-  npm run orders -- publish --local --count 100 --wait
+  ${PROGRAM} publish --local --count 100 --wait
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${region} aws --endpoint-url ${endpoint} sqs list-queues
 Logs of the functions: ${path.relative('', path.join(localDirectory(), 'logs'))}`);
   }

@@ -42,7 +42,8 @@ export type TypeIn<C> = C extends EventCatalogue<infer D, string> ? string & key
 export type EventOf<C, T extends TypeIn<C> = TypeIn<C>> =
   C extends EventCatalogue<infer D, string> ? EventIn<D[T]> : never;
 /** What handlers of a catalogue's events may return. */
-export type OutcomeIn<C> = C extends EventCatalogue<Definitions, infer O> ? O | 'created' | 'duplicate' : never;
+export type OutcomeIn<C> =
+  C extends EventCatalogue<Definitions, infer O> ? O | 'created' | 'duplicate' : never;
 
 /** Names and rules that all events of a catalogue share. */
 export interface CatalogueSettings<D extends Definitions, Outcome extends string> {
@@ -142,7 +143,7 @@ export class EventCatalogue<D extends Definitions = Definitions, Outcome extends
     return textIn(event, this.definition(event.eventType).time);
   }
 
-  effectOf({ eventType }: AnyEvent): EventDefinition['effect'] {
+  effectOf(eventType: string): EventDefinition['effect'] {
     return this.definition(eventType).effect;
   }
 

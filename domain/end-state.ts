@@ -20,9 +20,7 @@ export const orderEndState: EndState = {
       changed: item.cancelledAt === undefined ? undefined : String(cancellationOutcome ?? status),
       events: [
         ...(placedAt ? [{ event: 'placed', at: placedAt }] : []),
-        ...(cancelledAt
-          ? [{ event: 'cancelled', at: cancelledAt, reason: String(cancellationReason) }]
-          : []),
+        ...(cancelledAt ? [{ event: 'cancelled', at: cancelledAt, reason: String(cancellationReason) }] : []),
       ],
       attributes: attributesIn(item),
     };

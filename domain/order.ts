@@ -1,16 +1,6 @@
 /** What `order.placed` version 1 says. */
 import * as z from 'zod/mini';
-import {
-  amount,
-  flag,
-  id,
-  literal,
-  mustBe,
-  pattern,
-  text,
-  time,
-  wholeNumber,
-} from '../contract/fields.ts';
+import { amount, flag, id, literal, mustBe, pattern, text, time, wholeNumber } from '../contract/fields.ts';
 import { COUNTRIES, CURRENCIES } from './iso-codes.ts';
 import { SKU } from './sku.ts';
 

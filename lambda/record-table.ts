@@ -8,8 +8,8 @@ import {
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import type { Cancellation } from '../domain/cancellation.ts';
 import { ORDER_CONFLICT } from '../contract/dead-letter.ts';
+import type { Cancellation } from '../domain/cancellation.ts';
 import { dynamodb } from './clients.ts';
 import { PermanentError } from './permanent-error.ts';
 

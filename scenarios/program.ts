@@ -2,18 +2,20 @@
 import path from 'node:path';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { Command } from 'commander';
-import { share, wholeNumber } from '../cli/options/values.ts';
+import { DomainOption, share, wholeNumber } from '../cli/options/values.ts';
 import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
 import { printable } from '../cli/terminal/text.ts';
+import { CHANGE, GROUP, NOUNS } from '../cli/terminal/words.ts';
 
 const PROJECT = path.join(import.meta.dirname, '..');
 
 /** The options that both have. */
 export interface ProgramOptions {
-  orders: number;
-  /** Which share of the orders is cancelled, from 0 to 1. */
-  cancellations: number;
+  /** How many test events are published. */
+  count: number;
+  /** Which share of them is changed, from 0 to 1. */
+  changes: number;
   /** A whole number from 0 to 2^32 − 1. */
   seed: number;
   ordered: boolean;
@@ -23,28 +25,36 @@ export interface ProgramOptions {
 /**
  * The command line of such a program.
  * @param name how it is called
- * @param orders the least number of orders that make sense, and how many there are unless told otherwise
+ * @param count the least number of events that make sense, and how many there are unless told otherwise
  * @param help what is printed after the options
  */
 export function program(
   name: string,
   description: string,
-  orders: { least: number; standard: number },
+  count: { least: number; standard: number },
   help: string,
 ): Command {
+  const command = new Command(name)
+    .description(description)
+    .addOption(
+      new DomainOption(`--${NOUNS} <count>`, `how many test ${NOUNS} are published`, 'count')
+        .argParser(wholeNumber(count.least, 100_000))
+        .default(count.standard),
+    );
+  if (CHANGE) {
+    const about = `how many of them are ${CHANGE.participle}, a share like 10%`;
+    command.addOption(new DomainOption(`--${CHANGE.plural} <share>`, about, 'changes').argParser(share));
+  }
   return (
-    new Command(name)
-      .description(description)
-      .option(
-        '--orders <count>',
-        'how many test orders are published',
-        wholeNumber(orders.least, 100_000),
-        orders.standard,
-      )
-      .option('--cancellations <share>', 'how many of them are cancelled, a share like 10%', share, 0)
-      // `--seed` and `--orders` make the same run again.
+    command
+      .setOptionValue('changes', 0)
+      // The seed and the number make the same run again.
       .option('--seed <number>', 'makes the same choices again', wholeNumber(0, 2 ** 32 - 1), 1)
-      .option('--ordered', 'FIFO topic and queues: the orders of a customer are processed in order', false)
+      .option(
+        '--ordered',
+        `FIFO topic and queues: the ${NOUNS} of a ${GROUP} are processed in sequence`,
+        false,
+      )
       .option('--json', 'print one JSON object on standard output, and no progress', false)
       .addHelpText('after', help)
       .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))

@@ -1,9 +1,9 @@
 /** Looks for the message of a replay that shows whether the consumer works. */
+import { domain } from '#domain';
 import type { ArchivedMessage } from '../../contract/archive.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
-import { eventIn } from '../outcomes/follow.ts';
-import { onRecord, readRecords, requireRecordsTable } from '../outcomes/records.ts';
+import { leavesRecord, onRecord, readRecords, requireRecords } from '../outcomes/records.ts';
 import { type ArchiveReading, readArchive } from './reader.ts';
 import type { ArchivedOutgoing } from './selection.ts';
 
@@ -24,16 +24,20 @@ export interface CanarySearch {
  */
 export async function findCanary(search: CanarySearch): Promise<ArchivedOutgoing | undefined> {
   const { clients, consumer, reading, select, onProgress } = search;
-  const table = requireRecordsTable(consumer);
+  requireRecords(consumer);
   let objects = 0;
   for await (const portion of readArchive(reading)) {
     const candidates = select(portion.messages).flatMap((message) => {
-      const event = eventIn(message.body);
+      const event = domain.events.eventIn(message.body);
       return event ? [{ message, event }] : [];
     });
-    const ids = candidates.map(({ event }) => event.orderId);
-    const records = await readRecords(clients.dynamodb, table, ids);
-    const found = candidates.find(({ event }) => onRecord(records.get(event.orderId), event) === 'none');
+    const ids = candidates.map(({ event }) => domain.events.idOf(event));
+    const records = await readRecords(clients, consumer, ids);
+    const found = candidates.find(
+      ({ event }) =>
+        leavesRecord(consumer.name, event) &&
+        onRecord(records.get(domain.events.idOf(event)), event) === 'none',
+    );
     if (found) return found.message;
     objects += portion.objects;
     onProgress(objects);

@@ -10,11 +10,12 @@ import { NO_REASON } from '../dead-letters/reasons.ts';
 import { awaitCanary } from '../outcomes/canary.ts';
 import type { Takes } from '../outcomes/subscriptions.ts';
 import { Pace } from '../publishing/batches.ts';
-import { customerGroup } from '../publishing/customer-group.ts';
 import { isFifo, toQueue } from '../publishing/destinations.ts';
+import { groupOf } from '../publishing/message-group.ts';
 import { type Destination, sendMessages } from '../publishing/sending.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format } from '../terminal/text.ts';
+import { NOUN } from '../terminal/words.ts';
 import { findCanary } from './find-canary.ts';
 import {
   type ArchiveReading,
@@ -155,13 +156,13 @@ export async function replay(task: Replay): Promise<ReplayResult> {
     await send([canary]);
     if (result.sent === 0 && !signal.aborted) result.stopped ??= 'SQS refuses the canary';
     if (isOver()) return undefined;
-    const { orderId = '', body } = canary;
-    step.update(`Replaying: waiting for the end of order ${orderId}`);
+    const { id = '', body } = canary;
+    step.update(`Replaying: waiting for the end of ${NOUN} ${id}`);
     const { isProcessed, refused, stopped, next } = await awaitCanary({
       clients,
       stack,
       consumers: [consumer],
-      orderId,
+      id,
       body,
       earlierLetters,
       seconds,
@@ -200,7 +201,7 @@ export async function replay(task: Replay): Promise<ReplayResult> {
 function destinationOf(sqs: SQSClient, queueUrl: string): Destination<ArchivedOutgoing> {
   const replayId = randomUUID();
   return toQueue(sqs, queueUrl, (message: ArchivedOutgoing) => ({
-    groupId: message.groupId ?? (isFifo(queueUrl) ? customerGroup(message) : undefined),
+    groupId: message.groupId ?? (isFifo(queueUrl) ? groupOf(message) : undefined),
     deduplicationId: isFifo(queueUrl) ? `${replayId}:${message.messageId}` : undefined,
   }));
 }

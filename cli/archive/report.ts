@@ -5,6 +5,7 @@ import { commandFor, type StackOptions } from '../options/stack-options.ts';
 import { INTERRUPTED } from '../terminal/interrupt.ts';
 import type { Io } from '../terminal/io.ts';
 import { byteSize, count, format, printable, table } from '../terminal/text.ts';
+import { NOUN } from '../terminal/words.ts';
 import type { NotArchived } from './open.ts';
 import type { ArchiveSize, SkippedObject } from './reader.ts';
 import type { ReplayResult } from './replay.ts';
@@ -12,7 +13,7 @@ import type { ReplayResult } from './replay.ts';
 export interface ReplayOptions extends StackOptions {
   readonly from: Date;
   readonly to?: Date;
-  readonly order?: string;
+  readonly id?: string;
   readonly type?: string;
   readonly after?: string;
   readonly rate?: number;
@@ -143,11 +144,11 @@ function nextStep(
 }
 
 /** The selection as options. */
-function selectionOf({ from, to, order, type, rate }: ReplayOptions): string[] {
+function selectionOf({ from, to, id, type, rate }: ReplayOptions): string[] {
   return [
     ...shellOption('--from', from.toISOString()),
     ...shellOption('--to', to?.toISOString()),
-    ...shellOption('--order', order),
+    ...shellOption(`--${NOUN}`, id),
     ...shellOption('--type', type),
     ...shellOption('--rate', rate),
   ];

@@ -1,11 +1,13 @@
 /** Which messages of the archive are selected, and how they are sent. */
+
+import { domain } from '#domain';
 import type { ArchivedMessage } from '../../contract/archive.ts';
 import { toRequest } from '../../contract/dead-letter.ts';
 import type { OutgoingMessage } from '../publishing/batches.ts';
 
 export interface ArchiveFilter {
-  /** Only those of this order. */
-  readonly order?: string | undefined;
+  /** Only those with this ID. */
+  readonly id?: string | undefined;
   /** Only those of this event type. */
   readonly type?: string | undefined;
 }
@@ -21,23 +23,23 @@ export interface ArchivedOutgoing extends OutgoingMessage {
 /** The message to send again; undefined where the filter rejects it. */
 export function outgoing(
   message: ArchivedMessage,
-  { order, type }: ArchiveFilter,
+  { id: wanted, type }: ArchiveFilter,
 ): ArchivedOutgoing | undefined {
   const { body, messageId, groupId } = message;
-  // Most messages are about other orders: no need to parse them.
-  if (order !== undefined && !body.includes(order)) return undefined;
-  const { orderId, eventType } = namesIn(body);
-  if (order !== undefined && orderId !== order) return undefined;
+  // Most messages have another ID: no need to parse them.
+  if (wanted !== undefined && !body.includes(wanted)) return undefined;
+  const { id, eventType } = namesIn(body);
+  if (wanted !== undefined && id !== wanted) return undefined;
   if (type !== undefined && eventType !== type) return undefined;
-  return { messageId, body, attributes: toRequest(message.attributes), groupId, orderId, eventType };
+  return { messageId, body, attributes: toRequest(message.attributes), groupId, id, eventType };
 }
 
-function namesIn(body: string): { orderId: string | undefined; eventType: string | undefined } {
+function namesIn(body: string): { id: string | undefined; eventType: string | undefined } {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   try {
-    const { orderId, eventType } = JSON.parse(body) ?? {};
-    return { orderId: text(orderId), eventType: text(eventType) };
+    const value = JSON.parse(body) ?? {};
+    return { id: text(value[domain.events.settings.idField]), eventType: text(value.eventType) };
   } catch {
-    return { orderId: undefined, eventType: undefined };
+    return { id: undefined, eventType: undefined };
   }
 }

@@ -1,5 +1,6 @@
 /** Finds a deployed stack, on AWS or on this machine, and reads its outputs. */
 import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { domain } from '#domain';
 import { ARCHIVE } from '../../contract/archive.ts';
 import {
   type ConsumerHandles,
@@ -58,8 +59,9 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
   throw usageError(`No consumer "${name}" in ${stackName}: it has ${names}`);
 }
 
-/** The consumers that keep a record of each order: not the archive, for one. */
+/** The consumers that keep a record of each event, if the domain can read it: not the archive, for one. */
 export function recordingConsumers({ consumers }: Pick<StackHandles, 'consumers'>): ConsumerHandles[] {
+  if (!domain.endState) return [];
   return consumers.filter((consumer) => recordsTable(consumer) !== undefined);
 }
 

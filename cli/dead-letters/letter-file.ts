@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { CommandError, usageError } from '../terminal/command-error.ts';
+import { named } from '../terminal/words.ts';
 import { type Letter, sentAt } from './letter.ts';
 
 /** Writes letters to a new file that only its owner can read: they hold personal data. */
@@ -93,7 +94,7 @@ function cannotWrite(path: string, error: unknown): string {
 
 /** A letter as it is exported and as `--json --show` prints it. */
 export function exported(consumer: string, letter: Letter) {
-  const { messageId, orderId, reason, body, at, context, message } = letter;
+  const { messageId, id, reason, body, at, context, message } = letter;
   const {
     ApproximateReceiveCount,
     ApproximateFirstReceiveTimestamp,
@@ -103,7 +104,7 @@ export function exported(consumer: string, letter: Letter) {
   return {
     consumer,
     messageId,
-    orderId,
+    ...named(id),
     reason: reason ?? null,
     at: isoTime(at),
     sentAt: isoTime(sentAt(message)),

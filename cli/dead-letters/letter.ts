@@ -1,15 +1,16 @@
-/** What a dead letter says about itself: which order, why, since when. */
+/** What a dead letter says about itself: which event, why, since when. */
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute } from 'aws-lambda';
+import { domain } from '#domain';
 import { type DeadLetterContext, originalAttributes, toRequest } from '../../contract/dead-letter.ts';
-import { messageAttributes, type OrderEvent } from '../../domain/events.ts';
+import type { AnyEvent } from '../../contract/event-catalogue.ts';
 import { printable } from '../terminal/text.ts';
 
 export interface Letter {
   readonly messageId: string;
   readonly body: string;
   /** Undefined where the body names none. */
-  readonly orderId: string | undefined;
+  readonly id: string | undefined;
   /** Undefined where SQS or SNS moved the message. */
   readonly reason: { readonly error: string; readonly message: string } | undefined;
   /** When the consumer gave up; where SQS or SNS did, when SQS first got the message. */
@@ -23,7 +24,7 @@ export interface Letter {
 /** What is sent in place of a letter: another body, and the attributes that the contract derives from its event. */
 export interface Correction {
   readonly body: string;
-  readonly event: OrderEvent;
+  readonly event: AnyEvent;
 }
 
 /** Reads a message that was received with all attributes. */
@@ -37,7 +38,7 @@ export function readLetter(message: Message): Letter {
   return {
     messageId,
     body,
-    orderId: orderIdOf(body),
+    id: idOf(body),
     reason: error && !isStale ? { error, message: DeadLetterMessage?.StringValue ?? '' } : undefined,
     at: isStale || Number.isNaN(givenUp.getTime()) ? sentAt(message) : givenUp,
     context,
@@ -61,7 +62,7 @@ export function sentAttributes(
   { message }: Letter,
   correction: Correction | undefined,
 ): Record<string, MessageAttributeValue> {
-  return { ...attributesBefore(message), ...(correction && messageAttributes(correction.event)) };
+  return { ...attributesBefore(message), ...(correction && domain.events.attributesOf(correction.event)) };
 }
 
 /**
@@ -94,11 +95,12 @@ export function sentAt({ Attributes }: Message): Date {
   return new Date(Number(Attributes?.SentTimestamp));
 }
 
-/** The orderId that a body names, as it is or in SNS's envelope. */
-function orderIdOf(body: string): string | undefined {
+/** The ID that a body names, as it is or in SNS's envelope. */
+function idOf(body: string): string | undefined {
   const value = parseObject(body);
-  const { orderId } = value.Type === 'Notification' ? parseObject(value.Message) : value;
-  return typeof orderId === 'string' ? printable(orderId, 100) : undefined;
+  const event = value.Type === 'Notification' ? parseObject(value.Message) : value;
+  const id = event[domain.events.settings.idField];
+  return typeof id === 'string' ? printable(id, 100) : undefined;
 }
 
 function parseObject(text: unknown): Record<string, unknown> {

@@ -1,6 +1,7 @@
 /** Dead letters by their reasons: grouped, selected, counted and in words. */
 import type { LetterFilter } from '../options/letter-filter.ts';
 import { count, format, hang, printable, time } from '../terminal/text.ts';
+import { GROUP, NOUN } from '../terminal/words.ts';
 import type { Letter } from './letter.ts';
 import type { LetterQueue } from './letter-queue.ts';
 
@@ -91,26 +92,26 @@ export function unseenLine(
 ): string | undefined {
   if (unseen === 0) return undefined;
   const why = url.endsWith('.fifo')
-    ? "which lie behind ten letters of the same customer (redrive or purge these first), or are in somebody else's hands"
+    ? `which lie behind ten letters of the same ${GROUP} (redrive or purge these first), or are in somebody else's hands`
     : 'which somebody else is looking at or has just taken away';
   const text = `SQS counts about ${format(unseen)} more, ${why}. Look again in a minute.`;
   return hang(`${name}:`, text, name.length + 2);
 }
 
 /** Whether a letter is one of those asked for. */
-export function letterFilter({ reason, order, since: from }: LetterFilter): (letter: Letter) => boolean {
+export function letterFilter({ reason, id, since: from }: LetterFilter): (letter: Letter) => boolean {
   const wanted = reason?.toLowerCase();
   return (letter) =>
     (wanted === undefined || spellings(letter).some((each) => each.toLowerCase().includes(wanted))) &&
-    (order === undefined || letter.orderId === order) &&
+    (id === undefined || letter.id === id) &&
     (from === undefined || letter.at >= from);
 }
 
 /** The filter in words, ` of the reason "NotJson"`; empty where everything is meant. */
-export function describeFilter({ reason, order, since: from }: LetterFilter): string {
+export function describeFilter({ reason, id, since: from }: LetterFilter): string {
   return [
     ...(reason === undefined ? [] : [`reason "${printable(reason)}"`]),
-    ...(order === undefined ? [] : [`order ${printable(order)}`]),
+    ...(id === undefined ? [] : [`${NOUN} ${printable(id)}`]),
     ...(from === undefined ? [] : [`since ${time(from)}`]),
   ].join(', ');
 }

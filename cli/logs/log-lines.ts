@@ -1,6 +1,7 @@
 /** Lines of a function's log: which are wanted, and how they are printed. */
 import type { Io } from '../terminal/io.ts';
 import { hang, printable, time } from '../terminal/text.ts';
+import { ID_FIELD } from '../terminal/words.ts';
 
 /** A line of a log. */
 export interface LogLine {
@@ -10,7 +11,8 @@ export interface LogLine {
 }
 
 export interface LogFilter {
-  readonly order?: string | undefined;
+  /** Only those about the event with this ID. */
+  readonly id?: string | undefined;
   /** And those that are worse. */
   readonly level?: Level | undefined;
 }
@@ -44,8 +46,8 @@ export function readLogLine(text: string, at = new Date(Number.NaN)): LogLine | 
   return isPlatform(entry) && !isFailure(entry) ? undefined : line;
 }
 
-export function isWanted({ entry }: LogLine, { order, level }: LogFilter): boolean {
-  if (order !== undefined && entry.orderId !== order) return false;
+export function isWanted({ entry }: LogLine, { id, level }: LogFilter): boolean {
+  if (id !== undefined && entry[ID_FIELD] !== id) return false;
   return level === undefined || LEVELS.indexOf(levelOf(entry)) >= LEVELS.indexOf(level);
 }
 
@@ -53,10 +55,10 @@ export function isWanted({ entry }: LogLine, { order, level }: LogFilter): boole
  * The same for CloudWatch Logs, so that only those lines are sent; undefined for all.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
  */
-export function filterPattern({ order, level }: LogFilter): string | undefined {
+export function filterPattern({ id, level }: LogFilter): string | undefined {
   const levels = level === undefined ? [] : LEVELS.slice(LEVELS.indexOf(level));
   const terms = [
-    ...(order === undefined ? [] : [`$.orderId = "${order}"`]),
+    ...(id === undefined ? [] : [`$.${ID_FIELD} = "${id}"`]),
     ...(levels.length === 0
       ? []
       : [`(${[...levels.map((each) => `$.level = "${each}"`), FAILED].join(' || ')})`]),
@@ -64,7 +66,7 @@ export function filterPattern({ order, level }: LogFilter): string | undefined {
   return terms.length === 0 ? undefined : `{ ${terms.join(' && ')} }`;
 }
 
-/** Time, level and message, with what the entry says of an order or an error behind it. */
+/** Time, level and message, with what the entry says of an event or an error behind it. */
 export function describeLine({ at, entry }: LogLine, io: Pick<Io, 'colour'>): string {
   const level = levelOf(entry);
   const colour = COLOURS[level];
@@ -74,9 +76,9 @@ export function describeLine({ at, entry }: LogLine, io: Pick<Io, 'colour'>): st
 }
 
 function entryTexts(entry: LogLine['entry']): string[] {
-  const { message, orderId, attempt, requestId } = entry;
+  const { message, attempt, requestId } = entry;
   const what = message === undefined ? (errorText(entry) ?? JSON.stringify(entry)) : String(message);
-  const about = [orderId, typeof attempt === 'number' && attempt > 1 && `try ${attempt}`];
+  const about = [entry[ID_FIELD], typeof attempt === 'number' && attempt > 1 && `try ${attempt}`];
   const errors = [entry.error, entry.sendError].map(errorText).filter((each) => each !== undefined);
   const isBad = LEVELS.indexOf(levelOf(entry)) >= LEVELS.indexOf('WARN');
   return [

@@ -1,10 +1,11 @@
 /** The options that select dead letters. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { since } from './values.ts';
+import { NOUN } from '../terminal/words.ts';
+import { idOption, since } from './values.ts';
 
 export interface LetterFilter {
   readonly reason?: string;
-  readonly order?: string;
+  readonly id?: string;
   readonly since?: Date;
 }
 
@@ -12,7 +13,7 @@ export interface LetterFilter {
 export function addLetterFilter(command: Command): Command {
   return command
     .option('--reason <text>', 'only those whose reason contains this text, ignoring case', reasonText)
-    .option('--order <orderId>', 'only those of this order')
+    .addOption(idOption(`only those of this ${NOUN}`))
     .option('--since <time>', 'only those since then: 15m, 2h, 3d or 2026-11-22T17:00:00Z', (text) =>
       since(text),
     );
@@ -25,10 +26,10 @@ function reasonText(text: string): string {
 }
 
 /** The options of a filter, to be typed in a shell: `['--reason', "'slow down'"]`. */
-export function filterOptions({ reason, order, since: from }: LetterFilter): string[] {
+export function filterOptions({ reason, id, since: from }: LetterFilter): string[] {
   return [
     ...shellOption('--reason', reason),
-    ...shellOption('--order', order),
+    ...shellOption(`--${NOUN}`, id),
     ...shellOption('--since', from?.toISOString()),
   ];
 }

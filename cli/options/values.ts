@@ -1,6 +1,7 @@
 /** Parsers of option values. Each throws InvalidArgumentError, which says what is allowed. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { ID } from '../../contract/ids.ts';
+import { ID_FIELD, NOUN } from '../terminal/words.ts';
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const TIME = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/;
@@ -52,7 +53,27 @@ export function since(text: string, now = Date.now()): Date {
   );
 }
 
-export function orderId(text: string): string {
+/** The ID of an event. */
+export function eventId(text: string): string {
   if (ID.pattern.test(text)) return text;
-  throw new InvalidArgumentError(`It must be an orderId: ${ID.words}.`);
+  throw new InvalidArgumentError(`It must be an ${ID_FIELD}: ${ID.words}.`);
+}
+
+/** An option that is named by the domain, and read under a name of ours. */
+export class DomainOption extends Option {
+  private readonly attribute: string;
+
+  constructor(flags: string, description: string, attribute: string) {
+    super(flags, description);
+    this.attribute = attribute;
+  }
+
+  override attributeName(): string {
+    return this.attribute;
+  }
+}
+
+/** `--order <orderId>`, which selects by ID; read as `id`. */
+export function idOption(description: string): Option {
+  return new DomainOption(`--${NOUN} <${ID_FIELD}>`, description, 'id');
 }

@@ -1,5 +1,5 @@
 /** Reads what is to be in stock, or to be added to it, from a CSV file. */
-import { SKU } from '../../contract/ids.ts';
+import { SKU } from '../../domain/sku.ts';
 import { readText } from '../terminal/read-text.ts';
 import { printable } from '../terminal/text.ts';
 

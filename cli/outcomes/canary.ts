@@ -3,6 +3,7 @@ import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import type { Progress } from '../terminal/progress.ts';
+import { NOUN } from '../terminal/words.ts';
 import { followMessages } from './follow.ts';
 
 export interface Canary {
@@ -10,7 +11,7 @@ export interface Canary {
   readonly stack: StackHandles;
   /** Those that were sent it. */
   readonly consumers: readonly ConsumerHandles[];
-  readonly orderId: string;
+  readonly id: string;
   readonly body: string;
   /** IDs of the dead letters that these had before. */
   readonly earlierLetters: ReadonlySet<string>;
@@ -33,35 +34,35 @@ export interface CanaryEnd {
 
 /** Waits for the end of the canary at each consumer. @throws what `followMessages` throws */
 export async function awaitCanary(canary: Canary): Promise<CanaryEnd> {
-  const { clients, stack, consumers, orderId, body, earlierLetters, seconds, progress, signal } = canary;
-  const step = progress.step(`Waiting for the end of order ${orderId}`);
+  const { clients, stack, consumers, id, body, earlierLetters, seconds, progress, signal } = canary;
+  const step = progress.step(`Waiting for the end of ${NOUN} ${id}`);
   const outcomes = await followMessages({
     clients,
     stack: { ...stack, consumers },
-    messages: [{ body, attributes: {}, orderId }],
+    messages: [{ body, attributes: {}, id }],
     takes: () => true,
     earlierLetters,
     timeoutMs: seconds * 1000,
     signal,
   }).catch((error) => {
-    step.fail(`Could not follow order ${orderId}`);
+    step.fail(`Could not follow ${NOUN} ${id}`);
     throw error;
   });
   const ends = Array.from(outcomes.values());
   const refused = ends.flatMap((each) => each.refused).map(({ reason }) => reason);
   if (ends.every(({ processed }) => processed > 0)) {
-    step.done(`The canary, order ${orderId}, was processed`);
+    step.done(`The canary, ${NOUN} ${id}, was processed`);
     return { isProcessed: true, refused };
   }
   if (refused.length > 0) {
-    step.fail(`The canary, order ${orderId}, came back`);
+    step.fail(`The canary, ${NOUN} ${id}, came back`);
     return { isProcessed: false, refused, stopped: 'the canary came back' };
   }
   if (signal.aborted) {
-    step.fail(`Stopped waiting for order ${orderId}`);
+    step.fail(`Stopped waiting for ${NOUN} ${id}`);
     return { isProcessed: false, refused };
   }
-  step.fail(`The canary, order ${orderId}, has not ended within ${seconds} s`);
+  step.fail(`The canary, ${NOUN} ${id}, has not ended within ${seconds} s`);
   const stopped = `the canary has not ended within ${seconds} s`;
-  return { isProcessed: false, refused, stopped, next: orderId ? ['trace', orderId] : undefined };
+  return { isProcessed: false, refused, stopped, next: id ? ['trace', id] : undefined };
 }

@@ -1,19 +1,19 @@
-/** Follows published orders to their end at each consumer: recorded, refused, or not seen. */
+/** Follows published events to their end at each consumer: recorded, refused, or not seen. */
 import type { Message } from '@aws-sdk/client-sqs';
-import { checkEvent, type OrderEvent } from '../../domain/events.ts';
-import { ORDER_PLACED, orderDigest } from '../../domain/order.ts';
+import { domain } from '#domain';
+import { type AnyEvent, digestOf as digestOfEvent } from '../../contract/event-catalogue.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Deadline } from '../aws/deadline.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import type { EventMessage } from '../publishing/batches.ts';
-import { onRecord, readRecords, requireRecordsTable, withRecords } from './records.ts';
+import { leavesRecord, onRecord, readRecords, withRecords } from './records.ts';
 import { readSubscriptions, type Takes } from './subscriptions.ts';
 
 /** What became of the messages at one consumer. All of those that its filter lets through are in one of the three. */
 export interface Outcome {
-  /** How many orders and cancellations it has on record. */
+  /** How many events it has on record. */
   readonly processed: number;
   /** In its dead-letter queue. */
   readonly refused: RefusedMessage[];
@@ -51,7 +51,7 @@ const LONGEST_PAUSE_MS = 5000;
 interface Open {
   readonly message: EventMessage;
   /** Undefined where the message is no valid event: then it can only be refused. */
-  readonly event: OrderEvent | undefined;
+  readonly event: AnyEvent | undefined;
 }
 
 /**
@@ -69,10 +69,14 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   const takes = options.takes ?? (await deadline.retry(() => readSubscriptions(clients.sns, stack)));
   const distinct = new Map<string, Open>();
   for (const message of messages) {
-    if (!distinct.has(message.body)) distinct.set(message.body, { message, event: eventIn(message.body) });
+    const event = domain.events.eventIn(message.body);
+    if (!distinct.has(message.body)) distinct.set(message.body, { message, event });
   }
   const followed = recording.map((consumer) => {
-    const expected = Array.from(distinct).filter(([, { message }]) => takes(consumer.name, message));
+    const expected = Array.from(distinct).filter(
+      ([, { message, event }]) =>
+        takes(consumer.name, message) && (!event || leavesRecord(consumer.name, event)),
+    );
     return followAt(consumer, new Map(expected), options);
   });
   const countOpen = () => followed.reduce((sum, each) => sum + each.open.size, 0);
@@ -93,20 +97,21 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
 
 /** @param open body → what has not ended yet; shrinks */
 function followAt(
-  { name, deadLetterQueueUrl, tables }: ConsumerHandles,
+  consumer: ConsumerHandles,
   open: Map<string, Open>,
   { clients, earlierLetters = new Set() }: FollowOptions,
 ) {
+  const { name, deadLetterQueueUrl } = consumer;
   const refused: RefusedMessage[] = [];
   let processed = 0;
 
   const lookForRecords = async (): Promise<void> => {
     const valid = Array.from(open.values()).filter(({ event }) => event !== undefined);
-    const ids = valid.map(({ message }) => message.orderId);
-    const records = await readRecords(clients.dynamodb, requireRecordsTable({ name, tables }), ids);
+    const ids = valid.map(({ message }) => message.id);
+    const records = await readRecords(clients, consumer, ids);
     for (const { message, event } of valid) {
-      // Another order under the orderId: this message will be refused.
-      if (!event || onRecord(records.get(message.orderId), event) !== 'this') continue;
+      // Another event under the ID: this message will be refused.
+      if (!event || onRecord(records.get(message.id), event) !== 'this') continue;
       open.delete(message.body);
       processed++;
     }
@@ -138,18 +143,8 @@ function followAt(
   };
 }
 
-/** The digest of the order in a body; undefined where it holds no valid one. */
+/** The digest of the event in a body that creates a record; undefined where it holds none. */
 export function digestOf(body: string): string | undefined {
-  const event = eventIn(body);
-  return event?.eventType === ORDER_PLACED ? orderDigest(event) : undefined;
-}
-
-/** The event in a body; undefined where it holds no valid one. */
-export function eventIn(body: string): OrderEvent | undefined {
-  try {
-    const result = checkEvent(JSON.parse(body));
-    return 'event' in result ? result.event : undefined;
-  } catch {
-    return undefined;
-  }
+  const event = domain.events.eventIn(body);
+  return event && domain.events.effectOf(event.eventType) === 'creates' ? digestOfEvent(event) : undefined;
 }

@@ -5,23 +5,27 @@ import type { EventMessage } from '../publishing/batches.ts';
 import type { SendResult } from '../publishing/sending.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable, table } from '../terminal/text.ts';
+import { CHANGE, ID_FIELD, NOUN, NOUNS, named } from '../terminal/words.ts';
 import type { Outcome } from './follow.ts';
 
 const MAX_LISTED = 20;
 
 export interface Selection {
   readonly messages: readonly EventMessage[];
-  /** Distinct valid orders among them. */
-  readonly orders: number;
+  /** Distinct valid events among them that create a record. */
+  readonly created: number;
   readonly duplicates: number;
-  readonly cancellations: number;
+  /** And that change one. */
+  readonly changes: number;
   readonly poison: number;
   readonly seed?: number;
   /** Whether a consumer is right to refuse the message. */
   readonly mayBeRefused: (message: EventMessage) => boolean;
 }
 
-/** Lines about orders that are missing, or refused unexpectedly. */
+type Counts = Pick<Selection, 'created' | 'duplicates' | 'changes' | 'poison' | 'seed'>;
+
+/** Lines about events that are missing, or refused unexpectedly. */
 export function badNews(outcomes: Map<string, Outcome>, { mayBeRefused }: Selection): string[] {
   const lines: string[] = [];
   for (const [consumer, { refused, missing }] of outcomes) {
@@ -46,8 +50,8 @@ export function listFailures({ failed, stopped }: SendResult, io: Io): void {
 }
 
 /** `3 messages: a, b, c`, truncated. */
-function ids(messages: readonly { readonly orderId?: string | undefined }[]): string {
-  const shown = messages.slice(0, MAX_LISTED).map(({ orderId = 'without orderId' }) => orderId);
+function ids(messages: readonly { readonly id?: string | undefined }[]): string {
+  const shown = messages.slice(0, MAX_LISTED).map(({ id = `without ${ID_FIELD}` }) => id);
   const more = messages.length > MAX_LISTED ? `, … and ${format(messages.length - MAX_LISTED)} more` : '';
   return `${count(messages.length, 'message')}: ${shown.join(', ')}${more}`;
 }
@@ -73,7 +77,7 @@ export function printJson(
   }: Report & { interrupted: boolean; followError: unknown },
   io: Io,
 ): void {
-  const { orders, duplicates, cancellations, poison, seed, mayBeRefused } = selection;
+  const { mayBeRefused } = selection;
   const consumers = Array.from(outcomes ?? [], ([name, { processed, refused, missing }]) => [
     name,
     {
@@ -81,20 +85,16 @@ export function printJson(
       refused: refused.length,
       unexpectedlyRefused: refused
         .filter(({ message }) => !mayBeRefused(message))
-        .map(({ message, reason = null }) => ({ orderId: message.orderId, reason })),
-      missing: missing.map(({ orderId }) => orderId),
+        .map(({ message, reason = null }) => ({ ...named(message.id), reason })),
+      missing: missing.map(({ id }) => id),
     },
   ]);
   io.printJson({
     stack: target.stack?.name,
     topicArn: target.topicArn,
-    seed,
-    orders,
-    duplicates,
-    cancellations,
-    poison,
+    ...countsOf(selection),
     published: result.sent,
-    failed: result.failed,
+    failed: result.failed.map(({ id, ...rest }) => ({ ...named(id), ...rest })),
     seconds,
     stopped: result.stopped,
     interrupted,
@@ -113,7 +113,7 @@ export function printText({ selection, target, result, seconds, outcomes }: Repo
   if (!outcomes) return;
   io.print(outcomeTable(outcomes));
   for (const { name } of target.stack ? allButArchive(target.stack) : []) {
-    if (!outcomes.has(name)) io.say(`${name} keeps no records of orders, so it is not followed`);
+    if (!outcomes.has(name)) io.say(`${name} keeps no records of ${NOUNS}, so it is not followed`);
   }
 }
 
@@ -125,18 +125,18 @@ function outcomeTable(outcomes: Map<string, Outcome>): string {
   return table([['', 'processed', 'refused', 'missing'], ...rows]);
 }
 
+/** The numbers of a selection under the domain's names, for JSON. */
+export function countsOf({ created, duplicates, changes, poison, seed }: Counts): object {
+  const changed = CHANGE && { [CHANGE.plural]: changes };
+  return { seed, [NOUNS]: created, duplicates, ...changed, poison };
+}
+
 /** `3 orders, 1 duplicate (seed 7)`. */
-export function describe({
-  orders,
-  duplicates,
-  cancellations,
-  poison,
-  seed,
-}: Pick<Selection, 'orders' | 'duplicates' | 'cancellations' | 'poison' | 'seed'>) {
+export function describe({ created, duplicates, changes, poison, seed }: Counts): string {
   const parts = [
-    count(orders, 'order'),
+    count(created, NOUN),
     duplicates > 0 && count(duplicates, 'duplicate'),
-    cancellations > 0 && count(cancellations, 'cancellation'),
+    changes > 0 && CHANGE && count(changes, CHANGE.singular),
     poison > 0 && count(poison, 'poison message'),
   ];
   return `${parts.filter(Boolean).join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;

@@ -1,4 +1,4 @@
-/** What consumers have on record of orders. */
+/** What consumers have on record of events. */
 import { setTimeout } from 'node:timers/promises';
 import {
   BatchGetItemCommand,
@@ -6,20 +6,16 @@ import {
   type DynamoDBClient,
   type KeysAndAttributes,
 } from '@aws-sdk/client-dynamodb';
-import { ORDER_CANCELLED } from '../../domain/cancellation.ts';
-import type { OrderEvent } from '../../domain/events.ts';
-import { ORDER_PLACED, orderDigest } from '../../domain/order.ts';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { domain } from '#domain';
+import type { Domain, Item, RecordView } from '../../contract/domain.ts';
+import { type AnyEvent, digestOf } from '../../contract/event-catalogue.ts';
 import { backoffDelay } from '../../contract/retries.ts';
 import { type ConsumerHandles, recordsTable, type TableHandles } from '../../contract/stack-outputs.ts';
+import type { Clients } from '../aws/clients.ts';
 import { recordingConsumers } from '../aws/stack.ts';
 import { CommandError } from '../terminal/command-error.ts';
-
-/** What a record says about its order. */
-export interface OrderRecord {
-  /** Undefined where the order was cancelled before it came. */
-  readonly digest: string | undefined;
-  readonly isCancelled: boolean;
-}
+import { NOUNS } from '../terminal/words.ts';
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const MAX_KEYS = 100;
@@ -27,49 +23,56 @@ const PARALLEL_READS = 4;
 const MAX_EMPTY_ANSWERS = 5;
 const BACKOFF_MS = 400;
 
-/** Whether an event is on record: this one, none of its kind, or another one under the same orderId. */
-export function onRecord(record: OrderRecord | undefined, event: OrderEvent): 'this' | 'none' | 'another' {
-  switch (event.eventType) {
-    case ORDER_PLACED:
-      if (record?.digest === undefined) return 'none';
-      return record.digest === orderDigest(event) ? 'this' : 'another';
-    case ORDER_CANCELLED:
-      return record?.isCancelled ? 'this' : 'none';
-  }
+const { endState }: Domain = domain;
+
+/** Whether an event leaves a record at a consumer that took it. */
+export function leavesRecord(consumer: string, event: AnyEvent): boolean {
+  return endState?.leavesRecord?.(consumer, event) ?? true;
 }
 
-/** @throws CommandError for a consumer that keeps no records of orders */
-export function requireRecordsTable(consumer: Pick<ConsumerHandles, 'name' | 'tables'>): TableHandles {
-  const found = recordsTable(consumer);
-  if (found) return found;
-  throw new CommandError(`Cannot follow orders to ${consumer.name}: it keeps no records of orders`);
+/** Whether an event is on record: this one, none of its kind, or another one with its ID. */
+export function onRecord(record: RecordView | undefined, event: AnyEvent): 'this' | 'none' | 'another' {
+  if (domain.events.effectOf(event.eventType) === 'changes')
+    return record?.changed === undefined ? 'none' : 'this';
+  if (record?.digest === undefined) return 'none';
+  return record.digest === digestOf(event) ? 'this' : 'another';
 }
 
-/** Those of the consumers that keep records. @throws CommandError where none does: nothing would show what became of an order */
+/** @throws CommandError for a consumer that keeps no records */
+export function requireRecords(consumer: ConsumerHandles): void {
+  if (recordingConsumers({ consumers: [consumer] }).length > 0) return;
+  throw new CommandError(`Cannot follow ${NOUNS} to ${consumer.name}: it keeps no records of ${NOUNS}`);
+}
+
+/** Those of the consumers that keep records. @throws CommandError where none does: nothing would show what became of an event */
 export function withRecords(consumers: readonly ConsumerHandles[]): ConsumerHandles[] {
   const recording = recordingConsumers({ consumers });
   const [first] = consumers;
-  if (first && recording.length === 0) requireRecordsTable(first);
+  if (first && recording.length === 0) requireRecords(first);
   return recording;
 }
 
-/** The records of these orders, by orderId. @throws whatever the SDK throws */
+/**
+ * The consumer's records with these IDs.
+ * @returns ID → record; nothing of a consumer that keeps none
+ * @throws whatever the SDK throws
+ */
 export async function readRecords(
-  dynamodb: DynamoDBClient,
-  table: TableHandles,
-  orderIds: readonly string[],
-): Promise<Map<string, OrderRecord>> {
-  const records = new Map<string, OrderRecord>();
-  const ids = Array.from(new Set(orderIds));
-  const chunks = Array.from({ length: Math.ceil(ids.length / MAX_KEYS) }, (_, index) =>
-    ids.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
+  { dynamodb }: Pick<Clients, 'dynamodb'>,
+  consumer: Pick<ConsumerHandles, 'tables'>,
+  ids: readonly string[],
+): Promise<Map<string, RecordView>> {
+  const records = new Map<string, RecordView>();
+  const table = recordsTable(consumer);
+  if (!table || !endState) return records;
+  const distinct = Array.from(new Set(ids));
+  const chunks = Array.from({ length: Math.ceil(distinct.length / MAX_KEYS) }, (_, index) =>
+    distinct.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
   );
   const reader = async () => {
     for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
       for await (const item of readItems(dynamodb, table, chunk)) {
-        const isCancelled = item.cancelledAt !== undefined;
-        const orderId = item[table.partitionKey]?.S;
-        if (orderId) records.set(orderId, { digest: item.orderDigest?.S, isCancelled });
+        records.set(String(item[table.partitionKey]), endState.read(item));
       }
     }
   };
@@ -80,12 +83,12 @@ export async function readRecords(
 async function* readItems(
   dynamodb: DynamoDBClient,
   { name, partitionKey }: TableHandles,
-  orderIds: readonly string[],
-) {
+  ids: readonly string[],
+): AsyncGenerator<Item> {
   const all: KeysAndAttributes = {
-    Keys: orderIds.map((orderId) => ({ [partitionKey]: { S: orderId } })),
-    ProjectionExpression: '#key, orderDigest, cancelledAt',
-    ExpressionAttributeNames: { '#key': partitionKey },
+    Keys: ids.map((id) => ({ [partitionKey]: { S: id } })),
+    // A record that was written before this is found.
+    ConsistentRead: true,
   };
   // When throttled, or past 16 MB, DynamoDB answers in part; the rest is asked for again.
   for (let left: KeysAndAttributes | undefined = all, tries = 0; left; tries++) {
@@ -93,7 +96,7 @@ async function* readItems(
       new BatchGetItemCommand({ RequestItems: { [name]: left } }),
     );
     const items = answer.Responses?.[name] ?? [];
-    yield* items;
+    for (const item of items) yield unmarshall(item);
     left = answer.UnprocessedKeys?.[name];
     if (items.length > 0) tries = 0;
     if (left && tries === MAX_EMPTY_ANSWERS) {

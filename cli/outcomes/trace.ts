@@ -1,44 +1,39 @@
-/** Where an order is: what each consumer's record, dead-letter queue, queue and filter say about it. */
-import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { versionsOf } from '../../domain/events.ts';
-import { ORDER_PLACED } from '../../domain/order.ts';
-import {
-  type ConsumerHandles,
-  recordsTable,
-  type TableHandles,
-  UNROUTED,
-} from '../../contract/stack-outputs.ts';
+/** Where an event is: what each consumer's record, dead-letter queue, queue and filter say about it. */
+import { domain } from '#domain';
+import type { RecordView } from '../../contract/domain.ts';
+import { type ConsumerHandles, recordsTable, UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
-import { allButArchive, type StackHandles } from '../aws/stack.ts';
+import { allButArchive, recordingConsumers, type StackHandles } from '../aws/stack.ts';
 import type { Letter } from '../dead-letters/letter.ts';
 import { deadLettersOf, type LetterQueue, letterQueueOf } from '../dead-letters/letter-queue.ts';
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
+import { ID_FIELD, NOUNS } from '../terminal/words.ts';
 import { type FilterPolicy, passes } from './filter-policy.ts';
+import { readRecords } from './records.ts';
 import { readFilterPolicies } from './subscriptions.ts';
 
-/** What a consumer knows about the order. */
+/** What a consumer knows about the event. */
 export interface ConsumerView {
   readonly name: string;
   readonly state: ConsumerState;
-  readonly record?: OrderRecord | undefined;
-  /** Its dead letters of the order. */
+  readonly record?: FoundRecord | undefined;
+  /** Its dead letters of the event. */
   readonly letters: readonly Letter[];
-  /** What its queue holds, of any order: SQS cannot be asked for one. */
+  /** What its queue holds, of any event: SQS cannot be asked for one. */
   readonly waiting: number;
   readonly inFlight: number;
-  /** Why the filter rejects the order, or what is not known of the order to tell. */
+  /** Why the filter rejects the event, or what is not known of it to tell. */
   readonly filter?: string | undefined;
 }
 
 /**
  * - done: recorded
- * - conflict: recorded, but as another order than at other consumers
+ * - conflict: recorded, but as another event than at other consumers
  * - dead-lettered
  * - filtered-out: it is not for this consumer
  * - perhaps-filtered-out: nothing found yet tells whether it is
- * - no-records: the consumer keeps no records of orders
+ * - no-records: the consumer keeps no records
  * - open: not recorded, but its queue holds messages
  * - missing: not recorded, and its queue holds none
  */
@@ -52,46 +47,37 @@ export type ConsumerState =
   | 'open'
   | 'missing';
 
-interface OrderRecord {
-  /** ID of the table: `invoices`. */
+interface FoundRecord extends RecordView {
+  /** What holds it: `invoices`. */
   readonly table: string;
-  /** Undefined where the order was cancelled before it came, and has not come yet. */
-  readonly digest: string | undefined;
-  /** When the consumer made it. */
-  readonly at: Date | undefined;
-  readonly placedAt: Date | undefined;
-  readonly cancellation: { readonly at: Date; readonly reason: string } | undefined;
-  /** `RESERVED`, say. */
-  readonly status: string | undefined;
-  /** Undefined where the record does not tell. */
-  readonly requiresShipping: boolean | undefined;
 }
 
 type TraceClients = Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
 type TextAttributes = Record<string, { DataType: string; StringValue: string }>;
 
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+/** Types of the events that create a record. */
+const CREATING = domain.events.types.filter((eventType) => domain.events.effectOf(eventType) === 'creates');
 /** How long the result of a look into a dead-letter queue is used: a look hides letters from others. */
 const LETTERS_AGE_MS = 15_000;
 
-/** Looks for one order, as often as it is asked to. */
-export class OrderTrace {
+/** Looks for one event, and those that change it, as often as it is asked to. */
+export class EventTrace {
   private readonly clients: TraceClients;
   private readonly stack: StackHandles;
-  private readonly orderId: string;
-  private readonly records = new Map<string, OrderRecord>();
+  private readonly id: string;
+  private readonly records = new Map<string, FoundRecord>();
   private readonly letters = new Map<string, { at: number; wasIdle: boolean; found: Letter[] }>();
   private policies: Map<string, FilterPolicy> | undefined;
 
-  constructor(clients: TraceClients, stack: StackHandles, orderId: string) {
+  constructor(clients: TraceClients, stack: StackHandles, id: string) {
     this.clients = clients;
     this.stack = stack;
-    this.orderId = orderId;
+    this.id = id;
   }
 
   /**
    * @param signal cuts a look into dead-letter queues short; the result is then not to be relied on
-   * @returns what each consumer knows, in the order of the stack
+   * @returns what each consumer knows, as the stack lists them
    * @throws whatever the SDK throws
    */
   async look(signal: AbortSignal): Promise<ConsumerView[]> {
@@ -124,18 +110,18 @@ export class OrderTrace {
     }
     const { decision, why: filter } = explainFilter(this.policies?.get(name) ?? {}, known);
     if (decision === 'rejects') return { ...view, state: 'filtered-out', filter };
-    if (!recordsTable(consumer)) return { ...view, state: 'no-records' };
+    if (recordingConsumers({ consumers: [consumer] }).length === 0) return { ...view, state: 'no-records' };
     if (depth.waiting + depth.inFlight > 0) return { ...view, state: 'open', filter };
     if (decision === 'unknown' && this.isKnown()) return { ...view, state: 'perhaps-filtered-out', filter };
     return { ...view, state: 'missing' };
   }
 
-  /** Messages of the order that no consumer's subscription asks for. */
+  /** Its messages that no consumer's subscription asks for. */
   get unrouted(): readonly Letter[] {
     return this.lettersOf(UNROUTED);
   }
 
-  /** Whether the order was ever seen. */
+  /** Whether it was ever seen. */
   isKnown(): boolean {
     return this.records.size > 0 || Array.from(this.letters.values()).some(({ found }) => found.length > 0);
   }
@@ -144,19 +130,19 @@ export class OrderTrace {
     return this.letters.get(consumer)?.found ?? [];
   }
 
-  /** Whether the consumer has neither all of the order on record nor a dead letter. */
+  /** Whether the consumer has neither all of it on record nor a dead letter. */
   private isOpen(consumer: string): boolean {
     const record = this.records.get(consumer);
     return !(record && this.isWhole(record)) && this.lettersOf(consumer).length === 0;
   }
 
-  /** Whether another consumer's record is of another order. Which of the two is right cannot be told. */
-  private conflicts({ digest }: OrderRecord): boolean {
+  /** Whether another consumer's record is of another event. Which of the two is right cannot be told. */
+  private conflicts({ digest }: FoundRecord): boolean {
     return this.digests().some((other) => other !== digest);
   }
 
-  /** Whether no more is to come: the order is there, or its cancellation is all that anybody has. */
-  private isWhole({ digest }: OrderRecord): boolean {
+  /** Whether no more is to come: the event is there, or what changes it is all that anybody has. */
+  private isWhole({ digest }: FoundRecord): boolean {
     return digest !== undefined || this.digests().length === 0;
   }
 
@@ -165,12 +151,12 @@ export class OrderTrace {
   }
 
   private async lookForRecord(consumer: ConsumerHandles): Promise<void> {
-    const table = recordsTable(consumer);
-    if (!table || this.records.get(consumer.name)?.digest !== undefined) return;
-    const id = Object.keys(consumer.tables).find((key) => consumer.tables[key] === table) ?? table.name;
+    if (this.records.get(consumer.name)?.digest !== undefined) return;
+    const holder = recordsTable(consumer);
+    const table = Object.keys(consumer.tables).find((key) => consumer.tables[key] === holder) ?? '';
     try {
-      const record = await readRecord(this.clients.dynamodb, table, this.orderId);
-      if (record) this.records.set(consumer.name, { table: id, ...record });
+      const record = (await readRecords(this.clients, consumer, [this.id])).get(this.id);
+      if (record) this.records.set(consumer.name, { table, ...record });
     } catch (error) {
       // A deleted table holds no record. What the others know is worth telling all the same.
       if ((error as Error).name !== 'ResourceNotFoundException') throw error;
@@ -180,7 +166,7 @@ export class OrderTrace {
   private async lookForLetters({ name, url, read }: LetterQueue, isIdle: boolean, signal: AbortSignal) {
     const last = this.letters.get(name);
     const isFresh = last !== undefined && performance.now() - last.at < LETTERS_AGE_MS;
-    // A consumer that has just come to rest may have left the order there.
+    // A consumer that has just come to rest may have left it there.
     const hasComeToRest = last !== undefined && isIdle && !last.wasIdle;
     if (isFresh && (this.records.has(name) || !hasComeToRest)) return;
     const found: Letter[] = [];
@@ -189,26 +175,30 @@ export class OrderTrace {
       url,
       (message) => {
         const letter = read(message);
-        if (letter.orderId === this.orderId || mentions(letter, this.orderId)) found.push(letter);
+        if (letter.id === this.id || mentions(letter, this.id)) found.push(letter);
       },
       { signal },
     );
     this.letters.set(name, { at: performance.now(), wasIdle: isIdle, found });
   }
 
-  /** The message attributes that the order was published with, as far as records and letters tell. */
+  /** The message attributes that the event was published with, as far as records and letters tell. */
   private attributes(): TextAttributes {
     const known: TextAttributes = {};
-    for (const { digest, requiresShipping } of this.records.values()) {
+    for (const { digest, attributes } of this.records.values()) {
       if (digest === undefined) continue;
-      known.eventType = string(ORDER_PLACED);
-      known.schemaVersion = string('1');
-      if (requiresShipping !== undefined) known.requiresShipping = string(String(requiresShipping));
+      const [eventType = '', ...others] = CREATING;
+      const told = {
+        ...(others.length === 0 && { eventType, schemaVersion: newest(eventType) }),
+        ...attributes,
+      };
+      for (const [name, StringValue] of Object.entries(told))
+        known[name] = { DataType: 'String', StringValue };
     }
     const letters = allButArchive(this.stack)
       .flatMap(({ name }) => this.lettersOf(name))
       .filter(({ message }) => !isOtherEvent(message.MessageAttributes?.eventType?.StringValue));
-    // An unrouted message tells about an order that nobody has; others may have got it with other attributes.
+    // An unrouted message tells about an event that nobody has; others may have got it with other attributes.
     const telling = letters.length > 0 || this.records.size > 0 ? letters : this.unrouted;
     for (const { message } of telling) {
       for (const [key, { DataType = '', StringValue }] of Object.entries(message.MessageAttributes ?? {})) {
@@ -220,42 +210,19 @@ export class OrderTrace {
   }
 }
 
-/** Whether it is an event about an order that was placed before, whose attributes may differ. */
+/** The newest version of an event type, as its message attribute says it. */
+function newest(eventType: string): string {
+  return String(domain.events.versionsOf(eventType).at(-1));
+}
+
+/** Whether it is an event that changes another, whose attributes may differ. */
 function isOtherEvent(eventType: string | undefined): boolean {
-  return eventType !== ORDER_PLACED && versionsOf(eventType).length > 0;
+  return !CREATING.some((each) => each === eventType) && domain.events.versionsOf(eventType).length > 0;
 }
 
-/** A body that is broken, but names the order. Order IDs contain no characters that are special in a pattern. */
-function mentions({ orderId, body }: Letter, wanted: string): boolean {
-  return orderId === undefined && new RegExp(`"orderId"\\s*:\\s*"${wanted}"`).test(body);
-}
-
-async function readRecord(
-  dynamodb: DynamoDBClient,
-  { name: TableName, partitionKey }: TableHandles,
-  orderId: string,
-): Promise<Omit<OrderRecord, 'table'> | undefined> {
-  const { Item } = await dynamodb.send(
-    new GetItemCommand({ TableName, Key: { [partitionKey]: { S: orderId } }, ConsistentRead: true }),
-  );
-  if (!Item) return undefined;
-  const item = unmarshall(Item);
-  const times = Object.entries(item).filter(([, value]) => typeof value === 'string' && TIME.test(value));
-  const { placedAt, cancelledAt, ...others } = Object.fromEntries(
-    times.map(([field, value]) => [field, new Date(value)]),
-  );
-  const lines: unknown[] = Array.isArray(item.lines) ? item.lines : [];
-  const ships = lines.map((line) => (line as { requiresShipping?: unknown } | null)?.requiresShipping);
-  const tells = ships.length > 0 && ships.every((each) => typeof each === 'boolean');
-  return {
-    digest: item.orderDigest === undefined ? undefined : String(item.orderDigest),
-    // A consumer's record has one time of its own beside those of the events: issuedAt, createdAt, reservedAt.
-    at: Object.values(others)[0],
-    placedAt,
-    cancellation: cancelledAt && { at: cancelledAt, reason: String(item.cancellationReason) },
-    status: typeof item.status === 'string' ? item.status : undefined,
-    requiresShipping: tells ? ships.includes(true) : undefined,
-  };
+/** A body that is broken, but names the event. IDs contain no characters that are special in a pattern. */
+function mentions({ id, body }: Letter, wanted: string): boolean {
+  return id === undefined && new RegExp(`"${ID_FIELD}"\\s*:\\s*"${wanted}"`).test(body);
 }
 
 interface FilterDecision {
@@ -263,7 +230,7 @@ interface FilterDecision {
   readonly why?: string;
 }
 
-/** What a filter policy does with an order of which only some attributes are known. */
+/** What a filter policy does with an event of which only some attributes are known. */
 function explainFilter(policy: FilterPolicy, known: TextAttributes): FilterDecision {
   const failing = Object.entries(policy).filter(([key, allowed]) => !passes({ [key]: allowed }, known));
   const rejecting = failing.filter(([key]) => Object.hasOwn(known, key));
@@ -273,18 +240,14 @@ function explainFilter(policy: FilterPolicy, known: TextAttributes): FilterDecis
     const has = quoted(rejecting.map(([key]) => known[key]?.StringValue)).join(' and ');
     return {
       decision: 'rejects',
-      why: `takes only orders with ${conditions(rejecting)}; this one has ${has}`,
+      why: `takes only ${NOUNS} with ${conditions(rejecting)}; this one has ${has}`,
     };
   }
   if (failing.length === 0) return { decision: 'takes' };
   return {
     decision: 'unknown',
-    why: `takes only orders with ${conditions(failing)}, which no record tells of this one`,
+    why: `takes only ${NOUNS} with ${conditions(failing)}, which no record tells of this one`,
   };
 }
 
 const quoted = (values: readonly unknown[]) => values.map((value) => JSON.stringify(value));
-
-function string(StringValue: string) {
-  return { DataType: 'String', StringValue };
-}

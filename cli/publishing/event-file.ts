@@ -1,17 +1,17 @@
-/** Reads orders, and cancellations of orders, from a file or standard input: JSON Lines, a JSON array, or a single order. */
-import { ORDER_CANCELLED } from '../../domain/cancellation.ts';
-import { checkEvent, type EventType, messageAttributes, type OrderEvent } from '../../domain/events.ts';
-import { ORDER_PLACED, orderDigest } from '../../domain/order.ts';
-import { messageSize, type EventMessage } from '../publishing/batches.ts';
-import { MAX_TOPIC_BYTES } from '../publishing/destinations.ts';
+/** Reads events from a file or standard input: JSON Lines, a JSON array, or a single event. */
+import { domain } from '#domain';
+import { type AnyEvent, digestOf } from '../../contract/event-catalogue.ts';
 import type { Io } from '../terminal/io.ts';
 import { readText } from '../terminal/read-text.ts';
 import { format, printable } from '../terminal/text.ts';
+import { ID_FIELD, NOUN } from '../terminal/words.ts';
+import { type EventMessage, messageSize } from './batches.ts';
+import { MAX_TOPIC_BYTES } from './destinations.ts';
 
 export interface FileProblem {
-  /** From 1: where the order begins, or where the JSON is broken. */
+  /** From 1: where the event begins, or where the JSON is broken. */
   readonly line: number;
-  /** Path of the field, like `items[0].quantity`, or `order` for the order as a whole. */
+  /** Path of the field, like `items[0].quantity`, or the noun of the domain for the event as a whole. */
   readonly field: string;
   readonly message: string;
 }
@@ -20,8 +20,8 @@ export interface EventFile {
   readonly messages: EventMessage[];
   /** How many of `messages` repeat an earlier one. */
   readonly duplicates: number;
-  /** The number of distinct messages of each type. */
-  readonly counts: Readonly<Record<EventType, number>>;
+  /** The number of distinct messages that create a record, and that change one. */
+  readonly counts: Readonly<Record<ReturnType<typeof domain.events.effectOf>, number>>;
   /** By line. Nothing may be published while there is one. */
   readonly problems: FileProblem[];
 }
@@ -34,7 +34,7 @@ interface Found {
 const MAX_LISTED = 20;
 
 /**
- * Reads the orders in `file`, or on standard input for `-`.
+ * Reads the events in `file`, or on standard input for `-`.
  * @throws CommandError for a file that cannot be read, is too large or is not UTF-8
  */
 export async function readEventFile(file: string, stdin: NodeJS.ReadableStream): Promise<EventFile> {
@@ -50,15 +50,15 @@ export function listProblems(file: string, problems: readonly FileProblem[], io:
   if (problems.length > MAX_LISTED) io.say(`… and ${format(problems.length - MAX_LISTED)} more`);
 }
 
-/** Checks every order in `text`, a JSON array where it begins with `[`, else JSON Lines or one order over several lines. */
+/** Checks every event in `text`, a JSON array where it begins with `[`, else JSON Lines or one event over several lines. */
 export function parseEvents(text: string): EventFile {
   const problems: FileProblem[] = [];
   const messages: EventMessage[] = [];
   const known = new Map<string, { line: number; digest: string }>();
-  const counts: Record<EventType, number> = { [ORDER_PLACED]: 0, [ORDER_CANCELLED]: 0 };
+  const counts = { creates: 0, changes: 0 };
   let duplicates = 0;
   for (const { line, value } of findValues(text, problems)) {
-    const result = checkEvent(value);
+    const result = domain.events.check(value);
     if ('problems' in result) {
       problems.push(...result.problems.map((problem) => ({ line, ...problem })));
       continue;
@@ -67,45 +67,41 @@ export function parseEvents(text: string): EventFile {
     const message = toMessage(event, value);
     const size = messageSize(message);
     if (size > MAX_TOPIC_BYTES) {
-      problems.push({ line, field: 'order', message: `has ${size} bytes, but SNS takes ${MAX_TOPIC_BYTES}` });
+      problems.push({ line, field: NOUN, message: `has ${size} bytes, but SNS takes ${MAX_TOPIC_BYTES}` });
     }
-    const key = `${event.eventType} ${event.orderId}`;
-    const digest = digestOf(event);
+    const id = domain.events.idOf(event);
+    const key = `${event.eventType} ${id}`;
+    const digest = contentOf(event);
     const earlier = known.get(key);
     if (earlier && earlier.digest !== digest) {
       problems.push({
         line,
-        field: 'orderId',
-        message: `${event.orderId} is also on line ${earlier.line}, with another content`,
+        field: ID_FIELD,
+        message: `${id} is also on line ${earlier.line}, with another content`,
       });
     }
     if (earlier) duplicates++;
     else {
       known.set(key, { line, digest });
-      counts[event.eventType]++;
+      counts[domain.events.effectOf(event.eventType)]++;
     }
     messages.push(message);
   }
   if (messages.length === 0 && problems.length === 0) {
-    problems.push({ line: 1, field: 'order', message: 'is missing: there is none in the file' });
+    problems.push({ line: 1, field: NOUN, message: 'is missing: there is none in the file' });
   }
   return { messages, duplicates, counts, problems: problems.sort((a, b) => a.line - b.line) };
 }
 
-/** What two messages of a type about an order must share, or one of them would be refused. */
-function digestOf(event: OrderEvent): string {
-  switch (event.eventType) {
-    case ORDER_PLACED:
-      return orderDigest(event);
-    case ORDER_CANCELLED:
-      // Whatever the second one says, the order is cancelled.
-      return '';
-  }
+/** What two messages of a type with one ID must share, or one of them would be refused. Of changes the first one stands. */
+function contentOf(event: AnyEvent): string {
+  return domain.events.effectOf(event.eventType) === 'creates' ? digestOf(event) : '';
 }
 
-/** The body keeps fields that the contract does not know: another consumer may. */
-function toMessage(event: OrderEvent, value: unknown): EventMessage {
-  return { body: JSON.stringify(value), attributes: messageAttributes(event), orderId: event.orderId };
+/** The body keeps fields that the catalogue does not know: another consumer may. */
+function toMessage(event: AnyEvent, value: unknown): EventMessage {
+  const { events } = domain;
+  return { body: JSON.stringify(value), attributes: events.attributesOf(event), id: events.idOf(event) };
 }
 
 function findValues(text: string, problems: FileProblem[]): Found[] {
@@ -117,7 +113,7 @@ function findValues(text: string, problems: FileProblem[]): Found[] {
     return ((array?.value as unknown[]) ?? []).map((value, index) => ({ line: lines[index] ?? 1, value }));
   }
   const [firstLine = ''] = /.*/.exec(text.slice(start)) ?? [];
-  // A first line that is not JSON itself begins an order over several lines.
+  // A first line that is not JSON itself begins an event over several lines.
   if (firstLine.trim() === '{' || (!isJson(firstLine) && isJson(text))) {
     return parseWhole(text, start, problems);
   }
@@ -126,7 +122,7 @@ function findValues(text: string, problems: FileProblem[]): Found[] {
     try {
       return [{ line: index + 1, value: JSON.parse(lineText) }];
     } catch (error) {
-      problems.push({ line: index + 1, field: 'order', message: notJson(error) });
+      problems.push({ line: index + 1, field: NOUN, message: notJson(error) });
       return [];
     }
   });
@@ -138,7 +134,7 @@ function parseWhole(text: string, start: number, problems: FileProblem[]): Found
     return [{ line: lineAt(text, start), value: JSON.parse(text) }];
   } catch (error) {
     const position = Number(/at position (\d+)/.exec(String(error))?.[1] ?? text.trimEnd().length);
-    problems.push({ line: lineAt(text, position), field: 'order', message: notJson(error) });
+    problems.push({ line: lineAt(text, position), field: NOUN, message: notJson(error) });
     return [];
   }
 }

@@ -1,8 +1,8 @@
 /** Publishes messages to an SNS topic. */
 import type { SNSClient } from '@aws-sdk/client-sns';
 import { type OutgoingMessage, Pace } from './batches.ts';
-import { customerGroup, deduplicationId } from './customer-group.ts';
 import { isFifo, toTopic } from './destinations.ts';
+import { deduplicationId, groupOf } from './message-group.ts';
 import { type SendOptions, type SendResult, sendMessages } from './sending.ts';
 
 export interface PublishOptions extends Omit<SendOptions<OutgoingMessage>, 'pace'> {
@@ -18,7 +18,7 @@ export interface PublishOptions extends Omit<SendOptions<OutgoingMessage>, 'pace
 export function publishMessages(options: PublishOptions): Promise<SendResult> {
   const { sns, topicArn, rate, fairQueues = false, ...others } = options;
   const destination = toTopic<OutgoingMessage>(sns, topicArn, (message) => ({
-    groupId: isFifo(topicArn) || fairQueues ? customerGroup(message) : undefined,
+    groupId: isFifo(topicArn) || fairQueues ? groupOf(message) : undefined,
     deduplicationId: isFifo(topicArn) ? deduplicationId(message) : undefined,
   }));
   return sendMessages(destination, { ...others, pace: new Pace(rate) });

@@ -37,7 +37,7 @@ interface BatchRefusal {
 interface FailedMessage {
   /** Its position in `messages`, from 0. */
   readonly index: number;
-  readonly orderId: string | undefined;
+  readonly id: string | undefined;
   readonly reason: string;
 }
 
@@ -94,8 +94,8 @@ export async function sendMessages<M extends OutgoingMessage>(
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
 
-  const fail = ({ index, message: { orderId } }: Entry<M>, reason: string) => {
-    failed.push({ index, orderId, reason });
+  const fail = ({ index, message: { id } }: Entry<M>, reason: string) => {
+    failed.push({ index, id, reason });
   };
 
   /** Counts what is said of each entry; returns those that are worth another try, with the reason. */

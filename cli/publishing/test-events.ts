@@ -68,9 +68,7 @@ export function generateEvents(options: GenerateOptions): TestMessage[] {
   const { testEvents, events: catalogue } = domain;
 
   const ids = Array.from({ length: count }, (_, index) => idOf(seed, 'o', index));
-  const events = ids.map((id, index) =>
-    testEvents.create(id, now, groups, randomOf(seed, 'order', index)),
-  );
+  const events = ids.map((id, index) => testEvents.create(id, now, groups, randomOf(seed, 'order', index)));
   const queue: Placed[] = events.map((event, index) => ({
     at: index,
     message: { ...messageOf(event), kind: 'event' },

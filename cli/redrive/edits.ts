@@ -1,11 +1,12 @@
 /** Corrections of dead letters, from a file with one JSON object a line. */
-import { checkEvent } from '../../domain/events.ts';
+import { domain } from '#domain';
 import type { Correction, Letter } from '../dead-letters/letter.ts';
 import { type FileProblem, notJson } from '../publishing/event-file.ts';
 import { readText } from '../terminal/read-text.ts';
 import { printable } from '../terminal/text.ts';
+import { ID_FIELD } from '../terminal/words.ts';
 
-/** Corrected orders, by the letters that they stand in for. */
+/** Corrected events, by the letters that they stand in for. */
 export interface Edits {
   /** The correction of a letter, if there is one. */
   for(letter: Letter): Edit | undefined;
@@ -15,14 +16,14 @@ export interface Edits {
 export interface Edit extends Correction {
   /** From 1. */
   readonly line: number;
-  /** The message ID or orderId of the letter. */
+  /** The message ID of the letter, or the ID of its event. */
   readonly replaces: string;
 }
 
 /**
- * Reads corrections. A line is an object with `messageId` or `orderId`, where there are both the first one counts, and the
+ * Reads corrections. A line is an object with `messageId` or `orderId` (as the domain calls it), where there are both the first one counts, and the
  * corrected `body`, an event or its JSON text: an exported line with its body put right. A line that is an event replaces the
- * letter with its orderId.
+ * letter with its ID.
  * @throws CommandError for a file that cannot be read
  */
 export async function readEdits(
@@ -51,8 +52,7 @@ export async function readEdits(
   return {
     problems,
     edits: Array.from(byId.values()),
-    for: ({ messageId, orderId }) =>
-      byId.get(messageId) ?? (orderId === undefined ? undefined : byId.get(orderId)),
+    for: ({ messageId, id }) => byId.get(messageId) ?? (id === undefined ? undefined : byId.get(id)),
   };
 }
 
@@ -72,9 +72,9 @@ function readEdit(text: string, line: number, problems: FileProblem[]): Edit | u
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return refuse('line', 'must be an object');
   }
-  const replaces = value.messageId ?? value.orderId;
+  const replaces = value.messageId ?? value[ID_FIELD];
   if (typeof replaces !== 'string' || replaces === '') {
-    return refuse('messageId', 'is missing: a line names its letter by messageId or orderId');
+    return refuse('messageId', `is missing: a line names its letter by messageId or ${ID_FIELD}`);
   }
   const corrected = value.body ?? value;
   try {
@@ -83,7 +83,7 @@ function readEdit(text: string, line: number, problems: FileProblem[]): Edit | u
   } catch (error) {
     return refuse('body', notJson(error));
   }
-  const result = checkEvent(event);
+  const result = domain.events.check(event);
   if ('event' in result) return { line, replaces, body, event: result.event };
   problems.push(...result.problems.map((problem) => ({ line, ...problem })));
   return undefined;

@@ -1,5 +1,5 @@
 /** Which dead letters to send back, decided after a look at all of them. */
-import { messageAttributes } from '../../domain/events.ts';
+import { domain } from '#domain';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import type { Letter } from '../dead-letters/letter.ts';
@@ -7,9 +7,8 @@ import type { LetterQueue } from '../dead-letters/letter-queue.ts';
 import { type LookOptions, lookAtDeadLetters } from '../dead-letters/look.ts';
 import { letterFilter, Reasons } from '../dead-letters/reasons.ts';
 import type { LetterFilter } from '../options/letter-filter.ts';
-import type { FileProblem } from '../publishing/event-file.ts';
-import { eventIn } from '../outcomes/follow.ts';
 import { readSubscriptions } from '../outcomes/subscriptions.ts';
+import type { FileProblem } from '../publishing/event-file.ts';
 import { printable } from '../terminal/text.ts';
 import type { Edit, Edits } from './edits.ts';
 import type { Route } from './route.ts';
@@ -62,7 +61,7 @@ export async function planRedrive(
     wanted.add(letter.messageId);
     reasons.add(letter);
     if (edit) used.add(edit);
-    const isEvent = eventIn(edit?.body ?? letter.body) !== undefined;
+    const isEvent = domain.events.eventIn(edit?.body ?? letter.body) !== undefined;
     const comesBack = refusal ? refusal(letter, edit ?? correct?.(letter)) !== undefined : !isEvent;
     if (comesBack) invalid++;
     else if (isEvent) canary ??= letter;
@@ -73,7 +72,7 @@ export async function planRedrive(
 
 /**
  * What is wrong with corrections that are valid events: they have no letter, and were not sent back by an earlier redrive, or
- * nobody gets such orders.
+ * nobody gets such events.
  */
 export async function problemsOfEdits(
   { edits }: Edits,
@@ -91,8 +90,8 @@ export async function problemsOfEdits(
     const field = printable(edit.replaces, 100);
     if (!used.has(edit) && wasSent(edit)) return [];
     if (!used.has(edit)) return [{ line, field, message: `is not a ${from.noun} of ${from.name}` }];
-    const attributes = messageAttributes(event);
+    const attributes = domain.events.attributesOf(event);
     if (consumers.some(({ name }) => takes(name, { attributes }))) return [];
-    return [{ line, field, message: `becomes an order that ${nobody}` }];
+    return [{ line, field, message: `becomes an event that ${nobody}` }];
   });
 }

@@ -1,5 +1,6 @@
 /** A redrive: dead letters go back to their consumer, unrouted messages on to theirs; what comes back is counted. */
 
+import { domain } from '#domain';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import { type Correction, type Letter, sentAt, sentAttributes } from '../dead-letters/letter.ts';
@@ -108,9 +109,9 @@ async function sendCanary(
   };
   if (sent.sent === 0 || signal.aborted) return { ...sent, isProcessed: false };
 
-  const orderId = edit?.event.orderId ?? canary.orderId ?? '';
+  const id = edit ? domain.events.idOf(edit.event) : (canary.id ?? '');
   const body = edit?.body ?? canary.body;
-  const sentCanary = { clients, stack, consumers, orderId, body, earlierLetters, seconds, progress, signal };
+  const sentCanary = { clients, stack, consumers, id, body, earlierLetters, seconds, progress, signal };
   const { refused, ...end } = await awaitCanary(sentCanary);
   if (!end.isProcessed) for (const reason of refused) sent.cameBack.count(reason ?? NO_REASON, new Date());
   return { ...sent, ...end };
@@ -155,7 +156,7 @@ async function sendSelection(
 
   const notes = refused
     .slice(0, MAX_LISTED)
-    .map(({ letter, reason }) => printable(`${letter.orderId ?? letter.messageId} stays: ${reason}`));
+    .map(({ letter, reason }) => printable(`${letter.id ?? letter.messageId} stays: ${reason}`));
   if (refused.length > MAX_LISTED) notes.push(`… and ${format(refused.length - MAX_LISTED)} more`);
   if (notDeleted > 0) {
     const queue = route.moveTo === undefined ? `the queue ${route.from.name}` : 'the dead-letter queue';

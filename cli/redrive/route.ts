@@ -1,4 +1,5 @@
 /** From where to where letters are sent: back to their consumer, or on from the queue of unrouted messages. */
+import { domain } from '#domain';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { MAX_ATTRIBUTES } from '../../contract/dead-letter.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
@@ -6,7 +7,6 @@ import type { Clients } from '../aws/clients.ts';
 import { allButArchive, consumerOf, type StackHandles } from '../aws/stack.ts';
 import { type Correction, type Letter, sentAttributes } from '../dead-letters/letter.ts';
 import { deadLettersOf, type LetterQueue } from '../dead-letters/letter-queue.ts';
-import { eventIn } from '../outcomes/follow.ts';
 import { readSubscriptions, type Takes } from '../outcomes/subscriptions.ts';
 import type { OutgoingMessage } from '../publishing/batches.ts';
 import { isFifo, toQueue, toTopic } from '../publishing/destinations.ts';
@@ -72,7 +72,7 @@ export async function onFromUnrouted(
     consumers,
     takes,
     correct({ body }) {
-      const event = eventIn(body);
+      const event = domain.events.eventIn(body);
       return event && { body, event };
     },
     refusal(letter, correction) {

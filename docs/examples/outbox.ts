@@ -2,8 +2,8 @@
 import { type DynamoDBClient, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import { messageAttributes } from '../../domain/events.ts';
-import { checkOrder, type Order } from '../../domain/order.ts';
+import { orderEvents } from '../../domain/events.ts';
+import { ORDER_PLACED, type Order } from '../../domain/order.ts';
 
 /** How long a row outlives its publication: long enough to publish it by hand, should the stream give up on it. */
 const ROW_DAYS = 14;
@@ -20,7 +20,7 @@ export interface ShopTables {
  */
 export async function placeOrder(dynamodb: DynamoDBClient, tables: ShopTables, order: Order): Promise<void> {
   // Nothing that no consumer would take gets into the outbox.
-  const checked = checkOrder(order);
+  const checked = orderEvents.check(order, [ORDER_PLACED]);
   if ('problems' in checked) throw new Error(`not an order: ${JSON.stringify(checked.problems)}`);
 
   const orderId = { S: order.orderId };
@@ -72,5 +72,5 @@ export async function publishRows(
 /** The row's order as it is, and the attributes without which no subscription takes it. */
 function messageOf({ dynamodb }: DynamoDBRecord) {
   const message = dynamodb?.NewImage?.message?.S ?? '';
-  return { Message: message, MessageAttributes: messageAttributes(JSON.parse(message)) };
+  return { Message: message, MessageAttributes: orderEvents.attributesOf(JSON.parse(message)) };
 }

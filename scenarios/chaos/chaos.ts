@@ -1,13 +1,14 @@
-// `npm run chaos`: test orders through a local stack under faults, and the proof that nothing was lost or done twice.
+// `npm run chaos`: test events through a local stack under faults, and the proof that nothing was lost or done twice.
 import fs from 'node:fs';
 import path from 'node:path';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import { KillableRun } from '@order-fan-out/local-run/faults/killable-run';
 import { readAssembly } from '@order-fan-out/local-run/template/assembly';
+import { domain } from '#domain';
 import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
-import { generateEvents, POISON_KINDS, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
+import { generateEvents, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { moveAll } from '../../cli/redrive/move-task.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { plural } from '../../cli/terminal/text.ts';
@@ -15,7 +16,8 @@ import { publishAll } from '../publish-all.ts';
 import { readArchived } from '../reconciliation/archive.ts';
 import { inversionsByConsumer, isOrdered, orderedConsumers } from '../reconciliation/inversions.ts';
 import { readLedger, readLetters } from '../reconciliation/snapshot.ts';
-import { fillStock } from '../start/local-orders.ts';
+import { fillTables } from '../start/local-events.ts';
+import { takenByAll } from '../taken-by-all.ts';
 import { type WaitOptions, waitUntilEmpty } from '../wait-until-empty.ts';
 import { type ChaosFaults, chaosFaults } from './faults.ts';
 import { freePort } from './free-port.ts';
@@ -26,9 +28,10 @@ export interface ChaosOptions {
   readonly assembly: string;
   /** Folder for state and logs. */
   readonly workspace: string;
-  readonly orders: number;
-  /** Which share of them is cancelled. */
-  readonly cancellations: number;
+  /** How many events are published that create a record. */
+  readonly count: number;
+  /** Which share of them is changed. */
+  readonly changes: number;
   /** A whole number from 0 to 2^32 − 1. */
   readonly seed: number;
   readonly progress: Progress;
@@ -43,10 +46,12 @@ const VISIBILITY_MS = 2_000;
 const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
-/** One in so many orders and cancellations is published once more at the end. */
+/** One of each kind, and a conflict. */
+const LEAST_POISON = Object.keys(domain.testEvents.poison).length + 1;
+/** One in so many events is published once more at the end. */
 const LATE_COPY = 10;
 /** On average: with fewer, little could come out of order. */
-const ORDERS_PER_CUSTOMER = 10;
+const EVENTS_PER_GROUP = 10;
 /** Longer than any message waits, with or without faults. */
 const STALL_MS = 60_000;
 /** Tries of a publish: a killed stack is down for a second or two. */
@@ -54,7 +59,7 @@ const PUBLISH_ATTEMPTS = 25;
 const POLL_MS = 50;
 
 /**
- * Publishes test orders to a stack with injected faults that is killed on the way, waits until its queues are empty, redrives
+ * Publishes test events to a stack with injected faults that is killed on the way, waits until its queues are empty, redrives
  * the dead letters without faults, and compares what is then there with what was published.
  * @throws Error if not all could be published
  */
@@ -78,20 +83,20 @@ class Chaos {
   private readonly failure = new AbortController();
 
   constructor(options: ChaosOptions) {
-    const { orders, cancellations, seed } = options;
+    const { count, changes, seed } = options;
     this.options = { ...options, signal: AbortSignal.any([options.signal, this.failure.signal]) };
     this.faultLog = path.join(options.workspace, 'faults.log');
     this.timeScale = (longestVisibility(options.assembly) * 1000) / VISIBILITY_MS;
     this.messages = generateEvents({
-      count: orders,
-      customers: Math.ceil(orders / ORDERS_PER_CUSTOMER),
+      count,
+      groups: Math.ceil(count / EVENTS_PER_GROUP),
       seed,
-      duplicates: Math.ceil(orders * DUPLICATE_SHARE),
-      cancellations: Math.ceil(orders * cancellations),
-      poison: Math.max(POISON_KINDS.length, Math.ceil(orders * POISON_SHARE)),
+      duplicates: Math.ceil(count * DUPLICATE_SHARE),
+      changes: Math.ceil(count * changes),
+      poison: Math.max(LEAST_POISON, Math.ceil(count * POISON_SHARE)),
     });
     const copied = this.messages
-      .filter(({ kind }) => kind === 'order' || kind === 'cancellation')
+      .filter(({ kind }) => kind === 'event' || kind === 'change')
       .filter((_, index) => index % LATE_COPY === 0);
     this.lateCopies = new Set(copied);
   }
@@ -109,12 +114,12 @@ class Chaos {
       clients = createClients(localOptions(endpoint));
       const stack = await findStack(clients.cloudFormation, stackName);
       const takes = await readSubscriptions(clients.sns, stack);
-      // An order that was lost has no late copy to replace it.
+      // An event that was lost has no late copy to replace it.
       const uncopied = this.messages.filter((message) => !this.lateCopies.has(message));
       const kind = { isOrdered: isOrdered(stack), isArchived: stack.archiveBucket !== undefined };
-      this.faults = chaosFaults(uncopied, kind, SLOW_MS);
-      await fillStock(clients.dynamodb, stack);
-      const before = await readLedger(clients.dynamodb, stack);
+      this.faults = chaosFaults(uncopied.filter(takenByAll(this.options.assembly)), kind, SLOW_MS);
+      await fillTables(clients, stack);
+      const before = await readLedger(clients, stack);
 
       await this.runUnderFaults(clients, stack);
       signal.throwIfAborted();
@@ -129,11 +134,11 @@ class Chaos {
       const after = await this.look(clients, stack, restarted);
       const problems = await restarted.stop();
       this.current = undefined;
-      const { orders, seed, workspace } = this.options;
+      const { count, seed, workspace } = this.options;
       const { messages } = this;
       const inversions = inversionsByConsumer(stack, messages, logsIn(workspace), underFaults.letters);
       return chaosResult({
-        ...{ orders, seed, messages, takes, before, underFaults, after, inversions, problems },
+        ...{ count, seed, messages, takes, before, underFaults, after, inversions, problems },
         isOrdered: kind.isOrdered,
         orderedConsumers: orderedConsumers(stack),
         lateCopies: [...this.lateCopies],
@@ -221,7 +226,7 @@ class Chaos {
     else processing.fail(`Nothing has moved for ${STALL_MS / 1000} s, and the queues are not empty`);
   }
 
-  /** Moves all dead letters back, publishes late copies of some orders as well, and waits until all is processed. */
+  /** Moves all dead letters back, publishes late copies of some events as well, and waits until all is processed. */
   private async redrive({ sns, sqs }: Clients, stack: StackHandles, restarted: KillableRun): Promise<void> {
     const { progress, signal } = this.options;
     const redriving = progress.step('Redriving');
@@ -254,7 +259,7 @@ class Chaos {
 
   private async look(clients: Clients, stack: StackHandles, restarted: KillableRun): Promise<ChaosSnapshot> {
     return {
-      ledger: await readLedger(clients.dynamodb, stack),
+      ledger: await readLedger(clients, stack),
       letters: await readLetters(restarted, stack),
       archived: stack.archiveBucket === undefined ? undefined : await readArchived(clients, stack),
     };

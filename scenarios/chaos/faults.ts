@@ -1,11 +1,11 @@
-// The faults of a chaos run: which, how often, and which orders always fail.
+// The faults of a chaos run: which, how often, and which events always fail.
 
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { TestMessage } from '../../cli/publishing/test-events.ts';
 
-/** How many orders kill whatever function processes them, while there are faults. */
+/** How many events kill whatever function processes them, while there are faults. */
 const ALWAYS_KILLED = 2;
-/** How many DynamoDB refuses meanwhile. More, because one that shares its batch with an order that kills gets no answer that could lose it. */
+/** How many DynamoDB refuses meanwhile. More, because one that shares its batch with one that kills gets no answer that could lose it. */
 const ALWAYS_REFUSED = 6;
 
 const FAULTS: FaultPlan['faults'] = {
@@ -32,7 +32,7 @@ export type ChaosFaults = Omit<FaultPlan, 'seed' | 'logFile'>;
 
 /**
  * The faults of a stack.
- * @param messages from which the orders that always fail are chosen
+ * @param messages which every consumer takes: from these, those that always fail are chosen
  * @param slowMs by how much a slow call is late
  */
 export function chaosFaults(
@@ -40,10 +40,7 @@ export function chaosFaults(
   { isOrdered, isArchived }: { readonly isOrdered: boolean; readonly isArchived: boolean },
   slowMs: number,
 ): ChaosFaults {
-  // Every consumer takes them.
-  const everywhere = messages
-    .filter(({ kind, attributes }) => kind === 'order' && attributes.requiresShipping?.StringValue === 'true')
-    .map(({ orderId }) => orderId);
+  const everywhere = messages.filter(({ kind }) => kind === 'event').map(({ id }) => id);
   return {
     faults: { ...(!isOrdered && STANDARD_FAULTS), ...FAULTS, ...(isArchived && ARCHIVE_FAULTS) },
     slowMs,

@@ -1,11 +1,14 @@
 // What a chaos run has shown, for programs and for people.
 
-import type { TestMessage } from '../../cli/publishing/test-events.ts';
+import { domain } from '#domain';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
+import type { TestMessage } from '../../cli/publishing/test-events.ts';
 import { table } from '../../cli/terminal/text.ts';
+import { GROUP, NOUN, NOUNS } from '../../cli/terminal/words.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
+import type { Domain } from '../../contract/domain.ts';
 import { type Archived, IN_ARCHIVE, reconcileArchive } from '../reconciliation/archive.ts';
-import { type Difference, differenceLines } from '../reconciliation/differences.ts';
+import { type Difference, differenceLines, differencesObject } from '../reconciliation/differences.ts';
 import { disorder, withoutCopies } from '../reconciliation/inversions.ts';
 import { reconcile } from '../reconciliation/reconcile.ts';
 import type { Ledger, Letters, Snapshot } from '../reconciliation/snapshot.ts';
@@ -18,11 +21,11 @@ export interface ChaosSnapshot extends Snapshot {
 
 /** What a run published, did and found. */
 export interface ChaosFindings {
-  readonly orders: number;
+  readonly count: number;
   readonly seed: number;
   readonly messages: TestMessage[];
   readonly takes: Takes;
-  /** Whether the stack keeps each customer's order. */
+  /** Whether the stack keeps the sequence of each group. */
   readonly isOrdered: boolean;
   /** The consumers that keep it. */
   readonly orderedConsumers: ReadonlySet<string>;
@@ -34,7 +37,7 @@ export interface ChaosFindings {
   readonly underFaults: ChaosSnapshot;
   /** After the redrive, without faults. */
   readonly after: ChaosSnapshot;
-  /** Consumer → orders that it recorded after a later one of the same customer. */
+  /** Consumer → events that it recorded after a later one of the same group. */
   readonly inversions: Record<string, number>;
   /** What the run itself could not do. */
   readonly problems: string[];
@@ -42,7 +45,7 @@ export interface ChaosFindings {
 
 /** The outcome, for programs. */
 export interface ChaosSummary {
-  readonly orders: number;
+  readonly count: number;
   readonly seed: number;
   readonly faults: ChaosFindings['faults'];
   readonly consumers: Record<string, { underFaults: Tally; redriven: number; afterRedrive: Tally }>;
@@ -61,9 +64,14 @@ export interface ChaosResult {
   readonly proved: boolean;
 }
 
+/** The outcome under the domain's names, for JSON. */
+export function summaryObject({ count, ...summary }: ChaosSummary): object {
+  return { [NOUNS]: count, ...summary, ...differencesObject(summary) };
+}
+
 /** Compares what was found with what was published. */
 export function chaosResult(found: ChaosFindings): ChaosResult {
-  const { orders, seed, messages, takes, isOrdered, faults, before, underFaults, after } = found;
+  const { count, seed, messages, takes, isOrdered, faults, before, underFaults, after } = found;
   const { inversions, problems, lateCopies } = found;
   const first = tallyOf(messages, takes, underFaults.ledger, underFaults.letters);
   const last = tallyOf(messages, takes, after.ledger, after.letters);
@@ -108,7 +116,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
     ]),
   );
   const deadLetters = { withReason: reasons.length - withoutReason, withoutReason };
-  const summary = { orders, seed, faults, consumers, inversions, deadLetters, missing, unexpected };
+  const summary = { count, seed, faults, consumers, inversions, deadLetters, missing, unexpected };
   return { summary, report: reportOf(summary, isOrdered), proved: missing.length + unexpected.length === 0 };
 }
 
@@ -124,11 +132,11 @@ function notInjected(counts: Record<string, number>): Difference[] {
     .map(([kind]) => ({ consumer: 'chaos', problem: `it never happened: ${kind}` }));
 }
 
-const IN_ORDER = `
-No order was recorded after a later one of the same customer, those left out that were dead-lettered on the way.`;
+const IN_SEQUENCE = `
+No ${NOUN} was recorded after a later one of the same ${GROUP}, those left out that were dead-lettered on the way.`;
 
 function reportOf(summary: ChaosSummary, isOrdered: boolean): string {
-  const { orders, faults, consumers, inversions, deadLetters, missing, unexpected } = summary;
+  const { count, faults, consumers, inversions, deadLetters, missing, unexpected } = summary;
   const faultLines = Object.entries(faults).map(
     ([kind, count]) => `  ${String(count).padStart(5)} × ${kind}`,
   );
@@ -148,9 +156,8 @@ function reportOf(summary: ChaosSummary, isOrdered: boolean): string {
   ]);
   const verdict =
     missing.length + unexpected.length === 0
-      ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it each of
-the ${orders} orders is exactly once in every table where it belongs, no duplicate has changed a record, the stock adds
-up, and only poison is in the dead-letter queues, each with its reason.${consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : ''}${isOrdered ? IN_ORDER : ''}`
+      ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it ${shown(count)}
+only poison is in the dead-letter queues, each with its reason.${consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : ''}${isOrdered ? IN_SEQUENCE : ''}`
       : `Not proved:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
   return `
@@ -162,6 +169,16 @@ ${table([columns, ...rows])}
 
 Dead letters under faults: ${deadLetters.withReason} with a reason, ${deadLetters.withoutReason} without (crash or timeout: see the logs).
 ${verdict}`;
+}
+
+/** What the reconciliation has shown of records. */
+function shown(count: number): string {
+  const { endState }: Domain = domain;
+  if (!endState)
+    return `(nobody looked at what consumers made of the ${NOUNS}: the domain says no end state)`;
+  const sums = endState.check ? ', all sums are right' : '';
+  return `each of
+the ${count} ${NOUNS} is exactly once in every table where it belongs, no duplicate has changed a record${sums}, and`;
 }
 
 function figures({ published, filtered, processed, deadLettered, both }: Tally): string[] {

@@ -1,8 +1,11 @@
 // Where every distinct message of a chaos run is, under faults and after the redrive.
 
-import type { TestMessage } from '../../cli/publishing/test-events.ts';
+import { domain } from '#domain';
 import { digestOf } from '../../cli/outcomes/follow.ts';
+import { leavesRecord } from '../../cli/outcomes/records.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
+import type { TestMessage } from '../../cli/publishing/test-events.ts';
+import { NOUN } from '../../cli/terminal/words.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { type Archived, textOf } from '../reconciliation/archive.ts';
 import type { Difference, Differences } from '../reconciliation/differences.ts';
@@ -13,7 +16,7 @@ export interface Tally {
   published: number;
   /** The subscription's filter keeps them from the consumer. */
   filtered: number;
-  /** It has the record, or the cancellation in it. */
+  /** It has the record, or the change in it. */
   processed: number;
   /** It has no record, and the dead-letter queue has them. */
   deadLettered: number;
@@ -30,32 +33,38 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
   const consumers: Record<string, Tally> = {};
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
-  const published = distinct(messages).map((message) => ({ message, digest: digestOf(message.body) }));
+  const published = distinct(messages).map((message) => ({
+    message,
+    event: domain.events.eventIn(message.body),
+    digest: digestOf(message.body),
+  }));
   for (const [consumer, records] of ledger.records) {
     const tally = { published: published.length, filtered: 0, processed: 0, deadLettered: 0, both: 0 };
     const left = new Map(letters.get(consumer));
     const allowed = new Set<string>();
-    for (const { message, digest } of published) {
+    for (const { message, event, digest } of published) {
       if (!takes(consumer, message)) {
         tally.filtered += 1;
         continue;
       }
-      const { orderId } = message;
-      if (digest) allowed.add(`${orderId} ${digest}`);
+      const { id } = message;
+      if (digest) allowed.add(`${id} ${digest}`);
       const isLettered = left.delete(message.body);
+      const leavesNothing = event !== undefined && !leavesRecord(consumer, event) && !isLettered;
       const isRecorded =
-        message.kind === 'cancellation'
-          ? ledger.cancelled.get(consumer)?.has(orderId)
-          : digest !== undefined && records.get(orderId) === digest;
+        leavesNothing ||
+        (message.kind === 'change'
+          ? ledger.changed.get(consumer)?.has(id)
+          : digest !== undefined && records.get(id) === digest);
       if (isRecorded) {
         tally.processed += 1;
         if (isLettered) tally.both += 1;
       } else if (isLettered) tally.deadLettered += 1;
-      else missing.push({ consumer, orderId, problem: 'neither recorded nor dead-lettered' });
+      else missing.push({ consumer, id, problem: 'neither recorded nor dead-lettered' });
     }
-    for (const [orderId, digest] of records) {
-      if (!allowed.has(`${orderId} ${digest}`)) {
-        unexpected.push({ consumer, orderId, problem: 'a record of no order that was published to it' });
+    for (const [id, digest] of records) {
+      if (!allowed.has(`${id} ${digest}`)) {
+        unexpected.push({ consumer, id, problem: `a record of no ${NOUN} that was published to it` });
       }
     }
     for (const body of left.keys()) {
@@ -70,18 +79,18 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
 }
 
 /**
- * Records that are not what they were at an earlier look, although neither the order nor its cancellation has come since: a
- * duplicate has changed something.
+ * Records that are not what they were at an earlier look, although neither the event nor its change has come since: a duplicate has
+ * changed something.
  */
 export function rewritten(before: Ledger, after: Ledger): Difference[] {
   const differences: Difference[] = [];
   for (const [consumer, contents] of before.contents) {
-    const hasCome = (orderId: string, map: 'records' | 'cancelled') =>
-      after[map].get(consumer)?.has(orderId) && !before[map].get(consumer)?.has(orderId);
-    for (const [orderId, content] of contents) {
-      if (hasCome(orderId, 'records') || hasCome(orderId, 'cancelled')) continue;
-      if (after.contents.get(consumer)?.get(orderId) === content) continue;
-      differences.push({ consumer, orderId, problem: 'the record has changed since it was first written' });
+    const hasCome = (id: string, map: 'records' | 'changed') =>
+      after[map].get(consumer)?.has(id) && !before[map].get(consumer)?.has(id);
+    for (const [id, content] of contents) {
+      if (hasCome(id, 'records') || hasCome(id, 'changed')) continue;
+      if (after.contents.get(consumer)?.get(id) === content) continue;
+      differences.push({ consumer, id, problem: 'the record has changed since it was first written' });
     }
   }
   return differences;
@@ -110,7 +119,7 @@ export function tallyOfArchive(
     else
       missing.push({
         consumer: ARCHIVE,
-        orderId: message.orderId,
+        id: message.id,
         problem: 'neither archived nor dead-lettered',
       });
   }

@@ -71,7 +71,7 @@ export function reconcileArchive(
     const expected = 1 + more.length;
     if (!message || found >= expected) continue;
     const problem = `${found} ${plural(found, 'time')} in the archive as it was published, ${expected} expected`;
-    missing.push({ consumer, orderId: message.orderId, problem });
+    missing.push({ consumer, id: message.id, problem });
   }
   const earlier = new Set(waiting);
   for (const text of messages.keys()) {

@@ -1,10 +1,10 @@
 import { printable } from '../../cli/terminal/text.ts';
+import { named } from '../../cli/terminal/words.ts';
 
-/** Something that is not as it should be; `consumer` and, where it is about one, the order or SKU. */
+/** Something that is not as it should be; `consumer` and, where it is about one, the ID of the event. */
 export interface Difference {
   readonly consumer: string;
-  readonly orderId?: string | undefined;
-  readonly sku?: string | undefined;
+  readonly id?: string | undefined;
   readonly problem: string;
 }
 
@@ -22,11 +22,16 @@ const SHOWN_DIFFERENCES = 20;
 export function differenceLines(heading: string, differences: Difference[]): string {
   const lines = differences
     .slice(0, SHOWN_DIFFERENCES)
-    .map(({ consumer, orderId, sku, problem }) =>
-      [`  ${heading}: ${consumer}`, orderId, sku, problem].filter(Boolean).join(', '),
-    )
+    .map(({ consumer, id, problem }) => [`  ${heading}: ${consumer}`, id, problem].filter(Boolean).join(', '))
     .map((line) => printable(line));
   const left = differences.length - lines.length;
   if (left > 0) lines.push(`  ${heading}: ${left} more (--json lists all)`);
   return lines.map((each) => `${each}\n`).join('');
+}
+
+/** The differences with the ID under the domain's name for it, for JSON. */
+export function differencesObject({ missing, unexpected }: Differences): object {
+  const shown = (differences: readonly Difference[]) =>
+    differences.map(({ consumer, id, problem }) => ({ consumer, ...named(id), problem }));
+  return { missing: shown(missing), unexpected: shown(unexpected) };
 }

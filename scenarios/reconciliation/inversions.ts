@@ -1,68 +1,71 @@
-// Whether a consumer processed the orders of each customer in the order in which they were published.
+// Whether a consumer processed the events of each group in the sequence in which they were published.
 import fs from 'node:fs';
 import path from 'node:path';
+import { domain } from '#domain';
 import type { StackHandles } from '../../cli/aws/stack.ts';
+import { groupOf } from '../../cli/publishing/message-group.ts';
 import { changedIds, type TestMessage } from '../../cli/publishing/test-events.ts';
-import { customerGroup } from '../../cli/publishing/customer-group.ts';
 import { count } from '../../cli/terminal/text.ts';
+import { GROUP, ID_FIELD, NOUN } from '../../cli/terminal/words.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
+import type { Domain } from '../../contract/domain.ts';
 import type { Difference } from './differences.ts';
 import type { Letters } from './snapshot.ts';
 
-/** What a consumer's log says of an order that has a record: see `Outcome` in lambda/order-consumer.ts. */
-const RECORDED = ['created', 'backordered'];
+/** What a consumer's log says of an event that has a record. */
+const RECORDED = (domain as Domain).endState?.recorded ?? ['created'];
 const DUPLICATE = 'duplicate';
 
 /** A line of a consumer's log about one event. */
 interface LogLine {
   readonly outcome: string;
-  readonly orderId: string;
+  readonly id: string;
 }
 
 /**
- * Orders that a consumer recorded after a later one of the same customer.
- * @param messages in the order of publishing; of the orders with one ID the first one counts
- * @param recorded IDs of orders, in the order in which the consumer recorded them
+ * Events that a consumer recorded after a later one of the same group.
+ * @param messages as they were published; of the events with one ID the first one counts
+ * @param recorded IDs of events, as the consumer recorded them one after the other
  */
 export function inversions(messages: readonly TestMessage[], recorded: Iterable<string>): number {
-  const published = new Map<string, { place: number; customer: string }>();
+  const published = new Map<string, { place: number; group: string }>();
   for (const [place, message] of messages.entries()) {
-    if (message.kind === 'cancellation' || published.has(message.orderId)) continue;
-    published.set(message.orderId, { place, customer: customerGroup(message) });
+    if (message.kind === 'change' || published.has(message.id)) continue;
+    published.set(message.id, { place, group: groupOf(message) });
   }
   const latest = new Map<string, number>();
   let inverted = 0;
-  for (const orderId of recorded) {
-    const order = published.get(orderId);
-    if (!order) continue;
-    const before = latest.get(order.customer) ?? -1;
-    if (order.place < before) inverted += 1;
-    latest.set(order.customer, Math.max(before, order.place));
+  for (const id of recorded) {
+    const event = published.get(id);
+    if (!event) continue;
+    const before = latest.get(event.group) ?? -1;
+    if (event.place < before) inverted += 1;
+    latest.set(event.group, Math.max(before, event.place));
   }
   return inverted;
 }
 
 /**
- * The orders that a log says are recorded, each at its first mention. A function that ends between its write and its log line
- * leaves a record of which the next try says `duplicate`: the order was recorded by then. Its group waited for that try, so on a
- * FIFO queue this makes no false inversion. For an order that was cancelled as well, `duplicate` may be about the cancellation, and
- * says nothing.
- * @param cancelled IDs of the orders that were cancelled
+ * The events that a log says are recorded, each at its first mention. A function that ends between its write and its log line
+ * leaves a record of which the next try says `duplicate`: the event was recorded by then. Its group waited for that try, so on a
+ * FIFO queue this makes no false inversion. For an event that was changed as well, `duplicate` may be about the change, and says
+ * nothing.
+ * @param changed IDs of the events that were changed
  */
-function recordedOrders(lines: Iterable<LogLine>, cancelled: ReadonlySet<string>): Set<string> {
+function recordedEvents(lines: Iterable<LogLine>, changed: ReadonlySet<string>): Set<string> {
   const recorded = new Set<string>();
-  for (const { outcome, orderId } of lines) {
-    const isKnown = outcome === DUPLICATE && !cancelled.has(orderId);
-    if (RECORDED.includes(outcome) || isKnown) recorded.add(orderId);
+  for (const { outcome, id } of lines) {
+    const isKnown = outcome === DUPLICATE && !changed.has(id);
+    if (RECORDED.includes(outcome) || isKnown) recorded.add(id);
   }
   return recorded;
 }
 
 /**
- * The inversions of each consumer of a local run, by the log of its function, whose lines are in the order in which they were
+ * The inversions of each consumer of a local run, by the log of its function, whose lines are in the sequence in which they were
  * written: a FIFO queue hands out the next message of a group only after the previous one is answered.
  * @param logDirectory where the run keeps its functions' logs
- * @param letters what was dead-lettered. Such an order is left out at the consumer that dead-lettered it: its group went on, and a
+ * @param letters what was dead-lettered. Such an event is left out at the consumer that dead-lettered it: its group went on, and a
  * redrive puts it behind them.
  */
 export function inversionsByConsumer(
@@ -71,20 +74,20 @@ export function inversionsByConsumer(
   logDirectory: string,
   letters: Letters = new Map(),
 ): Record<string, number> {
-  const cancelled = changedIds(messages);
+  const changed = changedIds(messages);
   const consumers = stack.consumers.filter(({ name }) => name !== ARCHIVE);
   return Object.fromEntries(
     consumers.map(({ name, functionName }) => {
       const lines = linesOf(path.join(logDirectory, `${functionName}.log`));
       const leftOut = deadLettered(messages, letters.get(name));
-      const recorded = [...recordedOrders(lines, cancelled)].filter((orderId) => !leftOut.has(orderId));
+      const recorded = [...recordedEvents(lines, changed)].filter((id) => !leftOut.has(id));
       return [name, inversions(messages, recorded)];
     }),
   );
 }
 
 /**
- * The inversions that must not be: those of consumers that keep each customer's order.
+ * The inversions that must not be: those of consumers that keep the sequence of each group.
  * @param ordered the consumers that do so
  */
 export function disorder(
@@ -95,17 +98,17 @@ export function disorder(
     .filter(([consumer, inverted]) => ordered.has(consumer) && inverted > 0)
     .map(([consumer, inverted]) => ({
       consumer,
-      problem: `${count(inverted, 'order')} processed after a later one of the same customer`,
+      problem: `${count(inverted, NOUN)} processed after a later one of the same ${GROUP}`,
     }));
 }
 
-/** IDs of the orders among dead letters. */
+/** IDs of the events among dead letters. */
 function deadLettered(
   messages: readonly TestMessage[],
   letters: ReadonlyMap<string, unknown> = new Map(),
 ): Set<string> {
-  const orders = messages.filter(({ kind, body }) => kind === 'order' && letters.has(body));
-  return new Set(orders.map(({ orderId }) => orderId));
+  const events = messages.filter(({ kind, body }) => kind === 'event' && letters.has(body));
+  return new Set(events.map(({ id }) => id));
 }
 
 function linesOf(file: string): LogLine[] {
@@ -115,13 +118,13 @@ function linesOf(file: string): LogLine[] {
     .readFileSync(file, 'utf8')
     .split('\n')
     .flatMap((line) => {
-      const { message, orderId } = entryOf(line);
-      return typeof orderId === 'string' ? [{ outcome: String(message), orderId }] : [];
+      const { message, [ID_FIELD]: id } = entryOf(line);
+      return typeof id === 'string' ? [{ outcome: String(message), id }] : [];
     });
 }
 
 /** Not every line is JSON: Node's own warnings are not. */
-function entryOf(line: string): { message?: unknown; orderId?: unknown } {
+function entryOf(line: string): Record<string, unknown> {
   try {
     return JSON.parse(line) ?? {};
   } catch {
@@ -129,12 +132,12 @@ function entryOf(line: string): { message?: unknown; orderId?: unknown } {
   }
 }
 
-/** The consumers of a stack that keep each customer's order: none where the topic does not. */
+/** The consumers of a stack that keep the sequence of each group: none where the topic does not. */
 export function orderedConsumers({ consumers }: StackHandles): Set<string> {
   return new Set(consumers.filter(({ queueUrl }) => queueUrl.endsWith('.fifo')).map(({ name }) => name));
 }
 
-/** Whether the topic of a stack keeps each customer's order, and drops copies. */
+/** Whether the topic of a stack keeps the sequence of each group, and drops copies. */
 export function isOrdered({ topicArn }: StackHandles): boolean {
   return topicArn.endsWith('.fifo');
 }

@@ -1,12 +1,13 @@
 // Compares what a run published with what every consumer's tables and dead-letter queue hold.
-
-import { idsInConflict, type PoisonKind, type TestMessage } from '../../cli/publishing/test-events.ts';
-import { digestOf } from '../../cli/outcomes/follow.ts';
+import { domain } from '#domain';
+import { leavesRecord } from '../../cli/outcomes/records.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
+import { idsInConflict, poisonError, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { plural } from '../../cli/terminal/text.ts';
+import { CHANGE, NOUN } from '../../cli/terminal/words.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
-import { ORDER_CONFLICT } from '../../contract/dead-letter.ts';
-import { cancellationsIn, reconcileCancellations, reconcileCreditNotes } from './cancellations.ts';
+import type { Domain } from '../../contract/domain.ts';
+import { type AnyEvent, digestOf } from '../../contract/event-catalogue.ts';
 import type { Difference, Differences } from './differences.ts';
 import type { Ledger, Snapshot } from './snapshot.ts';
 
@@ -33,70 +34,74 @@ export interface RunRecord {
   readonly after: Snapshot;
 }
 
-/** The error that the contract gives each poison. A conflict is a valid order, and refused only if the other one came first. */
-const POISON_ERRORS: Record<Exclude<PoisonKind, 'conflict'>, string> = {
-  'not-json': 'NotJson',
-  'wrong-total': 'SchemaViolation',
-  'unknown-version': 'UnknownVersion',
-  'missing-field': 'SchemaViolation',
-  'zero-quantity': 'SchemaViolation',
-};
+const { endState }: Domain = domain;
 
 /**
- * Why a consumer that has recorded `digest` under its orderId must refuse a message; undefined if it must not.
+ * Why a consumer that has recorded `digest` under its ID must refuse a message; undefined if it must not.
  * @param messages all of a run, since a conflict is refused only because of another one of them
  */
 function refusals(
   messages: readonly TestMessage[],
+  events: Events,
 ): (message: TestMessage, recorded: string | undefined) => string | undefined {
   const inConflict = idsInConflict(messages);
-  return ({ kind, poison, orderId, body }, recorded) => {
-    if (kind === 'cancellation') return undefined;
-    if (poison !== undefined && poison !== 'conflict') return POISON_ERRORS[poison];
-    const isRefused = inConflict.has(orderId) && recorded !== undefined && recorded !== digestOf(body);
-    return isRefused ? ORDER_CONFLICT : undefined;
+  return (message, recorded) => {
+    if (message.kind === 'change') return undefined;
+    const error = poisonError(message);
+    if (error !== undefined) return error;
+    const isRefused =
+      inConflict.has(message.id) && recorded !== undefined && recorded !== events.get(message.body)?.digest;
+    return isRefused ? domain.events.settings.conflictError : undefined;
   };
 }
 
 /**
  * Compares what a run published with what it left behind: every record, and every dead letter with its reason. Of a consumer
- * without a table of records, what it counted and its dead letters alone.
+ * without records, what it counted and its dead letters alone.
  */
 export function reconcile(run: RunRecord): Differences {
   const { messages, takes, waiting, counted, before, after } = run;
   const differences: Differences = { missing: [], unexpected: [] };
-  const refusal = refusals(messages);
   const bodies = new Set([...messages.map(({ body }) => body), ...[...waiting.values()].flat()]);
-  const digests: Digests = new Map(Array.from(bodies, (body) => [body, digestOf(body)]));
+  const events: Events = new Map(Array.from(bodies, (body) => [body, readBody(body)]));
+  const refusal = refusals(messages, events);
   for (const [consumer, letters] of after.letters) {
     if (consumer === ARCHIVE) continue;
     const taken = messages.filter((message) => takes(consumer, message));
     const at = { consumer, taken, waiting: waiting.get(consumer) ?? [], letters };
     const records = after.ledger.records.get(consumer);
     const counts = counted?.[consumer];
-    reconcileLetters(at, records, digests, refusal, counts !== undefined, differences);
+    reconcileLetters(at, records, events, refusal, counts !== undefined, differences);
     if (counts) reconcileCounts(at, counts, differences);
     if (!records) continue;
+    const expected = expectedAt(at, events);
     const earlier = before.records.get(consumer) ?? new Map();
-    reconcileRecords(at, earlier, records, digests, differences);
+    reconcileRecords(consumer, expected.created, earlier, records, differences);
     // A record whose answer was lost on the way is found as a duplicate at the next try.
-    const cancelled = (ledger: Ledger) => ledger.cancelled.get(consumer)?.size ?? 0;
-    const made = records.size - earlier.size + cancelled(after.ledger) - cancelled(before);
+    const changed = (ledger: Ledger) => ledger.changed.get(consumer)?.size ?? 0;
+    const made =
+      records.size - earlier.size + changed(after.ledger) - changed(before) + expected.leavingNothing;
     if (counts && counts.processed > made) {
       differences.unexpected.push(wrongCount(consumer, counts.processed, 'processed', `at most ${made}`));
     }
-    const wanted = cancellationsIn([...at.waiting, ...taken.map(({ body }) => body)]);
-    reconcileCancellations(consumer, wanted, before, after.ledger, differences);
+    reconcileChanges(consumer, expected.changed, before, after.ledger, differences);
   }
-  reconcileCreditNotes(after.ledger, differences);
-  differences.unexpected.push(...stockDifferences(before, after.ledger));
+  differences.unexpected.push(...(endState?.check?.(before.tables, after.ledger.tables) ?? []));
   return differences;
 }
 
-/** Body → digest of its order, or undefined for what is no order. */
-type Digests = ReadonlyMap<string, string | undefined>;
-/** orderId → digest of the order. */
+/** The event in a body, with its digest where it creates a record; undefined where the body holds none. */
+type BodyEvent = { readonly event: AnyEvent; readonly id: string; readonly digest: string | undefined };
+type Events = ReadonlyMap<string, BodyEvent | undefined>;
+/** ID → digest of the event. */
 type Records = ReadonlyMap<string, string>;
+
+function readBody(body: string): BodyEvent | undefined {
+  const event = domain.events.eventIn(body);
+  if (!event) return undefined;
+  const creates = domain.events.effectOf(event.eventType) === 'creates';
+  return { event, id: domain.events.idOf(event), digest: creates ? digestOf(event) : undefined };
+}
 
 /** What a consumer was sent and could not process. */
 interface AtConsumer {
@@ -106,32 +111,61 @@ interface AtConsumer {
   readonly letters: ReadonlyMap<string, readonly (string | undefined)[]>;
 }
 
+/** What a consumer must have on record: ID → digests of events that create it, and IDs of those that are changed. */
+function expectedAt({ consumer, taken, waiting }: AtConsumer, events: Events) {
+  const created = new Map<string, Set<string>>();
+  const changed = new Set<string>();
+  let leavingNothing = 0;
+  for (const body of [...waiting, ...taken.map((message) => message.body)]) {
+    const found = events.get(body);
+    if (!found) continue;
+    const { event, id, digest } = found;
+    if (!leavesRecord(consumer, event)) leavingNothing++;
+    else if (digest === undefined) changed.add(id);
+    else created.set(id, (created.get(id) ?? new Set()).add(digest));
+  }
+  return { created, changed, leavingNothing };
+}
+
 /** Compares a consumer's records with what it was sent, and had before. */
 function reconcileRecords(
-  { consumer, taken, waiting }: AtConsumer,
+  consumer: string,
+  created: ReadonlyMap<string, ReadonlySet<string>>,
   earlier: Records,
   records: Records,
-  digests: Digests,
   { missing, unexpected }: Differences,
 ): void {
-  const allowed = new Map<string, Set<string>>();
-  for (const body of [...waiting, ...taken.map((message) => message.body)]) {
-    const digest = digests.get(body);
-    if (digest === undefined) continue;
-    const { orderId } = JSON.parse(body);
-    allowed.set(orderId, (allowed.get(orderId) ?? new Set()).add(digest));
-  }
-  for (const [orderId, digest] of earlier) allowed.set(orderId, new Set([digest]));
-  for (const [orderId, ofOrder] of allowed) {
-    const digest = records.get(orderId);
-    if (digest === undefined) missing.push({ consumer, orderId, problem: 'no record of the order' });
-    else if (!ofOrder.has(digest)) {
-      unexpected.push({ consumer, orderId, problem: 'the record is of an order that was not published' });
+  const allowed = new Map(created);
+  for (const [id, digest] of earlier) allowed.set(id, new Set([digest]));
+  for (const [id, digests] of allowed) {
+    const digest = records.get(id);
+    if (digest === undefined) missing.push({ consumer, id, problem: `no record of the ${NOUN}` });
+    else if (!digests.has(digest)) {
+      unexpected.push({ consumer, id, problem: `the record is of one ${NOUN} that was not published` });
     }
   }
-  for (const orderId of records.keys()) {
-    if (allowed.has(orderId)) continue;
-    unexpected.push({ consumer, orderId, problem: 'a record of no order that was published to it' });
+  for (const id of records.keys()) {
+    if (allowed.has(id)) continue;
+    unexpected.push({ consumer, id, problem: `a record of no ${NOUN} that was published to it` });
+  }
+}
+
+/** Each change that a consumer got has had its effect, whatever came first, and nothing else is changed. */
+function reconcileChanges(
+  consumer: string,
+  wanted: ReadonlySet<string>,
+  before: Ledger,
+  after: Ledger,
+  { missing, unexpected }: Differences,
+): void {
+  const changed = after.changed.get(consumer) ?? new Map<string, string>();
+  const what = CHANGE?.participle;
+  for (const id of wanted) {
+    if (!changed.has(id)) missing.push({ consumer, id, problem: `the ${NOUN} is not ${what}` });
+  }
+  for (const id of changed.keys()) {
+    if (wanted.has(id) || before.changed.get(consumer)?.has(id)) continue;
+    unexpected.push({ consumer, id, problem: `the ${NOUN} is ${what}, and no message said so` });
   }
 }
 
@@ -142,7 +176,7 @@ function reconcileRecords(
 function reconcileLetters(
   { consumer, taken, waiting, letters }: AtConsumer,
   records: Records | undefined,
-  digests: Digests,
+  events: Events,
   refusal: ReturnType<typeof refusals>,
   isCounted: boolean,
   { missing, unexpected }: Differences,
@@ -150,15 +184,15 @@ function reconcileLetters(
   const copies = Map.groupBy(taken, ({ body }) => body);
   for (const [body, [message, ...more]] of copies) {
     if (!message) continue;
-    const { orderId } = message;
-    const error = refusal(message, records?.get(orderId));
+    const { id } = message;
+    const error = refusal(message, records?.get(id));
     const reasons = letters.get(body) ?? [];
     const least = isCounted ? 1 + more.length : 1;
     const expected = error === undefined ? 0 : least;
     const most = isCounted || error === undefined ? expected : Number.POSITIVE_INFINITY;
     if (reasons.length < expected) {
       const problem = `${reasons.length} ${plural(reasons.length, 'time')} in the dead-letter queue, ${expected} expected, as ${error}`;
-      missing.push({ consumer, orderId, problem });
+      missing.push({ consumer, id, problem });
     }
     for (const reason of reasons.filter((each, index) => each !== error || index >= most)) {
       const why =
@@ -166,14 +200,15 @@ function reconcileLetters(
           ? 'with nothing wrong with it'
           : `but must be there ${expected} ${plural(expected, 'time')} as ${error}`;
       const problem = `in the dead-letter queue as ${reason ?? 'moved by SQS'}, ${why}`;
-      unexpected.push({ consumer, orderId, problem });
+      unexpected.push({ consumer, id, problem });
     }
   }
+  const { conflictError } = domain.events.settings;
   for (const [body, reasons] of letters) {
     if (copies.has(body)) continue;
-    const digest = digests.get(body);
+    const creates = events.get(body)?.digest !== undefined;
     const isRefused = (reason: string | undefined) =>
-      waiting.includes(body) && (digest === undefined ? reason !== undefined : reason === ORDER_CONFLICT);
+      waiting.includes(body) && (creates ? reason === conflictError : reason !== undefined);
     for (const reason of reasons.filter((each) => !isRefused(each))) {
       const problem = `a dead letter that was not published to it, as ${reason ?? 'moved by SQS'}: ${body.slice(0, 60)}`;
       unexpected.push({ consumer, problem });
@@ -200,17 +235,4 @@ function reconcileCounts(
 
 function wrongCount(consumer: string, count: number, what: string, expected: string): Difference {
   return { consumer, problem: `${count} ${plural(count, 'message')} ${what}, ${expected} expected` };
-}
-
-/** SKUs of which the stock is not what it was before, less what was reserved since. */
-function stockDifferences(before: Ledger, after: Ledger): Difference[] {
-  const differences: Difference[] = [];
-  for (const [sku, available] of before.stock) {
-    const reserved = (after.reserved.get(sku) ?? 0) - (before.reserved.get(sku) ?? 0);
-    const left = after.stock.get(sku);
-    if (left === available - reserved && left >= 0) continue;
-    const problem = `${left} left of ${available} with ${reserved} reserved in this run`;
-    differences.push({ consumer: 'inventory', sku, problem });
-  }
-  return differences;
 }

@@ -1,23 +1,22 @@
 // What a stack's tables and dead-letter queues hold at one moment.
-import { type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
+import { paginateScan } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { LocalRun } from '@order-fan-out/local-run/run';
+import { domain } from '#domain';
+import type { Clients } from '../../cli/aws/clients.ts';
 import { recordingConsumers, type StackHandles } from '../../cli/aws/stack.ts';
+import type { Domain, Item } from '../../contract/domain.ts';
 
-/** What the tables of all consumers hold at one moment. */
+/** What all consumers hold at one moment. */
 export interface Ledger {
-  /** Consumer → orderId → digest of the order that was recorded. */
-  records: Map<string, Map<string, string>>;
-  /** Consumer → orderId → the whole record, to be compared with a later look at it. */
-  contents: Map<string, Map<string, string>>;
-  /** Consumer → orderId → the status of the record of a cancelled order, or TOO_LATE. Orders that have not come yet are among them. */
-  cancelled: Map<string, Map<string, string>>;
-  /** orderIds of the invoices that a credit note voids. */
-  creditNotes: Set<string>;
-  /** SKU → pieces that can still be reserved. */
-  stock: Map<string, number>;
-  /** SKU → pieces reserved by all orders. */
-  reserved: Map<string, number>;
+  /** Consumer → ID → digest of the event that was recorded. */
+  readonly records: ReadonlyMap<string, Map<string, string>>;
+  /** Consumer → ID → the whole record, to be compared with a later look at it. */
+  readonly contents: ReadonlyMap<string, Map<string, string>>;
+  /** Consumer → ID → the state of a record that was changed, before or after the event that it is about came. */
+  readonly changed: ReadonlyMap<string, Map<string, string>>;
+  /** Everything as it is stored, for the domain to check. */
+  readonly tables: Map<string, Map<string, Item[]>>;
 }
 
 /**
@@ -32,22 +31,21 @@ export interface Snapshot {
   readonly letters: Letters;
 }
 
-/**
- * Reads the tables of all consumers with records, the stock among them.
- */
-export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles): Promise<Ledger> {
+/** Reads the tables of all consumers with records: nothing in a domain without an end state. */
+export async function readLedger(
+  { dynamodb }: Pick<Clients, 'dynamodb'>,
+  stack: StackHandles,
+): Promise<Ledger> {
   const consumers = recordingConsumers(stack);
   const ledger = emptyLedger(consumers.map(({ name }) => name));
   for (const { name, tables } of consumers) {
-    for (const [table, { name: TableName, holds }] of Object.entries(tables)) {
+    for (const [table, { name: TableName, holds, partitionKey }] of Object.entries(tables)) {
+      const items: Item[] = [];
       const pages = paginateScan({ client: dynamodb }, { TableName, ConsistentRead: true });
-      for await (const { Items = [] } of pages) {
-        for (const item of Items.map((each) => unmarshall(each))) {
-          if (holds === 'stock') ledger.stock.set(item.sku, item.available);
-          if (table === 'credit-notes') ledger.creditNotes.add(item.orderId);
-          if (holds === 'records') enter(ledger, name, item);
-        }
-      }
+      for await (const { Items = [] } of pages) items.push(...Items.map((each) => unmarshall(each)));
+      ledger.tables.get(name)?.set(table, items);
+      if (holds !== 'records') continue;
+      for (const item of items) enter(ledger, name, String(item[partitionKey]), item);
     }
   }
   return ledger;
@@ -55,32 +53,17 @@ export async function readLedger(dynamodb: DynamoDBClient, stack: StackHandles):
 
 /** The ledger of a stack whose tables are empty. */
 export function emptyLedger(consumers: readonly string[]): Ledger {
-  const byConsumer = () => new Map(consumers.map((name) => [name, new Map<string, string>()]));
-  return {
-    records: byConsumer(),
-    contents: byConsumer(),
-    cancelled: byConsumer(),
-    creditNotes: new Set(),
-    stock: new Map(),
-    reserved: new Map(),
-  };
+  const byConsumer = <T>() => new Map(consumers.map((name) => [name, new Map<string, T>()]));
+  return { records: byConsumer(), contents: byConsumer(), changed: byConsumer(), tables: byConsumer() };
 }
 
-function enter(
-  { records, contents, cancelled, reserved }: Ledger,
-  consumer: string,
-  item: Record<string, unknown>,
-): void {
-  const { orderId, orderDigest, cancelledAt, cancellationOutcome, status } = item;
-  const id = String(orderId);
-  // Without it the cancellation of an order is all there is.
-  if (orderDigest !== undefined) records.get(consumer)?.set(id, String(orderDigest));
-  if (cancelledAt !== undefined) cancelled.get(consumer)?.set(id, String(cancellationOutcome ?? status));
+function enter({ records, contents, changed }: Ledger, consumer: string, id: string, item: Item): void {
+  const { endState }: Domain = domain;
+  const view = endState?.read(item);
+  // Without it, what changes the event is all there is.
+  if (view?.digest !== undefined) records.get(consumer)?.set(id, view.digest);
+  if (view?.changed !== undefined) changed.get(consumer)?.set(id, view.changed);
   contents.get(consumer)?.set(id, JSON.stringify(item));
-  if (status !== 'RESERVED') return;
-  for (const { sku, quantity } of item.lines as { sku: string; quantity: number }[]) {
-    reserved.set(sku, (reserved.get(sku) ?? 0) + quantity);
-  }
 }
 
 /**

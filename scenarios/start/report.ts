@@ -1,54 +1,64 @@
 // What `npm start` has shown, for programs and for people.
 
 import type { AlarmStatus } from '@order-fan-out/local-run/cloudwatch/alarm';
+import { domain } from '#domain';
 import type { TestMessage } from '../../cli/publishing/test-events.ts';
 import { count, plural, table } from '../../cli/terminal/text.ts';
+import { CHANGE, NOUN, NOUNS } from '../../cli/terminal/words.ts';
 import { readAlarmText } from '../../contract/alarm-text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
+import type { Domain } from '../../contract/domain.ts';
 import { IN_ARCHIVE } from '../reconciliation/archive.ts';
-import { type Differences, differenceLines } from '../reconciliation/differences.ts';
+import { type Differences, differenceLines, differencesObject } from '../reconciliation/differences.ts';
 import type { ConsumerCounts } from '../reconciliation/reconcile.ts';
+import type { Ledger } from '../reconciliation/snapshot.ts';
 
 /** The outcome, for programs. */
-export interface LocalOrdersSummary extends Differences {
-  readonly orders: number;
-  /** Orders that were cancelled. */
-  readonly cancelled: number;
+export interface LocalEventsSummary extends Differences {
+  /** Events that create a record. */
+  readonly created: number;
+  /** Those that were changed. */
+  readonly changed: number;
   readonly consumers: Record<string, ConsumerCounts>;
-  /** Consumer → orders that it processed after a later one of the same customer. */
+  /** Consumer → events that it processed after a later one of the same group. */
   readonly inversions: Record<string, number>;
   /** State of each alarm, by name. */
   readonly alarms: Record<string, string>;
 }
 
+/** The outcome under the domain's names, for JSON. */
+export function summaryObject({ created, changed, ...summary }: LocalEventsSummary): object {
+  const changes = CHANGE && { [CHANGE.participle]: changed };
+  return { [NOUNS]: created, ...changes, ...summary, ...differencesObject(summary) };
+}
+
 /** `1000 orders, 50 duplicates, 100 cancellations, 10 poison`. */
 export function kindsOf(messages: readonly TestMessage[]): string {
   const number = (kind: TestMessage['kind']) => messages.filter((message) => message.kind === kind).length;
-  const counted = (kind: TestMessage['kind']) => `${number(kind)} ${plural(number(kind), kind)}`;
-  const cancelled = number('cancellation') > 0 ? [counted('cancellation')] : [];
-  return [counted('order'), counted('duplicate'), ...cancelled, `${number('poison')} poison`].join(', ');
+  const counted = (kind: TestMessage['kind'], noun: string) =>
+    `${number(kind)} ${plural(number(kind), noun)}`;
+  const changes = CHANGE && number('change') > 0 ? [counted('change', CHANGE.singular)] : [];
+  const poison = `${number('poison')} poison`;
+  return [counted('event', NOUN), counted('duplicate', 'duplicate'), ...changes, poison].join(', ');
 }
 
 /** What the report says beside the counts. */
 interface ReportDetails {
   readonly alarms: AlarmStatus[];
   readonly messages: readonly TestMessage[];
+  /** What is in all tables at the end. */
+  readonly tables: Ledger['tables'];
   /** ARN of the topic for what has to wake somebody. */
   readonly pages: string | undefined;
 }
 
-/**
- * The same for people.
- * @param backordered how many orders wait for stock
- */
-export function reportOf(summary: LocalOrdersSummary, backordered: number, details: ReportDetails): string {
-  return `${countsOf(summary, backordered)}\n\n${alarmLines(details)}`;
+/** The same for people. */
+export function reportOf(summary: LocalEventsSummary, details: ReportDetails): string {
+  return `${countsOf(summary, details)}\n\n${alarmLines(details)}`;
 }
 
-function countsOf(
-  { consumers, inversions, missing, unexpected, orders, cancelled }: LocalOrdersSummary,
-  backordered: number,
-): string {
+function countsOf(summary: LocalEventsSummary, { tables }: ReportDetails): string {
+  const { consumers, inversions, missing, unexpected, created, changed } = summary;
   const rows = Object.entries(consumers).map(([name, { delivered, processed, duplicates, deadLettered }]) => [
     name,
     ...[delivered, processed, duplicates, deadLettered, inversions[name] ?? '-'].map(String),
@@ -57,24 +67,32 @@ function countsOf(
     ['consumer', 'delivered', 'processed', 'duplicates', 'dead-lettered', 'inversions'],
     ...rows,
   ]);
-  if (missing.length + unexpected.length === 0) {
+  if (missing.length + unexpected.length > 0) {
     return `
-${figures}
-
-${orders === 1 ? 'The order' : `Each of the ${orders} orders`} is exactly once in every table where it belongs, each poison message in the
-dead-letter queues, and the stock adds up (${count(backordered, 'order')} on backorder).${cancelled === 0 ? '' : cancelledLine(cancelled)}${consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : ''}`;
-  }
-  return `
 ${figures}
 
 The run left differences:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
+  }
+  const inArchive = consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : '';
+  return `\n${figures}\n\n${shown(created, changed, tables)}${inArchive}`;
 }
 
-/** What the reconciliation has shown of cancelled orders. */
-function cancelledLine(cancelled: number): string {
-  const each = cancelled === 1 ? 'The cancelled order is' : `Each of the ${cancelled} cancelled orders is`;
-  return `\n${each} voided by a credit note, stopped, and back in stock, whichever message came first.`;
+/** What the reconciliation has shown. */
+function shown(created: number, changed: number, tables: Ledger['tables']): string {
+  const { endState }: Domain = domain;
+  const each = created === 1 ? `The ${NOUN}` : `Each of the ${created} ${NOUNS}`;
+  if (!endState) {
+    return `Every message was delivered, and processed or dead-lettered as it should be. What consumers made of the
+${NOUNS} was not looked at: the domain says no end state.`;
+  }
+  const more = endState.shown ? `, and ${endState.shown(tables)}` : '';
+  const changes =
+    changed === 0 || !CHANGE
+      ? ''
+      : `\n${changed === 1 ? `The ${CHANGE.participle} ${NOUN} is` : `Each of the ${changed} ${CHANGE.participle} ${NOUNS} is`} ${endState.shownOfChanged}.`;
+  return `${each} is exactly once in every table where it belongs, each poison message in the
+dead-letter queues${more}.${changes}`;
 }
 
 /**

@@ -12,7 +12,7 @@ import { generateEvents, type TestMessage } from '../../cli/publishing/test-even
 import type { TableHandles } from '../../contract/stack-outputs.ts';
 import { inversions } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
-import { fillStock } from '../../scenarios/start/local-orders.ts';
+import { fillTables } from '../../scenarios/start/local-events.ts';
 import { synthesizeWith } from '../fixtures/extended-stack.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
@@ -35,7 +35,7 @@ const orders = (...args: string[]) => running.orders(...args);
 const settle = async () => expect(await running.empty()).toBe(true);
 
 async function publish(messages: readonly TestMessage[]): Promise<void> {
-  await fillStock(running.clients.dynamodb, running.stack);
+  await fillTables(running.clients.dynamodb, running.stack);
   await running.publish(messages);
   await settle();
 }

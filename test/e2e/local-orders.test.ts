@@ -7,7 +7,7 @@ import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createProgress } from '../../cli/terminal/progress.ts';
-import { localFaults, localOrders, runLocalOrders } from '../../scenarios/start/local-orders.ts';
+import { localEvents, localFaults, runLocalEvents } from '../../scenarios/start/local-events.ts';
 import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
 import { synthesizeWith, WITHOUT_RECORDS } from '../fixtures/extended-stack.ts';
 import { PROJECT } from '../fixtures/project.ts';
@@ -30,14 +30,14 @@ async function start(
   } = {},
 ) {
   const { seed = 1, orders = ORDERS, cancellations = 0, ...others } = options;
-  const messages = localOrders(orders, seed, cancellations);
+  const messages = localEvents(orders, seed, cancellations);
   const logDirectory = temporaryFolder('logs-');
   const faults = localFaults(messages, seed, logDirectory);
   const run = await LocalRun.start({ assembly, ...others, port: 0, logDirectory, faults });
   try {
     const progress = createProgress({ silent: true });
     const { signal } = new AbortController();
-    const result = await runLocalOrders({ run, messages, logDirectory, progress, signal });
+    const result = await runLocalEvents({ run, messages, logDirectory, progress, signal });
     const injected = fs.readFileSync(path.join(logDirectory, 'faults.log'), 'utf8').trim().split('\n');
     return { ...result.summary, isBalanced: result.balanced, injected };
   } finally {
@@ -150,7 +150,7 @@ test('a consumer that acknowledges what failed is found out, and so is one that 
 test('what a run that was cut off left in the queues, also in flight, is neither waited for nor a false alarm', async () => {
   const stateDirectory = temporaryFolder('state-');
   const cut = await startStack(assembly, { stateDirectory });
-  await cut.publish(localOrders(ORDERS, 7));
+  await cut.publish(localEvents(ORDERS, 7));
   const { Messages = [] } = await cut.clients.sqs.send(
     new ReceiveMessageCommand({
       QueueUrl: cut.consumer('billing').queueUrl,

@@ -9,7 +9,7 @@ import { consumers, stages } from '../../lib/config.ts';
 import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
 import { inversionsByConsumer, orderedConsumers } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
-import { fillStock } from '../../scenarios/start/local-orders.ts';
+import { fillTables } from '../../scenarios/start/local-events.ts';
 import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
 import { testApp } from '../fixtures/synthesized.ts';
 
@@ -35,7 +35,7 @@ afterAll(() => running.stop());
 test('the consumer on a standard queue gets all that is for it, and the others keep their order', async () => {
   const messages = generateEvents({ count: 60, seed: 6, customers: 6, cancellations: 6 });
   const { clients, stack, folder } = running;
-  await fillStock(clients.dynamodb, stack);
+  await fillTables(clients.dynamodb, stack);
 
   await running.publish(messages);
   await running.empty();

@@ -11,7 +11,7 @@ import { queueDepth } from '../../cli/aws/queue-depth.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { generateEvents } from '../../cli/publishing/test-events.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
-import { fillStock } from '../../scenarios/start/local-orders.ts';
+import { fillTables } from '../../scenarios/start/local-events.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { startStack } from '../fixtures/running-stack.ts';
 
@@ -81,7 +81,7 @@ async function outage(seconds: number, context: Record<string, string> = {}): Pr
   };
 
   try {
-    await fillStock(clients.dynamodb, stack);
+    await fillTables(clients.dynamodb, stack);
     await run.cloudWatch.endMinute();
     run.consume();
     await running.breakBilling();

@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { generateEvents } from '../../cli/publishing/test-events.ts';
-import { fillStock } from '../../scenarios/start/local-orders.ts';
+import { fillTables } from '../../scenarios/start/local-events.ts';
 import { bundleHolding } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { startStack } from '../fixtures/running-stack.ts';
@@ -43,7 +43,7 @@ async function setOffBy(release: (code: string) => string): Promise<string[]> {
   const running = await startStack(assembly);
   const { run, clients, stack } = running;
   try {
-    await fillStock(clients.dynamodb, stack);
+    await fillTables(clients.dynamodb, stack);
     await run.cloudWatch.endMinute();
     run.consume();
     await running.publish(generateEvents({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 }));

@@ -7,7 +7,7 @@ import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createProgress } from '../../cli/terminal/progress.ts';
-import { localOrders, runLocalOrders } from '../../scenarios/start/local-orders.ts';
+import { localEvents, runLocalEvents } from '../../scenarios/start/local-events.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { PROJECT } from '../fixtures/project.ts';
 
@@ -75,8 +75,8 @@ test.each([
   fs.writeFileSync(path.join(home, 'endpoint.json'), JSON.stringify(run.endpoint));
   const { signal } = new AbortController();
   const progress = createProgress({ silent: true });
-  const messages = localOrders(10, 1);
-  const { balanced, report } = await runLocalOrders({ run, messages, logDirectory, progress, signal });
+  const messages = localEvents(10, 1);
+  const { balanced, report } = await runLocalEvents({ run, messages, logDirectory, progress, signal });
   const status = await command(['status', '--local', '--json']);
   await run.stop();
 

@@ -7,12 +7,13 @@ import { listSkipped, sayNotArchived, sizeInWords } from '../../archive/report.t
 import { outgoing } from '../../archive/selection.ts';
 import { connect } from '../../aws/stack.ts';
 import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
-import { dayOrTime, orderId, wholeNumber } from '../../options/values.ts';
+import { dayOrTime, eventId, wholeNumber } from '../../options/values.ts';
 import { CommandError } from '../../terminal/command-error.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, printable, table, time } from '../../terminal/text.ts';
+import { ID_FIELD, NOUN } from '../../terminal/words.ts';
 
 interface ArchiveGetOptions extends StackOptions {
   readonly from?: Date;
@@ -36,16 +37,16 @@ export function define(command: Command, io: Io): void {
   command.description('Reads the archive of everything published.');
   const get = command
     .command('get')
-    .argument('<orderId>', 'the order', orderId)
-    .summary('find the events of an order')
-    .description('Finds all messages about an order, in the order of their arrival.')
+    .argument(`<${ID_FIELD}>`, `the ${NOUN}`, eventId)
+    .summary(`find the messages about one ${NOUN}`)
+    .description(`Finds all messages about one ${NOUN}, as they arrived.`)
     .option('--from <time>', 'start: 2026-11-01, in UTC, or a time (default: 7 days ago)', dayOrTime)
     .option('--to <time>', 'end (default: now)', dayOrTime)
     .option('--max-mib <n>', 'maximum to read, compressed', wholeNumber(1, 1_000_000), 1024);
   addStackOptions(get, 'one JSON object, with bodies and attributes')
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, options: ArchiveGetOptions) => {
-      io.exitCode = await getOrder(id, options, io);
+      io.exitCode = await getEvents(id, options, io);
     });
 }
 
@@ -53,7 +54,7 @@ const WEEK_MS = 7 * 86_400_000;
 
 type FoundMessage = ArchivedMessage & { readonly eventType?: string | undefined };
 
-export async function getOrder(order: string, options: ArchiveGetOptions, io: Io): Promise<number> {
+export async function getEvents(id: string, options: ArchiveGetOptions, io: Io): Promise<number> {
   const { from, to = new Date(), maxMib, json } = options;
   const span = spanOf(from ?? new Date(to.getTime() - WEEK_MS), to);
   const signal = io.untilInterrupted();
@@ -76,7 +77,7 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
     for await (const portion of readArchive(reading)) {
       skipped.push(...portion.skipped);
       for (const message of portion.messages) {
-        const about = outgoing(message, { order });
+        const about = outgoing(message, { id });
         const { messageId } = message;
         if (about) found.set(messageId, { ...message, eventType: about.eventType });
       }
@@ -92,9 +93,9 @@ export async function getOrder(order: string, options: ArchiveGetOptions, io: Io
   // Objects of a standard queue overlap.
   const messages = inOrder([...found.values()]);
   const missing = await notArchived(clients, stack, span);
-  if (json) io.printJson({ stack: stack.name, order, messages, skipped, notArchived: missing });
+  if (json) io.printJson({ stack: stack.name, [NOUN]: id, messages, skipped, notArchived: missing });
   else if (messages.length > 0) io.print(lines(messages));
-  else io.print(`Nothing about ${order} from ${time(span.from)} to ${time(span.to)}`);
+  else io.print(`Nothing about ${id} from ${time(span.from)} to ${time(span.to)}`);
   listSkipped(skipped, io);
   const isMissing = sayNotArchived(missing, io);
   return messages.length > 0 && skipped.length === 0 && !isMissing ? 0 : 1;

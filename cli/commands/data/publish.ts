@@ -1,18 +1,15 @@
-/** `orders publish`: publishes test orders, or orders from a file, and with --wait follows them until they are processed. */
+/** `orders publish`: publishes test events, or events from a file, and with --wait follows them until they are processed. */
 
 import { randomInt } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ORDER_CANCELLED } from '../../../domain/cancellation.ts';
-import { ORDER_PLACED } from '../../../domain/order.ts';
 import { type Clients, createClients, destroyClients } from '../../aws/clients.ts';
 import { clientOptions, connect, type StackHandles } from '../../aws/stack.ts';
 import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
-import { positive, time, wholeNumber } from '../../options/values.ts';
-import { listProblems, readEventFile } from '../../publishing/event-file.ts';
-import { generateEvents, idsInConflict } from '../../publishing/test-events.ts';
+import { DomainOption, positive, time, wholeNumber } from '../../options/values.ts';
 import { followMessages, type Outcome } from '../../outcomes/follow.ts';
 import {
   badNews,
+  countsOf,
   describe,
   listFailures,
   printJson,
@@ -20,18 +17,21 @@ import {
   type Selection,
 } from '../../outcomes/publish-report.ts';
 import type { EventMessage } from '../../publishing/batches.ts';
+import { listProblems, readEventFile } from '../../publishing/event-file.ts';
 import { publishMessages } from '../../publishing/publisher.ts';
 import type { SendResult } from '../../publishing/sending.ts';
+import { generateEvents, idsInConflict } from '../../publishing/test-events.ts';
 import { usageError } from '../../terminal/command-error.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { type Progress, progressOf } from '../../terminal/progress.ts';
 import { format } from '../../terminal/text.ts';
+import { CHANGE, NOUNS, named } from '../../terminal/words.ts';
 
-/** Computes a number of messages from the number of orders. */
-type Extra = (orders: number) => number;
+/** Computes a number of messages from the number of events. */
+type Extra = (events: number) => number;
 
-/** All test orders are in memory at once, about 2 KB each. */
+/** All test events are in memory at once, about 2 KB each. */
 const MAX_COUNT = 200_000;
 
 interface PublishOptions extends StackOptions {
@@ -39,7 +39,7 @@ interface PublishOptions extends StackOptions {
   readonly seed?: number;
   readonly placedAt?: Date;
   readonly duplicates?: Extra;
-  readonly cancellations?: Extra;
+  readonly changes?: Extra;
   readonly poison?: Extra;
   readonly file?: string;
   readonly topicArn?: string;
@@ -61,31 +61,30 @@ Exits with 0 if everything was published (with --wait: and processed, or refused
 
 export function define(command: Command, io: Io): void {
   command
-    .description('Publishes generated test orders, or orders from a file, to the topic of a stack.')
-    .option('--count <n>', `test orders to generate, up to ${MAX_COUNT}`, wholeNumber(1, MAX_COUNT), 100)
+    .description(`Publishes generated test ${NOUNS}, or ${NOUNS} from a file, to the topic of a stack.`)
+    .option('--count <n>', `test ${NOUNS} to generate, up to ${MAX_COUNT}`, wholeNumber(1, MAX_COUNT), 100)
     .option(
       '--seed <n>',
-      'generate the same test orders again (default: random)',
+      `generate the same test ${NOUNS} again (default: random)`,
       wholeNumber(0, 2 ** 32 - 1),
     )
     .option('--placed-at <time>', 'with --seed: generate the same bytes (default: now)', time)
     .option('--duplicates <n>', 'additional exact copies, a number or a share like 5%', extra)
-    .option(
-      '--cancellations <n>',
-      'orders that are cancelled, some before they arrive, a number or a share',
-      extra,
-    )
     .option('--poison <n>', 'additional bad messages, a number or a share like 5%', extra)
     .addOption(
       new Option(
         '--file <path>',
-        'publish the orders and cancellations in a JSON Lines or JSON file of up to 64 MiB, - for standard input',
-      ).conflicts(['count', 'seed', 'placedAt', 'duplicates', 'cancellations', 'poison']),
+        `publish the ${[NOUNS, CHANGE?.plural].filter(Boolean).join(' and ')} in a JSON Lines or JSON file of up to 64 MiB, - for standard input`,
+      ).conflicts(['count', 'seed', 'placedAt', 'duplicates', 'changes', 'poison']),
     )
     .option('--rate <n>', 'messages per second, at most', positive)
-    .option('--wait', 'wait until every consumer has processed or refused the orders')
+    .option('--wait', `wait until every consumer has processed or refused the ${NOUNS}`)
     .option('--timeout <seconds>', 'how long to --wait', positive, 300)
     .option('--dry-run', 'print what would be published, a body a line, and publish nothing');
+  if (CHANGE) {
+    const about = `${NOUNS} that are ${CHANGE.participle}, some before they arrive, a number or a share`;
+    command.addOption(new DomainOption(`--${CHANGE.plural} <n>`, about, 'changes').argParser(extra));
+  }
   addStackOptions(command)
     .addOption(
       new Option('--topic-arn <arn>', 'the topic itself, instead of a stack')
@@ -101,7 +100,7 @@ export function define(command: Command, io: Io): void {
 function extra(text: string): Extra {
   const [, digits, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? [];
   const value = Number(digits);
-  if (percent && value <= 100) return (orders) => Math.ceil((orders * value) / 100);
+  if (percent && value <= 100) return (events) => Math.ceil((events * value) / 100);
   if (percent === '' && Number.isInteger(value) && value <= MAX_COUNT) return () => value;
   throw new InvalidArgumentError(`It must be a whole number up to ${MAX_COUNT}, or a share from 0% to 100%.`);
 }
@@ -124,7 +123,7 @@ interface Target {
 async function publish(options: PublishOptions, io: Io): Promise<number> {
   const progress = progressOf(io);
   const selection =
-    options.file === undefined ? testOrders(options) : await fileOrders(options.file, options, io);
+    options.file === undefined ? testEvents(options) : await fromFile(options.file, options, io);
   if (!selection) return 1;
   if (options.dryRun) return dryRun(selection, options, io);
 
@@ -158,29 +157,29 @@ async function publish(options: PublishOptions, io: Io): Promise<number> {
   return result.failed.length > 0 || bad.length > 0 ? 1 : 0;
 }
 
-function testOrders({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: PublishOptions): Selection {
+function testEvents({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: PublishOptions): Selection {
   const duplicates = extras.duplicates?.(count) ?? 0;
-  const cancellations = extras.cancellations?.(count) ?? 0;
-  if (cancellations > count) {
-    throw usageError(`--cancellations is ${cancellations}, but there are only ${count} orders to cancel`);
+  const changes = extras.changes?.(count) ?? 0;
+  if (changes > count) {
+    throw usageError(`--${CHANGE?.plural} is ${changes}, but there are only ${count} ${NOUNS}`);
   }
   const poison = extras.poison?.(count) ?? 0;
-  const on = { duplicates, cancellations, poison };
+  const on = { duplicates, changes, poison };
   const messages = generateEvents({ count, seed, ...on, now: placedAt ?? new Date() });
   const poisoned = new Set(messages.filter(({ kind }) => kind === 'poison'));
-  // Of two conflicting orders either may arrive first, so either may be refused.
+  // Of two events in conflict either may arrive first, so either may be refused.
   const contested = idsInConflict(messages);
   const bodies = new Set(Array.from(poisoned, ({ body }) => body));
   return {
     messages,
-    orders: count,
+    created: count,
     ...on,
     seed,
-    mayBeRefused: ({ body, orderId }) => bodies.has(body) || contested.has(orderId),
+    mayBeRefused: ({ body, id }) => bodies.has(body) || contested.has(id),
   };
 }
 
-async function fileOrders(file: string, { json }: PublishOptions, io: Io): Promise<Selection | undefined> {
+async function fromFile(file: string, { json }: PublishOptions, io: Io): Promise<Selection | undefined> {
   const { messages, duplicates, counts, problems } = await readEventFile(file, io.stdin);
   if (problems.length > 0) {
     if (json) io.printJson({ published: 0, problems });
@@ -188,8 +187,8 @@ async function fileOrders(file: string, { json }: PublishOptions, io: Io): Promi
     io.say('Nothing was published.');
     return undefined;
   }
-  const { [ORDER_PLACED]: orders, [ORDER_CANCELLED]: cancellations } = counts;
-  return { messages, orders, duplicates, cancellations, poison: 0, mayBeRefused: () => false };
+  const { creates: created, changes } = counts;
+  return { messages, created, duplicates, changes, poison: 0, mayBeRefused: () => false };
 }
 
 function dryRun(
@@ -197,8 +196,10 @@ function dryRun(
   { json }: PublishOptions,
   io: Io,
 ): number {
-  if (json) io.printJson({ dryRun: true, ...counts, messages });
-  else for (const { body } of messages) io.print(body);
+  if (json) {
+    const shown = messages.map(({ id, ...message }) => ({ ...message, ...named(id) }));
+    io.printJson({ dryRun: true, ...countsOf(counts), messages: shown });
+  } else for (const { body } of messages) io.print(body);
   io.say(`${describe(counts)}: nothing was published`);
   return 0;
 }

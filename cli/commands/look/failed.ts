@@ -1,5 +1,7 @@
 /** `orders failed`: lists the dead letters of one consumer or all by reason, and leaves them in place. */
+
 import type { Command } from 'commander';
+import { domain } from '#domain';
 import { ARCHIVE } from '../../../contract/archive.ts';
 import { UNROUTED } from '../../../contract/stack-outputs.ts';
 import type { Clients } from '../../aws/clients.ts';
@@ -23,11 +25,11 @@ import {
   shellOption,
 } from '../../options/letter-filter.ts';
 import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
-import { eventIn } from '../../outcomes/follow.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, printable, time } from '../../terminal/text.ts';
+import { ID_FIELD } from '../../terminal/words.ts';
 
 interface FailedOptions extends StackOptions, LetterFilter {
   readonly show?: boolean;
@@ -159,7 +161,7 @@ async function look(
         const visit = (letter: Letter) => {
           if (!isWanted(letter)) return;
           reasons.add(letter);
-          if (queue.name === ARCHIVE || eventIn(letter.body) !== undefined) valid++;
+          if (queue.name === ARCHIVE || domain.events.eventIn(letter.body) !== undefined) valid++;
           file?.append(queue.name, [letter]);
           if (!options.show) return;
           if (options.json) letters.push(exported(queue.name, letter));
@@ -190,7 +192,7 @@ async function look(
 
 function shown(consumer: string, letter: Letter): string {
   return [
-    `${consumer}  ${letter.orderId ?? 'no orderId'}  ${time(letter.at)}  messageId ${printable(letter.messageId)}`,
+    `${consumer}  ${letter.id ?? `no ${ID_FIELD}`}  ${time(letter.at)}  messageId ${printable(letter.messageId)}`,
     reasonOf(letter),
     `${printable(letter.body, Number.POSITIVE_INFINITY)}\n`,
   ].join('\n');

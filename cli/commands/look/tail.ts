@@ -7,12 +7,13 @@ import { connect, consumerOf } from '../../aws/stack.ts';
 import { describeLine, LEVELS, type Level } from '../../logs/log-lines.ts';
 import { readLogFile, readLogGroup } from '../../logs/log-source.ts';
 import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
-import { orderId, since } from '../../options/values.ts';
+import { eventId, idOption, since } from '../../options/values.ts';
 import type { Io } from '../../terminal/io.ts';
 import { time } from '../../terminal/text.ts';
+import { NOUN } from '../../terminal/words.ts';
 
 interface TailOptions extends StackOptions {
-  readonly order?: string;
+  readonly id?: string;
   readonly level?: Level;
   readonly since: Date;
   readonly follow?: boolean;
@@ -31,7 +32,7 @@ export function define(command: Command, io: Io): void {
   command
     .argument('<consumer>', 'whose log')
     .description("Prints the log of a consumer's function.")
-    .option('--order <orderId>', 'only entries about this order', orderId)
+    .addOption(idOption(`only entries about this ${NOUN}`).argParser(eventId))
     .addOption(new Option('--level <level>', `this level and above: ${LEVELS.join(', ')}`).argParser(level))
     .addOption(
       new Option('--since <time>', '90s, 15m, 2h, 3d ago, or a time like 2026-11-22T17:00:00Z')
@@ -56,9 +57,9 @@ function level(text: string): Level {
 async function tail(name: string, options: TailOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
-  const { order, level: least, since: from, follow = false } = options;
+  const { id, level: least, since: from, follow = false } = options;
   const { functionName, logGroup } = consumerOf(stack, name);
-  const request = { from, follow, signal, order, level: least };
+  const request = { from, follow, signal, id, level: least };
   const lines = options.local
     ? readLogFile(path.join(localDirectory(), 'logs', `${functionName}.log`), request)
     : readLogGroup(clients.cloudWatchLogs, logGroup, request);

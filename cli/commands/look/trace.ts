@@ -1,19 +1,21 @@
-/** `orders trace`: where an order is, consumer by consumer. */
+/** `orders trace`: where an event is, consumer by consumer. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { ORDER_CONFLICT } from '../../../contract/dead-letter.ts';
+import { domain } from '#domain';
+import type { RecordView } from '../../../contract/domain.ts';
 import { UNROUTED } from '../../../contract/stack-outputs.ts';
 import { connect, type StackHandles } from '../../aws/stack.ts';
 import type { Letter } from '../../dead-letters/letter.ts';
 import { reasonOf } from '../../dead-letters/reasons.ts';
 import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
-import { orderId, wholeNumber } from '../../options/values.ts';
-import { type ConsumerState, type ConsumerView, OrderTrace } from '../../outcomes/trace.ts';
+import { eventId, wholeNumber } from '../../options/values.ts';
+import { type ConsumerState, type ConsumerView, EventTrace } from '../../outcomes/trace.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, hang, printable, time } from '../../terminal/text.ts';
+import { ID_FIELD, NOUN, NOUNS, named } from '../../terminal/words.ts';
 
 interface TraceOptions extends StackOptions {
   readonly follow?: boolean;
@@ -34,9 +36,9 @@ Exits with 0 if every consumer that the order is for has processed it, with 1 if
 
 export function define(command: Command, io: Io): void {
   command
-    .argument('<orderId>', 'the order', orderId)
+    .argument(`<${ID_FIELD}>`, `the ${NOUN}`, eventId)
     .description(
-      'Shows what each consumer has of an order: its record, its dead letter, or why it has neither.',
+      `Shows what each consumer has of one ${NOUN}: its record, its dead letter, or why it has neither.`,
     )
     .option('--follow', 'wait until every consumer has processed or refused it')
     .option('--timeout <seconds>', 'how long to --follow', wholeNumber(1, 86_400), 300);
@@ -48,11 +50,11 @@ export function define(command: Command, io: Io): void {
 }
 
 interface Traced {
-  readonly orderId: string;
+  readonly id: string;
   readonly views: readonly ConsumerView[];
   /** Its messages that no consumer's subscription asks for. */
   readonly unrouted: readonly Letter[];
-  /** Whether any consumer has seen the order. */
+  /** Whether any consumer has seen it. */
   readonly isKnown: boolean;
 }
 
@@ -75,13 +77,13 @@ const LONGEST_PAUSE_MS = 5000;
 async function trace(id: string, options: TraceOptions, io: Io): Promise<number> {
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
-  const order = new OrderTrace(clients, stack, id);
-  const views = options.follow ? await follow(order, options, signal, io) : await look(order, signal);
+  const event = new EventTrace(clients, stack, id);
+  const views = options.follow ? await follow(event, options, signal, io) : await look(event, signal);
   if (!views) {
     io.say('Stopped during the first look. All dead letters are back in their queues.');
     return INTERRUPTED;
   }
-  const traced = { orderId: id, views, unrouted: order.unrouted, isKnown: order.isKnown() };
+  const traced = { id, views, unrouted: event.unrouted, isKnown: event.isKnown() };
   if (options.json) io.printJson(tracedObject(traced, stack, options));
   else io.print(tracedText(traced, stack, options, io));
   if (signal.aborted) return INTERRUPTED;
@@ -89,14 +91,14 @@ async function trace(id: string, options: TraceOptions, io: Io): Promise<number>
 }
 
 /** Undefined after Ctrl-C. */
-async function look(order: OrderTrace, signal: AbortSignal): Promise<readonly ConsumerView[] | undefined> {
-  const views = await order.look(signal);
+async function look(event: EventTrace, signal: AbortSignal): Promise<readonly ConsumerView[] | undefined> {
+  const views = await event.look(signal);
   return signal.aborted ? undefined : views;
 }
 
 /** The last complete look. */
 async function follow(
-  order: OrderTrace,
+  event: EventTrace,
   { timeout }: TraceOptions,
   signal: AbortSignal,
   io: Io,
@@ -106,7 +108,7 @@ async function follow(
   let views: readonly ConsumerView[] | undefined;
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
-      const latest = await look(order, signal);
+      const latest = await look(event, signal);
       if (!latest) {
         step.fail('Stopped following');
         return views;
@@ -128,7 +130,7 @@ async function follow(
       await setTimeout(Math.min(pause, left), undefined, { signal }).catch(() => {});
     }
   } catch (error) {
-    step.fail('Could not follow the order');
+    step.fail(`Could not follow the ${NOUN}`);
     throw error;
   }
 }
@@ -137,7 +139,7 @@ const isDone = ({ views, unrouted, isKnown }: Traced) =>
   isKnown && unrouted.length === 0 && views.every(({ state }) => WELL.includes(state));
 
 function tracedText(traced: Traced, stack: StackHandles, options: StackOptions, io: Io): string {
-  const { orderId: id, views, unrouted, isKnown } = traced;
+  const { id, views, unrouted, isKnown } = traced;
   const names = longest([...views.map(({ name }) => name), ...(unrouted.length > 0 ? [UNROUTED] : [])]) + 2;
   const states = longest(Object.values(WORDS)) + 2;
   const lines = views.flatMap((view) =>
@@ -167,7 +169,7 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
       `in ${printable(record.table)}`,
       record.at && `since ${time(record.at)}`,
       record.status && `as ${printable(record.status)}`,
-      record.digest === undefined && 'before the order arrived',
+      record.digest === undefined && `before the ${NOUN} arrived`,
     ]
       .filter(Boolean)
       .join(' ');
@@ -175,7 +177,7 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
     case 'done':
       return [recorded ?? ''];
     case 'conflict':
-      return [`${recorded}, but not the same order as at another consumer`];
+      return [`${recorded}, but not the same ${NOUN} as at another consumer`];
     case 'dead-lettered':
       return [...letters.flatMap(describeLetter), ...(recorded ? [`and also recorded ${recorded}`] : [])];
     case 'filtered-out':
@@ -183,12 +185,12 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
     case 'perhaps-filtered-out':
       return [filter ?? ''];
     case 'no-records':
-      return ['it keeps no records of orders, and has no dead letter of this one'];
+      return [`it keeps no records of ${NOUNS}, and has no dead letter of this one`];
     case 'missing':
       return ['not recorded, and its queue is empty'];
     case 'open': {
       const queue = `${count(waiting, 'message')} waiting in its queue, ${inFlight} in flight`;
-      return [`${queue}: the order may be among them`, ...(filter ? [filter] : [])];
+      return [`${queue}: the ${NOUN} may be among them`, ...(filter ? [filter] : [])];
     }
   }
 }
@@ -205,37 +207,33 @@ function describeLetter({ reason, at, context }: Letter): string[] {
 }
 
 /** The next command, and when to type it. */
-function nextStep(
-  { orderId: id, views, unrouted, isKnown }: Traced,
-  options: StackOptions,
-): string | undefined {
+function nextStep({ id, views, unrouted, isKnown }: Traced, options: StackOptions): string | undefined {
   const first = (...states: ConsumerState[]) => views.find(({ state }) => states.includes(state));
   const dead = first('dead-lettered');
   if (dead) {
     const reason = dead.letters[0]?.reason;
     if (!reason) return `Next: ${commandFor(options, 'tail', dead.name, '--since', '3h', '--level', 'WARN')}`;
     // A conflict would only happen again.
-    if (reason.error === ORDER_CONFLICT || dead.record) {
-      return `Next: ${commandFor(options, 'failed', dead.name, '--order', id, '--show')}`;
+    if (reason.error === domain.events.settings.conflictError || dead.record) {
+      return `Next: ${commandFor(options, 'failed', dead.name, `--${NOUN}`, id, '--show')}`;
     }
-    return `Next, once the cause is gone:\n  ${commandFor(options, 'redrive', dead.name, '--order', id)}`;
+    return `Next, once the cause is gone:\n  ${commandFor(options, 'redrive', dead.name, `--${NOUN}`, id)}`;
   }
   if (unrouted.length > 0) {
-    return `Next, once it is right:\n  ${commandFor(options, 'redrive', UNROUTED, '--order', id)}`;
+    return `Next, once it is right:\n  ${commandFor(options, 'redrive', UNROUTED, `--${NOUN}`, id)}`;
   }
   if (first('open')) return `Next: ${commandFor(options, 'trace', id, '--follow')}`;
   if (!isKnown) return `Next: ${commandFor(options, 'status')}`;
   const lost = first('missing', 'conflict');
-  return lost && `Next: ${commandFor(options, 'tail', lost.name, '--order', id, '--since', '3d')}`;
+  return lost && `Next: ${commandFor(options, 'tail', lost.name, `--${NOUN}`, id, '--since', '3d')}`;
 }
 
 function tracedObject(traced: Traced, stack: StackHandles, options: StackOptions): object {
-  const { orderId: id, views, unrouted, isKnown } = traced;
+  const { id, views, unrouted, isKnown } = traced;
   return {
     stack: stack.name,
     region: stack.region,
-    orderId: id,
-    placedAt: eventsOf(views).find(({ event }) => event === 'placed')?.at ?? null,
+    ...named(id),
     events: eventsOf(views),
     known: isKnown,
     ok: isDone(traced),
@@ -259,27 +257,14 @@ function letterObject({ messageId, reason, at, context }: Letter): object {
   };
 }
 
-/** What happened to the order. */
-interface OrderEvent {
-  readonly event: 'placed' | 'cancelled';
-  readonly at: Date;
-  /** Of a cancellation. */
-  readonly reason?: string;
-}
-
 /** From the records, in chronological order. */
-function eventsOf(views: readonly ConsumerView[]): OrderEvent[] {
-  const records = views.flatMap(({ record }) => record ?? []);
-  const placedAt = records.find((record) => record.placedAt)?.placedAt;
-  const cancellation = records.find((record) => record.cancellation)?.cancellation;
-  const events: OrderEvent[] = [
-    ...(placedAt ? [{ event: 'placed', at: placedAt } as const] : []),
-    ...(cancellation ? [{ event: 'cancelled', ...cancellation } as const] : []),
-  ];
-  return events.sort((one, other) => one.at.getTime() - other.at.getTime());
+function eventsOf(views: readonly ConsumerView[]): RecordView['events'][number][] {
+  const events = views.flatMap(({ record }) => record?.events ?? []);
+  const first = new Map(events.toReversed().map((each) => [each.event, each]));
+  return [...first.values()].sort((one, other) => one.at.getTime() - other.at.getTime());
 }
 
-function inWords({ event, at, reason }: OrderEvent): string {
+function inWords({ event, at, reason }: RecordView['events'][number]): string {
   return `${event} ${time(at)}${reason === undefined ? '' : ` (${printable(reason)})`}`;
 }
 

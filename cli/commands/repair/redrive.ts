@@ -32,6 +32,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, format } from '../../terminal/text.ts';
+import { NOUN, NOUNS } from '../../terminal/words.ts';
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html */
 const MAX_RATE = 500;
@@ -73,9 +74,9 @@ export function define(command: Command, io: Io): void {
     .option('--limit <n>', 'maximum number of letters', wholeNumber(1, MAX_LIMIT))
     .option('--rate <n>', 'letters per second, at most', wholeNumber(1, MAX_RATE))
     .addOption(
-      new Option('--edit <file>', 'send corrected orders instead of the letters that they name').conflicts([
+      new Option('--edit <file>', `send corrected ${NOUNS} instead of the letters that they name`).conflicts([
         'reason',
-        'order',
+        'id',
         'since',
         'limit',
       ]),
@@ -87,7 +88,7 @@ export function define(command: Command, io: Io): void {
     .addOption(
       new Option('--history', 'list recorded redrives, replays, stops and starts').conflicts([
         'reason',
-        'order',
+        'id',
         'since',
         'limit',
         'rate',
@@ -107,7 +108,7 @@ export function define(command: Command, io: Io): void {
 /** @returns the exit code */
 async function redrive(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
   if (name === undefined) throw usageError('Whose dead letters? Name a consumer, as in `redrive billing`');
-  const { reason, order, since, limit, edit, canary } = options;
+  const { reason, id, since, limit, edit, canary } = options;
   if (name === ARCHIVE && (canary || edit !== undefined)) {
     const option = canary ? '--canary' : '--edit';
     throw usageError(`${option} is for consumers with records: the archive takes any message, as it is`);
@@ -127,7 +128,7 @@ async function redrive(name: string | undefined, options: RedriveOptions, io: Io
     io,
     edits,
     sentEdits,
-    isSelection: [reason, order, since, limit, edit].some((each) => each !== undefined),
+    isSelection: [reason, id, since, limit, edit].some((each) => each !== undefined),
     progress: progressOf(io, { silent: options.json === true }),
     signal,
   };
@@ -154,7 +155,7 @@ async function redrive(name: string | undefined, options: RedriveOptions, io: Io
   if (letters === 0 || options.dryRun) return announce(context, plan);
   if (canary && !plan?.canary) {
     throw new CommandError(
-      `None of ${count(letters, 'letter')} holds a valid order, so none can succeed: correct them with --edit, or purge them`,
+      `None of ${count(letters, 'letter')} holds a valid ${NOUN}, so none can succeed: correct them with --edit, or purge them`,
     );
   }
   return await recorded(context, plan, letters);

@@ -10,12 +10,13 @@ import { explain } from '../../aws/errors.ts';
 import { connect, consumerOf } from '../../aws/stack.ts';
 import { OperationsLog } from '../../operations/record.ts';
 import { addStackOptions } from '../../options/stack-options.ts';
-import { dayOrTime, orderId, wholeNumber } from '../../options/values.ts';
+import { dayOrTime, eventId, idOption, wholeNumber } from '../../options/values.ts';
 import { readSubscriptions } from '../../outcomes/subscriptions.ts';
 import { CommandError, usageError } from '../../terminal/command-error.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
+import { NOUN } from '../../terminal/words.ts';
 
 const MAX_RATE = 10_000;
 
@@ -41,7 +42,7 @@ export function define(command: Command, io: Io): void {
     .description('Sends archived messages to the queue of one consumer, and to no other.')
     .requiredOption('--from <time>', 'start: 2026-11-01, in UTC, or 2026-11-01T08:00:00Z', dayOrTime)
     .option('--to <time>', 'end (default: now)', dayOrTime)
-    .option('--order <orderId>', 'only messages about this order', orderId)
+    .addOption(idOption(`only messages about this ${NOUN}`).argParser(eventId))
     .option('--type <eventType>', 'only events of this type, like order.placed')
     .option('--after <object>', 'only objects of the archive after this one', archiveKey)
     .option('--rate <n>', 'messages per second, at most', wholeNumber(1, MAX_RATE))
@@ -62,7 +63,7 @@ function archiveKey(text: string): string {
 
 /** @returns the exit code */
 async function replay(name: string, options: ReplayOptions, io: Io): Promise<number> {
-  const { from, to, order, type, after, rate, canary, timeout, dryRun = false, json } = options;
+  const { from, to, id, type, after, rate, canary, timeout, dryRun = false, json } = options;
   const span = spanOf(from, to);
   checkAfter(after, span);
   if (name === ARCHIVE) throw usageError('The archive gets nothing from the archive: name another consumer');
@@ -93,7 +94,7 @@ async function replay(name: string, options: ReplayOptions, io: Io): Promise<num
     takes,
     reading,
     size,
-    filter: { order, type },
+    filter: { id, type },
     isDryRun: dryRun,
     rate,
     canarySeconds: canary ? timeout : undefined,
@@ -149,8 +150,8 @@ async function recorded(task: Replay, options: ReplayOptions, io: Io): Promise<R
 }
 
 /** What is replayed, for the operations log. */
-function describeSelection({ from, to, order, type, after, canary }: ReplayOptions): string {
+function describeSelection({ from, to, id, type, after, canary }: ReplayOptions): string {
   const span = `${from.toISOString()} to ${to?.toISOString()}`;
-  const parts = [order && `order ${order}`, type && `type ${type}`, after && `after ${after}`];
+  const parts = [id && `${NOUN} ${id}`, type && `type ${type}`, after && `after ${after}`];
   return [span, ...parts, canary && 'a canary first'].filter(Boolean).join(', ');
 }

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { generateEvents } from '../../../../cli/publishing/test-events.ts';
 import { type FollowOptions, followMessages } from '../../../../cli/outcomes/follow.ts';
 import { printText } from '../../../../cli/outcomes/publish-report.ts';
 import { readSubscriptions } from '../../../../cli/outcomes/subscriptions.ts';
 import type { EventMessage } from '../../../../cli/publishing/batches.ts';
+import { generateEvents } from '../../../../cli/publishing/test-events.ts';
 import { requiresShipping } from '../../../../domain/order.ts';
 import { captureIo } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';

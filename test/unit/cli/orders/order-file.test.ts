@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
+import { MAX_TOPIC_BYTES } from '../../../../cli/publishing/destinations.ts';
 import { parseEvents, readEventFile } from '../../../../cli/publishing/event-file.ts';
 import { generateEvents } from '../../../../cli/publishing/test-events.ts';
-import { MAX_TOPIC_BYTES } from '../../../../cli/publishing/destinations.ts';
 import { messageAttributes } from '../../../../domain/events.ts';
 import type { Order } from '../../../../domain/order.ts';
 

@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { catalogue, initialStock } from '../domain/articles.ts';
-import { type GenerateOptions, generateEvents, POISON_KINDS } from '../../../../cli/publishing/test-events.ts';
+import {
+  type GenerateOptions,
+  generateEvents,
+  POISON_KINDS,
+} from '../../../../cli/publishing/test-events.ts';
 import { checkEvent, messageAttributes } from '../../../../domain/events.ts';
 import { checkOrder, type Order, requiresShipping } from '../../../../domain/order.ts';
+import { catalogue, initialStock } from '../domain/articles.ts';
 
 const now = new Date('2026-11-22T17:00:00Z');
 const options = fc.record({

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { digestOf } from '../../../../cli/outcomes/follow.ts';
+import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/report.ts';
 import { emptyLedger, type Snapshot } from '../../../../scenarios/reconciliation/snapshot.ts';
 

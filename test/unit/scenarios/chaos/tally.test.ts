@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { digestOf } from '../../../../cli/outcomes/follow.ts';
+import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { rewritten, tallyOf } from '../../../../scenarios/chaos/tally.ts';
 import { reconcile } from '../../../../scenarios/reconciliation/reconcile.ts';
 import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';

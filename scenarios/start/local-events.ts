@@ -1,16 +1,18 @@
-// What `npm start` does with a local stack: stock, test orders, and the reconciliation at the end.
+// What `npm start` does with a local stack: test events, and the reconciliation at the end.
 import path from 'node:path';
-import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { LocalRun } from '@order-fan-out/local-run/run';
+import { domain } from '#domain';
 import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
-import { findStack, type StackHandles, stockTable } from '../../cli/aws/stack.ts';
-import { initialStock } from '../domain/articles.ts';
-import { changedIds, generateEvents, type TestMessage } from '../../cli/publishing/test-events.ts';
+import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
+import { changedIds, generateEvents, type TestMessage } from '../../cli/publishing/test-events.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
+import type { Domain } from '../../contract/domain.ts';
 import type { MetricName } from '../../contract/metrics.ts';
 import { publishAll } from '../publish-all.ts';
 import { readArchived, reconcileArchive } from '../reconciliation/archive.ts';
@@ -23,13 +25,14 @@ import {
 } from '../reconciliation/inversions.ts';
 import { type ConsumerCounts, reconcile } from '../reconciliation/reconcile.ts';
 import { type Letters, readLedger, readLetters } from '../reconciliation/snapshot.ts';
+import { takenByAll } from '../taken-by-all.ts';
 import { waitUntilEmpty } from '../wait-until-empty.ts';
-import { kindsOf, type LocalOrdersSummary, reportOf } from './report.ts';
+import { kindsOf, type LocalEventsSummary, reportOf } from './report.ts';
 
-/** Published in addition to the orders: copies, as SNS and SQS may deliver them, and poison messages. */
+/** Published in addition: copies, as SNS and SQS may deliver them, and poison messages. */
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.01;
-/** How many orders DynamoDB refuses at first, and how often: more than the SDK tries by itself. */
+/** How many events DynamoDB refuses at first, and how often: more than the SDK tries by itself. */
 const REFUSED_AT_FIRST = 3;
 const REFUSALS = 4;
 /** After so long without any activity, messages in flight are made visible again. */
@@ -37,9 +40,9 @@ const QUIET_MS = 500;
 /** Longer than the longest wait between two tries of a message. */
 const STALL_MS = 240_000;
 
-export interface LocalOrdersOptions {
+export interface LocalEventsOptions {
   readonly run: LocalRun;
-  /** What is published; see `localOrders`. */
+  /** What is published; see `localEvents`. */
   readonly messages: TestMessage[];
   /** Where the run keeps its functions' logs. */
   readonly logDirectory: string;
@@ -48,34 +51,38 @@ export interface LocalOrdersOptions {
 }
 
 /**
- * The orders of a run, with copies and poison on top.
+ * The events of a run, with copies and poison on top.
  * @param seed a whole number from 0 to 2^32 − 1
- * @param cancellations which share of the orders is cancelled
+ * @param changes which share of the events is changed
  */
-export function localOrders(orders: number, seed: number, cancellations = 0): TestMessage[] {
+export function localEvents(count: number, seed: number, changes = 0): TestMessage[] {
   return generateEvents({
-    count: orders,
+    count,
     seed,
-    duplicates: Math.ceil(orders * DUPLICATE_SHARE),
-    cancellations: Math.ceil(orders * cancellations),
-    poison: Math.ceil(orders * POISON_SHARE),
+    duplicates: Math.ceil(count * DUPLICATE_SHARE),
+    changes: Math.ceil(count * changes),
+    poison: Math.ceil(count * POISON_SHARE),
   });
 }
 
 /**
- * The faults of a run without chaos: DynamoDB refuses a few orders until each consumer that takes them has failed once. So a
- * consumer that acknowledges a failed message loses orders, and is found out.
+ * The faults of a run without chaos: DynamoDB refuses a few events until each consumer that takes them has failed once. So a
+ * consumer that acknowledges a failed message loses events, and is found out.
+ * @param assembly folder of the cloud assembly
  * @param directory folder for the list of what was injected
  */
-export function localFaults(messages: TestMessage[], seed: number, directory: string): FaultPlan {
-  const copied = new Set(messages.filter(({ kind }) => kind !== 'order').map(({ orderId }) => orderId));
+export function localFaults(
+  messages: TestMessage[],
+  seed: number,
+  assembly: string,
+  directory: string,
+): FaultPlan {
+  const copied = new Set(messages.filter(({ kind }) => kind !== 'event').map(({ id }) => id));
+  const isTakenByAll = takenByAll(assembly);
   const texts = messages
-    .filter(
-      ({ orderId, attributes }) =>
-        !copied.has(orderId) && attributes.requiresShipping?.StringValue === 'true',
-    )
+    .filter((message) => !copied.has(message.id) && isTakenByAll(message))
     .slice(0, REFUSED_AT_FIRST)
-    .map(({ orderId }) => orderId);
+    .map(({ id }) => id);
   return {
     seed,
     faults: {},
@@ -87,8 +94,8 @@ export function localFaults(messages: TestMessage[], seed: number, directory: st
   };
 }
 
-export interface LocalOrdersResult {
-  readonly summary: LocalOrdersSummary;
+export interface LocalEventsResult {
+  readonly summary: LocalEventsSummary;
   /** The same for people: several lines of plain text. */
   readonly report: string;
   /** Nothing is missing, and nothing is there that should not be. */
@@ -96,31 +103,31 @@ export interface LocalOrdersResult {
 }
 
 /**
- * Publishes test orders to a local stack, waits until its queues are empty, and compares what its consumers made of them
+ * Publishes test events to a local stack, waits until its queues are empty, and compares what its consumers made of them
  * with what was published, and with what was there before.
  * @throws Error if not all could be published
  */
-export async function runLocalOrders(options: LocalOrdersOptions): Promise<LocalOrdersResult> {
+export async function runLocalEvents(options: LocalEventsOptions): Promise<LocalEventsResult> {
   const { run, messages, progress } = options;
   const { endpoint, stackName } = run.endpoint;
   const clients = createClients(localOptions(endpoint));
   try {
     const stack = await findStack(clients.cloudFormation, stackName);
     const takes = await readSubscriptions(clients.sns, stack);
-    await fillStock(clients.dynamodb, stack);
-    const before = await readLedger(clients.dynamodb, stack);
+    await fillTables(clients, stack);
+    const before = await readLedger(clients, stack);
     const { keys } = await readArchived(clients, stack);
     const known = new Set<string>();
     await readLetters(run, stack, known);
     const waiting = await takeUp(run, stack, progress);
-    // Before the first order: the alarm on new dead letters compares with those that are there already.
+    // Before the first event: the alarm on new dead letters compares with those that are there already.
     await run.cloudWatch.endMinute();
     await run.cloudWatch.followRealTime();
     run.consume();
 
     await sendThrough(clients, stack, options);
 
-    const ledger = await readLedger(clients.dynamodb, stack);
+    const ledger = await readLedger(clients, stack);
     const letters = await readLetters(run, stack, known);
     const consumers = await countMessages(run, stack, letters);
     const after = { ledger, letters };
@@ -138,13 +145,13 @@ export async function runLocalOrders(options: LocalOrdersOptions): Promise<Local
     await run.cloudWatch.endMinute();
     const alarms = await run.cloudWatch.alarms();
     const states = Object.fromEntries(alarms.map(({ name, state }) => [name, state]));
-    const orders = messages.filter(({ kind }) => kind === 'order').length;
-    const cancelled = changedIds(messages).size;
-    const summary = { orders, cancelled, consumers, inversions, alarms: states, ...differences };
-    const backordered = await metric(run, 'inventory', 'Backordered');
+    const created = messages.filter(({ kind }) => kind === 'event').length;
+    const changed = changedIds(messages).size;
+    const summary = { created, changed, consumers, inversions, alarms: states, ...differences };
+    const { tables } = ledger;
     return {
       summary,
-      report: reportOf(summary, backordered, { alarms, messages, pages: stack.pagesTopicArn }),
+      report: reportOf(summary, { alarms, messages, tables, pages: stack.pagesTopicArn }),
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {
@@ -180,7 +187,7 @@ async function takeUp(
 async function sendThrough(
   { sns, sqs }: Clients,
   stack: StackHandles,
-  { run, messages, progress, signal }: LocalOrdersOptions,
+  { run, messages, progress, signal }: LocalEventsOptions,
 ): Promise<void> {
   const started = performance.now();
   const publishing = progress.step('Publishing');
@@ -237,21 +244,22 @@ class QuietPeriod {
   }
 }
 
-/** Gives every article its initial stock, unless a kept state already has some. */
-export async function fillStock(dynamodb: DynamoDBClient, stack: StackHandles): Promise<void> {
-  const TableName = stockTable(stack);
-  for (const [sku, available] of initialStock()) {
-    await dynamodb
-      .send(
-        new PutItemCommand({
-          TableName,
-          Item: { sku: { S: sku }, available: { N: String(available) } },
-          ConditionExpression: 'attribute_not_exists(sku)',
-        }),
-      )
-      .catch((error: Error) => {
-        if (error.name !== 'ConditionalCheckFailedException') throw error;
-      });
+/** Puts into tables what has to be there before the first event, unless a kept state already has it. */
+export async function fillTables(
+  { dynamodb }: Pick<Clients, 'dynamodb'>,
+  stack: StackHandles,
+): Promise<void> {
+  const { endState }: Domain = domain;
+  const tables = stack.consumers.flatMap((consumer) => Object.entries(consumer.tables));
+  for (const [id, { name: TableName, partitionKey }] of tables) {
+    for (const item of endState?.initial?.[id] ?? []) {
+      const put = { TableName, Item: marshall(item), ConditionExpression: 'attribute_not_exists(#key)' };
+      await dynamodb
+        .send(new PutItemCommand({ ...put, ExpressionAttributeNames: { '#key': partitionKey } }))
+        .catch((error: Error) => {
+          if (error.name !== 'ConditionalCheckFailedException') throw error;
+        });
+    }
   }
 }
 
