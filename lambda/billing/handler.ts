@@ -1,5 +1,5 @@
-import { environment } from '../environment.ts';
 import { orderEvents } from '../../domain/events.ts';
+import { environment } from '../environment.ts';
 import { eventConsumer } from '../event-consumer.ts';
 import { bill } from './invoice.ts';
 import { invoiceTable } from './invoice-table.ts';

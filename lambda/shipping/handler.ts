@@ -1,5 +1,5 @@
-import { environment } from '../environment.ts';
 import { orderEvents } from '../../domain/events.ts';
+import { environment } from '../environment.ts';
 import { eventConsumer } from '../event-consumer.ts';
 import { ship } from './shipment.ts';
 import { shipmentTable } from './shipment-table.ts';
