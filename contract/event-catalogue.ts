@@ -1,6 +1,5 @@
 /** A catalogue of events: what is to be known of each type for publishers, consumers and operators to agree on it. */
 import { createHash } from 'node:crypto';
-import type { MessageAttributeValue } from '@aws-sdk/client-sns';
 import type * as z from 'zod/mini';
 import { type Problem, problemsOf } from './fields.ts';
 
@@ -45,16 +44,27 @@ export type EventOf<C, T extends TypeIn<C> = TypeIn<C>> =
 export type OutcomeIn<C> =
   C extends EventCatalogue<Definitions, infer O> ? O | 'created' | 'duplicate' : never;
 
-/** Names and rules that all events of a catalogue share. */
-export interface CatalogueSettings<D extends Definitions, Outcome extends string> {
+/** How the records of events tell what they are of. */
+export interface RecordNames<Id extends string = string, Digest extends string = string> {
   /** What an event is about, as a word: `order`. */
   readonly noun: string;
-  /** Name of the field with the ID that makes two messages the same thing. */
-  readonly idField: string;
-  /** Name of the field whose value groups what has to be processed in sequence. */
-  readonly groupField: string;
+  /** Name of the field with the ID that makes two messages the same thing, in events and in records. */
+  readonly idField: Id;
+  /** Name of a record's field with the digest of the event that created it: `digestOf`. */
+  readonly digestField: Digest;
   /** Error of a message that creates what exists under its ID with another content. */
   readonly conflictError: string;
+}
+
+/** Names and rules that all events of a catalogue share. */
+export interface CatalogueSettings<
+  D extends Definitions,
+  Outcome extends string,
+  Id extends string = string,
+  Digest extends string = string,
+> extends RecordNames<Id, Digest> {
+  /** Name of the field whose value groups what has to be processed in sequence. */
+  readonly groupField: string;
   /**
    * What handlers return, besides `created` for a new record and `duplicate` for an event that is known already → the metric that
    * counts it, if it has one.
@@ -71,11 +81,16 @@ export function eventDefinition<E extends AnyEvent>(
   return definition;
 }
 
-export class EventCatalogue<D extends Definitions = Definitions, Outcome extends string = string> {
-  readonly settings: CatalogueSettings<D, Outcome>;
+export class EventCatalogue<
+  D extends Definitions = Definitions,
+  Outcome extends string = string,
+  Id extends string = string,
+  Digest extends string = string,
+> {
+  readonly settings: CatalogueSettings<D, Outcome, Id, Digest>;
   readonly types: readonly (string & keyof D)[];
 
-  constructor(settings: CatalogueSettings<D, Outcome>) {
+  constructor(settings: CatalogueSettings<D, Outcome, Id, Digest>) {
     this.settings = settings;
     this.types = Object.keys(settings.types);
   }
@@ -125,7 +140,7 @@ export class EventCatalogue<D extends Definitions = Definitions, Outcome extends
   }
 
   /** The event's SNS message attributes. */
-  attributesOf(event: AnyEvent): Record<string, MessageAttributeValue> {
+  attributesOf(event: AnyEvent): Record<string, { DataType: 'String'; StringValue: string }> {
     const { eventType, schemaVersion } = event;
     const more = this.definition(eventType).attributes?.(event);
     const values = Object.entries({ eventType, schemaVersion: String(schemaVersion), ...more });

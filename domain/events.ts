@@ -6,6 +6,7 @@ import { ORDER_PLACED, type Order, orderSchema, requiresShipping } from './order
 export const orderEvents = new EventCatalogue({
   noun: 'order',
   idField: 'orderId',
+  digestField: 'orderDigest',
   groupField: 'customerId',
   conflictError: 'OrderConflict',
   // Recorded as waiting for stock; recorded as cancelled, or cancelled since; cancelled too late to have its effect.

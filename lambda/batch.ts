@@ -51,7 +51,7 @@ export type Queue = {
   readonly maxReceiveCount: number;
   /**
    * What a permanent error does to the messages behind it in its group, on a FIFO queue. `skip`: it is dead-lettered at once and
-   * they go on, which leaves a gap in the group's order that the consumer must tolerate. `block`: it is retried like any other
+   * they go on, which leaves a gap in the group's sequence that the consumer must tolerate. `block`: it is retried like any other
    * error, and they wait until an operator has dealt with it or its tries are used up; meanwhile the alarm on the age of the
    * oldest message goes off. Without a group it is always dead-lettered at once.
    * @default 'skip'

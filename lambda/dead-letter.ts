@@ -67,7 +67,7 @@ export function deadLetter(
   };
 }
 
-/** Permanent errors hold nothing personal, and AWS services know names and limits only; any other error may quote the order. */
+/** Permanent errors hold nothing personal, and AWS services know names and limits only; any other error may quote the event. */
 function safeMessage(error: Error, requestId: string): string {
   return error instanceof PermanentError || '$metadata' in error
     ? error.message

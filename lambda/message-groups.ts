@@ -1,4 +1,4 @@
-/** The order of a FIFO queue's messages, which are in groups; those of a standard queue have none. */
+/** The sequence of a FIFO queue's messages, which are in groups; those of a standard queue have none. */
 import type { SQSRecord } from 'aws-lambda';
 
 /** A FIFO queue's name ends so: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-types.html */

@@ -5,10 +5,11 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import { backoffDelay } from '../contract/retries.ts';
 import { dynamodb } from './clients.ts';
 
-/** At most 2.6 s of waiting, 1.3 s on average: enough for a hot SKU, and far below the function's 30 s. */
+/** At most 2.6 s of waiting, 1.3 s on average: enough for an item that many write, and far below the function's 30 s. */
 const MAX_TRIES = 10;
 const BACKOFF_MS = { first: 20, longest: 500 };
 
@@ -17,8 +18,8 @@ export const CONDITION_FAILED = 'ConditionalCheckFailed';
 
 /**
  * Makes all writes or none.
- * @returns undefined where they were done; where conditions have failed, the error with a reason a write, in their order, of
- *   which several may have failed, each for its own reason
+ * @returns undefined where they were done; where conditions have failed, the error with a reason a write, as they were
+ *   given, of which several may have failed, each for its own reason
  * @throws whatever else DynamoDB answers
  */
 export async function transact(
@@ -36,6 +37,29 @@ export async function transact(
     }
     await setTimeout(backoffDelay(tries, BACKOFF_MS), undefined, { signal });
   }
+}
+
+/**
+ * A write that adds to numbers of an item, and makes the item, or a number, that is not there yet.
+ * @param key its key: text fields
+ */
+export function add(
+  table: string,
+  key: Readonly<Record<string, string>>,
+  amounts: Readonly<Record<string, number>>,
+): TransactWriteItem {
+  const fields = Object.entries(amounts);
+  return {
+    Update: {
+      TableName: table,
+      Key: marshall(key),
+      UpdateExpression: `ADD ${fields.map((_, index) => `#field${index} :amount${index}`).join(', ')}`,
+      ExpressionAttributeNames: Object.fromEntries(fields.map(([field], index) => [`#field${index}`, field])),
+      ExpressionAttributeValues: Object.fromEntries(
+        fields.map(([, amount], index) => [`:amount${index}`, { N: String(amount) }]),
+      ),
+    },
+  };
 }
 
 /**

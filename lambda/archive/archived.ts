@@ -12,7 +12,7 @@ const MINUTE = 'YYYY-MM-DDTHH:MM'.length;
 
 /**
  * One object for each hour in which messages came. For a FIFO queue, whose batches hold ten messages at most, one for each minute:
- * to read them in order, only a minute's messages have to be sorted.
+ * to read them in sequence, only a minute's messages have to be sorted.
  */
 export function archived(records: readonly SQSRecord[]): Archived[] {
   const spans = Map.groupBy(records, (record) => sentAt(record).slice(0, isOrdered(record) ? MINUTE : HOUR));

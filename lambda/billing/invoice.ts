@@ -1,6 +1,6 @@
 import { digestOf } from '../../contract/event-catalogue.ts';
 import type { Order } from '../../domain/order.ts';
-import type { Cancelled } from '../record-table.ts';
+import type { Cancelled } from '../cancellable-records.ts';
 
 /** What a customer owes for one order. Amounts in minor units of the currency, times in ISO 8601. */
 export type Invoice = {

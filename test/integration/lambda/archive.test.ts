@@ -8,7 +8,7 @@ import {
   parseArchivedMessage,
   parseArchiveKey,
 } from '../../../contract/archive.ts';
-import { messageAttributes } from '../../../domain/events.ts';
+import { orderEvents } from '../../../domain/events.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import { anOrder } from '../../fixtures/order-fixtures.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
@@ -96,7 +96,7 @@ const summed = (name: string) =>
     .reduce((one, other) => one + other, 0);
 
 test('a batch is written as one object, compressed, with each message as it came', async () => {
-  await queue.send(JSON.stringify(anOrder()), messageAttributes(anOrder()));
+  await queue.send(JSON.stringify(anOrder()), orderEvents.attributesOf(anOrder()));
   await queue.send('no JSON at all');
   const event = await queue.receive();
 
@@ -270,7 +270,7 @@ test('out of time, what is not written stays in the queue, and S3 is not waited 
 
 test('nothing of a customer is in the log, whether it was written or not', async () => {
   const { shippingAddress: address } = anOrder();
-  await queue.send(JSON.stringify(anOrder()), messageAttributes(anOrder()));
+  await queue.send(JSON.stringify(anOrder()), orderEvents.attributesOf(anOrder()));
   const event = await queue.receive();
 
   await handler(event, lambdaContext());

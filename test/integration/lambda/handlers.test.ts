@@ -1,7 +1,7 @@
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type EventType, messageAttributes, type OrderEvent } from '../../../domain/events.ts';
-import { orderDigest } from '../../../domain/order.ts';
+import { digestOf } from '../../../contract/event-catalogue.ts';
+import { type OrderEvent, orderEvents } from '../../../domain/events.ts';
 import { consumers } from '../../../lib/config.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import {
@@ -14,6 +14,13 @@ import {
 import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 import { captureLogs } from '../../fixtures/order-logs.ts';
 import { type Handler, lambdaContext, startQueues } from '../../fixtures/order-queue.ts';
+
+/** Of a put: on the condition that the order has no record, and to be told of the one it has. */
+const onlyIfNew = {
+  ConditionExpression: 'attribute_not_exists(#absent)',
+  ExpressionAttributeNames: { '#absent': 'orderId' },
+  ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+};
 
 type Handlers = Record<'billing' | 'shipping' | 'inventory', Handler>;
 
@@ -102,11 +109,10 @@ describe.each([
           TableName: table,
           Item: expect.objectContaining({
             orderId: { S: 'order-1' },
-            orderDigest: { S: orderDigest(anOrder()) },
+            orderDigest: { S: digestOf(anOrder()) },
             ...part,
           }),
-          ConditionExpression: 'attribute_not_exists(orderId)',
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          ...onlyIfNew,
         },
       },
     ]);
@@ -159,7 +165,7 @@ test('a call to AWS gives up, all of its attempts together, well before the func
 });
 
 describe.each(Object.keys(consumers) as (keyof Handlers)[])('%s', (consumer) => {
-  const samples: Record<EventType, object> = {
+  const samples: Record<OrderEvent['eventType'], object> = {
     'order.placed': anOrder(),
     'order.cancelled': aCancellation(),
   };
@@ -185,7 +191,7 @@ describe.each(Object.keys(consumers) as (keyof Handlers)[])('%s', (consumer) => 
             cancelledAt: { S: '2026-11-22T18:00:00.000Z' },
             cancellationReason: { S: 'changed my mind' },
           },
-          ConditionExpression: 'attribute_not_exists(orderId)',
+          ...onlyIfNew,
         }),
       },
     ]);
@@ -195,7 +201,7 @@ describe.each(Object.keys(consumers) as (keyof Handlers)[])('%s', (consumer) => 
 
 describe('any consumer of orders', () => {
   test.each([
-    ['an order', anOrder(), { orderDigest: { S: orderDigest(anOrder()) } }],
+    ['an order', anOrder(), { orderDigest: { S: digestOf(anOrder()) } }],
     ['a cancellation', aCancellation(), { cancelledAt: { S: '2026-11-22T18:00:00.000Z' } }],
   ])('takes a second delivery of %s for success, and counts it apart', async (_, event, item) => {
     dynamodb.answer = () => conditionFailed(item);
@@ -211,9 +217,9 @@ describe('any consumer of orders', () => {
   const wrongType = 'the message attribute eventType is not that of the body';
   const mayShip = 'an item may require shipping, yet the message attribute requiresShipping was not "true"';
   const ships = 'an item requires shipping, yet the message attribute requiresShipping was not "true"';
-  const { requiresShipping: _, ...unsaid } = messageAttributes(anOrder());
+  const { requiresShipping: _, ...unsaid } = orderEvents.attributesOf(anOrder());
   const saying = (event: OrderEvent, name: string, StringValue: string) => ({
-    ...messageAttributes(event),
+    ...orderEvents.attributesOf(event),
     [name]: { DataType: 'String', StringValue },
   });
 
@@ -283,9 +289,9 @@ describe('any consumer of orders', () => {
   const unshipped = aCancellation({ requiresShipping: false });
 
   test.each<[string, OrderEvent, Record<string, MessageAttributeValue>]>([
-    ['an order that ships, as its attributes say', anOrder(), messageAttributes(anOrder())],
-    ['an order with nothing to ship, as its attributes say', digital, messageAttributes(digital)],
-    ['a cancellation of such an order', unshipped, messageAttributes(unshipped)],
+    ['an order that ships, as its attributes say', anOrder(), orderEvents.attributesOf(anOrder())],
+    ['an order with nothing to ship, as its attributes say', digital, orderEvents.attributesOf(digital)],
+    ['a cancellation of such an order', unshipped, orderEvents.attributesOf(unshipped)],
     ['an order that did not come through the topic', anOrder(), {}],
   ])('takes %s', async (_, event, attributes) => {
     expect(await deliver('billing', event, attributes)).toMatchObject({
@@ -358,7 +364,7 @@ describe('inventory', () => {
       anItem({ sku: 'A', quantity: 4 }),
     ],
   });
-  const known = { orderDigest: { S: orderDigest(order) }, status: { S: 'RESERVED' } };
+  const known = { orderDigest: { S: digestOf(order) }, status: { S: 'RESERVED' } };
 
   test('reserves in one transaction, touching each SKU once', async () => {
     expect(await deliver('inventory', order)).toMatchObject({
@@ -380,8 +386,7 @@ describe('inventory', () => {
         Put: expect.objectContaining({
           TableName: 'reservations',
           Item: expect.objectContaining({ orderId: { S: 'order-1' }, status: { S: 'RESERVED' } }),
-          ConditionExpression: 'attribute_not_exists(orderId)',
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          ...onlyIfNew,
         }),
       },
       take('A', '7'),
@@ -454,8 +459,8 @@ describe('inventory', () => {
 
     expect(dynamodb.requests[1]?.input).toMatchObject({
       TableName: 'reservations',
-      Item: { status: { S: 'BACKORDERED' }, orderDigest: { S: orderDigest(order) } },
-      ConditionExpression: 'attribute_not_exists(orderId)',
+      Item: { status: { S: 'BACKORDERED' }, orderDigest: { S: digestOf(order) } },
+      ...onlyIfNew,
     });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { orderDigest } from '../../../domain/order.ts';
+import { digestOf } from '../../../contract/event-catalogue.ts';
 import { bill } from '../../../lambda/billing/invoice.ts';
 import { reserve } from '../../../lambda/inventory/reservation.ts';
 import { ship } from '../../../lambda/shipping/shipment.ts';
@@ -15,7 +15,7 @@ describe('an invoice', () => {
 
     expect(bill(order, at)).toEqual({
       orderId: 'order-1',
-      orderDigest: orderDigest(order),
+      orderDigest: digestOf(order),
       status: 'ISSUED',
       customerId: 'customer-1',
       currency: 'EUR',
@@ -49,7 +49,7 @@ describe('a shipment', () => {
 
     expect(ship(order, at)).toEqual({
       orderId: 'order-1',
-      orderDigest: orderDigest(order),
+      orderDigest: digestOf(order),
       status: 'READY',
       lines: [{ sku: 'A', quantity: 3 }],
       address: order.shippingAddress,
@@ -76,7 +76,7 @@ describe('a reservation', () => {
 
     expect(reserve(order, at)).toEqual({
       orderId: 'order-1',
-      orderDigest: orderDigest(order),
+      orderDigest: digestOf(order),
       status: 'RESERVED',
       lines: [
         { sku: 'A', quantity: 7 },
