@@ -2,10 +2,11 @@
 import { EventCatalogue, type EventOf, eventDefinition } from '../contract/event-catalogue.ts';
 import { type Cancellation, cancellationSchema, ORDER_CANCELLED } from './cancellation.ts';
 import { ORDER_PLACED, type Order, orderSchema, requiresShipping } from './order.ts';
+import { words } from './words.ts';
 
 export const orderEvents = new EventCatalogue({
-  noun: 'order',
-  idField: 'orderId',
+  noun: words.noun,
+  idField: words.idField,
   groupField: 'customerId',
   conflictError: 'OrderConflict',
   // Recorded as waiting for stock; recorded as cancelled, or cancelled since; cancelled too late to have its effect.
