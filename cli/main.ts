@@ -1,20 +1,22 @@
-/** The operator's command line: a table of its verbs. A verb's file defines its options and does its work, and is imported when the verb is called. */
+/** The operator's command line: a table of its verbs. */
+
 import { Command, CommanderError } from 'commander';
+import { verbs as domainVerbs } from '#verbs';
+import { words } from '#words';
+import type { Verb } from './commands/verb.ts';
 import { CommandError } from './terminal/command-error.ts';
 import type { Io } from './terminal/io.ts';
 import { printable } from './terminal/text.ts';
 
-/** Gives a command its arguments, options, help and action. The action sets `io.exitCode`. */
-type Define = (command: Command, io: Io) => void;
-/** What to type, as the list of verbs shows it; what it does; and its file. */
-type Verb = readonly [usage: string, summary: string, load: () => Promise<{ readonly define: Define }>];
+const { noun, plural } = words;
+const a = `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 
 const VERBS: Record<string, readonly Verb[]> = {
   'Look:': [
     ['status', 'show the state of each consumer', () => import('./commands/look/status.ts')],
     ['watch', 'show the same live', () => import('./commands/look/watch.ts')],
     ['failed [consumer]', 'list dead letters by reason', () => import('./commands/look/failed.ts')],
-    ['trace <orderId>', 'show where an order is', () => import('./commands/look/trace.ts')],
+    [`trace <${words.idField}>`, `show where ${a} is`, () => import('./commands/look/trace.ts')],
     ['tail <consumer>', "print a consumer's log", () => import('./commands/look/tail.ts')],
     ['check', 'check that the stack is set up right', () => import('./commands/look/check.ts')],
   ],
@@ -26,9 +28,13 @@ const VERBS: Record<string, readonly Verb[]> = {
     ['replay <consumer>', 'send archived messages again', () => import('./commands/repair/replay.ts')],
   ],
   'Data:': [
-    ['publish', 'publish test orders, or orders from a file', () => import('./commands/data/publish.ts')],
-    ['stock', 'list, add to or set the stock', () => import('./commands/data/stock.ts')],
-    ['archive', 'find the events of an order', () => import('./commands/data/archive.ts')],
+    [
+      'publish',
+      `publish test ${plural}, or ${plural} from a file`,
+      () => import('./commands/data/publish.ts'),
+    ],
+    ...domainVerbs,
+    ['archive', `find the events of ${a}`, () => import('./commands/data/archive.ts')],
   ],
 };
 
@@ -38,8 +44,8 @@ const VERBS: Record<string, readonly Verb[]> = {
  * @returns the exit code: 0, 1 for bad news, 2 for wrong usage, 130 after Ctrl-C. Never throws.
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  const program = new Command('npm run orders --')
-    .description('Operates the order fan-out, on AWS or on this machine.')
+  const program = new Command(words.program)
+    .description(`Operates the ${words.title.toLowerCase()}, on AWS or on this machine.`)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

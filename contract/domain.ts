@@ -2,16 +2,25 @@
 import type { AnyEvent, EventCatalogue } from './event-catalogue.ts';
 import type { Random } from './random.ts';
 
-/** All that the rest of the project knows of a domain. */
-export interface Domain {
+/** What a domain calls its things. */
+export interface Words {
   /** How the command line is called, as printed before each command that can be typed next. */
   readonly program: string;
+  /** What the stack is, with a capital: its description begins with it. */
+  readonly title: string;
+  /** What an event is about, as a word: `order`. */
+  readonly noun: string;
   /** What several events are about: `orders`. */
   readonly plural: string;
+  /** Name of the field with the ID that makes two messages the same thing. */
+  readonly idField: string;
+}
+
+/** All that the rest of the project knows of a domain. */
+export interface Domain extends Words {
   /** A stack's name is this, a hyphen and its stage. */
   readonly stackName: string;
-  /** What the stack is: its description, its tag `service`. */
-  readonly title: string;
+  /** The stack's tag `service`. */
   readonly service: string;
   /** In kebab-case: names the topic's construct, its outputs and parameters, and the prefix of the archive. */
   readonly topic: string;

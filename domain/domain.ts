@@ -3,12 +3,11 @@ import type { Domain } from '../contract/domain.ts';
 import { orderEndState } from './end-state.ts';
 import { orderEvents } from './events.ts';
 import { testOrders } from './test-orders.ts';
+import { words } from './words.ts';
 
 export const domain = {
-  program: 'npm run orders --',
-  plural: 'orders',
+  ...words,
   stackName: 'OrderFanOut',
-  title: 'Order fan-out',
   service: 'order-fan-out',
   topic: 'orders',
   events: orderEvents,

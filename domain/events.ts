@@ -2,10 +2,11 @@
 import { EventCatalogue, type EventOf, eventDefinition } from '../contract/event-catalogue.ts';
 import { type Cancellation, cancellationSchema, ORDER_CANCELLED } from './cancellation.ts';
 import { ORDER_PLACED, type Order, orderSchema, requiresShipping } from './order.ts';
+import { words } from './words.ts';
 
 export const orderEvents = new EventCatalogue({
-  noun: 'order',
-  idField: 'orderId',
+  noun: words.noun,
+  idField: words.idField,
   digestField: 'orderDigest',
   groupField: 'customerId',
   conflictError: 'OrderConflict',

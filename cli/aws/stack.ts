@@ -7,6 +7,7 @@ import {
   readConsumers,
   recordsTable,
   STACK_OUTPUTS,
+  type TableContents,
 } from '../../contract/stack-outputs.ts';
 import type { StackOptions } from '../options/stack-options.ts';
 import { CommandError, usageError } from '../terminal/command-error.ts';
@@ -70,12 +71,12 @@ export function allButArchive({ consumers }: StackHandles): ConsumerHandles[] {
   return consumers.filter(({ name }) => name !== ARCHIVE);
 }
 
-/** Name of the table that holds the stock. @throws CommandError for a stack without stock */
-export function stockTable({ name, consumers }: StackHandles): string {
+/** Name of the table with such contents. @throws CommandError for a stack without one */
+export function tableThatHolds(holds: TableContents, { name, consumers }: StackHandles): string {
   const tables = consumers.flatMap((consumer) => Object.values(consumer.tables));
-  const found = tables.find(({ holds }) => holds === 'stock');
+  const found = tables.find((table) => table.holds === holds);
   if (found) return found.name;
-  throw new CommandError(`No consumer of ${name} has a table that holds stock`);
+  throw new CommandError(`No consumer of ${name} has a table that holds ${holds}`);
 }
 
 /** The command that deploys a stack of this name: the app knows the stage only from its context. */

@@ -46,7 +46,47 @@ test.each<[what: string, files: Record<string, string>, problem: RegExp | undefi
   [
     'a room that may not be imported',
     { 'lib/a/b.ts': "import { sqs } from '../../lambda/clients.ts';" },
-    /^lib\/a\/b\.ts may not import lambda\/clients\.ts: lib imports contract$/,
+    /^lib\/a\/b\.ts may not import lambda\/clients\.ts: lib imports contract, domain$/,
+  ],
+  [
+    'the domain by its doors, or by a path from a consumer and from its own verbs',
+    {
+      'lib/a.ts': "import { domain } from '#domain';\nimport { consumers } from '#config';",
+      'cli/main.ts': "import { verbs } from '#verbs';",
+      'lambda/billing/handler.ts': "import { orderEvents } from '../../domain/events.ts';",
+      'domain/commands/stock.ts': "import { connect } from '../../cli/aws/stack.ts';",
+    },
+    undefined,
+  ],
+  ...['lib', 'cli', 'scenarios', 'bin', 'bench'].map((room): [string, Record<string, string>, RegExp] => [
+    `the domain by its path, from ${room}`,
+    { [`${room}/a.ts`]: "import { domain } from '../domain/domain.ts';" },
+    new RegExp(`^${room}/a\\.ts may not import domain/domain\\.ts(: bin imports| by its path: )`),
+  ]),
+  [
+    "the settings by their path, even from their folder's neighbours",
+    { 'lib/app.ts': "import { stages } from './config.ts';" },
+    /^lib\/app\.ts may not import lib\/config\.ts by its path: /,
+  ],
+  [
+    'the settings from a room that does not see them',
+    { 'cli/a.ts': "import { stages } from '#config';" },
+    /^cli\/a\.ts may not import lib\/config\.ts: cli imports/,
+  ],
+  [
+    'the domain from what consumers share',
+    { 'lambda/batch.ts': "import { orderEvents } from '../domain/events.ts';" },
+    /^lambda\/batch\.ts may not import domain\/events\.ts: consumers share it/,
+  ],
+  [
+    'a verb from the domain',
+    { 'domain/a.ts': "import { verbs } from './commands/verbs.ts';" },
+    /^domain\/a\.ts may not import domain\/commands\/verbs\.ts: domain imports contract$/,
+  ],
+  [
+    'a circle through a door',
+    { 'domain/a.ts': "import '#words';", 'domain/words.ts': "import './a.ts';" },
+    /^files in a circle: domain\/a\.ts <-> domain\/words\.ts$/,
   ],
   [
     'a package by its name',

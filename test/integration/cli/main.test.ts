@@ -53,7 +53,7 @@ describe('help', () => {
     }
   });
 
-  test('loads no verb, no SDK and no spinner', async () => {
+  test('loads no verb, no schema, no SDK and no spinner', async () => {
     const hooks = `import { registerHooks } from 'node:module';
       registerHooks({ load: (url, context, next) => { process.stderr.write(url + '\\n'); return next(url, context); } });`;
 
@@ -65,7 +65,10 @@ describe('help', () => {
 
     const loaded = stderr.split('\n').filter((url: string) => url.startsWith('file:'));
     const outside = loaded.filter(
-      (url: string) => !/\/(bin|cli|cli\/terminal|node_modules\/commander(\/lib)?)\/[^/]+$/.test(url),
+      (url: string) =>
+        !/\/((bin|cli|cli\/terminal|node_modules\/commander(\/lib)?)\/[^/]+|domain\/(words|commands\/verbs)\.ts)$/.test(
+          url,
+        ),
     );
     expect(loaded.join()).toContain('/cli/main.ts');
     expect(outside).toEqual([]);

@@ -4,7 +4,7 @@ import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { localStack } from '../../../../cli/aws/local-stack.ts';
-import { findStack, recordingConsumers, stockTable } from '../../../../cli/aws/stack.ts';
+import { findStack, recordingConsumers, tableThatHolds } from '../../../../cli/aws/stack.ts';
 import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 import { consumerHandles, outputsOf, stackHandles } from '../../../fixtures/stack-handles.ts';
 
@@ -40,7 +40,10 @@ describe('a stack is found by its outputs', () => {
 
     expect(stack).toEqual(written);
     expect(recordingConsumers(stack).map(({ name }) => name)).toEqual(['order']);
-    expect(stockTable(stack)).toBe('s');
+    expect(tableThatHolds('stock', stack)).toBe('s');
+    expect(() => tableThatHolds('other', { ...stack, consumers: [] })).toThrow(
+      'No consumer of Any has a table that holds other',
+    );
     expect(aws.calls.at(-1)?.input).toMatchObject({ StackName: 'Any' });
   });
 

@@ -1,8 +1,21 @@
 /** `orders stock`: lists and changes the stock. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { explain } from '../../aws/errors.ts';
-import { connect, stockTable } from '../../aws/stack.ts';
-import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
+import { explain } from '../../cli/aws/errors.ts';
+import { connect, tableThatHolds } from '../../cli/aws/stack.ts';
+import { addStackOptions, commandFor, type StackOptions } from '../../cli/options/stack-options.ts';
+import { usageError } from '../../cli/terminal/command-error.ts';
+import { INTERRUPTED } from '../../cli/terminal/interrupt.ts';
+import type { Io } from '../../cli/terminal/io.ts';
+import { progressOf } from '../../cli/terminal/progress.ts';
+import { count, format, printable, table } from '../../cli/terminal/text.ts';
+import {
+  CHANGES,
+  LEVELS,
+  readStockFile,
+  type StockChange,
+  type StockColumn,
+  type StockLevel,
+} from './stock-file.ts';
 import {
   addPieces,
   readStock,
@@ -11,20 +24,7 @@ import {
   signed,
   UnknownOutcome,
   type Written,
-} from '../../orders/stock.ts';
-import {
-  CHANGES,
-  LEVELS,
-  readStockFile,
-  type StockChange,
-  type StockColumn,
-  type StockLevel,
-} from '../../orders/stock-file.ts';
-import { usageError } from '../../terminal/command-error.ts';
-import { INTERRUPTED } from '../../terminal/interrupt.ts';
-import type { Io } from '../../terminal/io.ts';
-import { progressOf } from '../../terminal/progress.ts';
-import { count, format, printable, table } from '../../terminal/text.ts';
+} from './stock-table.ts';
 
 interface StockOptions extends StackOptions {
   readonly file?: string;
@@ -145,7 +145,7 @@ function parseArticle<T extends { readonly sku: string }>(text: string, change: 
 /** @returns the exit code */
 async function listStock(options: StackOptions, io: Io): Promise<number> {
   const { clients, stack } = await connect(options, io);
-  const stock = await readStock({ ...clients, tableName: stockTable(stack) });
+  const stock = await readStock({ ...clients, tableName: tableThatHolds('stock', stack) });
   const rows = stock.map(({ sku, available }) => [printable(sku, 64), format(available)]);
   if (options.json) io.printJson({ stack: stack.name, stock });
   else if (stock.length > 0) io.print(table([['sku', 'available'], ...rows]));
@@ -167,7 +167,7 @@ async function changeStock<T extends { readonly sku: string }>(
   if (problems.length > 0) return reportProblems(change, problems, io);
   const signal = io.untilInterrupted();
   const { clients, stack } = await connect(options, io);
-  const stock = { ...clients, tableName: stockTable(stack) };
+  const stock = { ...clients, tableName: tableThatHolds('stock', stack) };
   const shortages = await change.check(stock, articles);
   if (shortages.length > 0) return reportProblems(change, shortages, io);
 

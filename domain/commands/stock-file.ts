@@ -1,7 +1,7 @@
 /** Reads what is to be in stock, or to be added to it, from a CSV file. */
-import { SKU } from '../../domain/sku.ts';
-import { readText } from '../terminal/read-text.ts';
-import { printable } from '../terminal/text.ts';
+import { readText } from '../../cli/terminal/read-text.ts';
+import { printable } from '../../cli/terminal/text.ts';
+import { SKU } from '../sku.ts';
 
 export interface StockLevel {
   readonly sku: string;

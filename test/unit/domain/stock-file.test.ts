@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { CHANGES, LEVELS, parseStock, readStockFile } from '../../../../cli/orders/stock-file.ts';
+import { CHANGES, LEVELS, parseStock, readStockFile } from '../../../domain/commands/stock-file.ts';
 
 test('reads what a spreadsheet writes: a byte order mark, CRLF, blanks around cells and an empty last line', () => {
   expect(parseStock('\uFEFFsku,available\r\n A-1 , 10 \r\n\r\nB.2,0\r\n', 'f', LEVELS)).toEqual({

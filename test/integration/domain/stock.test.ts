@@ -4,14 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { command, useAwsEnvironment } from '../../../fixtures/command.ts';
-import {
-  type Answer,
-  describedStack,
-  type ScriptedAws,
-  scriptedAws,
-} from '../../../fixtures/scripted-aws.ts';
-import { consumerHandles, outputsOf, stackHandles } from '../../../fixtures/stack-handles.ts';
+import { command, useAwsEnvironment } from '../../fixtures/command.ts';
+import { type Answer, describedStack, type ScriptedAws, scriptedAws } from '../../fixtures/scripted-aws.ts';
+import { consumerHandles, outputsOf, stackHandles } from '../../fixtures/stack-handles.ts';
 
 let aws: ScriptedAws;
 /** SKU → pieces in stock. */

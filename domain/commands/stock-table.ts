@@ -1,9 +1,9 @@
 /** Reads, sets and changes the stock table. */
 import { paginateScan, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Clients } from '../aws/clients.ts';
-import { isThrottling, isTransient } from '../aws/errors.ts';
-import { CommandError } from '../terminal/command-error.ts';
+import type { Clients } from '../../cli/aws/clients.ts';
+import { isThrottling, isTransient } from '../../cli/aws/errors.ts';
+import { CommandError } from '../../cli/terminal/command-error.ts';
 import type { StockChange, StockLevel } from './stock-file.ts';
 
 export interface StockTable extends Pick<Clients, 'dynamodb' | 'dynamodbOnce'> {
