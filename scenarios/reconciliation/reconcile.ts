@@ -141,7 +141,7 @@ function reconcileRecords(
     const digest = records.get(id);
     if (digest === undefined) missing.push({ consumer, id, problem: `no record of the ${NOUN}` });
     else if (!digests.has(digest)) {
-      unexpected.push({ consumer, id, problem: `the record is of one ${NOUN} that was not published` });
+      unexpected.push({ consumer, id, problem: `the record is not of the ${NOUN} that was published` });
     }
   }
   for (const id of records.keys()) {

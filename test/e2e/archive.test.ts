@@ -35,7 +35,7 @@ const orders = (...args: string[]) => running.orders(...args);
 const settle = async () => expect(await running.empty()).toBe(true);
 
 async function publish(messages: readonly TestMessage[]): Promise<void> {
-  await fillTables(running.clients.dynamodb, running.stack);
+  await fillTables(running.clients, running.stack);
   await running.publish(messages);
   await settle();
 }
@@ -69,10 +69,10 @@ describe('on standard queues', () => {
     count: 120,
     seed: 6,
     duplicates: 6,
-    cancellations: 12,
+    changes: 12,
     poison: 3,
   });
-  const placed = new Set(messages.filter(({ kind }) => kind === 'order').map(({ orderId }) => orderId));
+  const placed = new Set(messages.filter(({ kind }) => kind === 'event').map(({ id }) => id));
 
   beforeAll(async () => {
     await synthesize(PROJECT, assembly, { archive: 'true' });
@@ -96,14 +96,14 @@ describe('on standard queues', () => {
   });
 
   test('a replay over what is there changes nothing, and says again what is wrong with poison', async () => {
-    const before = await readLedger(running.clients.dynamodb, running.stack);
+    const before = await readLedger(running.clients, running.stack);
     const failed = JSON.parse((await orders('failed', '--json')).stdout).consumers;
 
     const { code } = await orders('replay', 'inventory', ...TODAY);
     await settle();
 
     expect(code).toBe(0);
-    expect(await readLedger(running.clients.dynamodb, running.stack)).toEqual(before);
+    expect(await readLedger(running.clients, running.stack)).toEqual(before);
     const { inventory, shipping } = JSON.parse((await orders('failed', '--json')).stdout).consumers;
     expect(inventory.deadLetters).toBe(2 * failed.inventory.deadLetters);
     expect(shipping.deadLetters).toBe(failed.shipping.deadLetters);
@@ -122,17 +122,17 @@ describe('on standard queues', () => {
     expect(points).toMatchObject(
       Object.fromEntries(
         messages
-          .filter(({ kind }) => kind === 'order')
-          .map(({ body, orderId }) => [orderId, { points: Math.floor(JSON.parse(body).total / 100) }]),
+          .filter(({ kind }) => kind === 'event')
+          .map(({ body, id }) => [id, { points: Math.floor(JSON.parse(body).total / 100) }]),
       ),
     );
   });
 
   test('an order’s events are found, with what was published', async () => {
-    const [cancelled] = messages.filter(({ kind }) => kind === 'cancellation');
-    const of = messages.filter(({ orderId }) => orderId === cancelled?.orderId);
+    const [cancelled] = messages.filter(({ kind }) => kind === 'change');
+    const of = messages.filter(({ id }) => id === cancelled?.id);
 
-    const { code, stdout } = await orders('archive', 'get', cancelled?.orderId ?? '', '--json');
+    const { code, stdout } = await orders('archive', 'get', cancelled?.id ?? '', '--json');
 
     const found: { body: string }[] = JSON.parse(stdout).messages;
     expect(code).toBe(0);
@@ -141,7 +141,7 @@ describe('on standard queues', () => {
 });
 
 describe('on FIFO queues', () => {
-  const messages = generateEvents({ count: 100, seed: 6, customers: CUSTOMERS, cancellations: 10 });
+  const messages = generateEvents({ count: 100, seed: 6, groups: CUSTOMERS, changes: 10 });
 
   beforeAll(async () => {
     const assembly = path.join(folder, 'ordered.out');

@@ -17,7 +17,7 @@ import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { queueDepth } from '../../cli/aws/queue-depth.ts';
-import { messageAttributes } from '../../domain/events.ts';
+import { orderEvents } from '../../domain/events.ts';
 import { aCancellation, anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
 
@@ -157,7 +157,7 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
       new PublishCommand({
         TopicArn: outputs.OrdersTopicArn,
         Message,
-        MessageAttributes: { ...messageAttributes(anOrder()), ...attributes },
+        MessageAttributes: { ...orderEvents.attributesOf(anOrder()), ...attributes },
       }),
     );
   const isOver = async (holds: () => Promise<boolean>, backoffSeconds = 0) => {
@@ -186,7 +186,7 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     await publish('{');
     await publish('{', { eventType: { DataType: 'String', StringValue: 'order.shipped' } });
     if (await isOver(isEmpty)) return denials();
-    await publish(JSON.stringify(aCancellation()), messageAttributes(aCancellation()));
+    await publish(JSON.stringify(aCancellation()), orderEvents.attributesOf(aCancellation()));
     if (await isOver(isEmpty)) return denials();
 
     for (const TableName of named(/TableName$/)) await dynamodb.send(new DeleteTableCommand({ TableName }));

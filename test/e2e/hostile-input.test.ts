@@ -9,7 +9,7 @@ import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { recordsTable } from '../../contract/stack-outputs.ts';
-import { messageAttributes } from '../../domain/events.ts';
+import { orderEvents } from '../../domain/events.ts';
 import { type Attributes, CONSUMERS, type Consumer, hostileMessages } from '../fixtures/hostile-messages.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
 import { PROJECT } from '../fixtures/project.ts';
@@ -135,7 +135,7 @@ describe.each(CONSUMERS)('%s', (consumer) => {
 });
 
 test('a message of nothing is refused by SNS', async () => {
-  await expect(publish('', messageAttributes(anOrder()))).rejects.toThrow();
+  await expect(publish('', orderEvents.attributesOf(anOrder()))).rejects.toThrow();
 });
 
 test('the run goes on, and has met no problem', async () => {
@@ -155,7 +155,7 @@ async function publish(Message: string, MessageAttributes: Attributes): Promise<
 
 async function publishGood(index: number): Promise<void> {
   const order = anOrder({ orderId: goodId(index) });
-  await publish(JSON.stringify(order), messageAttributes(order));
+  await publish(JSON.stringify(order), orderEvents.attributesOf(order));
 }
 
 async function drain(): Promise<void> {

@@ -32,7 +32,7 @@ async function start(
   const { seed = 1, orders = ORDERS, cancellations = 0, ...others } = options;
   const messages = localEvents(orders, seed, cancellations);
   const logDirectory = temporaryFolder('logs-');
-  const faults = localFaults(messages, seed, logDirectory);
+  const faults = localFaults(messages, seed, assembly, logDirectory);
   const run = await LocalRun.start({ assembly, ...others, port: 0, logDirectory, faults });
   try {
     const progress = createProgress({ silent: true });

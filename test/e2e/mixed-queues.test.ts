@@ -33,16 +33,16 @@ beforeAll(async () => {
 afterAll(() => running.stop());
 
 test('the consumer on a standard queue gets all that is for it, and the others keep their order', async () => {
-  const messages = generateEvents({ count: 60, seed: 6, customers: 6, cancellations: 6 });
+  const messages = generateEvents({ count: 60, seed: 6, groups: 6, changes: 6 });
   const { clients, stack, folder } = running;
-  await fillTables(clients.dynamodb, stack);
+  await fillTables(clients, stack);
 
   await running.publish(messages);
   await running.empty();
 
-  const { records } = await readLedger(clients.dynamodb, stack);
+  const { records } = await readLedger(clients, stack);
   const ships = messages.filter(
-    ({ kind, attributes }) => kind === 'order' && attributes.requiresShipping?.StringValue === 'true',
+    ({ kind, attributes }) => kind === 'event' && attributes.requiresShipping?.StringValue === 'true',
   );
   expect(records.get('shipping')?.size).toBe(ships.length);
   expect(orderedConsumers(stack)).toEqual(new Set(['billing', 'inventory']));
@@ -71,6 +71,6 @@ test('what SNS cannot deliver to it lies among the unrouted messages, and is sen
 
   expect(failed.stdout).toContain(`unrouted: ${messages.length} messages\n`);
   expect(sent.stdout).toContain(`Sent ${messages.length} of ${messages.length} messages to shipping`);
-  const { records } = await readLedger(clients.dynamodb, stack);
-  for (const { orderId } of messages) expect(records.get('shipping')?.has(orderId)).toBe(true);
+  const { records } = await readLedger(clients, stack);
+  for (const { id } of messages) expect(records.get('shipping')?.has(id)).toBe(true);
 });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { messageAttributes } from '../../domain/events.ts';
+import { orderEvents } from '../../domain/events.ts';
 import type { Order } from '../../domain/order.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
 import { anOrder } from '../fixtures/order-fixtures.ts';
@@ -50,7 +50,7 @@ const publish = (...orders: Order[]) =>
   operated.publish(
     orders.map((order) => ({
       body: JSON.stringify(order),
-      attributes: messageAttributes(order),
+      attributes: orderEvents.attributesOf(order),
       orderId: order.orderId,
     })),
   );
@@ -58,7 +58,7 @@ const orders = (...args: string[]) => operated.orders(...args);
 const deadLetters = (name: string) => operated.deadLetters(name);
 /** Which consumers have recorded an order. */
 const recordedBy = async (orderId: string): Promise<string[]> => {
-  const { records } = await readLedger(operated.clients.dynamodb, operated.stack);
+  const { records } = await readLedger(operated.clients, operated.stack);
   return CONSUMERS.filter((name) => records.get(name)?.has(orderId));
 };
 

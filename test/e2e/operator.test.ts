@@ -7,7 +7,7 @@ import { type MessageAttributeValue, PublishCommand } from '@aws-sdk/client-sns'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { messageAttributes } from '../../domain/events.ts';
+import { orderEvents } from '../../domain/events.ts';
 import type { Order } from '../../domain/order.ts';
 import { command, useAwsEnvironment } from '../fixtures/command.ts';
 import { anItem, anOrder } from '../fixtures/order-fixtures.ts';
@@ -71,7 +71,7 @@ const send = (Message: string, MessageAttributes: Record<string, MessageAttribut
   running.clients.sns.send(
     new PublishCommand({ TopicArn: running.stack.topicArn, Message, MessageAttributes }),
   );
-const publish = (order: Order) => send(JSON.stringify(order), messageAttributes(order));
+const publish = (order: Order) => send(JSON.stringify(order), orderEvents.attributesOf(order));
 /** An address is not broken. */
 const fits = (text: string) =>
   text.split('\n').every((line) => stripVTControlCharacters(line).length <= 80 || /^ *https:\S+$/.test(line));

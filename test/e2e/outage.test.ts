@@ -81,7 +81,7 @@ async function outage(seconds: number, context: Record<string, string> = {}): Pr
   };
 
   try {
-    await fillTables(clients.dynamodb, stack);
+    await fillTables(clients, stack);
     await run.cloudWatch.endMinute();
     run.consume();
     await running.breakBilling();

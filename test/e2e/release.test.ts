@@ -43,7 +43,7 @@ async function setOffBy(release: (code: string) => string): Promise<string[]> {
   const running = await startStack(assembly);
   const { run, clients, stack } = running;
   try {
-    await fillTables(clients.dynamodb, stack);
+    await fillTables(clients, stack);
     await run.cloudWatch.endMinute();
     run.consume();
     await running.publish(generateEvents({ count: ORDERS, seed: 1, duplicates: 0, poison: 0 }));

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { generateEvents } from '../../../../cli/publishing/test-events.ts';
-import { checkOrder } from '../../../../domain/order.ts';
+import { orderEvents } from '../../../../domain/events.ts';
 import { command, RunningCommand, useAwsEnvironment } from '../../../fixtures/command.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { killRuns, Run } from '../../../fixtures/run.ts';
@@ -184,11 +184,7 @@ describe('--wait', () => {
   test('expects poison to be refused', async () => {
     const recorded = new Set<string>();
     onPublish((body) => {
-      let orderId: string | undefined;
-      try {
-        const result = checkOrder(JSON.parse(body));
-        if ('order' in result) ({ orderId } = result.order);
-      } catch {}
+      const orderId = orderEvents.eventIn(body)?.orderId;
       if (orderId !== undefined && !recorded.has(orderId)) {
         recorded.add(orderId);
         record(body);
@@ -228,16 +224,14 @@ describe('--wait', () => {
     const text = await publish(...args);
     const json = await publish(...args, '--json');
 
-    expect(text.stderr).toContain(
-      `billing refused 1 message: ${refused.orderId} (SchemaViolation: too new)\n`,
-    );
-    expect(text.stderr).toContain(`billing misses 1 message: ${lost.orderId}\n`);
+    expect(text.stderr).toContain(`billing refused 1 message: ${refused.id} (SchemaViolation: too new)\n`);
+    expect(text.stderr).toContain(`billing misses 1 message: ${lost.id}\n`);
     expect(text.stderr).toContain('Not all ended within 0.5 s');
     expect(JSON.parse(json.stdout).consumers.billing).toEqual({
       processed: 4,
       refused: 1,
-      unexpectedlyRefused: [{ orderId: refused.orderId, reason: 'SchemaViolation: too new' }],
-      missing: [lost.orderId],
+      unexpectedlyRefused: [{ orderId: refused.id, reason: 'SchemaViolation: too new' }],
+      missing: [lost.id],
     });
     expect([text.code, json.code]).toEqual([1, 1]);
   });

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Message } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { generateEvents } from '../../../../cli/publishing/test-events.ts';
-import { messageAttributes } from '../../../../domain/events.ts';
+import { orderEvents } from '../../../../domain/events.ts';
 import { type Order, requiresShipping } from '../../../../domain/order.ts';
 import {
   attribute,
@@ -367,7 +367,7 @@ describe('unrouted messages', () => {
     expect(code).toBe(0);
     for (const consumer of ['billing', 'shipping']) {
       const MessageAttributes = expect.objectContaining({
-        ...messageAttributes(first),
+        ...orderEvents.attributesOf(first),
         traceId: expect.objectContaining(WITHOUT_TYPE.traceId),
       });
       expect(await stack.take(consumer)).toMatchObject([{ Body: json(first), MessageAttributes }]);
@@ -466,7 +466,7 @@ describe('dead letters of the archive', () => {
   test('do not matter to trace: an order is done once every consumer with records has it', async () => {
     const order = anOrder({ orderId: 'o-1' });
     const consumers = ['billing', 'shipping'].map((name) => stack.consume(name));
-    await stack.publish(json(order), messageAttributes(order));
+    await stack.publish(json(order), orderEvents.attributesOf(order));
 
     const { code, stdout } = await stack.orders('trace', 'o-1', '--follow', '--timeout', '20');
     await Promise.all(consumers.map((each) => each.stop()));

@@ -50,7 +50,7 @@ describe('a log group', () => {
         : { json: { events: [event('1', 'a', 1)], nextToken: 'more' } };
 
     const orders = await ordersOf(read());
-    await ordersOf(read({ order: 'b' }));
+    await ordersOf(read({ id: 'b' }));
 
     expect(orders).toEqual(['a', 'b']);
     const asked = aws.calls.map(({ input }) => input);

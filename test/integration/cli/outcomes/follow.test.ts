@@ -113,7 +113,7 @@ describe('following', () => {
   });
 
   test('poison can only be refused', async () => {
-    const poison = { body: 'not JSON', attributes: first.attributes, orderId: 'poison-1' };
+    const poison = { body: 'not JSON', attributes: first.attributes, id: 'poison-1' };
     await stack.refuse('billing', poison.body);
     await stack.refuse('shipping', poison.body);
 
@@ -156,7 +156,7 @@ describe('following', () => {
     const { io, stderr } = captureIo();
 
     const outcomes = await follow({ stack: without('shipping') });
-    const counts = { orders: 10, duplicates: 0, cancellations: 0, poison: 0 };
+    const counts = { created: 10, duplicates: 0, changes: 0, poison: 0 };
     printText(
       {
         selection: { ...counts, messages, mayBeRefused: () => false },

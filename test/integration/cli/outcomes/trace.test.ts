@@ -2,7 +2,7 @@
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createClients } from '../../../../cli/aws/clients.ts';
-import { OrderTrace } from '../../../../cli/outcomes/trace.ts';
+import { EventTrace } from '../../../../cli/outcomes/trace.ts';
 import { type OrderStack, orderStack } from '../../../fixtures/order-stack.ts';
 import { type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 
@@ -36,7 +36,7 @@ beforeEach(async () => {
 afterEach(() => aws.close());
 
 async function look() {
-  const trace = new OrderTrace(createClients(aws.client), stack.handles, 'o-1');
+  const trace = new EventTrace(createClients(aws.client), stack.handles, 'o-1');
   const stations = await trace.look(new AbortController().signal);
   return { trace, stations, shipping: stations[1], billing: stations[0] };
 }

@@ -24,7 +24,7 @@ afterEach(() => aws.close());
 const message = (body: string): OutgoingMessage => ({
   body,
   attributes: { eventType: { DataType: 'String', StringValue: 'order.placed' } },
-  orderId: `order-${body}`,
+  id: `order-${body}`,
 });
 const ofSize = (size: number) => message('x'.repeat(size - messageSize(message(''))));
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => message(String(index)));
@@ -253,7 +253,7 @@ test('a refused call ends the run, and every message left is accounted for', asy
   expect(result.stopped).toBe(reason);
   expect(result.failed).toEqual(
     numbered(95)
-      .map(({ orderId }, index) => ({ index, orderId, reason }))
+      .map(({ id }, index) => ({ index, id, reason }))
       .slice(10),
   );
   expect(aws.calls).toHaveLength(2);

@@ -109,7 +109,7 @@ describe('a dead letter', () => {
     ['null', undefined],
     ['{"orderId":7}', undefined],
   ])('%s is of the order %s', (body, orderId) => {
-    expect(letter('E', '', '{}', body).orderId).toBe(orderId);
+    expect(letter('E', '', '{}', body).id).toBe(orderId);
   });
 
   test('is found by a part of its reason, its order and its time', () => {
@@ -117,18 +117,18 @@ describe('a dead letter', () => {
     const from = new Date('2026-11-22T10:00:00Z');
     const later = new Date('2026-11-22T10:00:01Z');
 
-    const hits = [{}, { reason: 'notjson' }, { reason: 'BODY is' }, { order: 'o-1', since: from }];
+    const hits = [{}, { reason: 'notjson' }, { reason: 'BODY is' }, { id: 'o-1', since: from }];
     const misses = [
       { reason: 'Throttling' },
-      { order: 'o' },
+      { id: 'o' },
       { since: later },
-      { reason: 'NotJson', order: 'o-2' },
+      { reason: 'NotJson', id: 'o-2' },
     ];
 
     expect(hits.map((filter) => letterFilter(filter)(one))).toEqual([true, true, true, true]);
     expect(misses.map((filter) => letterFilter(filter)(one))).toEqual([false, false, false, false]);
     expect(letterFilter({ reason: 'no reason' })(letter())).toBe(true);
-    expect(describeFilter({ reason: 'NotJson', order: 'o-1', since: from })).toBe(
+    expect(describeFilter({ reason: 'NotJson', id: 'o-1', since: from })).toBe(
       'reason "NotJson", order o-1, since 2026-11-22 10:00:00Z',
     );
   });
@@ -219,9 +219,9 @@ describe('corrections in a file', () => {
       { orderId: 'o-1', body: { ...order, orderId: 'new' } },
     );
 
-    expect(edits.for(letter())?.event.orderId).toBe(order.orderId);
-    expect(edits.for({ ...letter(), messageId: 'm-2' })?.event.orderId).toBe('new');
-    expect(edits.for({ ...letter(), messageId: 'm-2', orderId: 'o-9' })).toBeUndefined();
+    expect(edits.for(letter())?.event).toMatchObject({ orderId: order.orderId });
+    expect(edits.for({ ...letter(), messageId: 'm-2' })?.event).toMatchObject({ orderId: 'new' });
+    expect(edits.for({ ...letter(), messageId: 'm-2', id: 'o-9' })).toBeUndefined();
   });
 
   test.each<[string, unknown[], number, string, string]>([

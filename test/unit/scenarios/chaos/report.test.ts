@@ -8,14 +8,14 @@ const [order] = generateEvents({ count: 1, seed: 1 }) as [TestMessage];
 
 function look(letters: Snapshot['letters'], isRecorded: boolean): Snapshot {
   const ledger = emptyLedger(['billing']);
-  if (isRecorded) ledger.records.get('billing')?.set(order.orderId, digestOf(order.body) ?? '');
+  if (isRecorded) ledger.records.get('billing')?.set(order.id, digestOf(order.body) ?? '');
   return { ledger, letters };
 }
 
 /** One order that SQS dead-lettered under faults, and that was recorded after the redrive. */
 const findings = {
   ...{
-    orders: 1,
+    count: 1,
     seed: 1,
     messages: [order],
     takes: () => true,

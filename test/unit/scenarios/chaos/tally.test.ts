@@ -21,17 +21,16 @@ function settled(): State {
   const ledger = emptyLedger(CONSUMERS);
   const letters: Letters = new Map();
   for (const consumer of CONSUMERS) {
-    const records = new Map<string, string>();
+    const records = ledger.records.get(consumer) ?? new Map();
     const bodies = new Map<string, string[]>();
     for (const message of messages.filter((each) => takes(consumer, each))) {
       const digest = digestOf(message.body);
-      const recorded = records.get(message.orderId);
+      const recorded = records.get(message.id);
       if (!digest) bodies.set(message.body, [ERRORS[message.poison ?? ''] ?? 'SchemaViolation']);
       else if (recorded && recorded !== digest) bodies.set(message.body, ['OrderConflict']);
-      else records.set(message.orderId, digest);
+      else records.set(message.id, digest);
     }
-    ledger.records.set(consumer, records);
-    ledger.contents.set(consumer, new Map(records));
+    for (const [id, digest] of records) ledger.contents.get(consumer)?.set(id, digest);
     letters.set(consumer, bodies);
   }
   return { ledger, letters };
@@ -44,10 +43,10 @@ function changed(change: (state: State) => void): State {
 }
 
 const plain = messages.find(
-  ({ kind, orderId, attributes }) =>
-    kind === 'order' &&
+  ({ kind, id, attributes }) =>
+    kind === 'event' &&
     attributes.requiresShipping?.StringValue === 'true' &&
-    messages.filter((each) => each.orderId === orderId).length === 1,
+    messages.filter((each) => each.id === id).length === 1,
 ) as TestMessage;
 const poison = messages.find((message) => message.poison === 'not-json') as TestMessage;
 const tally = ({ ledger, letters }: State) => tallyOf(messages, takes, ledger, letters);
@@ -69,7 +68,7 @@ test('what is settled is accounted for, and nothing is left open', () => {
 
 test('under faults an order may be dead-lettered, or recorded and dead-lettered; after the redrive neither', () => {
   const lettered = changed(({ ledger, letters }) => {
-    ledger.records.get('billing')?.delete(plain.orderId);
+    ledger.records.get('billing')?.delete(plain.id);
     letters.get('billing')?.set(plain.body, [undefined]);
     letters.get('shipping')?.set(plain.body, ['TimeoutError']);
   });
@@ -79,16 +78,16 @@ test('under faults an order may be dead-lettered, or recorded and dead-lettered;
   expect(consumers.shipping).toMatchObject({ both: 1 });
   expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
   expect(open(lettered)).toEqual({
-    missing: [{ consumer: 'billing', orderId: plain.orderId, problem: 'no record of the order' }],
+    missing: [{ consumer: 'billing', orderId: plain.id, problem: 'no record of the order' }],
     unexpected: [
       {
         consumer: 'billing',
-        orderId: plain.orderId,
+        orderId: plain.id,
         problem: 'in the dead-letter queue as moved by SQS, with nothing wrong with it',
       },
       {
         consumer: 'shipping',
-        orderId: plain.orderId,
+        orderId: plain.id,
         problem: 'in the dead-letter queue as TimeoutError, with nothing wrong with it',
       },
     ],
@@ -96,12 +95,10 @@ test('under faults an order may be dead-lettered, or recorded and dead-lettered;
 });
 
 test('an order that is nowhere is missing', () => {
-  const { missing } = tally(
-    changed(({ ledger }) => void ledger.records.get('shipping')?.delete(plain.orderId)),
-  );
+  const { missing } = tally(changed(({ ledger }) => void ledger.records.get('shipping')?.delete(plain.id)));
 
   expect(missing).toEqual([
-    { consumer: 'shipping', orderId: plain.orderId, problem: 'neither recorded nor dead-lettered' },
+    { consumer: 'shipping', orderId: plain.id, problem: 'neither recorded nor dead-lettered' },
   ]);
 });
 
@@ -116,14 +113,14 @@ test('poison must be in the dead-letter queue, however often, and for its own re
   expect(lost.missing).toEqual([
     {
       consumer: 'billing',
-      orderId: poison.orderId,
+      orderId: poison.id,
       problem: '0 times in the dead-letter queue, 1 expected, as NotJson',
     },
   ]);
   expect(odd.unexpected).toEqual([
     {
       consumer: 'billing',
-      orderId: poison.orderId,
+      orderId: poison.id,
       problem: 'in the dead-letter queue as moved by SQS, but must be there 1 time as NotJson',
     },
   ]);
@@ -132,7 +129,7 @@ test('poison must be in the dead-letter queue, however often, and for its own re
 test('a record or a dead letter of what was never published is unexpected', () => {
   const { unexpected } = tally(
     changed(({ ledger, letters }) => {
-      ledger.records.get('billing')?.set(plain.orderId, 'another digest');
+      ledger.records.get('billing')?.set(plain.id, 'another digest');
       letters.get('billing')?.set(plain.body, ['OrderConflict']);
       letters.get('shipping')?.set('never published', [undefined]);
     }),
@@ -141,7 +138,7 @@ test('a record or a dead letter of what was never published is unexpected', () =
   expect(unexpected).toEqual([
     {
       consumer: 'billing',
-      orderId: plain.orderId,
+      orderId: plain.id,
       problem: 'a record of no order that was published to it',
     },
     { consumer: 'shipping', problem: 'a dead letter that was not published to it: never published' },
@@ -152,15 +149,15 @@ test('a record that a duplicate has changed, or that is gone, is told', () => {
   const before = settled().ledger;
 
   const { ledger: after } = changed(({ ledger }) => {
-    ledger.contents.get('billing')?.set(plain.orderId, 'issued anew');
-    ledger.contents.get('shipping')?.delete(plain.orderId);
+    ledger.contents.get('billing')?.set(plain.id, 'issued anew');
+    ledger.contents.get('shipping')?.delete(plain.id);
     ledger.contents.get('shipping')?.set('new', 'a record that was not there');
   });
 
   const problem = 'the record has changed since it was first written';
   expect(rewritten(before, after)).toEqual([
-    { consumer: 'billing', orderId: plain.orderId, problem },
-    { consumer: 'shipping', orderId: plain.orderId, problem },
+    { consumer: 'billing', orderId: plain.id, problem },
+    { consumer: 'shipping', orderId: plain.id, problem },
   ]);
   expect(rewritten(before, settled().ledger)).toEqual([]);
 });

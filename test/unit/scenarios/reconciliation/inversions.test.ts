@@ -11,10 +11,10 @@ import {
 } from '../../../../scenarios/reconciliation/inversions.ts';
 import type { Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
-const order = (orderId: string, customerId: string, kind: TestMessage['kind'] = 'order'): TestMessage => ({
-  orderId,
+const order = (id: string, customerId: string, kind: TestMessage['kind'] = 'event'): TestMessage => ({
+  id,
   kind,
-  body: JSON.stringify({ orderId, customerId }),
+  body: JSON.stringify({ orderId: id, customerId }),
   attributes: {},
 });
 const messages = [order('a1', 'a'), order('b1', 'b'), order('a2', 'a'), order('b2', 'b'), order('a3', 'a')];
@@ -36,7 +36,7 @@ test('a copy that is published later does not move its order', () => {
 });
 
 test('a cancellation that is published before its order does not move it', () => {
-  const published = [order('a2', 'a', 'cancellation'), ...messages];
+  const published = [order('a2', 'a', 'change'), ...messages];
 
   expect(inversions(published, ['a1', 'a2', 'a3'])).toBe(0);
 });
@@ -68,7 +68,7 @@ describe("by a function's log", () => {
   });
 
   test('a duplicate of a cancellation says nothing about its order', () => {
-    const published = [...messages, order('a1', 'a', 'cancellation')];
+    const published = [...messages, order('a1', 'a', 'change')];
 
     expect(inverted(['created a2', 'duplicate a1'], { messages: published })).toBe(0);
     expect(inverted(['created a2', 'created a1'], { messages: published })).toBe(1);
@@ -83,7 +83,7 @@ describe("by a function's log", () => {
   });
 
   test('a dead-lettered cancellation or rival does not leave the order out', () => {
-    const cancellation = { ...order('a1', 'a', 'cancellation'), body: 'cancelled' };
+    const cancellation = { ...order('a1', 'a', 'change'), body: 'cancelled' };
     const rival = { ...order('a1', 'a', 'poison'), body: 'rival' };
     const letters: Letters = new Map([
       ['billing', new Map([cancellation, rival].map(({ body }) => [body, []]))],

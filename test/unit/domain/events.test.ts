@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkEvent, messageAttributes, timeOf, versionsOf } from '../../../domain/events.ts';
+import { orderEvents } from '../../../domain/events.ts';
 import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 
 const { reason: _, ...withoutReason } = aCancellation();
@@ -11,7 +11,7 @@ describe('the contract', () => {
     ['a cancellation', aCancellation()],
     ['a cancellation that says the least', least],
   ])('accepts %s', (_name, event) => {
-    expect(checkEvent({ ...event, colour: 'red' })).toEqual({ event });
+    expect(orderEvents.check({ ...event, colour: 'red' })).toEqual({ event });
   });
 
   test.each([
@@ -43,7 +43,7 @@ describe('the contract', () => {
       'total must equal the sum of quantity × unitPrice over the items',
     ],
   ])('refuses %s, naming the field', (_name, value, problem) => {
-    const result = checkEvent(value);
+    const result = orderEvents.check(value);
 
     expect(
       'problems' in result && result.problems.map(({ field, message }) => `${field} ${message}`),
@@ -51,17 +51,17 @@ describe('the contract', () => {
   });
 
   test('refuses a type that is not asked for', () => {
-    expect(checkEvent(aCancellation(), ['order.placed'])).toEqual({
+    expect(orderEvents.check(aCancellation(), ['order.placed'])).toEqual({
       problems: [{ field: 'eventType', message: 'must be "order.placed"' }],
     });
   });
 
   test('knows the versions of its types', () => {
-    expect([versionsOf('order.placed'), versionsOf('order.cancelled'), versionsOf('order.paid')]).toEqual([
-      [1],
-      [1],
-      [],
-    ]);
+    expect([
+      orderEvents.versionsOf('order.placed'),
+      orderEvents.versionsOf('order.cancelled'),
+      orderEvents.versionsOf('order.paid'),
+    ]).toEqual([[1], [1], []]);
   });
 });
 
@@ -74,7 +74,7 @@ test.each([
 ])('the attributes of an %s let shipping hear of it: %#', (_name, event, requiresShipping) => {
   const string = (StringValue: string) => ({ DataType: 'String', StringValue });
 
-  expect(messageAttributes(event)).toEqual({
+  expect(orderEvents.attributesOf(event)).toEqual({
     eventType: string(event.eventType),
     schemaVersion: string('1'),
     requiresShipping: string(requiresShipping),
@@ -82,7 +82,7 @@ test.each([
 });
 
 test('an event happened when the order was placed or cancelled', () => {
-  expect([timeOf(anOrder()), timeOf(aCancellation())]).toEqual([
+  expect([orderEvents.timeOf(anOrder()), orderEvents.timeOf(aCancellation())]).toEqual([
     '2026-11-22T17:00:00.000Z',
     '2026-11-22T18:00:00.000Z',
   ]);

@@ -1,13 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type GenerateOptions,
-  generateEvents,
-  POISON_KINDS,
-} from '../../../../cli/publishing/test-events.ts';
-import { checkEvent, messageAttributes } from '../../../../domain/events.ts';
-import { checkOrder, type Order, requiresShipping } from '../../../../domain/order.ts';
-import { catalogue, initialStock } from '../domain/articles.ts';
+import { type GenerateOptions, generateEvents } from '../../../cli/publishing/test-events.ts';
+import { catalogue } from '../../../domain/articles.ts';
+import { orderEvents } from '../../../domain/events.ts';
+import { ORDER_PLACED, type Order, requiresShipping } from '../../../domain/order.ts';
+import { testOrders } from '../../../domain/test-orders.ts';
+
+const POISON_KINDS = [...Object.keys(testOrders.poison), 'conflict'];
 
 const now = new Date('2026-11-22T17:00:00Z');
 const options = fc.record({
@@ -21,18 +20,18 @@ const options = fc.record({
 const generate = (changes: Partial<GenerateOptions> = {}) =>
   generateEvents({ count: 200, seed: 1, now, ...changes });
 const ordersOf = (messages: ReturnType<typeof generateEvents>): Order[] =>
-  messages.filter(({ kind }) => kind === 'order').map(({ body }) => JSON.parse(body));
+  messages.filter(({ kind }) => kind === 'event').map(({ body }) => JSON.parse(body));
 
 test('whatever is asked for, messages are what they say', () => {
   fc.assert(
     fc.property(options, (each) => {
       const messages = generateEvents(each);
       const {
-        order: orders = [],
+        event: orders = [],
         duplicate = [],
         poison = [],
       } = Object.groupBy(messages, ({ kind }) => kind);
-      const byId = new Map(orders.map((message) => [message.orderId, message]));
+      const byId = new Map(orders.map((message) => [message.id, message]));
 
       // The same options give the same messages, as many of each kind as were asked for.
       expect(generateEvents(each)).toEqual(messages);
@@ -42,23 +41,23 @@ test('whatever is asked for, messages are what they say', () => {
         each.poison,
       ]);
       expect(byId.size).toBe(each.count);
-      for (const { body, attributes, orderId } of orders) {
+      for (const { body, attributes, id } of orders) {
         const order = JSON.parse(body);
-        expect(checkOrder(order)).toEqual({ order });
-        expect(order.orderId).toBe(orderId);
-        expect(attributes).toEqual(messageAttributes(order));
+        expect(orderEvents.check(order, [ORDER_PLACED])).toEqual({ event: order });
+        expect(order.orderId).toBe(id);
+        expect(attributes).toEqual(orderEvents.attributesOf(order));
       }
-      for (const { body, orderId } of duplicate) expect(body).toBe(byId.get(orderId)?.body);
-      for (const { body, poison: kind, attributes, orderId } of poison) {
+      for (const { body, id } of duplicate) expect(body).toBe(byId.get(id)?.body);
+      for (const { body, poison: kind, attributes, id } of poison) {
         if (kind === 'conflict') {
           // A valid order for the same consumers, under the orderId of one other order without copies.
-          expect(checkOrder(JSON.parse(body))).toHaveProperty('order');
-          expect(messages.filter((message) => message.orderId === orderId)).toHaveLength(2);
-          expect(byId.get(orderId)?.body).not.toBe(body);
-          expect(byId.get(orderId)?.attributes).toEqual(attributes);
+          expect(orderEvents.check(JSON.parse(body), [ORDER_PLACED])).toHaveProperty('event');
+          expect(messages.filter((message) => message.id === id)).toHaveLength(2);
+          expect(byId.get(id)?.body).not.toBe(body);
+          expect(byId.get(id)?.attributes).toEqual(attributes);
         } else {
           if (kind === 'not-json') expect(() => JSON.parse(body)).toThrow();
-          else expect(checkOrder(JSON.parse(body))).toHaveProperty('problems');
+          else expect(orderEvents.check(JSON.parse(body), [ORDER_PLACED])).toHaveProperty('problems');
           // Filters let it through.
           expect(attributes.eventType?.StringValue).toBe('order.placed');
         }
@@ -68,36 +67,34 @@ test('whatever is asked for, messages are what they say', () => {
 });
 
 test('no more customers order than were asked for', () => {
-  const customers = ordersOf(generate({ customers: 3 })).map(({ customerId }) => customerId);
+  const customers = ordersOf(generate({ groups: 3 })).map(({ customerId }) => customerId);
 
   expect(new Set(customers)).toEqual(new Set(['customer-0', 'customer-1', 'customer-2']));
 });
 
 describe('cancellations', () => {
-  const cancelled = generate({ count: 1000, cancellations: 100 });
-  const found = cancelled.filter(({ kind }) => kind === 'cancellation');
+  const cancelled = generate({ count: 1000, changes: 100 });
+  const found = cancelled.filter(({ kind }) => kind === 'change');
 
   test('are as many as asked for, each of another order, and keep the contract', () => {
     const orders = new Map(ordersOf(cancelled).map((order) => [order.orderId, order]));
 
-    expect(new Set(found.map(({ orderId }) => orderId)).size).toBe(100);
-    for (const { body, attributes, orderId } of found) {
+    expect(new Set(found.map(({ id }) => id)).size).toBe(100);
+    for (const { body, attributes, id } of found) {
       const event = JSON.parse(body);
-      const order = orders.get(orderId) as Order;
-      expect(checkEvent(event)).toEqual({ event });
-      expect(event.orderId).toBe(orderId);
+      const order = orders.get(id) as Order;
+      expect(orderEvents.check(event)).toEqual({ event });
+      expect(event.orderId).toBe(id);
       expect(event.customerId).toBe(order.customerId);
       expect([undefined, requiresShipping(order)]).toContain(event.requiresShipping);
-      expect(attributes).toEqual(messageAttributes(event));
+      expect(attributes).toEqual(orderEvents.attributesOf(event));
     }
   });
 
   test('come after their orders, and some before', () => {
-    const position = (id: string, of: string) =>
-      cancelled.findIndex(({ orderId, kind }) => orderId === id && kind === of);
-    const overtaking = found.filter(
-      ({ orderId }) => position(orderId, 'cancellation') < position(orderId, 'order'),
-    );
+    const position = (of: string, kind: string) =>
+      cancelled.findIndex((message) => message.id === of && message.kind === kind);
+    const overtaking = found.filter(({ id }) => position(id, 'change') < position(id, 'event'));
 
     expect(overtaking).toHaveLength(30);
   });
@@ -107,7 +104,7 @@ test('another seed gives other orderIds and other orders', () => {
   const [first] = generate({ seed: 1 });
   const [second] = generate({ seed: 2 });
 
-  expect(first?.orderId).not.toBe(second?.orderId);
+  expect(first?.id).not.toBe(second?.id);
   expect({ ...JSON.parse(first?.body ?? ''), orderId: '' }).not.toEqual({
     ...JSON.parse(second?.body ?? ''),
     orderId: '',
@@ -115,7 +112,7 @@ test('another seed gives other orderIds and other orders', () => {
 });
 
 test('what comes on top leaves the orders as they are', () => {
-  expect(ordersOf(generate({ duplicates: 20, poison: 20, cancellations: 20 }))).toEqual(ordersOf(generate()));
+  expect(ordersOf(generate({ duplicates: 20, poison: 20, changes: 20 }))).toEqual(ordersOf(generate()));
 });
 
 test('all orders are placed at the time given', () => {
@@ -138,7 +135,7 @@ test.each([
 
   expect(poison).toHaveLength(2);
   for (const { body } of poison) {
-    expect(checkOrder(JSON.parse(body))).toEqual({
+    expect(orderEvents.check(JSON.parse(body), [ORDER_PLACED])).toEqual({
       problems: fields.map((field) => ({ field, message: expect.any(String) })),
     });
   }
@@ -149,8 +146,8 @@ test('duplicates come after their orders and not all at the end', () => {
   const positions = messages.flatMap(({ kind }, index) => (kind === 'duplicate' ? [index] : []));
 
   for (const position of positions) {
-    const { orderId } = messages[position] ?? {};
-    expect(messages.findIndex((message) => message.orderId === orderId)).toBeLessThan(position);
+    const { id } = messages[position] ?? {};
+    expect(messages.findIndex((message) => message.id === id)).toBeLessThan(position);
   }
   expect(positions[0]).toBeLessThan(1000);
 });
@@ -178,7 +175,7 @@ test('each unit price and ships flag is that of the catalogue', () => {
 });
 
 test.each([1, 2, 3])('a thousand orders of seed %i ask for a little more than the stock holds', (seed) => {
-  const stock = initialStock();
+  const stock = new Map(catalogue.map((article) => [article.sku, article.stock]));
   let backordered = 0;
   for (const { items } of ordersOf(generate({ count: 1000, seed }))) {
     const wanted = new Map<string, number>();
@@ -196,8 +193,8 @@ test.each([
   [{ count: -1 }, 'count is -1, but must be a whole number from 0'],
   [{ poison: 1.5 }, 'poison is 1.5'],
   [{ seed: 2 ** 32 }, 'seed is 4294967296, but must be a whole number from 0 to 4294967295'],
-  [{ count: 2, cancellations: 3 }, 'cancellations is 3, but there are 2 orders to cancel'],
-  [{ count: 0, duplicates: 1 }, 'duplicates need at least one order'],
+  [{ count: 2, changes: 3 }, 'changes is 3, but there are 2 to change'],
+  [{ count: 0, duplicates: 1 }, 'duplicates need at least one event'],
 ])('%j is refused', (changes, message) => {
   expect(() => generate(changes)).toThrow(message);
 });

@@ -5,7 +5,7 @@ import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { MAX_TOPIC_BYTES } from '../../../../cli/publishing/destinations.ts';
 import { parseEvents, readEventFile } from '../../../../cli/publishing/event-file.ts';
 import { generateEvents } from '../../../../cli/publishing/test-events.ts';
-import { messageAttributes } from '../../../../domain/events.ts';
+import { orderEvents } from '../../../../domain/events.ts';
 import type { Order } from '../../../../domain/order.ts';
 
 const orders: Order[] = generateEvents({ count: 3, seed: 1 }).map(({ body }) => JSON.parse(body));
@@ -30,7 +30,7 @@ describe('orders come out of', () => {
     expect(messages).toEqual(
       orders.map((order) => ({
         body: JSON.stringify(order),
-        attributes: messageAttributes(order),
+        attributes: orderEvents.attributesOf(order),
         orderId: order.orderId,
       })),
     );
