@@ -1,33 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkEvent, messageAttributes, timeOf, versionsOf } from '../../../domain/events.ts';
+import { orderEvents } from '../../../domain/events.ts';
 import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 
 const { reason: _, ...withoutReason } = aCancellation();
 const { customerId: __, requiresShipping: ___, ...least } = aCancellation();
 
-describe('the contract', () => {
+describe('the catalogue of orders', () => {
   test.each([
     ['an order', anOrder()],
     ['a cancellation', aCancellation()],
     ['a cancellation that says the least', least],
   ])('accepts %s', (_name, event) => {
-    expect(checkEvent({ ...event, colour: 'red' })).toEqual({ event });
+    expect(orderEvents.check({ ...event, colour: 'red' })).toEqual({ event });
   });
 
   test.each([
     ['null', null, 'order must be an object'],
-    ['a list', [], 'order must be an object'],
     ['no type', {}, 'eventType is missing, must be "order.placed" or "order.cancelled"'],
-    [
-      'a type that nobody knows',
-      { ...anOrder(), eventType: 'order.paid' },
-      'eventType must be "order.placed" or "order.cancelled"',
-    ],
-    [
-      'a type that every object has',
-      { eventType: 'toString' },
-      'eventType must be "order.placed" or "order.cancelled"',
-    ],
     ['another version', { ...aCancellation(), schemaVersion: 2 }, 'schemaVersion must be 1'],
     ['no version', { ...aCancellation(), schemaVersion: undefined }, 'schemaVersion is missing, must be 1'],
     ['no reason', withoutReason, 'reason is missing, must be text'],
@@ -37,31 +26,12 @@ describe('the contract', () => {
       aCancellation({ cancelledAt: '2026-11-22T18:00:00' }),
       'cancelledAt must be an ISO 8601 date and time in UTC, like 2026-11-22T17:00:00Z',
     ],
-    [
-      'a wrong total',
-      anOrder({ total: 1 }),
-      'total must equal the sum of quantity × unitPrice over the items',
-    ],
   ])('refuses %s, naming the field', (_name, value, problem) => {
-    const result = checkEvent(value);
+    const result = orderEvents.check(value);
 
     expect(
       'problems' in result && result.problems.map(({ field, message }) => `${field} ${message}`),
     ).toEqual([problem]);
-  });
-
-  test('refuses a type that is not asked for', () => {
-    expect(checkEvent(aCancellation(), ['order.placed'])).toEqual({
-      problems: [{ field: 'eventType', message: 'must be "order.placed"' }],
-    });
-  });
-
-  test('knows the versions of its types', () => {
-    expect([versionsOf('order.placed'), versionsOf('order.cancelled'), versionsOf('order.paid')]).toEqual([
-      [1],
-      [1],
-      [],
-    ]);
   });
 });
 
@@ -74,7 +44,7 @@ test.each([
 ])('the attributes of an %s let shipping hear of it: %#', (_name, event, requiresShipping) => {
   const string = (StringValue: string) => ({ DataType: 'String', StringValue });
 
-  expect(messageAttributes(event)).toEqual({
+  expect(orderEvents.attributesOf(event)).toEqual({
     eventType: string(event.eventType),
     schemaVersion: string('1'),
     requiresShipping: string(requiresShipping),
@@ -82,7 +52,7 @@ test.each([
 });
 
 test('an event happened when the order was placed or cancelled', () => {
-  expect([timeOf(anOrder()), timeOf(aCancellation())]).toEqual([
+  expect([orderEvents.timeOf(anOrder()), orderEvents.timeOf(aCancellation())]).toEqual([
     '2026-11-22T17:00:00.000Z',
     '2026-11-22T18:00:00.000Z',
   ]);
