@@ -74,6 +74,12 @@ export interface CatalogueSettings<
   readonly types: D;
 }
 
+/** What names a field of events has to name one that each of them has. */
+interface FieldsOf<E, Id> {
+  readonly idField: Id & (Id extends keyof E ? unknown : { readonly error: 'no field of every event' });
+  readonly groupField: string & keyof E;
+}
+
 /** One type of event, with the type checker's help: the functions get what the schemas produce. */
 export function eventDefinition<E extends AnyEvent>(
   definition: EventDefinition<E> & { readonly time: string & keyof E },
@@ -90,7 +96,7 @@ export class EventCatalogue<
   readonly settings: CatalogueSettings<D, Outcome, Id, Digest>;
   readonly types: readonly (string & keyof D)[];
 
-  constructor(settings: CatalogueSettings<D, Outcome, Id, Digest>) {
+  constructor(settings: CatalogueSettings<D, Outcome, Id, Digest> & FieldsOf<EventIn<D[keyof D]>, Id>) {
     this.settings = settings;
     this.types = Object.keys(settings.types);
   }

@@ -33,8 +33,8 @@ export function cancellableRecords<Id extends string, Digest extends string>(
      * Makes a record, with its change where it is cancelled already.
      * @throws PermanentError where a different event is recorded under its ID
      */
-    async create<R extends Recorded, O extends string>(
-      record: R,
+    async create<R extends object, O extends string>(
+      record: R & Recorded,
       change: (cancelled: Cancelled) => Change<O>,
       signal: AbortSignal,
     ): Promise<O | 'created' | 'duplicate'> {
@@ -43,9 +43,9 @@ export function cancellableRecords<Id extends string, Digest extends string>(
     },
 
     /** As `create`, where `existing` was found under the ID of `record`. */
-    async meet<R extends Recorded, O extends string>(
+    async meet<O extends string>(
       existing: Item,
-      record: R,
+      record: Recorded,
       change: (cancelled: Cancelled) => Change<O>,
       signal: AbortSignal,
     ): Promise<O | 'duplicate'> {

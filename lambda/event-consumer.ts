@@ -4,52 +4,63 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSMessageAttributes } from 'aws-lambda';
 import type { AnyEvent, EventCatalogue, EventOf, OutcomeIn, TypeIn } from '../contract/event-catalogue.ts';
 import { ID } from '../contract/ids.ts';
-import { batchHandler } from './batch.ts';
+import { batchHandler, type ConsumerMetrics } from './batch.ts';
 import { consumerQueue } from './consumer-queue.ts';
 import { PermanentError } from './permanent-error.ts';
 
-/** What a consumer does with each type of event that it takes, given the time it is handled at and a signal that ends it. */
-type Handlers<C, T extends TypeIn<C>> = {
-  readonly [U in T]: (event: EventOf<C, U>, at: Date, signal: AbortSignal) => Promise<OutcomeIn<C>>;
+/** What a consumer does with an event, given the time it is handled at and a signal that ends it. */
+type Handle<C, T extends TypeIn<C>> = (
+  event: EventOf<C, T>,
+  at: Date,
+  signal: AbortSignal,
+) => Promise<OutcomeIn<C>>;
+
+/** A function for each type of event that a consumer takes; for any other key a type that no function has, and that says why. */
+type Handlers<C, T extends string> = {
+  readonly [U in T]: U extends TypeIn<C> ? Handle<C, U> : `the catalogue has no event type ${U}`;
 };
 
-/** A Lambda handler that gives each event of a batch to the handler of its type. */
+/**
+ * A Lambda handler that gives each event of a batch to the function for its type, and dead-letters what there is none for.
+ * Environment variables are those that the stack sets; throws, naming it, for one that is missing.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: catalogues differ in their events
-export function eventConsumer<C extends EventCatalogue<any, any>, T extends TypeIn<C>>(
+export function eventConsumer<C extends EventCatalogue<any, any>, T extends string>(
   catalogue: C,
   handlers: Handlers<C, T>,
 ) {
   const logger = new Logger();
   const metrics = new Metrics();
-  const types = Object.keys(handlers) as T[];
-  const handlerOf = (type: string) => handlers[type as T] as Handlers<C, TypeIn<C>>[TypeIn<C>];
-  const metricsOf: Readonly<Record<string, string | undefined>> = catalogue.settings.outcomes;
+  const sharedMetrics: ConsumerMetrics = metrics;
+  const ownMetrics: Readonly<Record<string, string | undefined>> = catalogue.settings.outcomes;
+  const types = Object.keys(handlers);
+  const functionFor = (type: string) => handlers[type as T] as Handle<C, TypeIn<C>>;
 
-  async function handleEvent(event: EventOf<C>, signal: AbortSignal): Promise<string> {
-    const outcome = await handlerOf(event.eventType)(event, new Date(), signal);
+  async function handle(event: EventOf<C>, signal: AbortSignal): Promise<string> {
+    const outcome = await functionFor(event.eventType)(event, new Date(), signal);
     if (outcome === 'duplicate') {
-      metrics.addMetric('Duplicates', MetricUnit.Count, 1);
+      sharedMetrics.addMetric('Duplicates', MetricUnit.Count, 1);
       return outcome;
     }
-    metrics.addMetric('Processed', MetricUnit.Count, 1);
-    metrics.addMetric('SecondsToDone', MetricUnit.Seconds, secondsSince(catalogue.timeOf(event)));
-    const own = metricsOf[outcome];
-    if (own !== undefined) metrics.addMetric(own, MetricUnit.Count, 1);
+    sharedMetrics.addMetric('Processed', MetricUnit.Count, 1);
+    sharedMetrics.addMetric('SecondsToDone', MetricUnit.Seconds, secondsSince(catalogue.timeOf(event)));
+    const ownMetric = ownMetrics[outcome];
+    if (ownMetric !== undefined) metrics.addMetric(ownMetric, MetricUnit.Count, 1);
     return outcome;
   }
 
   return batchHandler(
     {
-      parse: (value, attributes) => parseEvent(catalogue, value, attributes, types) as EventOf<C>,
-      handle: handleEvent,
+      parse: (value, attributes) => parse(catalogue, value, attributes, types) as EventOf<C>,
+      handle,
       identify: (value) => identify(value, catalogue.settings.idField),
     },
-    { ...consumerQueue(), logger, metrics },
+    { ...consumerQueue(), logger, metrics: sharedMetrics },
   );
 }
 
 /** The event that `value` is. Throws PermanentError, naming fields but no values, where it is none of those that are taken. */
-function parseEvent(
+function parse(
   catalogue: EventCatalogue,
   value: unknown,
   attributes: SQSMessageAttributes,

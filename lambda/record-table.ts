@@ -37,8 +37,8 @@ export function recordTable<Id extends string, Digest extends string>(
      * Records an event, and makes `others` with it, or none of both.
      * @throws PermanentError where a different event is recorded under its ID
      */
-    async create<R extends Readonly<Record<Id | Digest, string>>>(
-      record: R,
+    async create<R extends object>(
+      record: R & Readonly<Record<Id | Digest, string>>,
       signal: AbortSignal,
       others: readonly TransactWriteItem[] = [],
     ): Promise<'created' | 'duplicate'> {

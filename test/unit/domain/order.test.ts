@@ -5,12 +5,13 @@ import { digestOf } from '../../../contract/event-catalogue.ts';
 import { eventJsonSchemas } from '../../../domain/event-schemas.ts';
 import { orderEvents } from '../../../domain/events.ts';
 import { COUNTRIES, CURRENCIES } from '../../../domain/iso-codes.ts';
-import { ORDER_PLACED, requiresShipping } from '../../../domain/order.ts';
+import { requiresShipping } from '../../../domain/order.ts';
 import { anItem, anOrder, orders } from '../../fixtures/order-fixtures.ts';
 
 const address = anOrder().shippingAddress;
-const checkOrder = (value: unknown) => orderEvents.check(value, [ORDER_PLACED]);
 const download = anItem({ requiresShipping: false });
+
+const check = (value: unknown) => orderEvents.check(value, ['order.placed']);
 
 const accepted: [string, object][] = [
   ['one item that ships', anOrder()],
@@ -31,9 +32,6 @@ const accepted: [string, object][] = [
 ];
 
 const refused: [string, unknown, string][] = [
-  ['no object', 'order', 'order'],
-  ['null', null, 'order'],
-  ['a list', [], 'order'],
   ['another event', { ...anOrder(), eventType: 'order.cancelled' }, 'eventType'],
   ['another version', { ...anOrder(), schemaVersion: 2 }, 'schemaVersion'],
   ['a version as text', { ...anOrder(), schemaVersion: '1' }, 'schemaVersion'],
@@ -101,30 +99,29 @@ const refused: [string, unknown, string][] = [
   ],
 ];
 
-describe('the contract', () => {
+describe('an order', () => {
   test.each(accepted)('accepts %s', (_name, order) => {
-    expect(checkOrder(order)).toEqual({ event: order });
+    expect(check(order)).toEqual({ event: order });
   });
 
   test.each(refused)('refuses %s, naming the field', (_name, order, field) => {
-    const result = checkOrder(order);
+    const result = check(order);
 
     expect('problems' in result && result.problems.map((problem) => problem.field)).toContain(field);
   });
 
   test('says of each field what it must be', () => {
-    const nothing = checkOrder({ items: [{}], shippingAddress: {} });
-    const wrong = checkOrder({
+    const nothing = check({ eventType: 'order.placed', items: [{}], shippingAddress: {} });
+    const wrong = check({
       ...anOrder(),
       items: [],
       shippingAddress: { ...address, name: '' },
       total: 1,
     });
-    const wordsOf = (result: ReturnType<typeof checkOrder>) =>
+    const wordsOf = (result: ReturnType<typeof check>) =>
       'problems' in result && result.problems.map(({ field, message }) => `${field} ${message}`);
 
     expect(wordsOf(nothing)).toEqual([
-      'eventType is missing, must be "order.placed"',
       'schemaVersion is missing, must be 1',
       'orderId is missing, must be 1 to 64 letters, digits, "-" or "_"',
       'placedAt is missing, must be an ISO 8601 date and time in UTC, like 2026-11-22T17:00:00Z',
@@ -147,25 +144,22 @@ describe('the contract', () => {
       'total must equal the sum of quantity × unitPrice over the items',
       'shippingAddress must be present exactly when some item requires shipping',
     ]);
-    expect(wordsOf(checkOrder(anOrder({ total: 1 })))).toEqual([
+    expect(wordsOf(check(anOrder({ total: 1 })))).toEqual([
       'total must equal the sum of quantity × unitPrice over the items',
     ]);
-    expect(wordsOf(checkOrder({ ...anOrder(), shippingAddress: undefined }))).toEqual([
+    expect(wordsOf(check({ ...anOrder(), shippingAddress: undefined }))).toEqual([
       'shippingAddress must be present exactly when some item requires shipping',
     ]);
-    expect(wordsOf(checkOrder({ ...anOrder(), items: Array(51).fill(anItem()) }))).toContain(
+    expect(wordsOf(check({ ...anOrder(), items: Array(51).fill(anItem()) }))).toContain(
       'items must be a list of 1 to 50 items',
     );
     const bad = { ...address, name: 'a'.repeat(201), city: '\ud800' };
-    expect(wordsOf(checkOrder({ ...anOrder(), shippingAddress: bad }))).toEqual([
+    expect(wordsOf(check({ ...anOrder(), shippingAddress: bad }))).toEqual([
       'shippingAddress.name must be 1 to 200 characters',
       'shippingAddress.city must be well-formed Unicode',
     ]);
-    expect(wordsOf(checkOrder(7))).toEqual(['order must be an object']);
-    expect(wordsOf(checkOrder({ ...anOrder(), items: 7 }))).toEqual([
-      'items must be a list of 1 to 50 items',
-    ]);
-    expect(wordsOf(checkOrder({ ...anOrder(), items: [7], shippingAddress: 7 }))).toEqual([
+    expect(wordsOf(check({ ...anOrder(), items: 7 }))).toEqual(['items must be a list of 1 to 50 items']);
+    expect(wordsOf(check({ ...anOrder(), items: [7], shippingAddress: 7 }))).toEqual([
       'items[0] must be an object',
       'shippingAddress must be an object',
     ]);
@@ -174,7 +168,7 @@ describe('the contract', () => {
   test('drops unknown fields, at every level', () => {
     const order = anOrder();
 
-    const result = checkOrder({
+    const result = check({
       ...order,
       coupon: 'X',
       items: order.items.map((item) => ({ ...item, colour: 'red' })),
@@ -190,13 +184,13 @@ describe('the contract', () => {
       '{"__proto__":{"total":2500},',
     );
 
-    expect(checkOrder(JSON.parse(body))).toEqual({
+    expect(check(JSON.parse(body))).toEqual({
       problems: [expect.objectContaining({ field: 'total' })],
     });
   });
 
   test('accepts every generated order, as it is', () => {
-    fc.assert(fc.property(orders, (order) => expect(checkOrder(order)).toEqual({ event: order })));
+    fc.assert(fc.property(orders, (order) => expect(check(order)).toEqual({ event: order })));
   });
 
   test('never repeats a value of the order in a problem', () => {
@@ -214,34 +208,23 @@ describe('the contract', () => {
 
     fc.assert(
       fc.property(orders, fc.constantFrom(...paths), (order, path) => {
-        expect(JSON.stringify(checkOrder({ ...order, [path]: secret }))).not.toContain(secret);
-        expect(JSON.stringify(checkOrder({ ...order, shippingAddress: { country: secret } }))).not.toContain(
+        expect(JSON.stringify(check({ ...order, [path]: secret }))).not.toContain(secret);
+        expect(JSON.stringify(check({ ...order, shippingAddress: { country: secret } }))).not.toContain(
           secret,
         );
-        expect(
-          JSON.stringify(checkOrder({ ...order, items: [{ sku: secret, quantity: secret }] })),
-        ).not.toContain(secret);
+        expect(JSON.stringify(check({ ...order, items: [{ sku: secret, quantity: secret }] }))).not.toContain(
+          secret,
+        );
       }),
     );
   });
 
   test('takes any JSON value without throwing', () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => void checkOrder(value)));
+    fc.assert(fc.property(fc.jsonValue(), (value) => void check(value)));
   });
 });
 
 describe('the digest of an order', () => {
-  test('is the same however keys are ordered and whatever unknown fields are there', () => {
-    fc.assert(
-      fc.property(orders, fc.jsonValue(), (order, extra) => {
-        const shuffled = JSON.parse(JSON.stringify(reverseKeys({ ...order, extra })));
-        const result = checkOrder(shuffled);
-
-        expect('event' in result && digestOf(result.event)).toBe(digestOf(order));
-      }),
-    );
-  });
-
   test.each([
     ['a total', { total: 2501 }],
     ['a quantity', { items: [anItem({ quantity: 3 })] }],
@@ -283,13 +266,3 @@ test.each(Array.from(eventJsonSchemas()))(
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(schema)));
   },
 );
-
-function reverseKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(reverseKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .reverse()
-      .map(([key, inner]) => [key, reverseKeys(inner)]),
-  );
-}
