@@ -3,6 +3,7 @@
  * `npm run orders`: the operator's command line as a process. JavaScript, since Node takes 50 ms to learn to read TypeScript; what it
  * imports is compiled from the cache.
  */
+import './domain.mjs';
 import { enableCompileCache } from 'node:module';
 
 enableCompileCache();

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { verbs as domainVerbs } from '#verbs';
 import { words } from '#words';
 import type { Verb } from './commands/verb.ts';
+import { domainChoice } from './options/domain.ts';
 import { CommandError } from './terminal/command-error.ts';
 import type { Io } from './terminal/io.ts';
 import { printable } from './terminal/text.ts';
@@ -46,6 +47,7 @@ const VERBS: Record<string, readonly Verb[]> = {
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const program = new Command(words.program)
     .description(`Operates the ${words.title.toLowerCase()}, on AWS or on this machine.`)
+    .addOption(domainChoice())
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { Command } from 'commander';
+import { domainChoice } from '../cli/options/domain.ts';
 import { DomainOption, share, wholeNumber } from '../cli/options/values.ts';
 import { INTERRUPTED, untilInterrupted } from '../cli/terminal/interrupt.ts';
 import { createProgress, type Progress } from '../cli/terminal/progress.ts';
@@ -55,6 +56,7 @@ export function program(
         `FIFO topic and queues: the ${NOUNS} of a ${GROUP} are processed in sequence`,
         false,
       )
+      .addOption(domainChoice())
       .option('--json', 'print one JSON object on standard output, and no progress', false)
       .addHelpText('after', help)
       .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
