@@ -1,6 +1,6 @@
 import { App, Validations } from 'aws-cdk-lib';
+import { archive, consumers, stages } from '#config';
 import { rulePacks } from './checks/rule-packs.ts';
-import { archive, consumers, stages } from './config.ts';
 import { OrderFanOutStack } from './order-fan-out-stack.ts';
 import { readChoices } from './settings/choices.ts';
 import { settingProblem } from './settings/validation.ts';

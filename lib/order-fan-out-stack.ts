@@ -5,6 +5,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { archiveConsumer, consumerDefaults, consumers, stages } from '#config';
 import { ARCHIVE, ARCHIVE_PREFIX } from '../contract/archive.ts';
 import { alarmsId, pascalCase, upperSnakeCase } from '../contract/names.ts';
 import {
@@ -20,7 +21,6 @@ import { ArchiveBucket } from './archive/archive-bucket.ts';
 import { ArchiveTable } from './archive/archive-table.ts';
 import { checkGroupPeak } from './checks/fifo-rails.ts';
 import { guardRails } from './checks/guard-rails.ts';
-import { archiveConsumer, consumerDefaults, consumers, stages } from './config.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { domain } from '#domain';
 import { ID } from '../../contract/ids.ts';
+import { GROUP } from '../terminal/words.ts';
 import type { OutgoingMessage } from './batches.ts';
 
 /** Group of messages that name none: they are no events, and become dead letters. */
-const NO_GROUP = 'no-group';
+const NO_GROUP = `no-${GROUP}`;
 
 /** The group that the body names, of a customer, say; never the event's ID, which would be a group of its own. */
 export function groupOf({ body }: Pick<OutgoingMessage, 'body'>): string {

@@ -10,6 +10,7 @@ import type { LetterFilter } from '../options/letter-filter.ts';
 import { readSubscriptions } from '../outcomes/subscriptions.ts';
 import type { FileProblem } from '../publishing/event-file.ts';
 import { printable } from '../terminal/text.ts';
+import { A_NOUN } from '../terminal/words.ts';
 import type { Edit, Edits } from './edits.ts';
 import type { Route } from './route.ts';
 
@@ -92,6 +93,6 @@ export async function problemsOfEdits(
     if (!used.has(edit)) return [{ line, field, message: `is not a ${from.noun} of ${from.name}` }];
     const attributes = domain.events.attributesOf(event);
     if (consumers.some(({ name }) => takes(name, { attributes }))) return [];
-    return [{ line, field, message: `becomes an event that ${nobody}` }];
+    return [{ line, field, message: `becomes ${A_NOUN} that ${nobody}` }];
   });
 }

@@ -7,6 +7,8 @@ const { settings } = domain.events;
 /** What an event is about: `order`; and several: `orders`. */
 export const NOUN: string = settings.noun;
 export const NOUNS: string = domain.plural;
+/** `an order`. */
+export const A_NOUN = `${/^[aeiou]/.test(NOUN) ? 'an' : 'a'} ${NOUN}`;
 /** Name of the field with its ID. */
 export const ID_FIELD: string = settings.idField;
 /** What several are grouped by, as a word: `customer` of `customerId`. */

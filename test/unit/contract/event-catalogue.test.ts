@@ -75,7 +75,7 @@ describe('a catalogue', () => {
     const about = (event: Parameters<typeof readingEvents.idOf>[0]) => [
       readingEvents.idOf(event),
       readingEvents.timeOf(event),
-      readingEvents.effectOf(event),
+      readingEvents.effectOf(event.eventType),
       readingEvents.attributesOf(event),
     ];
 

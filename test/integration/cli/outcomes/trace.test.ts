@@ -29,9 +29,10 @@ beforeEach(async () => {
   stack = await orderStack(aws);
   // An empty queue takes a second to say so.
   aws.script['sqs:ReceiveMessage'] = () => ({ json: {} });
-  aws.script['dynamodb:GetItem'] = ({ TableName }) => ({
-    json: items[TableName] ? { Item: items[TableName] } : {},
-  });
+  aws.script['dynamodb:BatchGetItem'] = ({ RequestItems }) => {
+    const [table = ''] = Object.keys(RequestItems);
+    return { json: { Responses: { [table]: items[table] ? [items[table]] : [] } } };
+  };
 });
 afterEach(() => aws.close());
 
@@ -51,8 +52,10 @@ test('a record has the time it was made at, and the time of the order', async ()
       table: 'records',
       digest: 'd-1',
       at: new Date('2026-11-22T17:00:05Z'),
-      placedAt: new Date('2026-11-22T17:00:00Z'),
-      requiresShipping: false,
+      status: undefined,
+      changed: undefined,
+      events: [{ event: 'placed', at: new Date('2026-11-22T17:00:00Z') }],
+      attributes: { requiresShipping: 'false' },
     },
     letters: [],
     waiting: 0,
@@ -61,15 +64,18 @@ test('a record has the time it was made at, and the time of the order', async ()
 });
 
 test('a record of a moment ago is found, which a read that is not consistent may miss', async () => {
-  aws.script['dynamodb:GetItem'] = ({ ConsistentRead }) => ({
-    json: ConsistentRead ? { Item: invoice() } : {},
-  });
+  aws.script['dynamodb:BatchGetItem'] = ({ RequestItems }) => {
+    const [[table = '', { ConsistentRead }] = ['', {}]] = Object.entries<{ ConsistentRead?: boolean }>(
+      RequestItems,
+    );
+    return { json: { Responses: { [table]: ConsistentRead ? [invoice()] : [] } } };
+  };
 
   expect((await look()).billing?.state).toBe('done');
 });
 
 const cancelled = { cancelledAt: s('2026-11-22T18:00:00.000Z'), cancellationReason: s('changed my mind') };
-const cancellation = { at: new Date('2026-11-22T18:00:00Z'), reason: 'changed my mind' };
+const events = [{ event: 'cancelled', at: new Date('2026-11-22T18:00:00Z'), reason: 'changed my mind' }];
 /** All that there is of an order that was cancelled before it came. */
 const mark = { orderId: s('o-1'), status: s('CANCELLED'), ...cancelled };
 
@@ -100,11 +106,21 @@ test('a cancellation is told with its time and reason, and its time is not that 
   items['billing-records'] = { ...cancelled, ...invoice(), status: s('VOIDED') };
   expect((await look()).billing).toMatchObject({
     state: 'done',
-    record: { at: new Date('2026-11-22T17:00:05Z'), status: 'VOIDED', cancellation },
+    record: {
+      at: new Date('2026-11-22T17:00:05Z'),
+      status: 'VOIDED',
+      changed: 'VOIDED',
+      events: expect.arrayContaining(events),
+    },
   });
 
   items['billing-records'] = mark;
-  expect((await look()).billing?.record).toEqual({ table: 'records', status: 'CANCELLED', cancellation });
+  expect((await look()).billing?.record).toMatchObject({
+    digest: undefined,
+    at: undefined,
+    status: 'CANCELLED',
+    events,
+  });
 });
 
 test('what would have to be known of the order is said', async () => {

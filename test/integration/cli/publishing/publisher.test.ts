@@ -206,7 +206,7 @@ describe('an entry that SNS refuses', () => {
 
     expect(result).toEqual({
       sent,
-      failed: failed === undefined ? [] : [{ index: 0, orderId: 'order-0', reason: failed }],
+      failed: failed === undefined ? [] : [{ index: 0, id: 'order-0', reason: failed }],
     });
     expect(aws.calls.map(({ input }) => batchEntries(input).map(({ body }) => body))).toEqual(calls);
   });
@@ -313,7 +313,7 @@ test('after the signal nothing more is sent, and what was not sent is reported',
   expect(aws.calls).toHaveLength(1);
   expect(result.sent).toBe(10);
   expect(result.failed).toHaveLength(30);
-  expect(result.failed[0]).toEqual({ index: 10, orderId: 'order-10', reason: 'stopped before it was sent' });
+  expect(result.failed[0]).toEqual({ index: 10, id: 'order-10', reason: 'stopped before it was sent' });
 });
 
 test.each([
@@ -432,8 +432,8 @@ describe('the customer as message group', () => {
 
   test('has IDs by which copies are known, and another order under the same ID is not', async () => {
     aws.script['sns:PublishBatch'] = allOf;
-    const first = { ...of('a', '1'), orderId: 'x'.repeat(64) };
-    const other = { ...of('a', '2'), orderId: first.orderId };
+    const first = { ...of('a', '1'), id: 'x'.repeat(64) };
+    const other = { ...of('a', '2'), id: first.id };
 
     await publish({ topicArn: fifo, messages: [first, first, other] });
 

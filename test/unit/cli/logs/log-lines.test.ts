@@ -42,13 +42,13 @@ describe('a line', () => {
 
   test.each([
     [{}, {}, true],
-    [{ orderId: 'o-1' }, { order: 'o-1' }, true],
-    [{ orderId: 'o-2' }, { order: 'o-1' }, false],
-    [{}, { order: 'o-1' }, false],
+    [{ orderId: 'o-1' }, { id: 'o-1' }, true],
+    [{ orderId: 'o-2' }, { id: 'o-1' }, false],
+    [{}, { id: 'o-1' }, false],
     [{}, { level: 'WARN' }, false],
     [{ level: 'WARN' }, { level: 'WARN' }, true],
     [{ level: 'ERROR' }, { level: 'WARN' }, true],
-    [{ level: 'ERROR', orderId: 'o-2' }, { level: 'WARN', order: 'o-1' }, false],
+    [{ level: 'ERROR', orderId: 'o-2' }, { level: 'WARN', id: 'o-1' }, false],
     [timedOut, { level: 'ERROR' }, true],
   ])('%j for %j: %p', (entry, filter, wanted) => {
     expect(isWanted(read(line(entry)), filter as LogFilter)).toBe(wanted);
@@ -57,9 +57,9 @@ describe('a line', () => {
 
 test.each([
   [{}, undefined],
-  [{ order: 'o-1' }, '{ $.orderId = "o-1" }'],
+  [{ id: 'o-1' }, '{ $.orderId = "o-1" }'],
   [
-    { level: 'ERROR', order: 'o-1' },
+    { level: 'ERROR', id: 'o-1' },
     '{ $.orderId = "o-1" && ($.level = "ERROR" || $.level = "CRITICAL" || $.level = "FATAL" || ($.type = "platform.report" && $.record.status != "success")) }',
   ],
 ])('CloudWatch Logs is asked for %j with %s', (filter, pattern) => {

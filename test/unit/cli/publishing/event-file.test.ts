@@ -31,7 +31,7 @@ describe('orders come out of', () => {
       orders.map((order) => ({
         body: JSON.stringify(order),
         attributes: orderEvents.attributesOf(order),
-        orderId: order.orderId,
+        id: order.orderId,
       })),
     );
   });

@@ -78,16 +78,16 @@ test('under faults an order may be dead-lettered, or recorded and dead-lettered;
   expect(consumers.shipping).toMatchObject({ both: 1 });
   expect({ missing, unexpected }).toEqual({ missing: [], unexpected: [] });
   expect(open(lettered)).toEqual({
-    missing: [{ consumer: 'billing', orderId: plain.id, problem: 'no record of the order' }],
+    missing: [{ consumer: 'billing', id: plain.id, problem: 'no record of the order' }],
     unexpected: [
       {
         consumer: 'billing',
-        orderId: plain.id,
+        id: plain.id,
         problem: 'in the dead-letter queue as moved by SQS, with nothing wrong with it',
       },
       {
         consumer: 'shipping',
-        orderId: plain.id,
+        id: plain.id,
         problem: 'in the dead-letter queue as TimeoutError, with nothing wrong with it',
       },
     ],
@@ -98,7 +98,7 @@ test('an order that is nowhere is missing', () => {
   const { missing } = tally(changed(({ ledger }) => void ledger.records.get('shipping')?.delete(plain.id)));
 
   expect(missing).toEqual([
-    { consumer: 'shipping', orderId: plain.id, problem: 'neither recorded nor dead-lettered' },
+    { consumer: 'shipping', id: plain.id, problem: 'neither recorded nor dead-lettered' },
   ]);
 });
 
@@ -113,14 +113,14 @@ test('poison must be in the dead-letter queue, however often, and for its own re
   expect(lost.missing).toEqual([
     {
       consumer: 'billing',
-      orderId: poison.id,
+      id: poison.id,
       problem: '0 times in the dead-letter queue, 1 expected, as NotJson',
     },
   ]);
   expect(odd.unexpected).toEqual([
     {
       consumer: 'billing',
-      orderId: poison.id,
+      id: poison.id,
       problem: 'in the dead-letter queue as moved by SQS, but must be there 1 time as NotJson',
     },
   ]);
@@ -138,7 +138,7 @@ test('a record or a dead letter of what was never published is unexpected', () =
   expect(unexpected).toEqual([
     {
       consumer: 'billing',
-      orderId: plain.id,
+      id: plain.id,
       problem: 'a record of no order that was published to it',
     },
     { consumer: 'shipping', problem: 'a dead letter that was not published to it: never published' },
@@ -156,8 +156,8 @@ test('a record that a duplicate has changed, or that is gone, is told', () => {
 
   const problem = 'the record has changed since it was first written';
   expect(rewritten(before, after)).toEqual([
-    { consumer: 'billing', orderId: plain.id, problem },
-    { consumer: 'shipping', orderId: plain.id, problem },
+    { consumer: 'billing', id: plain.id, problem },
+    { consumer: 'shipping', id: plain.id, problem },
   ]);
   expect(rewritten(before, settled().ledger)).toEqual([]);
 });
