@@ -1,4 +1,4 @@
-/** Lets single operations run side by side, and a transaction alone, in the order in which they come. */
+/** Lets single operations run side by side, and a transaction alone, first come, first served. */
 export class TransactionLock {
   private running = 0;
   private isAlone = false;

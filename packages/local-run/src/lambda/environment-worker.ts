@@ -29,7 +29,7 @@ export interface InvocationRequest {
   /** The fault to inject into it. */
   fault?: InvocationFault | undefined;
 }
-/** Messages of one environment arrive in the order in which things happened: what an invocation logs precedes its end. */
+/** Messages of one environment arrive as things happened: what an invocation logs precedes its end. */
 export type EnvironmentMessage =
   | { kind: 'ready' }
   | { kind: 'output'; text: string }

@@ -16,7 +16,7 @@ import { CREATE, NOT_RUN } from '../resources/resource-types.ts';
 import type { StackDescription } from '../server/cloudformation.ts';
 import type { Emulators } from '../server/emulators.ts';
 import type { Resource, SynthesizedStack, Template } from '../template/assembly.ts';
-import { deploymentOrder } from '../template/deployment-order.ts';
+import { deploymentSequence } from '../template/deployment-sequence.ts';
 import { type CreatedResource, TemplateValues } from '../template/intrinsic-functions.ts';
 
 /** What a stack is deployed with. */
@@ -46,7 +46,7 @@ export class DeployedStack {
   }
 
   /**
-   * Creates the resources of a template in the order of their references. Queues, topics, tables and buckets that are there
+   * Creates the resources of a template after those that they refer to. Queues, topics, tables and buckets that are there
    * already, from a kept state, are brought up to date.
    * @throws Error naming the logical ID of a resource whose type is not known, before anything is created
    */
@@ -151,7 +151,7 @@ async function createResources(
   deployment: Deployment,
 ): Promise<string[]> {
   const notRun = new Map<string, number>();
-  for (const logicalId of deploymentOrder(resources)) {
+  for (const logicalId of deploymentSequence(resources)) {
     const { Type, Condition, Properties = {} } = resources[logicalId] as Resource;
     if (!values.holds(Condition)) continue;
     const create = CREATE.get(Type);

@@ -57,7 +57,7 @@ deliverAsSns(
   (caller, permissions) => access.authorize(caller, permissions),
   (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
 );
-// In this order: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
+// This sequence matters: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
 const denial = ({ raw, operation, input }: FauxqsRequest) =>
   denialOf({ request: raw, operation, input }, access);
 fauxqs.intercept(denial);

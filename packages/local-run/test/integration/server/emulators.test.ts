@@ -165,6 +165,10 @@ test('a stack is described with its outputs, and an unknown one is a ValidationE
   });
 });
 
+test('the API can be returned from an async function', async () => {
+  expect(await emulators.api).toBe(emulators.api);
+});
+
 test('a start on a taken port is refused in one line that names it', async () => {
   const { port } = new URL(emulators.endpoint);
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { deploymentOrder } from '../../../src/template/deployment-order.ts';
+import { deploymentSequence } from '../../../src/template/deployment-sequence.ts';
 import { TemplateValues } from '../../../src/template/intrinsic-functions.ts';
 
 const template = {
@@ -63,9 +63,9 @@ describe('intrinsic functions', () => {
   });
 });
 
-describe('the order of deployment', () => {
+describe('the sequence of deployment', () => {
   test('puts a resource after what it refers to, by any function, and after what it depends on', () => {
-    const order = deploymentOrder({
+    const sequence = deploymentSequence({
       A: { Type: 't', Properties: { x: { 'Fn::Join': ['', ['a', { Ref: 'B' }]] } } },
       B: { Type: 't', Properties: { x: { 'Fn::GetAtt': ['C', 'Arn'] } } },
       C: { Type: 't', Properties: { x: { 'Fn::Sub': '${AWS::Region} ${D.Arn}' } } },
@@ -74,12 +74,12 @@ describe('the order of deployment', () => {
       F: { Type: 't' },
     });
 
-    expect(order).toEqual(['F', 'E', 'D', 'C', 'B', 'A']);
+    expect(sequence).toEqual(['F', 'E', 'D', 'C', 'B', 'A']);
   });
 
   test('refuses a circle and names it', () => {
     expect(() =>
-      deploymentOrder({
+      deploymentSequence({
         A: { Type: 't', Properties: { Ref: 'B' } },
         B: { Type: 't', DependsOn: 'A' },
       }),
