@@ -48,16 +48,17 @@ export class DeployedStack {
   /**
    * Creates the resources of a template after those that they refer to. Queues, topics, tables and buckets that are there
    * already, from a kept state, are brought up to date.
-   * @throws Error naming the logical ID of a resource whose type is not known, before anything is created
+   * @throws Error naming the logical ID of a resource whose type is not known, or of what has a condition, before anything is
+   *   created
    */
   static async deploy(
     { name, template, assets }: SynthesizedStack,
     options: DeployOptions,
   ): Promise<DeployedStack> {
-    refuseUnknownTypes(template.Resources);
+    refuseUnknown(template);
     const deployment = newDeployment(name, assets, options);
     const id = `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/${name}/local`;
-    const values = new TemplateValues(template, {
+    const values = new TemplateValues({
       'AWS::AccountId': ACCOUNT,
       'AWS::Region': REGION,
       'AWS::Partition': 'aws',
@@ -110,12 +111,16 @@ export class DeployedStack {
   }
 }
 
-function refuseUnknownTypes(resources: Record<string, Resource>): void {
-  for (const [id, { Type }] of Object.entries(resources)) {
+function refuseUnknown({ Resources, Outputs }: Template): void {
+  for (const [id, { Type }] of Object.entries(Resources)) {
     if (!CREATE.has(Type) && !NOT_RUN.has(Type)) {
       const known = [...CREATE.keys(), ...NOT_RUN.keys()].join(', ');
       throw new Error(`${id} is of type ${Type}, which the local run does not know (known: ${known})`);
     }
+  }
+  const run = Object.entries(Resources).filter(([, { Type }]) => CREATE.has(Type));
+  for (const [id, { Condition }] of [...run, ...Object.entries(Outputs ?? {})]) {
+    if (Condition) throw new Error(`${id}: the local run does not know conditions, as ${Condition}`);
   }
 }
 
@@ -152,8 +157,7 @@ async function createResources(
 ): Promise<string[]> {
   const notRun = new Map<string, number>();
   for (const logicalId of deploymentSequence(resources)) {
-    const { Type, Condition, Properties = {} } = resources[logicalId] as Resource;
-    if (!values.holds(Condition)) continue;
+    const { Type, Properties = {} } = resources[logicalId] as Resource;
     const create = CREATE.get(Type);
     const created = create
       ? await create(logicalId, values.resolve(Properties), deployment)
@@ -175,11 +179,9 @@ function placeholder(id: string, type: string): CreatedResource {
 }
 
 function outputsOf({ Outputs = {} }: Template, values: TemplateValues): StackDescription['outputs'] {
-  return Object.entries(Outputs)
-    .filter(([, { Condition }]) => values.holds(Condition))
-    .map(([key, { Value, Description }]) => ({
-      key,
-      value: String(values.resolve(Value)),
-      description: Description,
-    }));
+  return Object.entries(Outputs).map(([key, { Value, Description }]) => ({
+    key,
+    value: String(values.resolve(Value)),
+    description: Description,
+  }));
 }

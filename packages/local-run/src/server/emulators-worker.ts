@@ -48,8 +48,7 @@ const access = new AccessControl((arn) => {
   const bucket = buckets[arn.split('/', 1)[0] ?? ''];
   if (bucket) return bucket;
   const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
-  const { Policy: policy, KmsMasterKeyId: key } = attributes ?? {};
-  return { policy, key, functionArn: lambda.functionOf(arn) };
+  return { policy: attributes?.Policy, key: attributes?.KmsMasterKeyId };
 }, sayProblem);
 const messaging = new MessagingMetrics(fauxqs);
 deliverAsSns(

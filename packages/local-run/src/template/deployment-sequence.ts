@@ -23,12 +23,11 @@ function references(value: unknown, key?: string): string[] {
   if (typeof value === 'string') {
     if (key === 'Ref' || key === 'DependsOn') return [value];
     if (key === 'Fn::GetAtt') return [value.split('.')[0] ?? ''];
-    if (key === 'Fn::Sub') return [...value.matchAll(/\$\{([^}.!]+)[^}]*\}/g)].map(([, id]) => id ?? '');
+    if (key === 'Fn::Sub') return [...value.matchAll(/\$\{([^}.]+)[^}]*\}/g)].map(([, id]) => id ?? '');
     return [];
   }
   if (Array.isArray(value)) {
     if (key === 'Fn::GetAtt') return [String(value[0])];
-    if (key === 'Fn::Sub') return [...references(value[0], 'Fn::Sub'), ...references(value[1])];
     return value.flatMap((member) => references(member, key === 'DependsOn' ? key : undefined));
   }
   if (typeof value !== 'object' || value === null) return [];
