@@ -9,7 +9,7 @@ import { clientSettings } from '../client/client-settings.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { FunctionEvents } from '../lambda/execution-environment.ts';
 import type { LocalFunction } from '../lambda/local-function.ts';
-import { type Deployment, NotRun } from '../resources/deployment.ts';
+import type { Deployment } from '../resources/deployment.ts';
 import { policiesOf } from '../resources/iam.ts';
 import { checkMappings } from '../resources/lambda.ts';
 import { CREATE, NOT_RUN } from '../resources/resource-types.ts';
@@ -158,15 +158,14 @@ async function createResources(
   const notRun = new Map<string, number>();
   for (const logicalId of deploymentSequence(resources)) {
     const { Type, Properties = {} } = resources[logicalId] as Resource;
-    const create = CREATE.get(Type);
-    const created = create
-      ? await create(logicalId, values.resolve(Properties), deployment)
-      : new NotRun(NOT_RUN.get(Type) ?? '');
-    if (created instanceof NotRun) {
-      const line = `${Type}: ${created.reason}`;
+    const created = (await CREATE.get(Type)?.(logicalId, values.resolve(Properties), deployment)) ?? {
+      notRun: NOT_RUN.get(Type),
+    };
+    if ('notRun' in created) {
+      const line = `${Type}: ${created.notRun}`;
       notRun.set(line, (notRun.get(line) ?? 0) + 1);
     }
-    values.created.set(logicalId, created instanceof NotRun ? placeholder(logicalId, Type) : created);
+    values.created.set(logicalId, 'notRun' in created ? placeholder(logicalId, Type) : created);
   }
   return [...notRun].map(([line, count]) => `${count} × ${line}`);
 }

@@ -132,9 +132,9 @@ describe('DynamoDB', () => {
 
 test('what functions report is counted before anything that is asked afterwards', async () => {
   const CloudWatchMetrics = [{ Namespace: 'Plant', Dimensions: [[]], Metrics: [{ Name: 'Heat' }] }];
-  emulators.reports.measured('press', 'Errors', 1);
-  emulators.reports.log(JSON.stringify({ _aws: { CloudWatchMetrics }, Heat: 7 }));
-  emulators.reports.log('no metric');
+  emulators.report({ functionName: 'press', values: { Errors: 1 }, qualifier: undefined });
+  emulators.report({ line: JSON.stringify({ _aws: { CloudWatchMetrics }, Heat: 7 }) });
+  emulators.report({ line: 'no metric' });
 
   const sums = await Promise.all([
     emulators.api.metricSum('AWS/Lambda', 'Errors', { FunctionName: 'press' }),
