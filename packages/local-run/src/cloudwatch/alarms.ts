@@ -88,7 +88,7 @@ export class Alarms {
   /**
    * Gives every alarm the state that the metrics put it in.
    * @param at end of the last whole minute, in milliseconds since the epoch
-   * @returns the notifications of the changes of state, in the order in which they happened
+   * @returns the notifications of the changes of state, as they happened
    */
   evaluate(metrics: Metrics, at: number): Notification[] {
     const round = newRound(at);

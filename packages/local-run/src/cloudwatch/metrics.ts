@@ -13,31 +13,15 @@ interface EmbeddedMetrics {
 /** Name → value of a metric's dimensions. */
 export type Dimensions = Record<string, string>;
 
-/** What was reported within one minute. */
-interface Datapoint {
-  count: number;
-  sum: number;
-  minimum: number;
-  maximum: number;
-  /** Every value, or every second, fourth, … one: see MOST_VALUES. */
-  values: number[];
-  /** Each of `values` stands for so many that were reported. */
-  each: number;
-}
-/**
- * How many values of one minute are kept for percentiles. Of more, every second one goes, as often as it takes: 10,000 that
- * are spread evenly over a million give the p99 as well.
- */
-const MOST_VALUES = 10_000;
-
+const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+/** Each of at least one value, in any sequence. */
 const STATISTICS = {
-  Average: ({ sum, count }) => sum / count,
-  Maximum: ({ maximum }) => maximum,
-  Minimum: ({ minimum }) => minimum,
-  SampleCount: ({ count }) => count,
-  Sum: ({ sum }) => sum,
-} satisfies Record<string, (point: Summary) => number>;
-type Summary = Pick<Datapoint, 'count' | 'sum' | 'minimum' | 'maximum'>;
+  Average: (values) => sum(values) / values.length,
+  Maximum: (values) => values.reduce((one, other) => Math.max(one, other)),
+  Minimum: (values) => values.reduce((one, other) => Math.min(one, other)),
+  SampleCount: (values) => values.length,
+  Sum: sum,
+} satisfies Record<string, (values: number[]) => number>;
 /** By name, as CloudWatch has it; p99 and the like are percentiles. */
 export type Statistic = keyof typeof STATISTICS | `p${number}`;
 export const isStatistic = (name: string): name is Statistic =>
@@ -60,15 +44,12 @@ export interface MetricStatistic {
   statistic: Statistic;
 }
 
-/** Whether a log line may be an embedded metric; few others have this text in them. */
-export const isEmbeddedMetric = (line: string): boolean => line.includes('"CloudWatchMetrics"');
-
 /** The values of metrics by namespace, name and dimensions. Times are counted in minutes, from any beginning. */
 export class Metrics {
   /** The minute that values are now reported in. */
   private minute = 0;
   private readonly totals = new Map<string, number>();
-  private readonly minutes = new Map<string, Map<number, Datapoint>>();
+  private readonly minutes = new Map<string, Map<number, number[]>>();
 
   /** Counts a value to the present minute, or to one that ended that many minutes ago: 1 is the last whole minute. */
   add(namespace: string, name: string, dimensions: Dimensions, value: number, minutesAgo = 0): void {
@@ -80,10 +61,9 @@ export class Metrics {
       this.minutes.set(key, points);
     }
     const minute = this.minute - minutesAgo;
-    const point = points.get(minute);
-    if (point) count(point, value);
-    else
-      points.set(minute, { count: 1, sum: value, minimum: value, maximum: value, values: [value], each: 1 });
+    const values = points.get(minute);
+    if (values) values.push(value);
+    else points.set(minute, [value]);
   }
 
   /**
@@ -91,7 +71,6 @@ export class Metrics {
    * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
    */
   ingest(line: string): void {
-    if (!isEmbeddedMetric(line)) return;
     try {
       for (const value of valuesOf(JSON.parse(line))) this.add(...value);
     } catch {
@@ -142,20 +121,20 @@ export class Metrics {
   }
 
   private over(
-    points: ReadonlyMap<number, Datapoint> | undefined,
+    points: ReadonlyMap<number, number[]> | undefined,
     statistic: Statistic,
     from: number,
     to: number,
   ): number | undefined {
-    const found: Datapoint[] = [];
+    const found: number[][] = [];
     for (let minute = this.minute - from; points && minute < this.minute - to; minute += 1) {
-      const point = points.get(minute);
-      if (point) found.push(point);
+      found.push(points.get(minute) ?? []);
     }
-    if (found.length === 0) return undefined;
+    const values = found.flat();
+    if (values.length === 0) return undefined;
     const percent = percentileOf(statistic);
-    if (percent !== undefined) return percentile(found, percent);
-    return STATISTICS[statistic as keyof typeof STATISTICS]((found as Summary[]).reduce(joined));
+    if (percent !== undefined) return percentile(values, percent);
+    return STATISTICS[statistic as keyof typeof STATISTICS](values);
   }
 }
 
@@ -173,35 +152,9 @@ function valuesOf(entry: EmbeddedMetrics): Parameters<Metrics['add']>[] {
   );
 }
 
-function count(point: Datapoint, value: number): void {
-  if (point.count % point.each === 0) point.values.push(value);
-  point.count += 1;
-  point.sum += value;
-  point.minimum = Math.min(point.minimum, value);
-  point.maximum = Math.max(point.maximum, value);
-  if (point.values.length <= MOST_VALUES) return;
-  point.values = point.values.filter((_, index) => index % 2 === 0);
-  point.each *= 2;
-}
-
-const joined = (one: Summary, other: Summary): Summary => ({
-  count: one.count + other.count,
-  sum: one.sum + other.sum,
-  minimum: Math.min(one.minimum, other.minimum),
-  maximum: Math.max(one.maximum, other.maximum),
-});
-
 /** The least value that so many percent of the values do not exceed. */
-function percentile(points: Datapoint[], percent: number): number {
-  const values = points
-    .flatMap((point) => point.values.map((value) => ({ value, weight: point.each })))
-    .sort((a, b) => a.value - b.value);
-  let left = (values.reduce((total, { weight }) => total + weight, 0) * percent) / 100;
-  for (const { value, weight } of values) {
-    left -= weight;
-    if (left <= 0) return value;
-  }
-  return Math.max(...points.map(({ maximum }) => maximum));
+function percentile(values: number[], percent: number): number | undefined {
+  return values.sort((a, b) => a - b)[Math.max(0, Math.ceil((values.length * percent) / 100) - 1)];
 }
 
 function keyOf(namespace: string, name: string, dimensions: Dimensions): string {

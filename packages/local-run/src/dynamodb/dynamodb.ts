@@ -1,14 +1,14 @@
 import { Dynalite, type Fields } from './dynalite.ts';
 import { DynamoDbError } from './dynamodb-error.ts';
-import { TransactionLock } from './transaction-lock.ts';
 import { Transactions } from './transactions.ts';
 
 /** DynamoDB for the local run: dynalite, with TransactWriteItems and the old item of a failed condition on top. */
 export class LocalDynamoDb {
   private readonly dynalite: Dynalite;
   private readonly transactions: Transactions;
-  private readonly lock = new TransactionLock();
   private readonly recovered: Promise<void>;
+  /** Resolves once the latest request is done. */
+  private last: Promise<unknown> = Promise.resolve();
 
   /** @param path folder in which the tables survive; in memory without it */
   constructor(path?: string) {
@@ -22,16 +22,19 @@ export class LocalDynamoDb {
   }
 
   /**
-   * One request: the operation of `X-Amz-Target` and its parsed JSON body.
+   * One request: the operation of `X-Amz-Target` and its parsed JSON body. Requests are done one at a time, so that nothing
+   * reads or writes in the middle of a transaction.
    * @throws DynamoDbError
    */
-  async call(operation: string, input: Fields): Promise<Fields> {
-    await this.recovered;
-    if (operation === 'TransactWriteItems') return this.lock.alone(() => this.transactions.write(input));
-    return this.lock.single(() => this.single(operation, input));
+  call(operation: string, input: Fields): Promise<Fields> {
+    const answer = this.last.then(() => this.perform(operation, input));
+    this.last = answer.catch(() => {});
+    return answer;
   }
 
-  private async single(operation: string, input: Fields): Promise<Fields> {
+  private async perform(operation: string, input: Fields): Promise<Fields> {
+    await this.recovered;
+    if (operation === 'TransactWriteItems') return this.transactions.write(input);
     const data = this.dynalite.check(operation, input);
     try {
       return await this.dynalite.perform(operation, data);

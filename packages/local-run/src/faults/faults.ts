@@ -12,7 +12,7 @@ const MOST_REQUESTS = 5;
 const QUEUE_CALLS = ['ReceiveMessage', 'SendMessage', 'ChangeMessageVisibility'];
 const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems'];
 
-/** Chooses the faults of a plan. The same plan and place give the same choices in the same order. */
+/** Chooses the faults of a plan. The same plan and place give the same sequence of choices. */
 export class Faults {
   private readonly plan: FaultPlan;
   private readonly random: () => number;

@@ -1,7 +1,7 @@
 // Faults that are injected into the requests that the emulators answer.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { DynamoDbError } from '../dynamodb/dynamodb-error.ts';
+import { DynamoDbError, transactionCancelled } from '../dynamodb/dynamodb-error.ts';
 import type { Fauxqs, Interception } from '../fauxqs/fauxqs.ts';
 import { errorAnswer, jsonAnswer } from '../protocol/http-answer.ts';
 import type { Json } from '../protocol/json.ts';
@@ -9,37 +9,35 @@ import { ServiceError } from '../protocol/service-error.ts';
 import type { RequestFault } from './fault-plan.ts';
 import type { Faults } from './faults.ts';
 
-/** Injects the faults of services; without faults it changes nothing. */
-export class ServiceFaults {
-  private readonly faults: Faults | undefined;
+/** Injects the faults of SNS, SQS and S3. */
+export function injectFaults(faults: Faults, fauxqs: Fauxqs): void {
+  // Only in queues of consumers, which have a dead-letter queue.
+  fauxqs.duplicateWhere(({ attributes }) => Boolean(attributes.RedrivePolicy) && faults.duplicates());
+  fauxqs.intercept(({ operation, input }) => {
+    const fault = faults.request(operation, '');
+    return fault && interceptionOf(fault, input);
+  });
+}
 
-  /** @param fauxqs answers for SNS, SQS and S3 */
-  constructor(faults: Faults | undefined, fauxqs: Fauxqs) {
-    this.faults = faults;
-    if (!faults) return;
-    // Only in queues of consumers, which have a dead-letter queue.
-    fauxqs.duplicateWhere(({ attributes }) => Boolean(attributes.RedrivePolicy) && faults.duplicates());
-    fauxqs.intercept(({ operation, input }) => {
-      const fault = faults.request(operation, '');
-      return fault && interceptionOf(fault, input);
-    });
-  }
-
-  /** Does a DynamoDB request, or the fault that is injected into it. */
-  async dynamodb(operation: string, input: Json, work: () => Promise<Json>): Promise<Json> {
-    const fault = this.faults?.request(operation, JSON.stringify(input));
-    if (!fault) return work();
-    const lateMs = fault.kind === 'slow-call' ? (this.faults?.slowMs ?? 0) : 0;
-    if (fault.when === 'after') {
-      const answer = await work();
-      if (lateMs === 0) throw failure(fault, operation, input);
-      await pause(lateMs);
-      return answer;
-    }
-    if (lateMs === 0) throw failure(fault, operation, input);
-    await pause(lateMs);
+/** Does a DynamoDB request, or the fault that is injected into it. */
+export async function withDynamoDbFault(
+  faults: Faults | undefined,
+  operation: string,
+  input: Json,
+  work: () => Promise<Json>,
+): Promise<Json> {
+  const fault = faults?.request(operation, JSON.stringify(input));
+  if (!faults || !fault) return work();
+  const isLate = fault.kind === 'slow-call';
+  if (fault.when === 'before') {
+    if (!isLate) throw failure(fault, operation, input);
+    await pause(faults.slowMs);
     return work();
   }
+  const answer = await work();
+  if (!isLate) throw failure(fault, operation, input);
+  await pause(faults.slowMs);
+  return answer;
 }
 
 /** In the words of the service: SNS and S3 speak XML. */
@@ -68,30 +66,17 @@ function deletesNothing({ Entries = [] }: { Entries?: { Id: string }[] }): objec
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html */
 function failure({ kind }: RequestFault, operation: string, input: Json): DynamoDbError {
-  const error = (type: string, message: string, more: object = {}) => ({
-    __type: `com.amazonaws.dynamodb.v20120810#${type}`,
-    message,
-    ...more,
-  });
   if (kind === 'dynamodb-throttled') {
-    return new DynamoDbError(
-      error('ThrottlingException', 'Throughput exceeds the current capacity (injected)'),
-    );
+    return DynamoDbError.of('ThrottlingException', 'Throughput exceeds the current capacity (injected)');
   }
   if (kind !== 'dynamodb-conflict') {
-    return new DynamoDbError(error('InternalServerError', 'Internal server error (injected)'), 500);
+    return DynamoDbError.of('InternalServerError', 'Internal server error (injected)', {}, 500);
   }
-  if (operation !== 'TransactWriteItems') {
-    return new DynamoDbError(error('TransactionConflictException', 'Transaction is ongoing for the item'));
-  }
-  const CancellationReasons = (input.TransactItems as unknown[]).map((_, index) =>
-    index === 0
-      ? { Code: 'TransactionConflict', Message: 'Transaction is ongoing for the item' }
-      : { Code: 'None' },
-  );
-  return new DynamoDbError(
-    error('TransactionCanceledException', 'Transaction cancelled [TransactionConflict]', {
-      CancellationReasons,
-    }),
-  );
+  const Message = 'Transaction is ongoing for the item';
+  if (operation !== 'TransactWriteItems') return DynamoDbError.of('TransactionConflictException', Message);
+  const [, ...others]: unknown[] = input.TransactItems;
+  return transactionCancelled([
+    { Code: 'TransactionConflict', Message },
+    ...others.map(() => ({ Code: 'None' })),
+  ]);
 }

@@ -91,7 +91,7 @@ export class Fauxqs {
     this.observers.push(observer);
   }
 
-  /** Lets `interceptor` answer requests. Of several, each in the order in which they were added, the first one answers. */
+  /** Lets `interceptor` answer requests. They are asked as they were added; the first answer counts. */
   intercept(interceptor: Interceptor): void {
     this.interceptors.push(interceptor);
   }

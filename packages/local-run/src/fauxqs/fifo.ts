@@ -45,7 +45,7 @@ function hookReceive(): void {
   };
 }
 
-/** Messages of a group that come back together are put in front one by one, which turns their order round. */
+/** Messages of a group that come back together are put in front one by one, which reverses them. */
 function hookReturns(): void {
   const { prototype } = Queue;
   const { processTimers, changeVisibility } = prototype;
@@ -55,16 +55,16 @@ function hookReturns(): void {
       ({ visibilityDeadline }) => visibilityDeadline <= now,
     );
     processTimers.call(this);
-    if (expired) this.fifoMessages.forEach(putInOrder);
+    if (expired) this.fifoMessages.forEach(sortBySequence);
   };
   prototype.changeVisibility = function (receiptHandle, seconds) {
     const group = this.inflightMessages.get(receiptHandle)?.message.messageGroupId;
     changeVisibility.call(this, receiptHandle, seconds);
-    if (group !== undefined) putInOrder(this.fifoMessages.get(group) ?? []);
+    if (group !== undefined) sortBySequence(this.fifoMessages.get(group) ?? []);
   };
 }
 
-function putInOrder(group: SqsMessage[]): void {
+function sortBySequence(group: SqsMessage[]): void {
   group.sort((one, other) => ((one.sequenceNumber ?? '') < (other.sequenceNumber ?? '') ? -1 : 1));
 }
 

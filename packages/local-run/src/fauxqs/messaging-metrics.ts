@@ -92,11 +92,6 @@ export class MessagingMetrics {
     if (outcome === 'redrive-failed') this.count(topicArn, 'NumberOfNotificationsFailedToRedriveToDlq');
   }
 
-  /** By queue name. */
-  counts(): Record<string, QueueCounts> {
-    return Object.fromEntries(this.queues);
-  }
-
   sample(): MessagingSample {
     this.fauxqs.processTimers();
     return {

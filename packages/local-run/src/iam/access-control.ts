@@ -37,14 +37,12 @@ export interface Access extends Permission {
   allowed: boolean;
 }
 
-/** What is known of a queue, a topic, a bucket or an event source mapping at the time of a call. */
+/** What is known of a queue, a topic or a bucket at the time of a call. */
 export interface ResourceSettings {
   /** Its policy, a JSON document. */
   policy?: string | undefined;
   /** ARN of the key that encrypts it. */
   key?: string | undefined;
-  /** ARN of the function that an event source mapping invokes. */
-  functionArn?: string | undefined;
 }
 
 /** A call that the policies do not allow; the message is AWS's own sentence. */
@@ -74,13 +72,6 @@ interface Identity {
   policies: Policy[];
 }
 
-interface CachedDecision {
-  /** The resource's policy it was made from; with another one it is made anew. */
-  policy: string | undefined;
-  denied: AccessDenied | undefined;
-  access: Access;
-}
-
 /** Reading a message takes the first; writing one, for a new data key, takes both. */
 const DECRYPT = ['kms:Decrypt'];
 const ENCRYPT = ['kms:GenerateDataKey', 'kms:Decrypt'];
@@ -105,10 +96,10 @@ export class AccessControl {
   private readonly identities = new Map<string, Identity>();
   private readonly keyPolicies = new Map<string, string>();
   private readonly compiled = new Map<string, Policy[]>();
-  private readonly decisions = new Map<string, CachedDecision>();
+  private readonly asked = new Map<string, Access>();
 
   /**
-   * @param settingsOf what queues, topics, buckets with their objects, and event source mappings say of themselves; nothing for anything else
+   * @param settingsOf what queues, topics, and buckets with their objects say of themselves; nothing for anything else
    * @param onDenied called once for each permission that a caller lacks
    */
   constructor(settingsOf: (arn: string) => ResourceSettings, onDenied: (sentence: string) => void) {
@@ -130,7 +121,7 @@ export class AccessControl {
     }
     for (const [arn, document] of Object.entries(keyPolicies))
       this.keyPolicies.set(arn, JSON.stringify(document));
-    this.decisions.clear();
+    this.asked.clear();
   }
 
   /**
@@ -141,7 +132,8 @@ export class AccessControl {
   authorize(caller: string | ServiceCaller, permissions: readonly Permission[]): void {
     const identity = this.identityOf(caller);
     for (const permission of this.withKeys(permissions)) {
-      const denied = this.decision(identity, permission).denied;
+      const denied = this.decide(identity, permission);
+      this.record(identity, permission, denied);
       if (denied) throw denied;
     }
   }
@@ -150,7 +142,7 @@ export class AccessControl {
   denial(caller: string | ServiceCaller, permissions: readonly Permission[]): AccessDenied | undefined {
     const identity = this.identityOf(caller);
     for (const permission of this.withKeys(permissions)) {
-      const denied = this.decide(identity, permission, this.settingsOf(permission.resource));
+      const denied = this.decide(identity, permission);
       if (denied) return denied;
     }
     return undefined;
@@ -158,7 +150,7 @@ export class AccessControl {
 
   /** Every permission that was asked for since the start, once. */
   accesses(): Access[] {
-    return [...this.decisions.values()].map(({ access }) => access);
+    return [...this.asked.values()];
   }
 
   /** With what is needed of the key of an encrypted queue, topic or bucket. Only keys of the stack have a policy here. */
@@ -172,48 +164,31 @@ export class AccessControl {
     }
   }
 
-  private decision(identity: Identity, permission: Permission): CachedDecision {
-    const { action, resource, context } = permission;
-    const id = JSON.stringify([identity.id, action, resource, context]);
-    const settings = this.settingsOf(permission.resource);
-    const { policy } = settings;
-    const known = this.decisions.get(id);
-    if (known && known.policy === policy) return known;
-    const denied = this.decide(identity, permission, settings);
-    const access = {
-      caller: identity.id,
-      action,
-      resource,
-      ...(context && { context }),
-      allowed: denied === undefined,
-    };
-    const decision = { policy, denied, access };
-    this.decisions.set(id, decision);
+  private record({ id: caller }: Identity, { action, resource }: Permission, denied?: AccessDenied): void {
+    const id = JSON.stringify([caller, action, resource]);
+    const allowed = denied === undefined;
+    if (this.asked.get(id)?.allowed === allowed) return;
+    this.asked.set(id, { caller, action, resource, allowed });
     if (denied) this.onDenied(denied.message);
-    return decision;
   }
 
   /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html */
-  private decide(
-    identity: Identity,
-    permission: Permission,
-    { policy, functionArn }: ResourceSettings,
-  ): AccessDenied | undefined {
+  private decide(identity: Identity, permission: Permission): AccessDenied | undefined {
     const request: PolicyRequest = {
       ...permission,
       principal: identity.principal,
       context: {
-        ...permission.context,
         // The local run speaks plain HTTP, but never leaves loopback: that is as good as TLS, and a policy that
         // denies anything else must not lock everybody out.
         'aws:SecureTransport': 'true',
-        ...(functionArn && { 'lambda:FunctionArn': functionArn }),
         'aws:PrincipalIsAWSService': String('service' in identity.principal),
         ...(identity.source && { 'aws:SourceArn': identity.source, 'aws:SourceAccount': ACCOUNT }),
       },
     };
     const isKey = permission.action.startsWith('kms:');
-    const document = isKey ? this.keyPolicies.get(permission.resource) : policy;
+    const document = isKey
+      ? this.keyPolicies.get(permission.resource)
+      : this.settingsOf(permission.resource).policy;
     const byResource = evaluate(document ? this.resourcePolicy(document) : [], request);
     const byIdentity = evaluate(identity.policies, request);
     const denial = (why: string) => new AccessDenied(identity.who, permission, why);

@@ -44,19 +44,14 @@ const CONDITION_KEYS = [
   'aws:SourceArn',
   // Only CloudWatch Logs gives it, which does not run here.
   'kms:EncryptionContext:aws:logs:arn',
-  'lambda:FunctionArn',
   // Of CreateGrant, which nothing calls here.
   'kms:GrantIsForAWSResource',
-  // Of a listing of a bucket.
-  's3:delimiter',
-  's3:prefix',
 ] as const;
 type ConditionKey = (typeof CONDITION_KEYS)[number];
 
 /** Tells of a value whether it is what the policy asks for. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html */
 const OPERATORS: Readonly<Record<string, (expected: string) => Test<string>>> = {
   StringEquals: (expected) => (value) => value === expected,
-  StringLike: (expected) => test(glob(expected)),
   // Both allow wildcards.
   ArnEquals: arnPattern,
   ArnLike: arnPattern,

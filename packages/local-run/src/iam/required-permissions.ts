@@ -3,14 +3,11 @@
 
 import { ACCOUNT } from '../client/account.ts';
 import type { Json } from '../protocol/json.ts';
-import type { PolicyRequest } from './policy.ts';
 
 /** One permission: an IAM action, and the ARN it is needed on, `*` where the action knows no resources. */
 export interface Permission {
   readonly action: string;
   readonly resource: string;
-  /** Values of condition keys that the request itself carries. */
-  readonly context?: PolicyRequest['context'];
   /** Whether it is for nothing that is encrypted, so that the key of the resource is not needed. */
   readonly isOfMetadata?: boolean;
 }
@@ -130,16 +127,6 @@ const onHead: Reader = ({ ChecksumMode, ...input }, region) =>
     ...(ChecksumMode !== 'ENABLED' && { isOfMetadata: true }),
   }));
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html */
-const onListing: Reader = ({ Prefix, Delimiter, ...input }, region) => {
-  const context = {
-    ...(Prefix !== undefined && { 's3:prefix': String(Prefix) }),
-    ...(Delimiter !== undefined && { 's3:delimiter': String(Delimiter) }),
-  };
-  const permissions = onBucket('ListBucket')(input, region, '');
-  return Object.keys(context).length === 0 ? permissions : permissions.map((each) => ({ ...each, context }));
-};
-
 const stack: Reader = ({ StackName }, region, operation) => {
   const name = String(StackName ?? '');
   const resource = name.startsWith('arn:') ? name : arn('cloudformation', region, `stack/${name}/*`);
@@ -189,8 +176,7 @@ const SERVICES: Record<string, Record<string, Reader>> = {
   s3: {
     ListBuckets: () => [{ action: 's3:ListAllMyBuckets', resource: '*' }],
     ...each('CreateBucket DeleteBucket', onBucket()),
-    HeadBucket: onBucket('ListBucket'),
-    ListObjectsV2: onListing,
+    ...each('HeadBucket ListObjectsV2', onBucket('ListBucket')),
     ...each('GetObject PutObject DeleteObject', onObject),
     HeadObject: onHead,
   },

@@ -29,19 +29,14 @@ export interface InvocationRequest {
   /** The fault to inject into it. */
   fault?: InvocationFault | undefined;
 }
-/** Messages of one environment arrive in the order in which things happened: what an invocation logs precedes its end. */
+/** Messages of one environment arrive as things happened: what an invocation logs precedes its end. */
 export type EnvironmentMessage =
   | { kind: 'ready' }
   | { kind: 'output'; text: string }
   | { kind: 'refused'; host: string }
-  | { kind: 'result'; requestId: string; payload: string | undefined }
-  | {
-      kind: 'error';
-      requestId?: string | undefined;
-      errorType: string;
-      errorMessage: string;
-      trace: string[];
-    };
+  | { kind: 'result'; payload: string | undefined }
+  /** Of an invocation, or of the start of the environment. */
+  | { kind: 'error'; isOfStart: boolean; errorType: string; errorMessage: string };
 
 const port = parentPort;
 if (!port) throw new Error('environment-worker.ts runs as a worker thread');
@@ -57,15 +52,9 @@ for (const stream of [process.stdout, process.stderr]) {
   }) as typeof stream.write;
 }
 
-function sayError(error: unknown, requestId?: string): void {
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-  say({
-    kind: 'error',
-    requestId,
-    errorType: name,
-    errorMessage: message,
-    trace: (stack ?? '').split('\n'),
-  });
+function sayError(error: unknown, isOfStart: boolean): void {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  say({ kind: 'error', isOfStart, errorType: name, errorMessage: message });
 }
 
 type Handler = (event: unknown, context: object) => unknown;
@@ -95,9 +84,9 @@ async function run(handler: Handler, options: EnvironmentOptions, request: Invoc
   };
   try {
     const answer = await withFault(fault, async () => handler(event, context));
-    say({ kind: 'result', requestId, payload: JSON.stringify(answer) });
+    say({ kind: 'result', payload: JSON.stringify(answer) });
   } catch (error) {
-    sayError(error, requestId);
+    sayError(error, false);
   }
 }
 
@@ -107,5 +96,5 @@ try {
   port.on('message', (request: InvocationRequest) => void run(handler, options, request));
   say({ kind: 'ready' });
 } catch (error) {
-  sayError(error);
+  sayError(error, true);
 }

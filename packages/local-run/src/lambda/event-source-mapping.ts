@@ -33,7 +33,7 @@ export interface MappingDefinition {
 const POLLERS = 2;
 /** Short, since a poll is ended by letting it return: one that is aborted would still take the next message. */
 const LONG_POLL_SECONDS = 1;
-/** A batch with its metadata must fit into a synchronous invocation. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+/** A batch that holds so much is handed over as it is. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const PAYLOAD_BYTES = 6 * 1024 * 1024;
 
 /** Polls a queue and invokes a function with batches of its messages, as Lambda's event source mapping does. */
@@ -136,7 +136,7 @@ export class EventSourceMapping {
       const messages: Message[] = [];
       try {
         await this.collect(messages);
-        for (const batch of partition(messages)) await this.deliver(batch);
+        await this.deliver(messages);
       } catch (error) {
         if (!this.isPolling) return;
         this.report(`polling ${this.definition.queueArn}: ${(error as Error).message}`);
@@ -153,6 +153,7 @@ export class EventSourceMapping {
     // As of before the first message: one that is on its way here when a window is ended is part of it.
     const { windowsEnded } = this;
     let closes = Number.POSITIVE_INFINITY;
+    let bytes = 0;
     do {
       const left = Math.ceil((closes - Date.now()) / 1000);
       const { Messages = [] } = await this.sqs.send(
@@ -167,9 +168,11 @@ export class EventSourceMapping {
       if (messages.length === 0) closes = Date.now() + windowSeconds * 1000;
       messages.push(...Messages);
       this.held += Messages.length;
+      bytes += Buffer.byteLength(JSON.stringify(Messages));
     } while (
       messages.length > 0 &&
       messages.length < batchSize &&
+      bytes < PAYLOAD_BYTES &&
       Date.now() < closes &&
       this.windowsEnded === windowsEnded &&
       this.isPolling
@@ -201,21 +204,6 @@ export class EventSourceMapping {
       for (const { Code, Message: text } of Failed) this.report(`deleting a message: ${Code} ${text ?? ''}`);
     }
   }
-}
-
-function partition(messages: Message[]): Message[][] {
-  const batches: Message[][] = [[]];
-  let bytes = 0;
-  for (const message of messages) {
-    const size = Buffer.byteLength(JSON.stringify(message));
-    if (bytes + size > PAYLOAD_BYTES) {
-      batches.push([]);
-      bytes = 0;
-    }
-    bytes += size;
-    batches.at(-1)?.push(message);
-  }
-  return batches;
 }
 
 /**

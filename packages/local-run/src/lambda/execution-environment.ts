@@ -32,12 +32,12 @@ export interface FunctionEvents {
   log(functionName: string, line: string): void;
   /** A connection that would have left this machine. */
   refused(functionName: string, host: string): void;
-  /** A value of a metric that Lambda keeps of a function, and of its version or alias; durations are in milliseconds. */
-  measured(functionName: string, metric: FunctionMetric, value: number, qualifier?: Qualifier): void;
+  /** What Lambda measured in one invocation of a function, or of its version or alias. */
+  measured(functionName: string, values: FunctionMetrics, qualifier?: Qualifier): void;
 }
 
-/** https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html */
-export type FunctionMetric = 'Invocations' | 'Errors' | 'Throttles' | 'Duration';
+/** Durations are in milliseconds. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html */
+export type FunctionMetrics = Partial<Record<'Invocations' | 'Errors' | 'Throttles' | 'Duration', number>>;
 
 /** One worker thread; after a timeout or a crash it is not alive and the next invocation gets a fresh one. */
 export class ExecutionEnvironment {
@@ -46,7 +46,8 @@ export class ExecutionEnvironment {
   readonly version: string;
   private readonly worker: Worker;
   private readonly definition: FunctionDefinition;
-  private readonly ready: Promise<InvocationResult | undefined>;
+  /** Resolves when the environment has started; with a result if it has not. */
+  private readonly ready = Promise.withResolvers<InvocationResult | undefined>();
   private settle: ((result: InvocationResult) => void) | undefined;
 
   constructor(definition: FunctionDefinition, version: string, events: FunctionEvents) {
@@ -64,31 +65,24 @@ export class ExecutionEnvironment {
         maxYoungGenerationSizeMb: 8,
       },
     });
-    let becomeReady: (failure?: InvocationResult) => void = () => {};
-    this.ready = new Promise((resolve) => {
-      becomeReady = resolve;
-    });
     const fail = (errorType: string, errorMessage: string) => {
       this.alive = false;
       const result: InvocationResult = { ok: false, errorType, errorMessage };
-      becomeReady(result);
+      this.ready.resolve(result);
       this.settle?.(result);
     };
     this.worker.on('message', (message: EnvironmentMessage) => {
-      if (message.kind === 'ready') becomeReady();
+      if (message.kind === 'ready') this.ready.resolve(undefined);
       else if (message.kind === 'output') {
         for (const line of message.text.split('\n')) if (line) events.log(definition.functionName, line);
       } else if (message.kind === 'refused') events.refused(definition.functionName, message.host);
       else if (message.kind === 'result') {
-        this.settle?.({
-          ok: true,
-          payload: message.payload === undefined ? null : JSON.parse(message.payload),
-        });
-      } else if (message.requestId) {
-        this.settle?.({ ok: false, errorType: message.errorType, errorMessage: message.errorMessage });
-      } else {
+        this.settle?.({ ok: true, payload: JSON.parse(message.payload ?? 'null') });
+      } else if (message.isOfStart) {
         fail(message.errorType, message.errorMessage);
         void this.worker.terminate();
+      } else {
+        this.settle?.({ ok: false, errorType: message.errorType, errorMessage: message.errorMessage });
       }
     });
     this.worker.on('error', (error: NodeJS.ErrnoException) =>
@@ -103,7 +97,7 @@ export class ExecutionEnvironment {
   async run(event: unknown, invokedArn: string, fault?: InvocationFault): Promise<InvocationResult> {
     // Lambda gives the initialization ten seconds of its own, before the function's timeout begins.
     // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-    const failure = await this.ready;
+    const failure = await this.ready.promise;
     if (failure) return failure;
     const { timeoutSeconds } = this.definition;
     const requestId = randomUUID();

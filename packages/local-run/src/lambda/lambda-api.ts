@@ -64,14 +64,6 @@ export class LambdaApi {
     if (mapping) changeTo(mapping, mapping.state === 'Enabling' ? 'Enabled' : 'Disabled');
   }
 
-  /** ARN of the function that a mapping invokes, by the mapping's own ARN. */
-  functionOf(mappingArn: string): string | undefined {
-    const mapping = this.mappings.get(mappingArn.split(':').at(-1) ?? '');
-    return mapping?.configuration.EventSourceMappingArn === mappingArn
-      ? mapping.configuration.FunctionArn
-      : undefined;
-  }
-
   /** Answers one operation. @throws ServiceError as Lambda answers with one; for any other operation, that it is not known */
   answer(operation: string, input: Json): object {
     switch (operation) {

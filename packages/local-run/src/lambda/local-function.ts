@@ -3,7 +3,6 @@ import {
   ExecutionEnvironment,
   type FunctionDefinition,
   type FunctionEvents,
-  type FunctionMetric,
   type InvocationResult,
   type Qualifier,
 } from './execution-environment.ts';
@@ -34,13 +33,11 @@ export class LocalFunction {
    */
   async invoke(event: unknown, qualifier?: Qualifier): Promise<InvocationResult> {
     const { reservedConcurrency, functionName, functionArn } = this.definition;
-    const measured = (metric: FunctionMetric, value: number) =>
-      this.events.measured(functionName, metric, value, qualifier);
     const version = qualifier?.version ?? LATEST;
     let environment = this.takeIdle(version);
     if (!environment) {
       if (reservedConcurrency !== undefined && this.all.size >= reservedConcurrency) {
-        measured('Throttles', 1);
+        this.events.measured(functionName, { Throttles: 1 }, qualifier);
         return { ok: false, errorType: 'TooManyRequestsException', errorMessage: 'Rate Exceeded.' };
       }
       environment = new ExecutionEnvironment(this.definition, version, this.events);
@@ -50,10 +47,9 @@ export class LocalFunction {
     const started = performance.now();
     const invokedArn = qualifier ? `${functionArn}:${qualifier.name}` : functionArn;
     const result = await environment.run(event, invokedArn, fault);
-    measured('Invocations', 1);
-    measured('Duration', performance.now() - started);
-    measured('Errors', result.ok ? 0 : 1);
-    measured('Throttles', 0);
+    const Duration = performance.now() - started;
+    const values = { Invocations: 1, Duration, Errors: result.ok ? 0 : 1, Throttles: 0 };
+    this.events.measured(functionName, values, qualifier);
     if (environment.alive) this.idle.push(environment);
     else this.all.delete(environment);
     if (!result.ok) {

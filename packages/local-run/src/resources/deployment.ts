@@ -66,12 +66,9 @@ export type Create = (
   deployment: Deployment,
 ) => Promise<CreatedResource | NotRun>;
 
-/** In place of a resource that cannot be had on this machine. */
-export class NotRun {
-  readonly reason: string;
-  constructor(reason: string) {
-    this.reason = reason;
-  }
+/** In place of a resource that cannot be had on this machine: why. */
+export interface NotRun {
+  notRun: string;
 }
 
 /** CloudFormation makes a physical name of the stack's name and the logical ID; here it is the same at every run. */
@@ -79,8 +76,8 @@ export const physicalName = (logicalId: string, given: string | undefined, deplo
   given ?? `${deployment.name}-${logicalId}`;
 
 /** The name of a queue or topic, which ends in `.fifo` if it is FIFO. */
-export const fifoName = (name: string, isFifo: unknown): string =>
-  String(isFifo) === 'true' && !name.endsWith('.fifo') ? `${name}.fifo` : name;
+export const fifoName = (name: string, isFifo: boolean | undefined): string =>
+  isFifo && !name.endsWith('.fifo') ? `${name}.fifo` : name;
 
 /** Values as the attributes of queues and topics are written, without those that are undefined. */
 export const asStrings = (values: Record<string, unknown>): Record<string, string> =>

@@ -1,52 +1,29 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  CreateTableCommand,
-  type CreateTableCommandInput,
-  DescribeTableCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { ACCOUNT, REGION } from '../client/account.ts';
 import type { Json } from '../protocol/json.ts';
-import type { CreatedResource } from '../template/intrinsic-functions.ts';
 import { type Create, physicalName } from './deployment.ts';
 
+/**
+ * A table, or of a global one the replica in the region of the run. Its capacity is unlimited, whatever the template says of
+ * that. One that is there already is kept as it is.
+ */
 export const createTable: Create = async (logicalId, properties, deployment) => {
   const { KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, LocalSecondaryIndexes } = properties;
-  const { BillingMode, ProvisionedThroughput } = properties;
-  return createOrKeep(deployment.dynamodb, {
-    TableName: physicalName(logicalId, properties.TableName, deployment),
+  const { dynamodb } = deployment;
+  const TableName = physicalName(logicalId, properties.TableName, deployment);
+  const table = {
+    TableName,
     KeySchema,
     AttributeDefinitions,
-    GlobalSecondaryIndexes,
+    GlobalSecondaryIndexes: GlobalSecondaryIndexes?.map(({ IndexName, KeySchema, Projection }: Json) => ({
+      IndexName,
+      KeySchema,
+      Projection,
+    })),
     LocalSecondaryIndexes,
-    BillingMode,
-    ProvisionedThroughput,
-  });
-};
-
-/** Only the replica in the region of the run. Its capacity is unlimited, whatever the template says of that. */
-export const createGlobalTable: Create = async (logicalId, properties, deployment) => {
-  const { KeySchema, AttributeDefinitions, GlobalSecondaryIndexes = [], LocalSecondaryIndexes } = properties;
-  const indexes = GlobalSecondaryIndexes.map(({ IndexName, KeySchema, Projection }: Json) => ({
-    IndexName,
-    KeySchema,
-    Projection,
-  }));
-  return createOrKeep(deployment.dynamodb, {
-    TableName: physicalName(logicalId, properties.TableName, deployment),
-    KeySchema,
-    AttributeDefinitions,
-    ...(indexes.length > 0 && { GlobalSecondaryIndexes: indexes }),
-    LocalSecondaryIndexes,
-    BillingMode: 'PAY_PER_REQUEST',
-  });
-};
-
-async function createOrKeep(
-  dynamodb: DynamoDBClient,
-  table: CreateTableCommandInput,
-): Promise<CreatedResource> {
-  const { TableName = '' } = table;
+    BillingMode: 'PAY_PER_REQUEST' as const,
+  };
   await dynamodb.send(new CreateTableCommand(table)).catch((error: Error) => {
     if (error.name !== 'ResourceInUseException') throw error;
   });
@@ -54,4 +31,4 @@ async function createOrKeep(
     await pause(5);
   }
   return { ref: TableName, attributes: { Arn: `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${TableName}` } };
-}
+};

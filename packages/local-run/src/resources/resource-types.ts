@@ -1,7 +1,7 @@
 // The resource types of a template that the local run knows.
 import { createAlarm, createCompositeAlarm } from './cloudwatch.ts';
 import type { Create } from './deployment.ts';
-import { createGlobalTable, createTable } from './dynamodb.ts';
+import { createTable } from './dynamodb.ts';
 import { createManagedPolicy, createPolicy, createRole } from './iam.ts';
 import { createKey } from './kms.ts';
 import { createEventSourceMapping, createFunction } from './lambda.ts';
@@ -24,7 +24,7 @@ export const CREATE: ReadonlyMap<string, Create> = new Map([
   ['AWS::S3::Bucket', createBucket],
   ['AWS::S3::BucketPolicy', createBucketPolicy],
   ['AWS::DynamoDB::Table', createTable],
-  ['AWS::DynamoDB::GlobalTable', createGlobalTable],
+  ['AWS::DynamoDB::GlobalTable', createTable],
   ['AWS::Lambda::Function', createFunction],
   ['AWS::Lambda::Version', createVersion],
   ['AWS::Lambda::Alias', createAlias],

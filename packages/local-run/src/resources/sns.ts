@@ -5,7 +5,7 @@ import {
   SetTopicAttributesCommand,
   SubscribeCommand,
 } from '@aws-sdk/client-sns';
-import { asStrings, type Create, fifoName, NotRun, physicalName, refuseUnknown } from './deployment.ts';
+import { asStrings, type Create, fifoName, physicalName, refuseUnknown } from './deployment.ts';
 import { checkPolicy } from './iam.ts';
 import { keyOf } from './kms.ts';
 
@@ -44,7 +44,7 @@ export const createTopicPolicy: Create = async (logicalId, properties, deploymen
 export const createSubscription: Create = async (logicalId, properties, { sns }) => {
   const { TopicArn, Protocol, Endpoint, ...rest } = properties;
   refuseUnknown(logicalId, properties, 'ReplayPolicy');
-  if (Protocol !== 'sqs') return new NotRun(`protocol ${Protocol} needs the outside`);
+  if (Protocol !== 'sqs') return { notRun: `protocol ${Protocol} needs the outside` };
   refuseFifoBehindStandard(logicalId, TopicArn, Endpoint);
   const { RawMessageDelivery, FilterPolicy, RedrivePolicy } = rest;
   const settings = asStrings({ RawMessageDelivery, FilterPolicy, RedrivePolicy });

@@ -9,14 +9,14 @@ import { clientSettings } from '../client/client-settings.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { FunctionEvents } from '../lambda/execution-environment.ts';
 import type { LocalFunction } from '../lambda/local-function.ts';
-import { type Deployment, NotRun } from '../resources/deployment.ts';
+import type { Deployment } from '../resources/deployment.ts';
 import { policiesOf } from '../resources/iam.ts';
 import { checkMappings } from '../resources/lambda.ts';
 import { CREATE, NOT_RUN } from '../resources/resource-types.ts';
 import type { StackDescription } from '../server/cloudformation.ts';
 import type { Emulators } from '../server/emulators.ts';
 import type { Resource, SynthesizedStack, Template } from '../template/assembly.ts';
-import { deploymentOrder } from '../template/deployment-order.ts';
+import { deploymentSequence } from '../template/deployment-sequence.ts';
 import { type CreatedResource, TemplateValues } from '../template/intrinsic-functions.ts';
 
 /** What a stack is deployed with. */
@@ -46,18 +46,19 @@ export class DeployedStack {
   }
 
   /**
-   * Creates the resources of a template in the order of their references. Queues, topics, tables and buckets that are there
+   * Creates the resources of a template after those that they refer to. Queues, topics, tables and buckets that are there
    * already, from a kept state, are brought up to date.
-   * @throws Error naming the logical ID of a resource whose type is not known, before anything is created
+   * @throws Error naming the logical ID of a resource whose type is not known, or of what has a condition, before anything is
+   *   created
    */
   static async deploy(
     { name, template, assets }: SynthesizedStack,
     options: DeployOptions,
   ): Promise<DeployedStack> {
-    refuseUnknownTypes(template.Resources);
+    refuseUnknown(template);
     const deployment = newDeployment(name, assets, options);
     const id = `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/${name}/local`;
-    const values = new TemplateValues(template, {
+    const values = new TemplateValues({
       'AWS::AccountId': ACCOUNT,
       'AWS::Region': REGION,
       'AWS::Partition': 'aws',
@@ -110,12 +111,16 @@ export class DeployedStack {
   }
 }
 
-function refuseUnknownTypes(resources: Record<string, Resource>): void {
-  for (const [id, { Type }] of Object.entries(resources)) {
+function refuseUnknown({ Resources, Outputs }: Template): void {
+  for (const [id, { Type }] of Object.entries(Resources)) {
     if (!CREATE.has(Type) && !NOT_RUN.has(Type)) {
       const known = [...CREATE.keys(), ...NOT_RUN.keys()].join(', ');
       throw new Error(`${id} is of type ${Type}, which the local run does not know (known: ${known})`);
     }
+  }
+  const run = Object.entries(Resources).filter(([, { Type }]) => CREATE.has(Type));
+  for (const [id, { Condition }] of [...run, ...Object.entries(Outputs ?? {})]) {
+    if (Condition) throw new Error(`${id}: the local run does not know conditions, as ${Condition}`);
   }
 }
 
@@ -151,18 +156,16 @@ async function createResources(
   deployment: Deployment,
 ): Promise<string[]> {
   const notRun = new Map<string, number>();
-  for (const logicalId of deploymentOrder(resources)) {
-    const { Type, Condition, Properties = {} } = resources[logicalId] as Resource;
-    if (!values.holds(Condition)) continue;
-    const create = CREATE.get(Type);
-    const created = create
-      ? await create(logicalId, values.resolve(Properties), deployment)
-      : new NotRun(NOT_RUN.get(Type) ?? '');
-    if (created instanceof NotRun) {
-      const line = `${Type}: ${created.reason}`;
+  for (const logicalId of deploymentSequence(resources)) {
+    const { Type, Properties = {} } = resources[logicalId] as Resource;
+    const created = (await CREATE.get(Type)?.(logicalId, values.resolve(Properties), deployment)) ?? {
+      notRun: NOT_RUN.get(Type),
+    };
+    if ('notRun' in created) {
+      const line = `${Type}: ${created.notRun}`;
       notRun.set(line, (notRun.get(line) ?? 0) + 1);
     }
-    values.created.set(logicalId, created instanceof NotRun ? placeholder(logicalId, Type) : created);
+    values.created.set(logicalId, 'notRun' in created ? placeholder(logicalId, Type) : created);
   }
   return [...notRun].map(([line, count]) => `${count} × ${line}`);
 }
@@ -175,11 +178,9 @@ function placeholder(id: string, type: string): CreatedResource {
 }
 
 function outputsOf({ Outputs = {} }: Template, values: TemplateValues): StackDescription['outputs'] {
-  return Object.entries(Outputs)
-    .filter(([, { Condition }]) => values.holds(Condition))
-    .map(([key, { Value, Description }]) => ({
-      key,
-      value: String(values.resolve(Value)),
-      description: Description,
-    }));
+  return Object.entries(Outputs).map(([key, { Value, Description }]) => ({
+    key,
+    value: String(values.resolve(Value)),
+    description: Description,
+  }));
 }

@@ -1,4 +1,5 @@
 // A cloud assembly, up and running on this machine: emulators, resources, functions, pollers, logs and metrics together.
+import fs from 'node:fs';
 import path from 'node:path';
 import { REGION } from '../client/account.ts';
 import { type ClientSettings, clientSettings, type LocalEndpoint } from '../client/client-settings.ts';
@@ -13,7 +14,6 @@ import { readAssembly } from '../template/assembly.ts';
 import { leftMachine } from '../threads/loopback-only.ts';
 import type { Remote } from '../threads/remote-calls.ts';
 import { DeployedStack } from './deployed-stack.ts';
-import { FunctionLogs } from './function-logs.ts';
 
 /** CloudWatch's part of what the emulators may be asked. */
 export type LocalCloudWatch = Pick<
@@ -54,7 +54,6 @@ export class LocalRun {
   /** Aborted when the emulators end without being stopped; the reason is an Error of one line. */
   readonly failed: AbortSignal;
   private readonly emulators: Emulators;
-  private readonly logs: FunctionLogs;
 
   /**
    * Starts the emulators and deploys the stack of the assembly. Messages are consumed from `consume` on.
@@ -63,7 +62,7 @@ export class LocalRun {
   static async start(options: LocalRunOptions): Promise<LocalRun> {
     const synthesized = readAssembly(options.assembly);
     const problems: string[] = [];
-    const logs = new FunctionLogs(options.logDirectory);
+    fs.mkdirSync(options.logDirectory, { recursive: true });
     const emulators = await Emulators.start(
       {
         port: options.port,
@@ -80,18 +79,20 @@ export class LocalRun {
         emulators,
         events: {
           log(functionName, line) {
-            emulators.reports.log(line);
-            logs.write(functionName, line);
+            emulators.report({ line });
+            // At once, so that a line is there as soon as the function has said it.
+            fs.appendFileSync(path.join(options.logDirectory, `${functionName}.log`), `${line}\n`);
           },
           refused: (functionName, host) => problems.push(leftMachine(functionName, host)),
-          measured: (...value) => emulators.reports.measured(...value),
+          measured: (functionName, values, qualifier) =>
+            emulators.report({ functionName, values, qualifier }),
         },
         timeScale: options.timeScale ?? 1,
         faults: options.faults && new Faults(options.faults, 'functions'),
         onProblem: (problem) => problems.push(problem),
       });
       await emulators.api.describe([stack.description]);
-      return new LocalRun(stack, emulators, logs, problems);
+      return new LocalRun(stack, emulators, problems);
     } catch (error) {
       await emulators.stop();
       // What else has failed is a consequence.
@@ -100,11 +101,10 @@ export class LocalRun {
     }
   }
 
-  private constructor(stack: DeployedStack, emulators: Emulators, logs: FunctionLogs, problems: string[]) {
+  private constructor(stack: DeployedStack, emulators: Emulators, problems: string[]) {
     this.stack = stack;
     this.emulators = emulators;
     this.failed = emulators.failed;
-    this.logs = logs;
     this.problems = problems;
     this.client = clientSettings(emulators.endpoint);
   }
@@ -176,6 +176,5 @@ export class LocalRun {
   async stop(): Promise<void> {
     await this.stack.stop();
     await this.emulators.stop();
-    this.logs.close();
   }
 }

@@ -12,7 +12,7 @@ export interface ListedObject {
   readonly lastModified: Date;
 }
 
-/** One page: objects, and prefixes that stand for all the objects under them, in the order of the keys. */
+/** One page: objects, and prefixes that stand for all the objects under them, sorted by key. */
 interface Page {
   readonly objects: ListedObject[];
   readonly prefixes: string[];

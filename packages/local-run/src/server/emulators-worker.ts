@@ -11,7 +11,7 @@ import { answerCloudWatch } from '../cloudwatch/cloudwatch-api.ts';
 import type { Dimensions } from '../cloudwatch/metrics.ts';
 import { LocalDynamoDb } from '../dynamodb/dynamodb.ts';
 import { Faults } from '../faults/faults.ts';
-import { ServiceFaults } from '../faults/service-faults.ts';
+import { injectFaults, withDynamoDbFault } from '../faults/service-faults.ts';
 import { Fauxqs } from '../fauxqs/fauxqs.ts';
 import { MessageMoveTasks } from '../fauxqs/message-move-tasks.ts';
 import { MessagingMetrics } from '../fauxqs/messaging-metrics.ts';
@@ -28,7 +28,7 @@ import { answerTo, type Call } from '../threads/remote-calls.ts';
 import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
 import { createFront, denialOf, type Service } from './http-front.ts';
 import { answerKms } from './kms.ts';
-import type { EmulatorMessage, EmulatorOptions, FunctionReport, FunctionValue } from './messages.ts';
+import type { EmulatorMessage, EmulatorOptions, FunctionReport, Measurement } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('emulators-worker.ts runs as a worker thread');
@@ -48,8 +48,7 @@ const access = new AccessControl((arn) => {
   const bucket = buckets[arn.split('/', 1)[0] ?? ''];
   if (bucket) return bucket;
   const { attributes } = fauxqs.queue(arn) ?? fauxqs.topic(arn) ?? {};
-  const { Policy: policy, KmsMasterKeyId: key } = attributes ?? {};
-  return { policy, key, functionArn: lambda.functionOf(arn) };
+  return { policy: attributes?.Policy, key: attributes?.KmsMasterKeyId };
 }, sayProblem);
 const messaging = new MessagingMetrics(fauxqs);
 deliverAsSns(
@@ -57,11 +56,12 @@ deliverAsSns(
   (caller, permissions) => access.authorize(caller, permissions),
   (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
 );
-// In this order: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
+// This sequence matters: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
 const denial = ({ raw, operation, input }: FauxqsRequest) =>
   denialOf({ request: raw, operation, input }, access);
 fauxqs.intercept(denial);
-const serviceFaults = new ServiceFaults(options.faults && new Faults(options.faults, 'services'), fauxqs);
+const faults = options.faults && new Faults(options.faults, 'services');
+if (faults) injectFaults(faults, fauxqs);
 answerAsS3(fauxqs, denial);
 const moveTasks = new MessageMoveTasks(fauxqs);
 const dynamodb = new LocalDynamoDb(options.stateDirectory && path.join(options.stateDirectory, 'dynamodb'));
@@ -80,7 +80,7 @@ const services = new Map<string, Service>([
     {
       protocol: 'json',
       answer: (operation, input) =>
-        serviceFaults.dynamodb(operation, input, () => dynamodb.call(operation, input)),
+        withDynamoDbFault(faults, operation, input, () => dynamodb.call(operation, input)),
     },
   ],
   [
@@ -129,12 +129,17 @@ async function stop(): Promise<void> {
   await dynamodb.close();
 }
 
-/** Counts what functions reported. */
-function report({ lines, values }: FunctionReport): void {
+/** Counts what a function reported. */
+function count(report: FunctionReport): void {
   const { metrics } = cloudWatch;
-  for (const line of lines) metrics.ingest(line);
-  for (const { metric, value, ...invoked } of values) {
-    for (const dimensions of dimensionsOf(invoked)) metrics.add('AWS/Lambda', metric, dimensions, value);
+  if ('line' in report) {
+    metrics.ingest(report.line);
+    return;
+  }
+  for (const dimensions of dimensionsOf(report)) {
+    for (const [metric, value] of Object.entries(report.values)) {
+      metrics.add('AWS/Lambda', metric, dimensions, value);
+    }
   }
 }
 
@@ -142,7 +147,7 @@ function report({ lines, values }: FunctionReport): void {
  * Lambda counts an invocation by function, and where it was by a version or alias also by that; an alias by version as well.
  * https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html
  */
-function dimensionsOf({ functionName, qualifier }: Pick<FunctionValue, 'functionName' | 'qualifier'>) {
+function dimensionsOf({ functionName, qualifier }: Measurement) {
   const byFunction = { FunctionName: functionName };
   if (!qualifier) return [byFunction];
   const byResource = { ...byFunction, Resource: `${functionName}:${qualifier.name}` };
@@ -214,7 +219,7 @@ const api = {
 export type EmulatorsApi = typeof api;
 
 port.on('message', async (message: Call | FunctionReport) => {
-  if (!('method' in message)) return report(message);
+  if (!('method' in message)) return count(message);
   say({ event: 'answer', ...(await answerTo(api, message)) });
   if (message.method === 'stop') port.close();
 });

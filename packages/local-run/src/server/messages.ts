@@ -2,7 +2,7 @@
 
 import type { LateMetrics } from '../cloudwatch/late-metrics.ts';
 import type { FaultPlan } from '../faults/fault-plan.ts';
-import type { Qualifier } from '../lambda/execution-environment.ts';
+import type { FunctionMetrics, Qualifier } from '../lambda/execution-environment.ts';
 import type { Answer } from '../threads/remote-calls.ts';
 
 /** What the emulators' thread is started with. */
@@ -19,21 +19,16 @@ export interface EmulatorOptions {
   lateMetrics?: LateMetrics | undefined;
 }
 
-/** A value of a metric that Lambda keeps of a function. */
-export interface FunctionValue {
+/** What Lambda measured in one invocation; durations are in milliseconds. */
+export interface Measurement {
   functionName: string;
-  metric: string;
-  value: number;
+  values: FunctionMetrics;
   /** Of the version or alias that was invoked; absent for the function itself. */
-  qualifier?: Qualifier | undefined;
+  qualifier: Qualifier | undefined;
 }
 
-/** What functions reported since the last one. It has no answer. */
-export interface FunctionReport {
-  /** Log lines in the embedded metric format. */
-  lines: string[];
-  values: FunctionValue[];
-}
+/** What a function reports to CloudWatch: a log line in the embedded metric format, or what was measured. It has no answer. */
+export type FunctionReport = { line: string } | Measurement;
 
 /** What the emulators' thread says. */
 export type EmulatorMessage =

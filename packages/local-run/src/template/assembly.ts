@@ -17,8 +17,6 @@ export interface Resource {
 /** The parts of a CloudFormation template that the local run reads. */
 export interface Template {
   Resources: Record<string, Resource>;
-  Parameters?: Record<string, { Default?: unknown }>;
-  Conditions?: Record<string, unknown>;
   Outputs?: Record<string, { Value: unknown; Description?: string; Condition?: string }>;
 }
 

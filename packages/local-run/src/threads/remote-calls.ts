@@ -35,16 +35,18 @@ export class RemoteCalls<Api> {
 
   constructor(send: (call: Call) => void) {
     this.api = new Proxy({} as Remote<Api>, {
-      get:
-        (_, method: string) =>
-        (...args: unknown[]) => {
+      get: (_, method: string) => {
+        // Or whoever awaits the API, if only by returning it from an async function, would wait for ever.
+        if (method === 'then') return undefined;
+        return (...args: unknown[]) => {
           if (this.ended) return Promise.reject(this.ended);
           const id = this.nextId++;
           return new Promise((resolve, reject) => {
             this.waiting.set(id, { resolve, reject });
             send({ id, method, args });
           });
-        },
+        };
+      },
     });
   }
 

@@ -87,6 +87,11 @@ test.each<[what: string, resources: Record<string, object>, why: string | RegExp
     { Bus: { Type: 'AWS::Events::EventBus' } },
     typeUnknown('AWS::Events::EventBus'),
   ],
+  [
+    'a resource that depends on a condition',
+    { Queue: { ...queueOf(), Condition: 'IsProduction' } },
+    'Queue: the local run does not know conditions, as IsProduction',
+  ],
   ['a type with the name of a built-in', { Bus: { Type: 'constructor' } }, typeUnknown('constructor')],
   [
     'a function whose bundle is not in the assembly',

@@ -132,9 +132,9 @@ describe('DynamoDB', () => {
 
 test('what functions report is counted before anything that is asked afterwards', async () => {
   const CloudWatchMetrics = [{ Namespace: 'Plant', Dimensions: [[]], Metrics: [{ Name: 'Heat' }] }];
-  emulators.reports.measured('press', 'Errors', 1);
-  emulators.reports.log(JSON.stringify({ _aws: { CloudWatchMetrics }, Heat: 7 }));
-  emulators.reports.log('no metric');
+  emulators.report({ functionName: 'press', values: { Errors: 1 }, qualifier: undefined });
+  emulators.report({ line: JSON.stringify({ _aws: { CloudWatchMetrics }, Heat: 7 }) });
+  emulators.report({ line: 'no metric' });
 
   const sums = await Promise.all([
     emulators.api.metricSum('AWS/Lambda', 'Errors', { FunctionName: 'press' }),
@@ -163,6 +163,10 @@ test('a stack is described with its outputs, and an unknown one is a ValidationE
     name: 'ValidationError',
     message: 'Stack with id Other does not exist',
   });
+});
+
+test('the API can be returned from an async function', async () => {
+  expect(await emulators.api).toBe(emulators.api);
 });
 
 test('a start on a taken port is refused in one line that names it', async () => {

@@ -235,14 +235,14 @@ test('log lines that claim to be metrics', async () => {
     [{ Dimensions: [[]] }],
     [{ Dimensions: [null], Metrics: [] }],
   ]) {
-    emulators.reports.log(JSON.stringify({ _aws: { CloudWatchMetrics: metrics } }));
+    emulators.report({ line: JSON.stringify({ _aws: { CloudWatchMetrics: metrics } }) });
   }
   for (const line of ['null "CloudWatchMetrics"', '["CloudWatchMetrics"]', '"\\"CloudWatchMetrics\\""']) {
-    emulators.reports.log(line);
+    emulators.report({ line });
   }
-  emulators.reports.log(
-    '{"_aws":{"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[[]],"Metrics":[{"Name":"M"}]}]},"M":1}',
-  );
+  const line =
+    '{"_aws":{"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[[]],"Metrics":[{"Name":"M"}]}]},"M":1}';
+  emulators.report({ line });
 
   expect(await emulators.api.metricSum('N', 'M', {})).toBe(1);
 });

@@ -121,8 +121,6 @@ describe('a condition', () => {
     ['StringEquals', { 'aws:SourceAccount': '000000000000' }, 'allow'],
     ['StringEquals', { 'aws:SourceAccount': ['1', '000000000000'] }, 'allow'],
     ['StringEquals', { 'aws:SourceAccount': '0000*' }, 'silent'],
-    ['StringLike', { 'aws:SourceAccount': '0000*' }, 'allow'],
-    ['StringLike', { 'aws:SourceAccount': '1*' }, 'silent'],
     ['ArnEquals', { 'aws:SourceArn': TOPIC }, 'allow'],
     ['ArnEquals', { 'aws:SourceArn': `${TOPIC}-other` }, 'silent'],
     ['ArnLike', { 'aws:SourceArn': 'arn:aws:sns:us-east-1:000000000000:*' }, 'allow'],

@@ -1,6 +1,6 @@
 // What the emulators would take in and do nothing about is refused by name, not left out.
 import { expect, test } from '@jest/globals';
-import { type Create, type Deployment, fifoName } from '../../../src/resources/deployment.ts';
+import type { Create, Deployment } from '../../../src/resources/deployment.ts';
 import { createEventSourceMapping } from '../../../src/resources/lambda.ts';
 import { createSubscription, createTopic } from '../../../src/resources/sns.ts';
 
@@ -26,14 +26,4 @@ test.each<[what: string, create: Create, properties: object, problem: string]>([
   ],
 ])('%s is refused', async (_, create, properties, problem) => {
   await expect(create('It', properties, {} as Deployment)).rejects.toThrow(problem);
-});
-
-test.each([
-  ['orders', true, 'orders.fifo'],
-  ['orders', 'true', 'orders.fifo'],
-  ['orders.fifo', true, 'orders.fifo'],
-  ['orders', undefined, 'orders'],
-  ['orders', 'false', 'orders'],
-])('the name %s, FIFO: %s, becomes %s', (name, isFifo, expected) => {
-  expect(fifoName(name, isFifo)).toBe(expected);
 });

@@ -1,11 +1,11 @@
 import type { Resource } from './assembly.ts';
 
 /**
- * The logical IDs in an order in which every resource comes after those it refers to or depends on.
+ * The logical IDs in a sequence in which every resource comes after those it refers to or depends on.
  * @throws Error naming the IDs of a circular dependency, which CloudFormation would refuse
  */
-export function deploymentOrder(resources: Record<string, Resource>): string[] {
-  const ordered: string[] = [];
+export function deploymentSequence(resources: Record<string, Resource>): string[] {
+  const sequence: string[] = [];
   const state = new Map<string, 'open' | 'done'>();
   const visit = (id: string, trail: string[]): void => {
     if (state.get(id) === 'done') return;
@@ -13,22 +13,21 @@ export function deploymentOrder(resources: Record<string, Resource>): string[] {
     state.set(id, 'open');
     for (const needed of references(resources[id])) if (resources[needed]) visit(needed, [...trail, id]);
     state.set(id, 'done');
-    ordered.push(id);
+    sequence.push(id);
   };
   for (const id of Object.keys(resources)) visit(id, []);
-  return ordered;
+  return sequence;
 }
 
 function references(value: unknown, key?: string): string[] {
   if (typeof value === 'string') {
     if (key === 'Ref' || key === 'DependsOn') return [value];
     if (key === 'Fn::GetAtt') return [value.split('.')[0] ?? ''];
-    if (key === 'Fn::Sub') return [...value.matchAll(/\$\{([^}.!]+)[^}]*\}/g)].map(([, id]) => id ?? '');
+    if (key === 'Fn::Sub') return [...value.matchAll(/\$\{([^}.]+)[^}]*\}/g)].map(([, id]) => id ?? '');
     return [];
   }
   if (Array.isArray(value)) {
     if (key === 'Fn::GetAtt') return [String(value[0])];
-    if (key === 'Fn::Sub') return [...references(value[0], 'Fn::Sub'), ...references(value[1])];
     return value.flatMap((member) => references(member, key === 'DependsOn' ? key : undefined));
   }
   if (typeof value !== 'object' || value === null) return [];
