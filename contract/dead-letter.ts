@@ -17,9 +17,6 @@ export interface AttributeValue {
 export const MAX_ATTRIBUTES = 10;
 export const REASON_ATTRIBUTES = ['DeadLetterError', 'DeadLetterMessage', 'DeadLetterContext'] as const;
 
-/** Error of an order whose orderId belongs to a different order: a redrive without a change fails again. */
-export const ORDER_CONFLICT = 'OrderConflict';
-
 /** The JSON in the attribute DeadLetterContext. Times are ISO 8601. */
 export type DeadLetterContext = {
   consumer: string;

@@ -65,8 +65,3 @@ const digital: readonly Article[] = Object.entries({
 }).map(([sku, price]) => ({ sku, price, requiresShipping: false, popularity: 1, stock: PLENTY }));
 
 export const catalogue: readonly Article[] = [...scarce, ...shipped, ...digital];
-
-/** SKU → pieces in stock before the first order. */
-export function initialStock(): Map<string, number> {
-  return new Map(catalogue.map(({ sku, stock }) => [sku, stock]));
-}
