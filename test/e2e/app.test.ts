@@ -76,7 +76,7 @@ test.each([
   ],
 ])('a bad setting is refused in one line, by this project or by CDK: %p made %p', async (good, bad, line) => {
   const copy = temporaryFolder('project-');
-  for (const folder of ['bin', 'contract', 'lambda', 'lib']) {
+  for (const folder of ['bin', 'contract', 'domain', 'lambda', 'lib']) {
     cpSync(join(PROJECT, folder), join(copy, folder), { recursive: true });
   }
   symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
