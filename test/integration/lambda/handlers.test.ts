@@ -6,17 +6,17 @@ import { type OrderEvent, orderEvents } from '../../../domain/events.ts';
 import { bill } from '../../../lambda/billing/invoice.ts';
 import { ship } from '../../../lambda/shipping/shipment.ts';
 import { consumers } from '../../../lib/config.ts';
+import { captureLogs } from '../../fixtures/captured-logs.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
+import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 import {
   conditionFailed,
   done,
   failure,
   scriptedDynamoDb,
   transactionCancelled,
-} from '../../fixtures/order-dynamodb.ts';
-import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
-import { captureLogs } from '../../fixtures/order-logs.ts';
-import { type Handler, lambdaContext, startQueues } from '../../fixtures/order-queue.ts';
+} from '../../fixtures/scripted-dynamodb.ts';
+import { type Handler, lambdaContext, startQueues } from '../../fixtures/test-queues.ts';
 
 /** Of a put: on the condition that the order has no record, and to be told of the one it has. */
 const onlyIfNew = {

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf, EventCatalogue } from '../../../contract/event-catalogue.ts';
+import { captureLogs } from '../../fixtures/captured-logs.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import { type Fate, localTables } from '../../fixtures/local-tables.ts';
-import { captureLogs } from '../../fixtures/order-logs.ts';
-import { lambdaContext, sqsRecord } from '../../fixtures/order-queue.ts';
 import { aReading, aRetraction, type Reading, readingEvents } from '../../fixtures/readings.ts';
+import { lambdaContext, sqsRecord } from '../../fixtures/test-queues.ts';
 
 const KEYS = { readings: 'readingId', hours: 'hour', alerts: 'readingId' } as const;
 const LIMIT = 30;
