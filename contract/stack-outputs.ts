@@ -74,20 +74,17 @@ export interface BucketHandles {
   readonly name: string;
   /** What the keys of the objects begin with that the consumer writes. In a record's key, the ID of its event follows. */
   readonly prefix: string;
-  /** Name of the field with that ID in an event. */
-  readonly idField: string;
   readonly holds: BucketContents;
 }
 
-/** The description of a bucket's output, such as `Contents: records; prefix: thumbnails/; key: jobId`. */
-export function bucketDescription({ holds, prefix, idField }: Omit<BucketHandles, 'name'>): string {
-  return `Contents: ${holds}; prefix: ${prefix}; key: ${idField}`;
+/** The description of a bucket's output, such as `Contents: records; prefix: thumbnails/`. */
+export function bucketDescription({ holds, prefix }: Omit<BucketHandles, 'name'>): string {
+  return `Contents: ${holds}; prefix: ${prefix}`;
 }
 
 function readBucketDescription(text: string): Omit<BucketHandles, 'name'> | undefined {
-  const [, holds, prefix, idField] =
-    /^Contents: (records|other); prefix: (.+\/); key: (.+)$/.exec(text) ?? [];
-  return holds && prefix && idField ? { holds: holds as BucketContents, prefix, idField } : undefined;
+  const [, holds, prefix] = /^Contents: (records|other); prefix: (.+\/)$/.exec(text) ?? [];
+  return holds && prefix ? { holds: holds as BucketContents, prefix } : undefined;
 }
 
 /** A consumer, as its outputs describe it. */

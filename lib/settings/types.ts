@@ -129,8 +129,6 @@ interface TableSettings {
 interface BucketSettings {
   /** `records`: an object for each event that left a record, under `writes` and its ID; `other`: what the command line leaves alone. */
   readonly holds: BucketContents;
-  /** Name of the field with the ID of an event, as the command line shows it. */
-  readonly idField: string;
   /**
    * What the keys of objects begin with that others put there and the consumer reads.
    * @default - it reads only what it writes

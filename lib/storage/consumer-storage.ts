@@ -58,7 +58,7 @@ export function addStorage(
       output(outputs.tableName(name), table.tableName, tableDescription({ holds, partitionKey }));
       return { holds, table };
     }),
-    buckets: Object.entries(buckets).map(([name, { holds, idField, reads, writes }]) => {
+    buckets: Object.entries(buckets).map(([name, { holds, reads, writes }]) => {
       const readable = reads === undefined ? [writes] : [reads, writes];
       const bucket = privateBucket(consumer, `${pascalCase(name)}Bucket`, {
         encryptionKey,
@@ -69,7 +69,7 @@ export function addStorage(
         removalPolicy: keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       });
       consumer.useBucket(bucket, { variable: `${upperSnakeCase(name)}_BUCKET`, writes, reads: readable });
-      const description = bucketDescription({ holds, prefix: writes, idField });
+      const description = bucketDescription({ holds, prefix: writes });
       output(outputs.bucketName(name), bucket.bucketName, description);
       return { holds, bucket, prefix: writes };
     }),

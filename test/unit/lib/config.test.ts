@@ -67,7 +67,7 @@ test('a consumer has what it says, and the defaults for the rest', () => {
 
 test('a consumer keeps its records in one table or bucket', () => {
   const { invoices } = consumers.billing.tables;
-  const bills = { holds: 'records', idField: 'orderId', writes: 'bills/' } as const;
+  const bills = { holds: 'records', writes: 'bills/' } as const;
   const refusal = new ConfigError(
     'consumers.billing in lib/config.ts: invoices and bills hold records, but only one table or bucket may',
   );
@@ -90,7 +90,7 @@ test.each([
   expect(
     refusalOf({
       ...consumers.billing,
-      buckets: { [name]: { holds: 'other', idField: 'orderId', writes: 'a/' } },
+      buckets: { [name]: { holds: 'other', writes: 'a/' } },
     }),
   ).toEqual(refusal);
 });

@@ -35,8 +35,8 @@ describe('a stack is found by its outputs', () => {
         consumerHandles('thumbnails', {
           tables: {},
           buckets: {
-            drafts: { name: 'drafts-1', prefix: 'drafts/', idField: 'jobId', holds: 'other' },
-            'small-images': { name: 'images-1', prefix: 'images/small/', idField: 'jobId', holds: 'records' },
+            drafts: { name: 'drafts-1', prefix: 'drafts/', holds: 'other' },
+            'small-images': { name: 'images-1', prefix: 'images/small/', holds: 'records' },
           },
         }),
         consumerHandles('without-tables', { tables: {} }),

@@ -21,8 +21,8 @@ import {
 const consumers: Record<string, ConsumerSettings> = {
   thumbnails: {
     buckets: {
-      images: { holds: 'records', idField: 'jobId', reads: 'originals/', writes: 'small/' },
-      drafts: { holds: 'other', idField: 'jobId', writes: 'drafts/' },
+      images: { holds: 'records', reads: 'originals/', writes: 'small/' },
+      drafts: { holds: 'other', writes: 'drafts/' },
     },
   },
 };
@@ -145,8 +145,8 @@ describe.each(stageNames)('in %s', (stage) => {
     }).filter(({ name }) => name === 'thumbnails');
 
     expect(found?.buckets).toEqual({
-      images: { name: bucket().ref, prefix: 'small/', idField: 'jobId', holds: 'records' },
-      drafts: { name: bucket('Drafts').ref, prefix: 'drafts/', idField: 'jobId', holds: 'other' },
+      images: { name: bucket().ref, prefix: 'small/', holds: 'records' },
+      drafts: { name: bucket('Drafts').ref, prefix: 'drafts/', holds: 'other' },
     });
   });
 
