@@ -1,5 +1,5 @@
 /**
- * Plants small faults and says which of them no test notices: `TESTS=test/unit/contract npm run mutants -- --mutate domain/order.ts`.
+ * Plants small faults and says which of them no test notices: `TESTS=test/unit/domain npm run mutants -- --mutate domain/order.ts`.
  * Stryker is fetched when it is asked for. Its runner for Jest does not know ours, so each mutant starts the tests anew, in about
  * a second and a half: name the few that cover the file.
  */

@@ -6,7 +6,7 @@ import { CreateTableCommand, DynamoDBClient, paginateScan } from '@aws-sdk/clien
 import { Emulators } from '@order-fan-out/local-run/server/emulators';
 import { generateEvents } from '../cli/publishing/test-events.ts';
 import { functionEnvironment } from '../test/fixtures/function-environment.ts';
-import { lambdaContext, sqsRecord } from '../test/fixtures/order-queue.ts';
+import { lambdaContext, sqsRecord } from '../test/fixtures/test-queues.ts';
 
 const TABLE = 'invoices';
 /** Small batches are measured about as long as large ones. */

@@ -8,9 +8,9 @@ export interface Words {
   readonly program: string;
   /** What the stack is, with a capital: its description begins with it. */
   readonly title: string;
-  /** What an event is about, as a word: `order`. */
+  /** What an event is about, as a word: `reading`. */
   readonly noun: string;
-  /** What several events are about: `orders`. */
+  /** What several events are about: `readings`. */
   readonly plural: string;
   /** Name of the field with the ID that makes two messages the same thing. */
   readonly idField: string;
@@ -106,7 +106,7 @@ export interface EndState<E extends AnyEvent = AnyEvent> {
   readonly initial?: Readonly<Record<string, readonly Item[]>>;
   /** What is wrong beyond the single record of an event: in sums, or between tables. @default - nothing is looked for */
   check?(before: Ledger, after: Ledger): Finding[];
-  /** What `check` has shown where it found nothing, for the report: `the stock adds up`. */
+  /** What `check` has shown where it found nothing, for the report: `the sums add up`. */
   shown?(after: Ledger): string;
   /** What has become of each record that was changed, for the report. */
   readonly shownOfChanged?: string;

@@ -46,7 +46,7 @@ export type OutcomeIn<C> =
 
 /** How the records of events tell what they are of. */
 export interface RecordNames<Id extends string = string, Digest extends string = string> {
-  /** What an event is about, as a word: `order`. */
+  /** What an event is about, as a word: `reading`. */
   readonly noun: string;
   /** Name of the field with the ID that makes two messages the same thing, in events and in records. */
   readonly idField: Id;

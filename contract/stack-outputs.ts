@@ -23,7 +23,7 @@ export function publisherParameters(stackName: string) {
   return { topicArn: `/${stackName}/orders-topic-arn`, keyArn: `/${stackName}/orders-key-arn` };
 }
 
-/** Outputs of a consumer; `table` is a kebab-case name. */
+/** Outputs of a consumer; `table` and `bucket` are kebab-case names. */
 export function consumerOutputs(consumer: string) {
   const id = pascalCase(consumer);
   return {
@@ -33,6 +33,7 @@ export function consumerOutputs(consumer: string) {
     eventSourceMappingId: `${id}EventSourceMappingId`,
     logGroupName: `${id}LogGroupName`,
     tableName: (table: string) => `${id}${pascalCase(table)}TableName`,
+    bucketName: (bucket: string) => `${id}${pascalCase(bucket)}BucketName`,
   };
 }
 
@@ -61,6 +62,31 @@ function readTableDescription(text: string): Omit<TableHandles, 'name'> | undefi
   return holds && partitionKey ? { holds: holds as TableContents, partitionKey } : undefined;
 }
 
+/**
+ * What a bucket holds, for the command line to find it by:
+ * - `records`: an object for each event that left a record
+ * - `other`: what the command line leaves alone
+ */
+export type BucketContents = 'records' | 'other';
+
+/** A bucket, as its output describes it. */
+export interface BucketHandles {
+  readonly name: string;
+  /** What the keys of the objects begin with that the consumer writes. In a record's key, the ID of its event follows. */
+  readonly prefix: string;
+  readonly holds: BucketContents;
+}
+
+/** The description of a bucket's output, such as `Contents: records; prefix: thumbnails/`. */
+export function bucketDescription({ holds, prefix }: Omit<BucketHandles, 'name'>): string {
+  return `Contents: ${holds}; prefix: ${prefix}`;
+}
+
+function readBucketDescription(text: string): Omit<BucketHandles, 'name'> | undefined {
+  const [, holds, prefix] = /^Contents: (records|other); prefix: (.+\/)$/.exec(text) ?? [];
+  return holds && prefix ? { holds: holds as BucketContents, prefix } : undefined;
+}
+
 /** A consumer, as its outputs describe it. */
 export interface ConsumerHandles {
   /** In kebab-case, as in lib/config.ts: `billing`. */
@@ -74,11 +100,17 @@ export interface ConsumerHandles {
   readonly logGroup: string;
   /** By their kebab-case names in lib/config.ts. */
   readonly tables: Readonly<Record<string, TableHandles>>;
+  readonly buckets: Readonly<Record<string, BucketHandles>>;
 }
 
 /** The table with the consumer's record of each order; undefined for a consumer that keeps none. */
 export function recordsTable({ tables }: Pick<ConsumerHandles, 'tables'>): TableHandles | undefined {
   return Object.values(tables).find(({ holds }) => holds === 'records');
+}
+
+/** The bucket with an object for each event that left a record; undefined for a consumer that keeps none there. */
+export function recordsBucket({ buckets }: Pick<ConsumerHandles, 'buckets'>): BucketHandles | undefined {
+  return Object.values(buckets).find(({ holds }) => holds === 'records');
 }
 
 /** An output in DescribeStacks. */
@@ -100,9 +132,13 @@ export function readConsumers(
     .filter((id) => id !== undefined)
     .sort();
   const get = (key: string) => outputs.get(key)?.value || missing(key);
+  // Of consumers `Order` and `OrderArchive`, the output OrderArchiveFilesTableName belongs to the longer one.
+  const ownerOf = (key: string) =>
+    ids.filter((each) => key.startsWith(each)).sort((a, b) => b.length - a.length)[0];
   return ids.map((id) => {
     const name = kebabCase(id);
     const keys = consumerOutputs(name);
+    const own = [...outputs].filter(([key]) => ownerOf(key) === id);
     return {
       name,
       queueUrl: get(keys.queueUrl),
@@ -110,26 +146,30 @@ export function readConsumers(
       functionName: get(keys.functionName),
       eventSourceMappingId: get(keys.eventSourceMappingId),
       logGroup: get(keys.logGroupName),
-      tables: readTables(outputs, id, ids, missing),
+      tables: readStores(own, new RegExp(`^${id}([A-Z]\\w*)TableName$`), readTableDescription, missing),
+      buckets: readStores(own, new RegExp(`^${id}([A-Z]\\w*)BucketName$`), readBucketDescription, missing),
     };
   });
 }
 
-function readTables(
-  outputs: ReadonlyMap<string, StackOutput>,
-  id: string,
-  ids: string[],
+/**
+ * Tables, or buckets, among a consumer's outputs.
+ * @param outputOf matches the name of such an output, and in it the name of the table or bucket
+ */
+function readStores<T extends object>(
+  own: readonly [string, StackOutput][],
+  outputOf: RegExp,
+  read: (description: string) => T | undefined,
   missing: (output: string) => never,
-): Record<string, TableHandles> {
-  const tables: Record<string, TableHandles> = {};
-  for (const [key, { value, description }] of outputs) {
-    // Of consumers `Order` and `OrderArchive`, the output OrderArchiveFilesTableName belongs to the longer one.
-    const owner = ids.filter((each) => key.startsWith(each)).sort((a, b) => b.length - a.length)[0];
-    const table = owner === id ? /^([A-Z]\w*)TableName$/.exec(key.slice(id.length))?.[1] : undefined;
-    if (table) {
-      const purpose = readTableDescription(description) ?? missing(`${key} with a description`);
-      tables[kebabCase(table)] = { name: value, ...purpose };
-    }
+): Record<string, T & { readonly name: string }> {
+  const stores: Record<string, T & { readonly name: string }> = {};
+  for (const [key, { value, description }] of own) {
+    const [, store] = outputOf.exec(key) ?? [];
+    if (!store) continue;
+    stores[kebabCase(store)] = {
+      name: value,
+      ...(read(description) ?? missing(`${key} with a description`)),
+    };
   }
-  return tables;
+  return stores;
 }

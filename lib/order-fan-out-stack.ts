@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import { LambdaApplication } from 'aws-cdk-lib/aws-codedeploy';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { archiveConsumer, consumerDefaults, consumers, stages } from '#config';
 import { ARCHIVE, ARCHIVE_PREFIX } from '../contract/archive.ts';
-import { alarmsId, pascalCase, upperSnakeCase } from '../contract/names.ts';
+import { alarmsId, pascalCase } from '../contract/names.ts';
 import {
   consumerOutputs,
   publisherParameters,
   STACK_OUTPUTS,
   type TableContents,
-  tableDescription,
   UNROUTED,
 } from '../contract/stack-outputs.ts';
 import { Operations } from './alarms/operations.ts';
@@ -24,7 +24,6 @@ import { guardRails } from './checks/guard-rails.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';
-import { OnDemandTable } from './consumer/on-demand-table.ts';
 import { MessagingKey } from './messaging/messaging-key.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
 import { OperatorPolicy } from './operations/operator-policy.ts';
@@ -37,6 +36,7 @@ import {
 } from './settings/consumers.ts';
 import type { ConsumerSettings, Stage, StageName } from './settings/types.ts';
 import { checkName, checkWholeNumbers } from './settings/validation.ts';
+import { addStorage, type ConsumerStorage } from './storage/consumer-storage.ts';
 import { FanOutTopic } from './topic/fan-out-topic.ts';
 import { TopicAlarms } from './topic/topic-alarms.ts';
 import { UnroutedMessages } from './topic/unrouted-messages.ts';
@@ -70,7 +70,7 @@ export class OrderFanOutStack extends Stack {
   private readonly encryptionKey: MessagingKey | undefined;
   private readonly unrouted: UnroutedMessages;
   private readonly operations: Operations;
-  private readonly tables: { holds: TableContents; table: OnDemandTable }[] = [];
+  private readonly storage: ConsumerStorage[] = [];
 
   constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
     const { stage: stageName, settings = stages[stageName], ...others } = props;
@@ -102,6 +102,9 @@ export class OrderFanOutStack extends Stack {
         unroutedQueue,
         recordTables: this.tablesWith('records'),
         stockTables: this.tablesWith('stock'),
+        recordBuckets: this.storage
+          .flatMap(({ buckets }) => buckets)
+          .filter(({ holds }) => holds === 'records'),
         archive,
         operationsLog,
         encryptionKey: this.encryptionKey,
@@ -242,7 +245,8 @@ export class OrderFanOutStack extends Stack {
       handlerEntry,
     });
     Tags.of(consumer).add('consumer', name);
-    this.addTables(consumer, settings);
+    const { keepData } = this.stage;
+    this.storage.push(addStorage(consumer, settings, { keepData, encryptionKey: this.encryptionKey }));
 
     const outputs = consumerOutputs(name);
     this.output(outputs.queueUrl, consumer.queue.queueUrl);
@@ -253,19 +257,9 @@ export class OrderFanOutStack extends Stack {
     return consumer;
   }
 
-  private addTables(consumer: Consumer, { tables }: ConsumerSettings): void {
-    const { keepData } = this.stage;
-    for (const [name, { holds, partitionKey, actions }] of Object.entries(tables)) {
-      const table = new OnDemandTable(consumer, `${pascalCase(name)}Table`, { partitionKey, keepData });
-      consumer.useTable(table, { variable: `${upperSnakeCase(name)}_TABLE`, actions });
-      const output = consumerOutputs(consumer.name).tableName(name);
-      this.output(output, table.tableName, tableDescription({ holds, partitionKey }));
-      this.tables.push({ holds, table });
-    }
-  }
-
-  private tablesWith(contents: TableContents): OnDemandTable[] {
-    return this.tables.filter(({ holds }) => holds === contents).map(({ table }) => table);
+  private tablesWith(contents: TableContents): TableV2[] {
+    const tables = this.storage.flatMap((each) => each.tables);
+    return tables.filter(({ holds }) => holds === contents).map(({ table }) => table);
   }
 
   /** Where the archive's consumer, if there is one, keeps what it takes. */
@@ -279,7 +273,7 @@ export class OrderFanOutStack extends Stack {
       coldAfter: Duration.days(archive.coldAfterDays),
       deleteAfter: Duration.days(archive.deleteAfterDays),
     });
-    consumer.useBucket(bucket, { variable: 'ARCHIVE_BUCKET', prefix: ARCHIVE_PREFIX });
+    consumer.useBucket(bucket, { variable: 'ARCHIVE_BUCKET', writes: ARCHIVE_PREFIX });
     new ArchiveTable(consumer, 'Table', { encryptionKey, bucket });
     this.output(STACK_OUTPUTS.archiveBucketName, bucket.bucketName);
     return bucket;

@@ -5,6 +5,7 @@ import { ARCHIVE } from '../../contract/archive.ts';
 import {
   type ConsumerHandles,
   readConsumers,
+  recordsBucket,
   recordsTable,
   STACK_OUTPUTS,
   type TableContents,
@@ -63,7 +64,7 @@ export function consumerOf({ name: stackName, consumers }: StackHandles, name: s
 /** The consumers that keep a record of each event, if the domain can read it: not the archive, for one. */
 export function recordingConsumers({ consumers }: Pick<StackHandles, 'consumers'>): ConsumerHandles[] {
   if (!domain.endState) return [];
-  return consumers.filter((consumer) => recordsTable(consumer) !== undefined);
+  return consumers.filter((consumer) => recordsTable(consumer) ?? recordsBucket(consumer));
 }
 
 /** The consumers of orders: the archive keeps messages as they are, whatever they say. */

@@ -111,15 +111,26 @@ export class Consumer extends Construct {
   }
 
   /**
-   * Lets the function write objects into a bucket that is not encrypted or has the consumer's key, and nothing else.
+   * Lets the function write objects into a bucket that is encrypted with keys of S3 or with the consumer's, and read some.
    *
-   * @param use the environment variable in which the function finds the bucket's name, and what the keys of its objects begin with
+   * @param use the environment variable in which the function finds the bucket's name, and what the keys of objects begin with that
+   * it writes, and of those that it reads, if any
    */
-  useBucket(bucket: IBucket, use: { readonly variable: string; readonly prefix: string }): void {
-    this.function.addEnvironment(use.variable, bucket.bucketName);
-    this.function.addToRolePolicy(
-      new PolicyStatement({ actions: ['s3:PutObject'], resources: [bucket.arnForObjects(`${use.prefix}*`)] }),
-    );
+  useBucket(
+    bucket: IBucket,
+    use: { readonly variable: string; readonly writes: string; readonly reads?: readonly string[] },
+  ): void {
+    const { variable, writes, reads = [] } = use;
+    this.function.addEnvironment(variable, bucket.bucketName);
+    const allow = (action: string, prefixes: readonly string[]) =>
+      this.function.addToRolePolicy(
+        new PolicyStatement({
+          actions: [action],
+          resources: prefixes.map((prefix) => bucket.arnForObjects(`${prefix}*`)),
+        }),
+      );
+    allow('s3:PutObject', [writes]);
+    if (reads.length > 0) allow('s3:GetObject', reads);
   }
 
   /** The stack's name, so that the metrics of stages that share an account do not add up. */

@@ -11,6 +11,7 @@ import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
 import type { Operations } from '../alarms/operations.ts';
 import { acknowledge, wildcardFinding } from '../checks/acknowledge.ts';
 import type { Consumer } from '../consumer/consumer.ts';
+import type { StoredObjects } from '../storage/consumer-storage.ts';
 
 export interface OperatorPolicyProps {
   /** Topic that orders are published to. */
@@ -24,6 +25,8 @@ export interface OperatorPolicyProps {
   readonly recordTables: readonly TableV2[];
   /** Tables of what is in stock. */
   readonly stockTables: readonly TableV2[];
+  /** Objects that are the record of an event. */
+  readonly recordBuckets: readonly Pick<StoredObjects, 'bucket' | 'prefix'>[];
   /**
    * Bucket of the archive.
    * @default - none
@@ -46,7 +49,10 @@ export class OperatorPolicy extends ManagedPolicy {
     this.allowOnStack(props);
     this.allowOnConsumers(props);
     this.allowOnTables(props);
-    if (props.archive) this.allowOnArchive(props.archive);
+    // publish --wait, trace
+    for (const { bucket, prefix } of props.recordBuckets) this.allowOnObjects(bucket, prefix);
+    // replay, archive get
+    if (props.archive) this.allowOnObjects(props.archive, ARCHIVE_PREFIX);
     this.allowOnAll();
   }
 
@@ -133,10 +139,10 @@ export class OperatorPolicy extends ManagedPolicy {
     this.allow(['dynamodb:Scan', 'dynamodb:UpdateItem'], arns(stockTables));
   }
 
-  /** replay, archive get */
-  private allowOnArchive(bucket: IBucket): void {
+  /** Only who may list a bucket is told that it lacks an object: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
+  private allowOnObjects(bucket: IBucket, prefix: string): void {
     this.allow(['s3:ListBucket'], [bucket.bucketArn]);
-    this.allow(['s3:GetObject'], [bucket.arnForObjects(`${ARCHIVE_PREFIX}*`)]);
+    this.allow(['s3:GetObject'], [bucket.arnForObjects(`${prefix}*`)]);
   }
 
   /** What has no ARN to name. */

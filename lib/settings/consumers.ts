@@ -13,9 +13,10 @@ import { ConfigError, checkName, checkWholeNumbers } from './validation.ts';
 
 /** A consumer's settings with the defaults filled in. */
 export type CompleteConsumer = ConsumerSettings &
-  ConsumerLimits & { readonly thresholds: ConsumerThresholds };
+  ConsumerLimits &
+  Required<Pick<ConsumerSettings, 'tables' | 'buckets'>> & { readonly thresholds: ConsumerThresholds };
 
-/** @throws ConfigError for a name or a number that cannot be used, and for a second table of records */
+/** @throws ConfigError for a name or a number that cannot be used, and for records in two places */
 export function completeConsumer(
   name: string,
   settings: ConsumerSettings,
@@ -23,15 +24,17 @@ export function completeConsumer(
   stage: StageName,
 ): CompleteConsumer {
   const thresholds = { ...defaults.alarms[stage], ...settings.alarms?.[stage] };
-  const complete = { ...defaults, ...settings, thresholds };
+  const { tables = {}, buckets = {} } = settings;
+  const complete = { ...defaults, ...settings, tables, buckets, thresholds };
   checkWholeNumbers(`consumers.${name} in lib/config.ts`, complete);
   checkWholeNumbers(`alarms of consumers.${name} in lib/config.ts`, thresholds);
-  Object.keys(settings.tables).forEach(checkName);
-  const recordTables = Object.entries(settings.tables).filter(([, { holds }]) => holds === 'records');
-  if (recordTables.length > 1) {
-    const names = recordTables.map(([table]) => table).join(' and ');
+  const stores = [...Object.entries(tables), ...Object.entries(buckets)];
+  for (const [store] of stores) checkName(store);
+  const holdRecords = stores.filter(([, { holds }]) => holds === 'records').map(([store]) => store);
+  if (holdRecords.length > 1) {
+    const names = holdRecords.join(' and ');
     throw new ConfigError(
-      `consumers.${name} in lib/config.ts: ${names} hold records, but only one table may`,
+      `consumers.${name} in lib/config.ts: ${names} hold records, but only one table or bucket may`,
     );
   }
   return complete;

@@ -1,7 +1,7 @@
 /** What can be set in config.ts. */
 import type { domain } from '#domain';
 import type { TypeIn } from '../../contract/event-catalogue.ts';
-import type { TableContents } from '../../contract/stack-outputs.ts';
+import type { BucketContents, TableContents } from '../../contract/stack-outputs.ts';
 
 export type StageName = 'dev' | 'prod';
 
@@ -126,6 +126,21 @@ interface TableSettings {
   readonly actions: readonly `dynamodb:${string}`[];
 }
 
+interface BucketSettings {
+  /** `records`: an object for each event that left a record, under `writes` and its ID; `other`: what the command line leaves alone. */
+  readonly holds: BucketContents;
+  /**
+   * What the keys of objects begin with that others put there and the consumer reads.
+   * @default - it reads only what it writes
+   */
+  readonly reads?: `${string}/`;
+  /**
+   * What the keys of objects begin with that the consumer writes. Metadata `digest` of an object that is a record says which event
+   * it was made of.
+   */
+  readonly writes: `${string}/`;
+}
+
 /** Limits that a consumer sets, or has by default. */
 export interface ConsumerLimits {
   readonly memoryMiB: number;
@@ -154,8 +169,16 @@ export interface ConsumerSettings extends Partial<ConsumerLimits> {
    * @default - every event of these types
    */
   readonly filter?: Readonly<Record<string, readonly string[]>>;
-  /** Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE. */
-  readonly tables: Readonly<Record<string, TableSettings>>;
+  /**
+   * Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE.
+   * @default - none
+   */
+  readonly tables?: Readonly<Record<string, TableSettings>>;
+  /**
+   * Buckets in which it keeps objects instead, by kebab-case name. The function finds `images` in IMAGES_BUCKET.
+   * @default - none
+   */
+  readonly buckets?: Readonly<Record<string, BucketSettings>>;
   /**
    * How long what the consumer depends on may be down before orders are dead-lettered.
    * @default - 360 minutes

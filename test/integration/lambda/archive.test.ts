@@ -9,11 +9,11 @@ import {
   parseArchiveKey,
 } from '../../../contract/archive.ts';
 import { orderEvents } from '../../../domain/events.ts';
+import { captureLogs } from '../../fixtures/captured-logs.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
 import { anOrder } from '../../fixtures/order-fixtures.ts';
-import { captureLogs } from '../../fixtures/order-logs.ts';
-import { type Handler, lambdaContext, startQueues } from '../../fixtures/order-queue.ts';
 import { type Put, scriptedS3 } from '../../fixtures/scripted-s3.ts';
+import { type Handler, lambdaContext, startQueues } from '../../fixtures/test-queues.ts';
 
 const denied = { status: 403, code: 'AccessDenied' };
 

@@ -6,8 +6,8 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import fc from 'fast-check';
 import { batchHandler, type Queue, recordsHandler } from '../../../lambda/batch.ts';
 import { PermanentError } from '../../../lambda/permanent-error.ts';
-import { captureLogs } from '../../fixtures/order-logs.ts';
-import { lambdaContext, sqsRecord, startQueues } from '../../fixtures/order-queue.ts';
+import { captureLogs } from '../../fixtures/captured-logs.ts';
+import { lambdaContext, sqsRecord, startQueues } from '../../fixtures/test-queues.ts';
 
 // Sensor readings, not orders: the batch knows nothing of what it carries.
 type Reading = { sensor: string; celsius: number };

@@ -1,19 +1,22 @@
 import type { MessageAttributeValue } from '@aws-sdk/client-sqs';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../contract/event-catalogue.ts';
 import { type OrderEvent, orderEvents } from '../../../domain/events.ts';
+import { bill } from '../../../lambda/billing/invoice.ts';
+import { ship } from '../../../lambda/shipping/shipment.ts';
 import { consumers } from '../../../lib/config.ts';
+import { captureLogs } from '../../fixtures/captured-logs.ts';
 import { functionEnvironment } from '../../fixtures/function-environment.ts';
+import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
 import {
   conditionFailed,
   done,
   failure,
   scriptedDynamoDb,
   transactionCancelled,
-} from '../../fixtures/order-dynamodb.ts';
-import { aCancellation, anItem, anOrder } from '../../fixtures/order-fixtures.ts';
-import { captureLogs } from '../../fixtures/order-logs.ts';
-import { type Handler, lambdaContext, startQueues } from '../../fixtures/order-queue.ts';
+} from '../../fixtures/scripted-dynamodb.ts';
+import { type Handler, lambdaContext, startQueues } from '../../fixtures/test-queues.ts';
 
 /** Of a put: on the condition that the order has no record, and to be told of the one it has. */
 const onlyIfNew = {
@@ -353,6 +356,65 @@ describe('any consumer of orders', () => {
     expect(ahead).toBe(0);
     expect(Math.floor((minute ?? 0) / 60)).toBe(1);
     expect(Math.floor((hour ?? 0) / 3_600)).toBe(1);
+  });
+});
+
+describe('a cancellation of what is recorded', () => {
+  const issued = marshall(bill(anOrder(), new Date('2026-11-22T17:00:05.000Z')));
+  const ready = marshall(ship(anOrder(), new Date('2026-11-22T17:00:05.000Z')));
+  const cancelled = { cancelledAt: { S: '2026-11-22T18:00:00.000Z' } };
+  const FAILED = 'ConditionalCheckFailed';
+  const triedAgain = { isFailed: true, counted: {}, error: undefined };
+
+  test('changes it on the condition that it is not cancelled, and has the status that was seen', async () => {
+    const left = [conditionFailed(ready)];
+    dynamodb.answer = () => left.shift() ?? done;
+
+    expect(await deliver('shipping', aCancellation())).toMatchObject({ counted: { Processed: 1 } });
+    expect(dynamodb.requests[1]).toEqual({
+      operation: 'UpdateItem',
+      input: {
+        TableName: 'shipments',
+        Key: { orderId: { S: 'order-1' } },
+        UpdateExpression: expect.any(String),
+        ConditionExpression: 'attribute_not_exists(cancelledAt) AND #status = :status',
+        ExpressionAttributeNames: expect.objectContaining({ '#status': 'status' }),
+        ExpressionAttributeValues: expect.objectContaining({ ':status': { S: 'READY' } }),
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      },
+    });
+  });
+
+  test.each<[string, keyof Handlers, ReturnType<typeof failure>[], object]>([
+    [
+      'has left since it was seen: tried again',
+      'shipping',
+      [conditionFailed(ready), conditionFailed({ ...ready, status: { S: 'SHIPPED' } })],
+      triedAgain,
+    ],
+    [
+      'was cancelled since it was seen: a duplicate',
+      'shipping',
+      [conditionFailed(ready), conditionFailed({ ...ready, ...cancelled })],
+      { counted: { Duplicates: 1 } },
+    ],
+    [
+      'was cancelled since it was seen, in a transaction: a duplicate',
+      'billing',
+      [conditionFailed(issued), transactionCancelled([FAILED, { ...issued, ...cancelled }], 'None')],
+      { counted: { Duplicates: 1 } },
+    ],
+    [
+      'stays as it is because another write of the transaction failed: tried again',
+      'billing',
+      [conditionFailed(issued), transactionCancelled('None', FAILED)],
+      triedAgain,
+    ],
+  ])('where it %s', async (_, consumer, answers, expected) => {
+    const left = [...answers];
+    dynamodb.answer = () => left.shift() ?? done;
+
+    expect(await deliver(consumer, aCancellation())).toMatchObject({ isFailed: false, ...expected });
   });
 });
 

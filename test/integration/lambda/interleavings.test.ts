@@ -1,6 +1,5 @@
 // An order, its cancellation, and a copy of each: whatever comes first, fails on the way and is tried again, the end is the same.
 
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Cancellation } from '../../../domain/cancellation.ts';
@@ -22,14 +21,22 @@ interface Consumer {
   place(): Promise<unknown>;
   cancel(of?: Cancellation): Promise<unknown>;
   readonly stock: Record<string, number>;
-  readonly tables: readonly ('invoices' | 'credit-notes' | 'shipments' | 'reservations' | 'stock')[];
+  readonly tables: readonly (keyof typeof KEYS)[];
 }
 
-let dynamodb: Awaited<ReturnType<typeof localTables>>;
+const KEYS = {
+  invoices: 'orderId',
+  'credit-notes': 'creditNoteId',
+  shipments: 'orderId',
+  reservations: 'orderId',
+  stock: 'sku',
+} as const;
+
+let dynamodb: Awaited<ReturnType<typeof localTables<keyof typeof KEYS>>>;
 let consumers: Record<string, Consumer>;
 
 beforeAll(async () => {
-  dynamodb = await localTables();
+  dynamodb = await localTables(KEYS);
   Object.assign(process.env, functionEnvironment(dynamodb.endpoint));
   const { invoiceTable } = await import('../../../lambda/billing/invoice-table.ts');
   const { shipmentTable } = await import('../../../lambda/shipping/shipment-table.ts');
@@ -72,14 +79,17 @@ const consumer = (name: string) => consumers[name] as Consumer;
 
 async function contents({ tables }: Pick<Consumer, 'tables'>) {
   const found = await Promise.all(tables.map((table) => dynamodb.items(table)));
-  return Object.fromEntries(
-    tables.map((table, index) => [table, found[index]?.map((item) => unmarshall(item as never))]),
-  );
+  return Object.fromEntries(tables.map((table, index) => [table, found[index]]));
+}
+
+async function begin({ stock }: Consumer): Promise<void> {
+  const items = Object.entries(stock).map(([sku, available]) => ({ sku, available }));
+  await dynamodb.begin('stock', items);
 }
 
 /** What all tables hold when the order is placed and then cancelled, and nothing goes wrong. */
 async function plainEnd(of: Consumer) {
-  await dynamodb.begin(of.stock);
+  await begin(of);
   await of.place();
   await of.cancel();
   return contents(of);
@@ -128,7 +138,7 @@ describe.each(NAMES)('at %s', (name) => {
 
       for (let failing = 0, isReached = true; isReached; failing++) {
         for (const fate of ['refused', 'answer lost'] as const) {
-          await dynamodb.begin(of.stock);
+          await begin(of);
           const fates: Fate[] = [...Array<Fate>(failing).fill('done'), fate];
           let left = Array.from(arrival, (letter) => (letter === 'P' ? of.place : () => of.cancel()));
           // What fails comes back behind all others, as its visibility timeout ends.
@@ -157,7 +167,7 @@ describe.each(NAMES)('at %s', (name) => {
 
     await fc.assert(
       fc.asyncProperty(fc.array(turn, { maxLength: 24 }), async (turns) => {
-        await dynamodb.begin(of.stock);
+        await begin(of);
         await dynamodb.play([of.place, of.place, () => of.cancel(), () => of.cancel()], turns);
 
         expect(await contents(of)).toEqual(end);
@@ -182,10 +192,10 @@ describe.each(NAMES)('at %s', (name) => {
 
 test('a shipment that has left stays as it is, and the cancellation is noted as too late, once', async () => {
   const of = consumer('shipping');
-  await dynamodb.begin({});
+  await dynamodb.begin();
   await of.place();
   const [item] = await dynamodb.items('shipments');
-  await dynamodb.change('shipments', { ...item, status: { S: 'SHIPPED' } });
+  await dynamodb.change('shipments', { ...item, status: 'SHIPPED' });
 
   const outcomes = [await of.cancel(), await of.cancel()];
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { DeadLetterContext } from '../../../contract/dead-letter.ts';
 import { deadLetter } from '../../../lambda/dead-letter.ts';
 import { PermanentError } from '../../../lambda/permanent-error.ts';
-import { sqsRecord } from '../../fixtures/order-queue.ts';
+import { sqsRecord } from '../../fixtures/test-queues.ts';
 
 const MIB = 1_048_576;
 const conflict = new PermanentError('OrderConflict', 'a different order is recorded under this orderId');

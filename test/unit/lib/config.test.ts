@@ -65,14 +65,15 @@ test('a consumer has what it says, and the defaults for the rest', () => {
   });
 });
 
-test('a consumer keeps its records in one table', () => {
+test('a consumer keeps its records in one table or bucket', () => {
   const { invoices } = consumers.billing.tables;
-
-  expect(refusalOf({ ...consumers.billing, tables: { invoices, bills: invoices } })).toEqual(
-    new ConfigError(
-      'consumers.billing in lib/config.ts: invoices and bills hold records, but only one table may',
-    ),
+  const bills = { holds: 'records', writes: 'bills/' } as const;
+  const refusal = new ConfigError(
+    'consumers.billing in lib/config.ts: invoices and bills hold records, but only one table or bucket may',
   );
+
+  expect(refusalOf({ ...consumers.billing, tables: { invoices, bills: invoices } })).toEqual(refusal);
+  expect(refusalOf({ ...consumers.billing, tables: { invoices }, buckets: { bills } })).toEqual(refusal);
 });
 
 test.each([
@@ -80,12 +81,18 @@ test.each([
   ['', 'not a name in kebab-case, such as billing or stock-levels'],
   ['unrouted', 'the queue of messages that nobody takes: choose another name'],
   ['archive', 'the consumer of the archive, which is a setting of the stage: choose another name'],
-])('neither a consumer nor a table can be called %p', (name, problem) => {
+])('no consumer, table or bucket can be called %p', (name, problem) => {
   const refusal = new ConfigError(`"${name}" is ${problem}`);
   const { invoices } = consumers.billing.tables;
 
   expect(() => synthesize('dev', { consumers: { [name]: consumers.billing } })).toThrow(refusal);
   expect(refusalOf({ ...consumers.billing, tables: { [name]: invoices } })).toEqual(refusal);
+  expect(
+    refusalOf({
+      ...consumers.billing,
+      buckets: { [name]: { holds: 'other', writes: 'a/' } },
+    }),
+  ).toEqual(refusal);
 });
 
 test('half a day of an archive is refused, with the setting that says so', () => {

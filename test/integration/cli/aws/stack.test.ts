@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { localStack } from '../../../../cli/aws/local-stack.ts';
 import { findStack, recordingConsumers, tableThatHolds } from '../../../../cli/aws/stack.ts';
+import { recordsBucket } from '../../../../contract/stack-outputs.ts';
 import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 import { consumerHandles, outputsOf, stackHandles } from '../../../fixtures/stack-handles.ts';
 
@@ -16,7 +17,7 @@ describe('a stack is found by its outputs', () => {
   afterAll(() => aws.close());
 
   const find = (name: string) => findStack(new CloudFormationClient({ ...aws.client, maxAttempts: 1 }), name);
-  test('with every consumer and its tables, as the stack wrote them', async () => {
+  test('with every consumer, its tables and its buckets, as the stack wrote them', async () => {
     const written = stackHandles({
       archiveBucket: 'archive-1',
       consumers: [
@@ -31,6 +32,13 @@ describe('a stack is found by its outputs', () => {
           tables: { files: { name: 'files-1', partitionKey: 'file', holds: 'other' } },
         }),
         consumerHandles('stock', { tables: { stock: { name: 's', partitionKey: 'sku', holds: 'stock' } } }),
+        consumerHandles('thumbnails', {
+          tables: {},
+          buckets: {
+            drafts: { name: 'drafts-1', prefix: 'drafts/', holds: 'other' },
+            'small-images': { name: 'images-1', prefix: 'images/small/', holds: 'records' },
+          },
+        }),
         consumerHandles('without-tables', { tables: {} }),
       ],
     });
@@ -39,11 +47,16 @@ describe('a stack is found by its outputs', () => {
     const stack = await find('Any');
 
     expect(stack).toEqual(written);
-    expect(recordingConsumers(stack).map(({ name }) => name)).toEqual(['order']);
+    expect(recordingConsumers(stack).map(({ name }) => name)).toEqual(['order', 'thumbnails']);
     expect(tableThatHolds('stock', stack)).toBe('s');
     expect(() => tableThatHolds('other', { ...stack, consumers: [] })).toThrow(
       'No consumer of Any has a table that holds other',
     );
+    expect(stack.consumers.map((each) => recordsBucket(each)?.name)).toEqual([
+      ...[undefined, undefined, undefined],
+      'images-1',
+      undefined,
+    ]);
     expect(aws.calls.at(-1)?.input).toMatchObject({ StackName: 'Any' });
   });
 

@@ -7,7 +7,7 @@ import { archived } from '../../../../lambda/archive/archived.ts';
 import { deadLetter } from '../../../../lambda/dead-letter.ts';
 import { PermanentError } from '../../../../lambda/permanent-error.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
-import { sqsRecord } from '../../../fixtures/order-queue.ts';
+import { sqsRecord } from '../../../fixtures/test-queues.ts';
 
 interface Sent {
   readonly id?: string;

@@ -119,6 +119,24 @@ test('an object is written once where the write asks for that', async () => {
   expect((await get('once')).bytes.toString()).toBe('second');
 });
 
+test('of many such writes at the same time one succeeds', async () => {
+  const writes = Array.from({ length: 20 }, (_, index) =>
+    put('race', { Body: `${index}`, Metadata: { by: `${index}` }, IfNoneMatch: '*' }).then(
+      () => `${index}`,
+      ({ name }: Error) => name,
+    ),
+  );
+
+  const outcomes = await Promise.all(writes);
+
+  const [winner, ...more] = outcomes.filter((outcome) => outcome !== 'PreconditionFailed');
+  expect(more).toEqual([]);
+  expect(await s3.send(new HeadObjectCommand({ Bucket, Key: 'race' }))).toMatchObject({
+    Metadata: { by: winner },
+    LastModified: expect.any(Date),
+  });
+});
+
 test('what is deleted is gone, and what is not there is named', async () => {
   await put('key', { Body: 'text' });
 
