@@ -104,6 +104,8 @@ export interface EndState<E extends AnyEvent = AnyEvent> {
   readonly recorded: readonly string[];
   /** Table → what has to be in it before the first event. @default - nothing */
   readonly initial?: Readonly<Record<string, readonly Item[]>>;
+  /** Bucket → key → what has to be in it before the first event. @default - nothing */
+  readonly initialObjects?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** What is wrong beyond the single record of an event: in sums, or between tables. @default - nothing is looked for */
   check?(before: Ledger, after: Ledger): Finding[];
   /** What `check` has shown where it found nothing, for the report: `the sums add up`. */

@@ -8,7 +8,7 @@ import { type ArchiveReading, readArchive } from './reader.ts';
 import type { ArchivedOutgoing } from './selection.ts';
 
 export interface CanarySearch {
-  readonly clients: Pick<Clients, 'dynamodb'>;
+  readonly clients: Pick<Clients, 'dynamodb' | 's3'>;
   readonly consumer: ConsumerHandles;
   readonly reading: ArchiveReading;
   /** What the replay would send of messages. */

@@ -28,7 +28,7 @@ interface RefusedMessage {
 }
 
 export interface FollowOptions {
-  readonly clients: Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
+  readonly clients: Pick<Clients, 'sns' | 'sqs' | 'dynamodb' | 's3'>;
   readonly stack: StackHandles;
   readonly messages: Iterable<EventMessage>;
   /** How long to wait for the last one. */

@@ -11,11 +11,17 @@ import { domain } from '#domain';
 import type { Domain, Item, RecordView } from '../../contract/domain.ts';
 import { type AnyEvent, digestOf } from '../../contract/event-catalogue.ts';
 import { backoffDelay } from '../../contract/retries.ts';
-import { type ConsumerHandles, recordsTable, type TableHandles } from '../../contract/stack-outputs.ts';
+import {
+  type ConsumerHandles,
+  recordsBucket,
+  recordsTable,
+  type TableHandles,
+} from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { recordingConsumers } from '../aws/stack.ts';
 import { CommandError } from '../terminal/command-error.ts';
 import { NOUNS } from '../terminal/words.ts';
+import { readObjectRecords } from './object-records.ts';
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const MAX_KEYS = 100;
@@ -58,13 +64,19 @@ export function withRecords(consumers: readonly ConsumerHandles[]): ConsumerHand
  * @throws whatever the SDK throws
  */
 export async function readRecords(
-  { dynamodb }: Pick<Clients, 'dynamodb'>,
-  consumer: Pick<ConsumerHandles, 'tables'>,
+  { dynamodb, s3 }: Pick<Clients, 'dynamodb' | 's3'>,
+  consumer: Pick<ConsumerHandles, 'tables' | 'buckets'>,
   ids: readonly string[],
 ): Promise<Map<string, RecordView>> {
   const records = new Map<string, RecordView>();
   const table = recordsTable(consumer);
-  if (!table || !endState) return records;
+  const bucket = recordsBucket(consumer);
+  if (!endState) return records;
+  if (bucket) {
+    const objects = await readObjectRecords(s3, bucket, ids);
+    for (const [id, item] of objects) records.set(id, endState.read(item));
+  }
+  if (!table) return records;
   const distinct = Array.from(new Set(ids));
   const chunks = Array.from({ length: Math.ceil(distinct.length / MAX_KEYS) }, (_, index) =>
     distinct.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),

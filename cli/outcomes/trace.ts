@@ -1,7 +1,7 @@
 /** Where an event is: what each consumer's record, dead-letter queue, queue and filter say about it. */
 import { domain } from '#domain';
 import type { RecordView } from '../../contract/domain.ts';
-import { type ConsumerHandles, recordsTable, UNROUTED } from '../../contract/stack-outputs.ts';
+import { type ConsumerHandles, UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
 import { allButArchive, recordingConsumers, type StackHandles } from '../aws/stack.ts';
@@ -52,7 +52,7 @@ interface FoundRecord extends RecordView {
   readonly table: string;
 }
 
-type TraceClients = Pick<Clients, 'sns' | 'sqs' | 'dynamodb'>;
+type TraceClients = Pick<Clients, 'sns' | 'sqs' | 'dynamodb' | 's3'>;
 type TextAttributes = Record<string, { DataType: string; StringValue: string }>;
 
 /** Types of the events that create a record. */
@@ -152,8 +152,8 @@ export class EventTrace {
 
   private async lookForRecord(consumer: ConsumerHandles): Promise<void> {
     if (this.records.get(consumer.name)?.digest !== undefined) return;
-    const holder = recordsTable(consumer);
-    const table = Object.keys(consumer.tables).find((key) => consumer.tables[key] === holder) ?? '';
+    const holders = Object.entries({ ...consumer.tables, ...consumer.buckets });
+    const [table = ''] = holders.find(([, { holds }]) => holds === 'records') ?? [];
     try {
       const record = (await readRecords(this.clients, consumer, [this.id])).get(this.id);
       if (record) this.records.set(consumer.name, { table, ...record });

@@ -134,7 +134,7 @@ export class OperatorPolicy extends ManagedPolicy {
   private allowOnTables({ recordTables, stockTables }: OperatorPolicyProps): void {
     const arns = (tables: readonly TableV2[]) => tables.map(({ tableArn }) => tableArn);
     // publish --wait, trace
-    this.allow(['dynamodb:GetItem', 'dynamodb:BatchGetItem'], arns(recordTables));
+    this.allow(['dynamodb:BatchGetItem'], arns(recordTables));
     // stock
     this.allow(['dynamodb:Scan', 'dynamodb:UpdateItem'], arns(stockTables));
   }

@@ -5,6 +5,8 @@ import type { LocalRun } from '@order-fan-out/local-run/run';
 import { domain } from '#domain';
 import type { Clients } from '../../cli/aws/clients.ts';
 import { recordingConsumers, type StackHandles } from '../../cli/aws/stack.ts';
+import { allObjectRecords } from '../../cli/outcomes/object-records.ts';
+import { ID_FIELD } from '../../cli/terminal/words.ts';
 import type { Domain, Item } from '../../contract/domain.ts';
 
 /** What all consumers hold at one moment. */
@@ -31,14 +33,20 @@ export interface Snapshot {
   readonly letters: Letters;
 }
 
-/** Reads the tables of all consumers with records: nothing in a domain without an end state. */
+/** Reads the tables, and the records in buckets, of all consumers with records: nothing in a domain without an end state. */
 export async function readLedger(
-  { dynamodb }: Pick<Clients, 'dynamodb'>,
+  { dynamodb, s3 }: Pick<Clients, 'dynamodb' | 's3'>,
   stack: StackHandles,
 ): Promise<Ledger> {
   const consumers = recordingConsumers(stack);
   const ledger = emptyLedger(consumers.map(({ name }) => name));
-  for (const { name, tables } of consumers) {
+  for (const { name, tables, buckets } of consumers) {
+    for (const [id, bucket] of Object.entries(buckets)) {
+      if (bucket.holds !== 'records') continue;
+      const items = await allObjectRecords(s3, bucket);
+      ledger.tables.get(name)?.set(id, items);
+      for (const item of items) enter(ledger, name, String(item[ID_FIELD]), item);
+    }
     for (const [table, { name: TableName, holds, partitionKey }] of Object.entries(tables)) {
       const items: Item[] = [];
       const pages = paginateScan({ client: dynamodb }, { TableName, ConsistentRead: true });

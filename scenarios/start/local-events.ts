@@ -1,6 +1,7 @@
 // What `npm start` does with a local stack: test events, and the reconciliation at the end.
 import path from 'node:path';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { LocalRun } from '@order-fan-out/local-run/run';
@@ -244,9 +245,9 @@ class QuietPeriod {
   }
 }
 
-/** Puts into tables what has to be there before the first event, unless a kept state already has it. */
+/** Puts into tables and buckets what has to be there before the first event, unless a kept state already has it. */
 export async function fillTables(
-  { dynamodb }: Pick<Clients, 'dynamodb'>,
+  { dynamodb, s3 }: Pick<Clients, 'dynamodb' | 's3'>,
   stack: StackHandles,
 ): Promise<void> {
   const { endState }: Domain = domain;
@@ -259,6 +260,12 @@ export async function fillTables(
         .catch((error: Error) => {
           if (error.name !== 'ConditionalCheckFailedException') throw error;
         });
+    }
+  }
+  const buckets = stack.consumers.flatMap((consumer) => Object.entries(consumer.buckets));
+  for (const [id, { name: Bucket }] of buckets) {
+    for (const [Key, Body] of Object.entries(endState?.initialObjects?.[id] ?? {})) {
+      await s3.send(new PutObjectCommand({ Bucket, Key, Body }));
     }
   }
 }

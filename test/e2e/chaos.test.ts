@@ -105,7 +105,10 @@ describe('without its safeguards', () => {
   /** A bundle in which a put overwrites what is there. */
   function overwrite(file: string): void {
     const once = 'attribute_not_exists(#absent)';
-    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replaceAll(once, `attribute_exists(#absent) OR ${once}`));
+    fs.writeFileSync(
+      file,
+      fs.readFileSync(file, 'utf8').replaceAll(once, `attribute_exists(#absent) OR ${once}`),
+    );
   }
 
   // One safeguard a consumer, so that one run shows each: they share nothing but the topic.

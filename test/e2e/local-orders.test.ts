@@ -78,9 +78,7 @@ test('a consumer whose orders take no notice of a cancellation that came first i
   for (const table of ['INVOICES_TABLE', 'SHIPMENTS_TABLE', 'RESERVATIONS_TABLE']) {
     const file = bundleHolding(copy, table);
     // An order then takes the place of a marker.
-    const changed = fs
-      .readFileSync(file, 'utf8')
-      .replace(/("#absent":)\w+/, '$1"orderDigest"');
+    const changed = fs.readFileSync(file, 'utf8').replace(/("#absent":)\w+/, '$1"orderDigest"');
     fs.writeFileSync(file, changed);
   }
 
