@@ -236,11 +236,8 @@ test('DescribeAlarms goes page by page', () => {
   expect(second.NextToken).toBeUndefined();
 });
 
-test.each([
-  ['PutMetricData', {}, 'InvalidAction'],
-  ['GetMetricData', { StartTime: 1, EndTime: 2, MetricDataQueries: 3 }, 'InternalFailure'],
-])('what else CloudWatch can do is refused, and nonsense ends nothing: %s %j', (operation, input, code) => {
-  expect(() => answerCloudWatch(operation, input, watched())).toThrow(
-    expect.objectContaining({ constructor: ServiceError, code }),
+test('what else CloudWatch can do is refused', () => {
+  expect(() => answerCloudWatch('PutMetricData', {}, watched())).toThrow(
+    expect.objectContaining({ constructor: ServiceError, code: 'InvalidAction' }),
   );
 });
