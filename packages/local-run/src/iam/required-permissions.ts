@@ -182,7 +182,7 @@ const SERVICES: Record<string, Record<string, Reader>> = {
   },
   lambda: {
     ...each('GetEventSourceMapping UpdateEventSourceMapping', onMapping),
-    ...each('ListEventSourceMappings GetAccountSettings', onAnything('lambda')),
+    GetAccountSettings: onAnything('lambda'),
   },
   cloudformation: each('DescribeStacks DetectStackDrift', stack),
   kms: { DescribeKey: onKey },

@@ -104,7 +104,6 @@ test.each<[string, string, object, [string, string][]]>([
     { UUID: 'm' },
     [['lambda:GetEventSourceMapping', 'arn:aws:lambda:eu-west-1:000000000000:event-source-mapping:m']],
   ],
-  ['lambda', 'ListEventSourceMappings', {}, [['lambda:ListEventSourceMappings', '*']]],
   ['lambda', 'GetAccountSettings', {}, [['lambda:GetAccountSettings', '*']]],
   ['monitoring', 'DescribeAlarmHistory', { AlarmName: 'late' }, [['cloudwatch:DescribeAlarmHistory', '*']]],
   [
