@@ -50,6 +50,7 @@ export class Alarms {
       name,
       arn: alarmArn(name),
       type,
+      description: properties.AlarmDescription,
       properties,
       state: 'INSUFFICIENT_DATA',
       reason: '',
@@ -66,16 +67,7 @@ export class Alarms {
   }
 
   list(): AlarmStatus[] {
-    return [...this.all.values()].map(({ name, arn, type, properties, state, reason, changed }) => ({
-      name,
-      arn,
-      type,
-      description: properties.AlarmDescription,
-      properties,
-      state,
-      reason,
-      since: changed?.real,
-    }));
+    return [...this.all.values()];
   }
 
   /** For how long datapoints are needed: the most minutes that one of them evaluates. */

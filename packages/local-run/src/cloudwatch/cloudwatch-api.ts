@@ -47,8 +47,8 @@ function pageOf<T>(all: T[], { NextToken, MaxRecords }: Json, most: number): [T[
   return [all.slice(start, end), end < all.length ? { NextToken: String(end) } : {}];
 }
 
-function describeAlarm({ name, arn, properties, state, reason, since }: AlarmStatus): object {
-  const changed = since && since / 1000;
+function describeAlarm({ name, arn, properties, state, reason, changed }: AlarmStatus): object {
+  const since = changed && changed.real / 1000;
   const { Tags: _, ...settings } = properties;
   return {
     ActionsEnabled: true,
@@ -58,7 +58,7 @@ function describeAlarm({ name, arn, properties, state, reason, since }: AlarmSta
     AlarmArn: arn,
     StateValue: state,
     StateReason: reason,
-    ...(changed !== undefined && { StateUpdatedTimestamp: changed, StateTransitionedTimestamp: changed }),
+    ...(since !== undefined && { StateUpdatedTimestamp: since, StateTransitionedTimestamp: since }),
   };
 }
 

@@ -234,22 +234,17 @@ describe('late metrics', () => {
     expect(queue.last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(1);
   });
 
-  test('never bring the share that is missing, the same one for the same seed', () => {
-    const gapsOf = (seed: number) => {
-      const queue = watched(undefined, { minutes: 0, missing: 0.3, seed });
-      queue.sample.queues = [{ ...idle, visible: 1 }];
-      return Array.from({ length: 1_000 }, () => {
-        queue.cloudWatch.endMinute();
-        return visible(queue);
-      }).flatMap((value, minute) => (value === undefined ? [minute] : []));
-    };
+  test('never bring the share that is missing', () => {
+    const queue = watched(undefined, { minutes: 0, missing: 0.3 });
+    queue.sample.queues = [{ ...idle, visible: 1 }];
 
-    const gaps = gapsOf(1);
+    const gaps = Array.from({ length: 1_000 }, () => {
+      queue.cloudWatch.endMinute();
+      return visible(queue);
+    }).filter((value) => value === undefined).length;
 
-    expect(gaps.length).toBeGreaterThan(250);
-    expect(gaps.length).toBeLessThan(350);
-    expect(gapsOf(1)).toEqual(gaps);
-    expect(gapsOf(2)).not.toEqual(gaps);
+    expect(gaps).toBeGreaterThan(250);
+    expect(gaps).toBeLessThan(350);
   });
 
   test('leave the metrics of topics and functions alone', () => {
