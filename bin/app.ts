@@ -1,7 +1,7 @@
 /** The CDK app. esbuild bundles the handlers while CDK, which takes as long to load, is loaded. */
-import { join } from 'node:path';
+import { consumers, handlers } from '#config';
 import { bundleAhead } from '../lib/consumer/handler-bundle.ts';
 
-const bundled = bundleAhead(join(import.meta.dirname, '..', 'lambda'));
+const bundled = bundleAhead(Object.keys(consumers), handlers);
 const { synthesizeApp } = await import('../lib/app.ts');
 await synthesizeApp(bundled);

@@ -5,8 +5,11 @@ import type { AttributeValue } from './dead-letter.ts';
 
 /** Name of the archive among the consumers. No other may have it. */
 export const ARCHIVE = 'archive';
-/** Prefix of the keys of all archived objects, and of nothing else. */
-export const ARCHIVE_PREFIX = 'orders/';
+
+/** What the keys of all archived objects begin with, and no others: `orders/`. @param topic name of the topic that it archives */
+export function archivePrefix(topic: string): string {
+  return `${topic}/`;
+}
 
 /** An archived message. */
 export interface ArchivedMessage {
@@ -67,16 +70,17 @@ export interface ArchiveKey {
  * the time of the first message, and the digest of the content: the same messages always make the same object, and an object that
  * was changed or truncated can be detected.
  * @param messages at least one
+ * @param prefix of the archive: `archivePrefix`
  */
-export function archiveObject(messages: readonly ArchivedMessage[]): ArchiveObject {
-  const content = inOrder(messages).map(lineOf).join('');
+export function archiveObject(messages: readonly ArchivedMessage[], prefix: string): ArchiveObject {
+  const content = inSequence(messages).map(lineOf).join('');
   // Sequence numbers of different groups say nothing of the time.
   const [firstAt = ''] = messages.map(({ sentAt }) => sentAt).sort();
-  return { key: `${hourPrefix(new Date(firstAt))}${firstAt}-${digestOf(content)}.jsonl.gz`, content };
+  return { key: `${hourPrefix(prefix, new Date(firstAt))}${firstAt}-${digestOf(content)}.jsonl.gz`, content };
 }
 
 /** By sequence number if all come from a FIFO queue; otherwise by time. */
-export function inOrder<Message extends ArchivedMessage>(messages: readonly Message[]): Message[] {
+export function inSequence<Message extends ArchivedMessage>(messages: readonly Message[]): Message[] {
   const isFifo = messages.every(({ sequenceNumber }) => sequenceNumber !== undefined);
   return messages.toSorted((one, other) =>
     isFifo
@@ -91,13 +95,12 @@ function compare(one: string, other: string): number {
   return one < other ? -1 : 1;
 }
 
-/** What an object's key says; undefined if it is no key of the archive. */
-export function parseArchiveKey(key: string): ArchiveKey | undefined {
-  const [, prefix, firstAt, digest] =
-    /^(orders\/dt=\d{4}-\d\d-\d\d\/hh=\d\d\/)([\d-]{10}T[\d:.]{12}Z)-([\da-f]{64})\.jsonl\.gz$/.exec(key) ??
-    [];
+/** What an object's key says; undefined if it is no key of the archive with this prefix. */
+export function parseArchiveKey(key: string, prefix: string): ArchiveKey | undefined {
+  const [, hour, firstAt, digest] =
+    /^(.+\/)([\d-]{10}T[\d:.]{12}Z)-([\da-f]{64})\.jsonl\.gz$/.exec(key) ?? [];
   const at = new Date(firstAt ?? '');
-  if (digest === undefined || Number.isNaN(at.getTime()) || hourPrefix(at) !== prefix) return undefined;
+  if (digest === undefined || Number.isNaN(at.getTime()) || hourPrefix(prefix, at) !== hour) return undefined;
   return { firstAt: at, digest };
 }
 
@@ -150,7 +153,7 @@ function messageIn({ groupid, sequencenumber, ...fields }: z.output<typeof line>
 }
 
 /** What the keys of messages that came in the hour of `at` begin with: `orders/dt=2026-11-26/hh=10/`. */
-export function hourPrefix(at: Date): string {
+export function hourPrefix(prefix: string, at: Date): string {
   const [day, hour] = at.toISOString().split(/[T:]/);
-  return `${ARCHIVE_PREFIX}dt=${day}/hh=${hour}/`;
+  return `${prefix}dt=${day}/hh=${hour}/`;
 }

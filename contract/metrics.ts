@@ -1,6 +1,6 @@
 /**
  * The metrics that a consumer's function reports about its messages: the only names that functions, alarms, the dashboard and the
- * local run accept, because an alarm on a misspelled metric never fires.
+ * local run accept, because an alarm on a misspelled metric never fires. Those of a domain's own outcomes are in its catalogue.
  */
 export type MetricName =
   /** Messages that are done, duplicates left out. */
@@ -11,8 +11,4 @@ export type MetricName =
   /** Failed tries after which the message waits in the queue for the next one. */
   | 'Retried'
   /** Messages that the function itself sent to the dead-letter queue. */
-  | 'DeadLettered'
-  /** Orders recorded as waiting for stock. */
-  | 'Backordered'
-  /** Cancellations of shipments that have left. */
-  | 'TooLate';
+  | 'DeadLettered';

@@ -1,21 +1,21 @@
 /** Names derived from the kebab-case names of consumers and tables, and the way back. */
 
-/** Whether `name` is in kebab-case: `billing`, `stock-levels`. */
+/** Whether `name` is in kebab-case: `billing`, `credit-notes`. */
 export function isKebabCase(name: string): boolean {
   return /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name);
 }
 
-/** `stock-levels` as `StockLevels`, for construct IDs and output names. */
+/** `credit-notes` as `CreditNotes`, for construct IDs and output names. */
 export function pascalCase(name: string): string {
   return name.replace(/(?:^|-)([a-z0-9])/g, (_, first: string) => first.toUpperCase());
 }
 
-/** `StockLevels` as `stock-levels`: what `pascalCase` was given. */
+/** `CreditNotes` as `credit-notes`: what `pascalCase` was given. */
 export function kebabCase(id: string): string {
   return id.replace(/(?<!^)(?=[A-Z])/g, '-').toLowerCase();
 }
 
-/** `stock-levels` as `STOCK_LEVELS`, for environment variables. */
+/** `credit-notes` as `CREDIT_NOTES`, for environment variables. */
 export function upperSnakeCase(name: string): string {
   return name.replaceAll('-', '_').toUpperCase();
 }

@@ -4,9 +4,13 @@ import { kebabCase, pascalCase } from './names.ts';
 /** Name of the queue of messages that no consumer's subscription asks for. No consumer may have it. */
 export const UNROUTED = 'unrouted';
 
-/** Outputs of the stack as a whole. */
+/** Output with the ARN of the topic that events are published to. @param topic its name, in kebab-case */
+export function topicArnOutput(topic: string): string {
+  return `${pascalCase(topic)}TopicArn`;
+}
+
+/** Outputs of the stack as a whole, whatever its topic. */
 export const STACK_OUTPUTS = {
-  ordersTopicArn: 'OrdersTopicArn',
   pagesTopicArn: 'PagesTopicArn',
   noticesTopicArn: 'NoticesTopicArn',
   operationsLogGroupName: 'OperationsLogGroupName',
@@ -14,13 +18,16 @@ export const STACK_OUTPUTS = {
   unroutedQueueUrl: 'UnroutedQueueUrl',
   /** Only of a stack with an archive. */
   archiveBucketName: 'ArchiveBucketName',
-  /** `true` if publishers give each message its customer as group; otherwise left out. */
+  /** `true` if publishers give each message its group; otherwise left out. */
   fairQueues: 'FairQueues',
 } as const;
 
-/** Names of the SSM parameters where publishers in the same account find the topic and its key, if it has one. */
-export function publisherParameters(stackName: string) {
-  return { topicArn: `/${stackName}/orders-topic-arn`, keyArn: `/${stackName}/orders-key-arn` };
+/**
+ * Names of the SSM parameters where publishers in the same account find the topic and its key, if it has one.
+ * @param topic its name, in kebab-case
+ */
+export function publisherParameters(stackName: string, topic: string) {
+  return { topicArn: `/${stackName}/${topic}-topic-arn`, keyArn: `/${stackName}/${topic}-key-arn` };
 }
 
 /** Outputs of a consumer; `table` and `bucket` are kebab-case names. */
@@ -39,11 +46,11 @@ export function consumerOutputs(consumer: string) {
 
 /**
  * What a table holds, for the command line to find it by:
- * - `records`: a record of each order, under its ID
- * - `stock`: the pieces of each SKU that can still be reserved
+ * - `records`: a record of each event that creates one, under its ID
  * - `other`: what the command line leaves alone
+ * - any other name in kebab-case: what a verb of the domain looks for
  */
-export type TableContents = 'records' | 'stock' | 'other';
+export type TableContents = string;
 
 /** A table, as its output describes it. */
 export interface TableHandles {
@@ -58,8 +65,8 @@ export function tableDescription({ holds, partitionKey }: Omit<TableHandles, 'na
 }
 
 function readTableDescription(text: string): Omit<TableHandles, 'name'> | undefined {
-  const [, holds, partitionKey] = /^Contents: (records|stock|other); key: (.+)$/.exec(text) ?? [];
-  return holds && partitionKey ? { holds: holds as TableContents, partitionKey } : undefined;
+  const [, holds, partitionKey] = /^Contents: ([a-z0-9-]+); key: (.+)$/.exec(text) ?? [];
+  return holds && partitionKey ? { holds, partitionKey } : undefined;
 }
 
 /**
@@ -103,7 +110,7 @@ export interface ConsumerHandles {
   readonly buckets: Readonly<Record<string, BucketHandles>>;
 }
 
-/** The table with the consumer's record of each order; undefined for a consumer that keeps none. */
+/** The table with the consumer's record of each event; undefined for a consumer that keeps none. */
 export function recordsTable({ tables }: Pick<ConsumerHandles, 'tables'>): TableHandles | undefined {
   return Object.values(tables).find(({ holds }) => holds === 'records');
 }
@@ -120,7 +127,7 @@ export interface StackOutput {
 }
 
 /**
- * The consumers among a stack's outputs: whatever has a `<Consumer>DeadLetterQueueUrl`, in the order of their names.
+ * The consumers among a stack's outputs: whatever has a `<Consumer>DeadLetterQueueUrl`, sorted by name.
  * @param missing throws for an output that a consumer lacks
  */
 export function readConsumers(
@@ -132,7 +139,7 @@ export function readConsumers(
     .filter((id) => id !== undefined)
     .sort();
   const get = (key: string) => outputs.get(key)?.value || missing(key);
-  // Of consumers `Order` and `OrderArchive`, the output OrderArchiveFilesTableName belongs to the longer one.
+  // Of consumers `Image` and `ImageSearch`, the output ImageSearchFilesTableName belongs to the longer one.
   const ownerOf = (key: string) =>
     ids.filter((each) => key.startsWith(each)).sort((a, b) => b.length - a.length)[0];
   return ids.map((id) => {

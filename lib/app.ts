@@ -1,7 +1,8 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { archive, consumers, stages } from '#config';
+import { domain } from '#domain';
 import { rulePacks } from './checks/rule-packs.ts';
-import { OrderFanOutStack } from './order-fan-out-stack.ts';
+import { FanOutStack } from './fan-out-stack.ts';
 import { readChoices } from './settings/choices.ts';
 import { settingProblem } from './settings/validation.ts';
 
@@ -16,8 +17,8 @@ export async function synthesizeApp(bundled: Promise<void>): Promise<void> {
     const app = new App({ autoSynth: false });
     const choices = readChoices(app.node, { stages, consumers, archive });
     await bundled;
-    new OrderFanOutStack(app, `OrderFanOut-${choices.stage}`, {
-      description: `Order fan-out, stage ${choices.stage}`,
+    new FanOutStack(app, `${domain.stackName}-${choices.stage}`, {
+      description: `${domain.title}, stage ${choices.stage}`,
       env: choices.settings.env ?? environment(),
       ...choices,
     });

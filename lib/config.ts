@@ -1,8 +1,11 @@
 /** The only settings: who consumes what, and how the stages differ. What each setting means: settings/types.ts. */
+import { join } from 'node:path';
+import type { domain } from '#domain';
 import type {
   ArchiveSettings,
   ConsumerDefaults,
   ConsumerSettings,
+  ConsumersOf,
   Stage,
   StageName,
 } from './settings/types.ts';
@@ -39,12 +42,20 @@ export const consumers = {
         partitionKey: 'orderId',
         actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
       },
-      stock: { holds: 'stock', partitionKey: 'sku', actions: ['dynamodb:UpdateItem'] },
+      stock: {
+        holds: 'stock',
+        partitionKey: 'sku',
+        actions: ['dynamodb:UpdateItem'],
+        operatorActions: ['dynamodb:Scan', 'dynamodb:UpdateItem'],
+      },
     },
     // Fewer than the others: concurrent transactions on the same SKU conflict.
     maxConcurrency: 5,
   },
-} satisfies Record<string, ConsumerSettings>;
+} satisfies ConsumersOf<typeof domain>;
+
+/** The folder with a folder for each consumer, of the same name, whose `handler.ts` exports `handler`. */
+export const handlers = join(import.meta.dirname, '..', 'lambda');
 
 /** For whatever a consumer does not set. */
 export const consumerDefaults: ConsumerDefaults = {

@@ -4,9 +4,11 @@ import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { GetObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+import { domain } from '#domain';
 import {
-  ARCHIVE_PREFIX,
   type ArchivedMessage,
+  type ArchiveKey,
+  archivePrefix,
   digestOf,
   hourPrefix,
   parseArchivedMessage,
@@ -38,6 +40,8 @@ export type ObjectContent = StoredObject &
 /** An invocation, and so an object, holds at most 6 MB, and more once JSON has escaped it. */
 const MOST_BYTES = 64 * 2 ** 20;
 const TOO_LARGE = 'it is larger than the archive writes';
+/** What the keys of the archive begin with. */
+const PREFIX = archivePrefix(domain.topic);
 const HOUR_MS = 3_600_000;
 /** The SDK retries requests, but not reading the body of a response. */
 const TRIES = 3;
@@ -45,6 +49,11 @@ const TRIES = 3;
 const CONTENT_MS = 60_000;
 
 const decompress = promisify(gunzip);
+
+/** What an object's key says; undefined if it is no key of the archive. */
+export function readKey(key: string): ArchiveKey | undefined {
+  return parseArchiveKey(key, PREFIX);
+}
 
 /**
  * Lists the objects of all hours that the span touches, in the order of their keys, which is that of their first messages; foreign
@@ -58,9 +67,9 @@ export async function* listObjects(
   { from, to }: Span,
   { after = '', signal }: { readonly after?: string | undefined; readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<StoredObject> {
-  const begin = hourPrefix(from);
-  const end = hourPrefix(new Date(Math.ceil(to.getTime() / HOUR_MS) * HOUR_MS));
-  const request = { Bucket, Prefix: ARCHIVE_PREFIX, StartAfter: after > begin ? after : begin };
+  const begin = hourPrefix(PREFIX, from);
+  const end = hourPrefix(PREFIX, new Date(Math.ceil(to.getTime() / HOUR_MS) * HOUR_MS));
+  const request = { Bucket, Prefix: PREFIX, StartAfter: after > begin ? after : begin };
   const pages = paginateListObjectsV2({ client: s3 }, request, { abortSignal: signal });
   for await (const { Contents = [] } of pages) {
     for (const { Key: key = '', Size: bytes = 0 } of Contents) {
@@ -83,7 +92,7 @@ export async function readObject(
 ): Promise<ObjectContent> {
   const { key, bytes } = object;
   const bad = (problem: string) => ({ ...object, problem });
-  const written = parseArchiveKey(key);
+  const written = readKey(key);
   if (!written) return bad('its key is not one of the archive');
   if (bytes > MOST_BYTES) return bad(TOO_LARGE);
   let content: string;

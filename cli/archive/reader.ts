@@ -1,8 +1,15 @@
 /** Reads a span of the archive in order, a few objects at a time. */
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { type ArchivedMessage, inOrder, parseArchiveKey } from '../../contract/archive.ts';
-import { listObjects, type ObjectContent, readObject, type Span, type StoredObject } from './objects.ts';
+import { type ArchivedMessage, inSequence } from '../../contract/archive.ts';
+import {
+  listObjects,
+  type ObjectContent,
+  readKey,
+  readObject,
+  type Span,
+  type StoredObject,
+} from './objects.ts';
 
 export interface ArchiveReading {
   readonly s3: S3Client;
@@ -91,7 +98,7 @@ function isOfFifoQueue(content: ObjectContent): boolean {
 
 function portionOf(content: ObjectContent, { from, to }: Span): Portion {
   const { key } = content;
-  const read = { objects: 1, lastKey: parseArchiveKey(key) ? key : undefined };
+  const read = { objects: 1, lastKey: readKey(key) ? key : undefined };
   if ('problem' in content) return { messages: [], skipped: [{ key, problem: content.problem }], ...read };
   const messages = content.messages.filter(({ sentAt }) => {
     const at = new Date(sentAt);
@@ -103,7 +110,7 @@ function portionOf(content: ObjectContent, { from, to }: Span): Portion {
 function together(portions: readonly Portion[]): Portion {
   const lastKey = portions.findLast((portion) => portion.lastKey !== undefined)?.lastKey;
   return {
-    messages: inOrder(portions.flatMap(({ messages }) => messages)),
+    messages: inSequence(portions.flatMap(({ messages }) => messages)),
     skipped: portions.flatMap(({ skipped }) => skipped),
     objects: portions.length,
     lastKey,
@@ -112,6 +119,6 @@ function together(portions: readonly Portion[]): Portion {
 
 /** The minute of an object's first message; undefined for an object that the archive did not write. */
 function minuteOf(key: string): number | undefined {
-  const firstAt = parseArchiveKey(key)?.firstAt.getTime();
+  const firstAt = readKey(key)?.firstAt.getTime();
   return firstAt === undefined ? undefined : Math.floor(firstAt / MINUTE_MS);
 }

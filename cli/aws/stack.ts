@@ -9,6 +9,7 @@ import {
   recordsTable,
   STACK_OUTPUTS,
   type TableContents,
+  topicArnOutput,
 } from '../../contract/stack-outputs.ts';
 import type { StackOptions } from '../options/stack-options.ts';
 import { CommandError, usageError } from '../terminal/command-error.ts';
@@ -116,10 +117,10 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
     ]),
   );
   const value = (output: string) => outputs.get(output)?.value;
-  const topicArn = value(STACK_OUTPUTS.ordersTopicArn);
+  const topicArn = value(topicArnOutput(domain.topic));
   if (!topicArn) {
     throw new CommandError(
-      `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${STACK_OUTPUTS.ordersTopicArn}: it is not deployed completely, or it is another kind of stack`,
+      `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${topicArnOutput(domain.topic)}: it is not deployed completely, or it is another kind of stack`,
     );
   }
   const missing = (output: string): never => {

@@ -41,7 +41,7 @@ export class OutboxStack extends Stack {
     new CfnOutput(this, 'OutboxTableName', { value: outbox.tableName });
 
     // CloudFormation reads the parameters at each deploy, and needs no export of the other stack.
-    const names = publisherParameters(props.orderStack);
+    const names = publisherParameters(props.orderStack, 'orders');
     const read = (name: string) => StringParameter.valueForStringParameter(this, name);
     const topic = Topic.fromTopicAttributes(this, 'Topic', {
       topicArn: read(names.topicArn),

@@ -11,13 +11,14 @@ const HOUR = 'YYYY-MM-DDTHH'.length;
 const MINUTE = 'YYYY-MM-DDTHH:MM'.length;
 
 /**
- * One object for each hour in which messages came. For a FIFO queue, whose batches hold ten messages at most, one for each minute:
+ * @param prefix what the keys of the archive begin with
+ * @returns one object for each hour in which messages came; for a FIFO queue, whose batches hold ten messages at most, one for each minute:
  * to read them in sequence, only a minute's messages have to be sorted.
  */
-export function archived(records: readonly SQSRecord[]): Archived[] {
+export function archived(records: readonly SQSRecord[], prefix: string): Archived[] {
   const spans = Map.groupBy(records, (record) => sentAt(record).slice(0, isOrdered(record) ? MINUTE : HOUR));
   return Array.from(spans.values(), (together) => ({
-    ...archiveObject(together.map(archivedMessage)),
+    ...archiveObject(together.map(archivedMessage), prefix),
     records: together,
   }));
 }

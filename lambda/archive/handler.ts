@@ -8,6 +8,7 @@ import { archived } from './archived.ts';
 import { archiveBucket } from './bucket.ts';
 
 const bucket = archiveBucket(environment('ARCHIVE_BUCKET'));
+const prefix = environment('ARCHIVE_PREFIX');
 const logger = new Logger();
 const metrics: ConsumerMetrics = new Metrics();
 
@@ -15,7 +16,7 @@ const metrics: ConsumerMetrics = new Metrics();
 export const handler = recordsHandler(
   (records, signal) => {
     const written = new Map<SQSRecord, Promise<void>>();
-    for (const object of archived(records)) {
+    for (const object of archived(records, prefix)) {
       const writing = bucket.put(object, signal).then(() => {
         const messages = object.records.length;
         metrics.addMetric('Processed', MetricUnit.Count, messages);

@@ -2,11 +2,14 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type IBucket, type LifecycleRule, StorageClass } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
+import { archivePrefix } from '../../contract/archive.ts';
+import { pascalCase } from '../../contract/names.ts';
 import { invalid } from '../settings/validation.ts';
 import { privateBucket } from '../storage/private-bucket.ts';
 
 export interface ArchiveBucketProps {
+  /** Name of the topic that it archives, in kebab-case. */
+  readonly topic: string;
   /** When objects of 128 KB and more move to Glacier Instant Retrieval, which reads as fast and costs a sixth to keep. */
   readonly coldAfter: Duration;
   /** When objects are deleted: as noncurrent versions they stay for 30 more days. */
@@ -30,8 +33,9 @@ export const QUERY_RESULTS_PREFIX = 'query-results/';
 export class ArchiveBucket extends Construct {
   readonly bucket: IBucket;
 
-  constructor(scope: Construct, id: string, { coldAfter, deleteAfter, encryptionKey }: ArchiveBucketProps) {
+  constructor(scope: Construct, id: string, props: ArchiveBucketProps) {
     super(scope, id);
+    const { topic, coldAfter, deleteAfter, encryptionKey } = props;
     if (coldAfter.toDays() >= deleteAfter.toDays()) {
       throw invalid(
         this,
@@ -41,19 +45,19 @@ export class ArchiveBucket extends Construct {
     }
     this.bucket = privateBucket(this, 'Bucket', {
       encryptionKey,
-      prefixes: [ARCHIVE_PREFIX],
+      prefixes: [archivePrefix(topic)],
       versioned: true,
-      lifecycleRules: lifecycle(coldAfter, deleteAfter),
+      lifecycleRules: lifecycle(props),
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
   }
 }
 
-function lifecycle(coldAfter: Duration, deleteAfter: Duration): LifecycleRule[] {
+function lifecycle({ topic, coldAfter, deleteAfter }: ArchiveBucketProps): LifecycleRule[] {
   return [
     {
-      id: 'Orders',
-      prefix: ARCHIVE_PREFIX,
+      id: pascalCase(topic),
+      prefix: archivePrefix(topic),
       transitions: [{ storageClass: StorageClass.GLACIER_INSTANT_RETRIEVAL, transitionAfter: coldAfter }],
       expiration: deleteAfter,
       noncurrentVersionExpiration: LEFTOVERS_KEPT,

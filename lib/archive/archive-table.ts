@@ -13,12 +13,17 @@ import {
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
+import { archivePrefix } from '../../contract/archive.ts';
+import type { Domain } from '../../contract/domain.ts';
+import { pascalCase } from '../../contract/names.ts';
+import { eventWords } from '../settings/event-words.ts';
 import { QUERY_RESULTS_PREFIX } from './archive-bucket.ts';
 
 export interface ArchiveTableProps {
   /** Of the archive. */
   readonly bucket: IBucket;
+  /** What it archives. */
+  readonly domain: Domain;
   /**
    * Key that encrypts the results of queries.
    * @default - keys of S3
@@ -57,7 +62,7 @@ const COLUMNS: Column[] = [
  * crawl the bucket. It costs nothing until somebody queries.
  */
 export class ArchiveTable extends Construct {
-  constructor(scope: Construct, id: string, { bucket, encryptionKey }: ArchiveTableProps) {
+  constructor(scope: Construct, id: string, { bucket, domain, encryptionKey }: ArchiveTableProps) {
     super(scope, id);
     const database = new Database(this, 'Database');
     // It only says where the objects are and can be recreated at any time; CDK would retain it, and its name with it.
@@ -65,7 +70,7 @@ export class ArchiveTable extends Construct {
     const table = new S3Table(this, 'Table', {
       database,
       storage: S3TableStorage.fromBucket(bucket),
-      s3Prefix: ARCHIVE_PREFIX,
+      s3Prefix: archivePrefix(domain.topic),
       columns: COLUMNS,
       partitionKeys: [
         { name: 'dt', type: STRING },
@@ -85,12 +90,14 @@ export class ArchiveTable extends Construct {
       { 'ignore.malformed.json': 'TRUE', 'case.insensitive': 'FALSE' },
     );
     const workGroup = this.workGroup(bucket, encryptionKey);
-    const query = new CfnNamedQuery(this, 'OrderQuery', {
+    const { idField } = domain.events.settings;
+    const { noun, aNoun } = eventWords(domain.events);
+    const query = new CfnNamedQuery(this, `${pascalCase(noun)}Query`, {
       database: database.databaseName,
       workGroup: workGroup.name,
-      name: 'All events of an order',
-      description: 'Put in the days to look at, and the order: Athena bills what it reads of these days',
-      queryString: orderQuery(table.tableName),
+      name: `All events of ${aNoun}`,
+      description: `Put in the days to look at, and the ${noun}: Athena bills what it reads of these days`,
+      queryString: queryById(table.tableName, idField),
     });
     query.addResourceDependency(workGroup);
   }
@@ -115,11 +122,11 @@ export class ArchiveTable extends Construct {
   }
 }
 
-function orderQuery(table: string): string {
+function queryById(table: string, idField: string): string {
   // A message is there more than once if a batch was retried.
   return `SELECT DISTINCT messageid, sentat, json_extract_scalar(body, '$.eventType') AS event, body
 FROM "${table}"
 WHERE dt BETWEEN '2026-11-01' AND '2026-11-30'
-  AND json_extract_scalar(body, '$.orderId') = '4711'
+  AND json_extract_scalar(body, '$.${idField}') = '4711'
 ORDER BY sentat`;
 }

@@ -4,6 +4,7 @@ import type { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { type CfnSubscription, CfnTopic } from 'aws-cdk-lib/aws-sns';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IConstruct } from 'constructs';
+import type { EventCatalogue } from '../../contract/event-catalogue.ts';
 import { invalid } from '../settings/validation.ts';
 import { numberOf, ownerOf, resolve, resourceReferredTo } from './references.ts';
 
@@ -21,16 +22,21 @@ const MAX_BATCH = 10;
 const CALLS_PER_SECOND = 300;
 
 /**
- * A customer is a message group, and must not publish more in a second than its partition takes. Each event is a call of its own: a
- * batch keeps a group's order only if it holds one message of the group, since SNS may refuse an entry and take the next.
- * @param perSecond the setting `peakPerCustomer`
+ * A message group must not get more in a second than its partition takes. Each event is a call of its own: a batch keeps a group's
+ * sequence only if it holds one message of the group, since SNS may refuse an entry and take the next.
+ * @param perSecond the setting `peakPerGroup`
+ * @param catalogue what events are about, and by what they are grouped
  */
-export function checkGroupPeak(scope: IConstruct, perSecond: number): void {
+export function checkGroupPeak(
+  scope: IConstruct,
+  perSecond: number,
+  { noun, groupField }: EventCatalogue['settings'],
+): void {
   if (perSecond <= CALLS_PER_SECOND) return;
   throw invalid(
     scope,
-    `peakPerCustomer is ${perSecond} a second, but may be ${CALLS_PER_SECOND} at most, the calls that the partition of a message group ` +
-      'takes: make the group finer than the customer, such as the order, or leave the stage on standard queues',
+    `peakPerGroup is ${perSecond} a second, but may be ${CALLS_PER_SECOND} at most, the calls that the partition of a message group ` +
+      `takes: make the group finer than the ${groupField.replace(/Id$/, '')}, such as the ${noun}, or leave the stage on standard queues`,
     SQS_QUOTAS,
   );
 }

@@ -6,6 +6,7 @@ import { RELEASE_ALARM } from '../../contract/names.ts';
 import type { OperationsAlarm } from '../alarms/operations-alarm.ts';
 import { acknowledge } from '../checks/acknowledge.ts';
 import { oldestIn, pollingOf, waitingIn } from '../messaging/queue-metrics.ts';
+import type { EventWords } from '../settings/event-words.ts';
 import type { ConsumerThresholds } from '../settings/types.ts';
 import { checkWithin } from '../settings/validation.ts';
 import { type AlarmedConsumer, consumerAlarm, summaryAlarm } from './consumer-alarm.ts';
@@ -16,6 +17,8 @@ const SUM_OF_FIVE_MINUTES = { period: FIVE_MINUTES, statistic: Stats.SUM };
 
 export interface ConsumerAlarmsProps extends AlarmedConsumer {
   readonly thresholds: ConsumerThresholds;
+  /** What their descriptions call the events. */
+  readonly words: EventWords;
 }
 
 /**
@@ -161,13 +164,13 @@ export class ConsumerAlarms extends Construct {
 
   /** Three times in a row, because one letter that was redriven, hours old, is a percentile of its own. */
   private promiseBroken(): void {
-    const { consumer, thresholds } = this.props;
+    const { consumer, thresholds, words } = this.props;
     const seconds = thresholds.promisedSeconds;
     consumerAlarm(this, 'PromiseBroken', this.props, {
       metric: consumer.metric('SecondsToDone', { period: FIVE_MINUTES, statistic: Stats.percentile(99) }),
       threshold: seconds,
       evaluationPeriods: 3,
-      meaning: `for 15 minutes, one order in 100 was done ${seconds} seconds or more after it was placed.`,
+      meaning: `for 15 minutes, one ${words.noun} in 100 was done ${seconds} seconds or more after it was ${words.happened}.`,
       article: 'promise-broken',
       announce: 'notices',
     });

@@ -9,7 +9,7 @@ export interface ConsumerProps {
   /** Topic whose messages the consumer takes. */
   readonly topic: ITopic;
   /**
-   * Whether both queues are FIFO: the messages of a group are processed in order. The topic has to be FIFO then.
+   * Whether both queues are FIFO: the messages of a group are processed in sequence. The topic has to be FIFO then.
    * @default false
    */
   readonly ordered?: boolean | undefined;

@@ -1,7 +1,8 @@
 /** Handlers as bundles in memory. Loads nothing of CDK, so that esbuild can be at work while CDK is loaded. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type BuildOptions, build, buildSync, type Message, type OutputFile } from 'esbuild';
+import { ARCHIVE } from '../../contract/archive.ts';
 
 /** What makes a module of `lambda/` what AWS runs, wherever it is written to. */
 export const BUNDLING = {
@@ -25,16 +26,29 @@ export interface Bundle {
   readonly warnings: readonly Message[];
 }
 
+/** Where the archive's handler is, beside what all handlers share. */
+const SHARED = join(import.meta.dirname, '..', '..', 'lambda');
+
 const madeAhead = new Map<string, Bundle>();
 
+/** Path of the module that exports a consumer's `handler`. That of the archive is the same for any. @param handlers folder of the others */
+export function handlerEntry(consumer: string, handlers: string): string {
+  return join(consumer === ARCHIVE ? SHARED : handlers, consumer, 'handler.ts');
+}
+
 /**
- * Bundles the `handler.ts` in each folder of `handlers` in one go, in a process beside this one, for `bundle` to find. If any
- * of them fails or warns, `bundle` makes each on its own and reports which it was.
+ * Bundles the handlers of consumers, and of the archive, in one go for each folder, in a process beside this one, for `bundle` to
+ * find. If any of them fails or warns, `bundle` makes each on its own and reports which it was.
  */
-export async function bundleAhead(handlers: string): Promise<void> {
-  const entries = readdirSync(handlers)
-    .map((folder) => join(handlers, folder, 'handler.ts'))
+export async function bundleAhead(consumers: readonly string[], handlers: string): Promise<void> {
+  const entries = [...consumers, ARCHIVE]
+    .map((consumer) => handlerEntry(consumer, handlers))
     .filter((entry) => existsSync(entry));
+  const folders = Map.groupBy(entries, (entry) => dirname(dirname(entry)));
+  await Promise.all(Array.from(folders.values(), bundleTogether));
+}
+
+async function bundleTogether(entries: readonly string[]): Promise<void> {
   const result = await build(optionsFor(entries)).catch(() => undefined);
   if (!result || result.warnings.length > 0) return;
   for (const entry of entries) madeAhead.set(entry, bundleOf(entry, result));

@@ -4,6 +4,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Consumer } from '../consumer/consumer.ts';
+import type { EventWords } from '../settings/event-words.ts';
 
 /** A dashboard is 24 units wide: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
 const DASHBOARD_WIDTH = 24;
@@ -14,19 +15,22 @@ export interface FanOutDashboardProps {
   readonly topic: ITopic;
   /** Queue of the messages that no consumer's subscription asks for. */
   readonly unroutedQueue: IQueue;
+  /** What it calls the events. */
+  readonly words: EventWords;
   /** Consumers by the name they are shown under, from top to bottom. */
   readonly consumers: ReadonlyMap<string, Consumer>;
 }
 
 /** The whole fan-out at a glance: the topic's row, then two rows for each consumer. */
 export class FanOutDashboard extends Construct {
-  constructor(scope: Construct, id: string, { topic, unroutedQueue, consumers }: FanOutDashboardProps) {
+  constructor(scope: Construct, id: string, props: FanOutDashboardProps) {
     super(scope, id);
+    const { topic, unroutedQueue, consumers, words } = props;
     const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.hours(3) });
 
     dashboard.addWidgets(...topicRow(topic, unroutedQueue));
     for (const [name, consumer] of consumers) {
-      for (const widgets of consumerRows(name, consumer)) dashboard.addWidgets(...widgets);
+      for (const widgets of consumerRows(name, consumer, words)) dashboard.addWidgets(...widgets);
     }
   }
 }
@@ -47,7 +51,7 @@ function topicRow(topic: ITopic, unroutedQueue: IQueue): GraphWidget[] {
 }
 
 /** Two rows: the queues, and below them the function. */
-function consumerRows(name: string, consumer: Consumer): GraphWidget[][] {
+function consumerRows(name: string, consumer: Consumer, { happened }: EventWords): GraphWidget[][] {
   const { queue, deadLetterQueue, function: lambdaFunction } = consumer;
   const queues = row([
     [
@@ -65,7 +69,7 @@ function consumerRows(name: string, consumer: Consumer): GraphWidget[][] {
   ]);
   const work = row([
     [
-      `${name}: seconds from placed to done`,
+      `${name}: seconds from ${happened} to done`,
       consumer.metric('SecondsToDone', { ...MAXIMUM, statistic: Stats.percentile(50), label: 'half' }),
       consumer.metric('SecondsToDone', { ...MAXIMUM, statistic: Stats.percentile(99), label: '99 of 100' }),
     ],

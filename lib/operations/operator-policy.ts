@@ -1,37 +1,23 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import { ARCHIVE_PREFIX } from '../../contract/archive.ts';
 import type { Operations } from '../alarms/operations.ts';
 import { acknowledge, wildcardFinding } from '../checks/acknowledge.ts';
 import type { Consumer } from '../consumer/consumer.ts';
-import type { StoredObjects } from '../storage/consumer-storage.ts';
+import type { OperatedObjects, OperatedStorage, OperatedTable } from '../storage/consumer-storage.ts';
 
-export interface OperatorPolicyProps {
-  /** Topic that orders are published to. */
+export interface OperatorPolicyProps extends OperatedStorage {
+  /** Topic that events are published to. */
   readonly topic: ITopic;
   /** Topics that alarms are announced on. */
   readonly operations: Operations;
   readonly consumers: readonly Consumer[];
   /** Queue of the messages that no consumer's subscription asks for. */
   readonly unroutedQueue: IQueue;
-  /** Tables with a record of each order. */
-  readonly recordTables: readonly TableV2[];
-  /** Tables of what is in stock. */
-  readonly stockTables: readonly TableV2[];
-  /** Objects that are the record of an event. */
-  readonly recordBuckets: readonly Pick<StoredObjects, 'bucket' | 'prefix'>[];
-  /**
-   * Bucket of the archive.
-   * @default - none
-   */
-  readonly archive?: IBucket | undefined;
   /** Where operations are recorded. */
   readonly operationsLog: ILogGroup;
   /**
@@ -41,18 +27,16 @@ export interface OperatorPolicyProps {
   readonly encryptionKey?: IKey | undefined;
 }
 
-/** What the verbs of `npm run orders` call, and nothing else. Attach it to the role or group of those on call. */
+/** What the verbs of the command line call, and nothing else. Attach it to the role or group of those on call. */
 export class OperatorPolicy extends ManagedPolicy {
   constructor(scope: Construct, id: string, props: OperatorPolicyProps) {
     const stack = Stack.of(scope);
     super(scope, id, { description: `Operates ${stack.stackName} by its command line` });
     this.allowOnStack(props);
     this.allowOnConsumers(props);
-    this.allowOnTables(props);
-    // publish --wait, trace
-    for (const { bucket, prefix } of props.recordBuckets) this.allowOnObjects(bucket, prefix);
-    // replay, archive get
-    if (props.archive) this.allowOnObjects(props.archive, ARCHIVE_PREFIX);
+    this.allowOnTables(props.tables);
+    // publish --wait, trace; replay, archive get
+    for (const objects of props.objects) this.allowOnObjects(objects);
     this.allowOnAll();
   }
 
@@ -131,16 +115,15 @@ export class OperatorPolicy extends ManagedPolicy {
     );
   }
 
-  private allowOnTables({ recordTables, stockTables }: OperatorPolicyProps): void {
-    const arns = (tables: readonly TableV2[]) => tables.map(({ tableArn }) => tableArn);
-    // publish --wait, trace
-    this.allow(['dynamodb:BatchGetItem'], arns(recordTables));
-    // stock
-    this.allow(['dynamodb:Scan', 'dynamodb:UpdateItem'], arns(stockTables));
+  private allowOnTables(tables: readonly OperatedTable[]): void {
+    for (const [actions, group] of Map.groupBy(tables, ({ actions }) => actions.join())) {
+      const arns = group.map(({ table }) => table.tableArn);
+      if (actions) this.allow(actions.split(','), arns);
+    }
   }
 
   /** Only who may list a bucket is told that it lacks an object: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
-  private allowOnObjects(bucket: IBucket, prefix: string): void {
+  private allowOnObjects({ bucket, prefix }: OperatedObjects): void {
     this.allow(['s3:ListBucket'], [bucket.bucketArn]);
     this.allow(['s3:GetObject'], [bucket.arnForObjects(`${prefix}*`)]);
   }

@@ -1,6 +1,5 @@
 /** What can be set in config.ts. */
-import type { domain } from '#domain';
-import type { TypeIn } from '../../contract/event-catalogue.ts';
+import type { EventCatalogue, TypeIn } from '../../contract/event-catalogue.ts';
 import type { BucketContents, TableContents } from '../../contract/stack-outputs.ts';
 
 export type StageName = 'dev' | 'prod';
@@ -15,20 +14,19 @@ export interface Stage {
   /** Keep queues, tables, logs and key when they would be deleted, and protect tables and stack from deletion. */
   readonly keepData: boolean;
   /**
-   * Process the orders of a customer in the order in which they were published: topic and queues are FIFO. A change replaces
-   * them, with the messages they hold: docs/ordering.md.
+   * Process the events of a group in the sequence in which they were published: topic and queues are FIFO. A change replaces them,
+   * with the messages they hold: docs/ordering.md.
    */
   readonly ordered: boolean;
   /**
-   * Orders and cancellations of one customer in its busiest second; only read where the stage is ordered. Synth refuses more than
-   * a message group can take. How many of them get done in a second depends on the handlers, which take a customer's one after the
-   * other: docs/ordering.md.
+   * Events of one group, such as a customer, in its busiest second; only read where the stage is ordered. Synth refuses more than a
+   * message group can take. How many of them get done in a second depends on the handlers, which take a group's one after the other:
+   * docs/ordering.md.
    * @default - not checked
    */
-  readonly peakPerCustomer?: number | undefined;
+  readonly peakPerGroup?: number | undefined;
   /**
-   * Publishers give each order its customer as message group, so that a customer with thousands of orders does not delay the
-   * others, where the stage is not ordered. SQS charges $0.10 per million requests for it: docs/ordering.md.
+   * Publishers give each message its group, such as a customer, so that one with thousands of messages does not delay the others, where the stage is not ordered. SQS charges $0.10 per million requests for it: docs/ordering.md.
    */
   readonly fairQueues: boolean;
   /**
@@ -48,7 +46,7 @@ export interface Stage {
   /** Days to keep the operations log. */
   readonly operationsLogRetentionDays: number;
   readonly operations: OperationsSettings;
-  /** IDs of other accounts that may publish orders. */
+  /** IDs of other accounts that may publish. */
   readonly publisherAccounts: readonly string[];
   readonly topicAlarms: TopicThresholds;
   /** On every resource, besides `stage` and `service`. */
@@ -105,7 +103,7 @@ export interface ConsumerThresholds {
   readonly queueDepth: number;
   /** Age of the oldest waiting message, in 10 of 15 minutes. */
   readonly oldestMessageSeconds: number;
-  /** 99 of 100 orders are done within so many seconds after they were placed. */
+  /** 99 of 100 events are done within so many seconds after they happened. */
   readonly promisedSeconds: number;
   /** Failed tries that will be repeated, within 5 minutes, three times in a row. */
   readonly retries: number;
@@ -117,13 +115,18 @@ export interface ConsumerThresholds {
 
 interface TableSettings {
   /**
-   * What the command line finds the table by. `records`: a record of each order, under its ID; `stock`: what is in stock, by SKU;
-   * `other`: something that it leaves alone.
+   * What the command line finds the table by. `records`: a record of each event that creates one, under its ID; `other`: something
+   * that it leaves alone; any other name: what a verb of the domain looks for.
    */
   readonly holds: TableContents;
   readonly partitionKey: string;
   /** All that the consumer does to the table, as IAM actions. */
   readonly actions: readonly `dynamodb:${string}`[];
+  /**
+   * What operators may do to it by the domain's own verbs, as IAM actions.
+   * @default - nothing, besides reading single records
+   */
+  readonly operatorActions?: readonly `dynamodb:${string}`[];
 }
 
 interface BucketSettings {
@@ -157,20 +160,23 @@ export interface ConsumerDefaults extends ConsumerLimits {
   readonly alarms: Readonly<Record<StageName, ConsumerThresholds>>;
 }
 
-/** A consumer's name, in kebab-case, is also its folder in `lambda/`, whose `handler.ts` exports `handler`. */
-export interface ConsumerSettings extends Partial<ConsumerLimits> {
+/**
+ * A consumer's name, in kebab-case, is also its folder in `handlers` of config.ts, whose `handler.ts` exports `handler`.
+ * @typeParam EventType the domain's types of events
+ */
+export interface ConsumerSettings<EventType extends string = string> extends Partial<ConsumerLimits> {
   /**
    * Events that it takes; its handler has to know each. Events that no consumer takes are kept in `unrouted`.
    * @default - every message of the topic, whatever it says; such a consumer does not keep a message out of `unrouted`
    */
-  readonly eventTypes?: readonly TypeIn<typeof domain.events>[];
+  readonly eventTypes?: readonly EventType[];
   /**
    * Message attribute → the values it takes, besides the event type.
    * @default - every event of these types
    */
   readonly filter?: Readonly<Record<string, readonly string[]>>;
   /**
-   * Tables that only this consumer writes, by kebab-case name. The function finds `stock` in STOCK_TABLE.
+   * Tables that only this consumer writes, by kebab-case name. The function finds `credit-notes` in CREDIT_NOTES_TABLE.
    * @default - none
    */
   readonly tables?: Readonly<Record<string, TableSettings>>;
@@ -180,7 +186,7 @@ export interface ConsumerSettings extends Partial<ConsumerLimits> {
    */
   readonly buckets?: Readonly<Record<string, BucketSettings>>;
   /**
-   * How long what the consumer depends on may be down before orders are dead-lettered.
+   * How long what the consumer depends on may be down before messages are dead-lettered.
    * @default - 360 minutes
    */
   readonly outlastMinutes?: number | undefined;
@@ -191,20 +197,25 @@ export interface ConsumerSettings extends Partial<ConsumerLimits> {
   readonly reservedConcurrency?: number;
   /**
    * Whether its queue is FIFO where the stage is ordered. `false` leaves it a standard queue: larger batches and more throughput, in
-   * any order. What SNS cannot deliver to it then goes to `unrouted`, because a FIFO topic needs a FIFO queue for that.
+   * any sequence. What SNS cannot deliver to it then goes to `unrouted`, because a FIFO topic needs a FIFO queue for that.
    * @default true
    */
   readonly ordered?: boolean;
   /**
-   * What an order that can never succeed means for the same customer's later ones, where the stage is ordered. `skip`: they are
+   * What an event that can never succeed means for the later ones of its group, where the stage is ordered. `skip`: they are
    * processed as if it had never been. `block`: they wait while it is tried again, until an operator has dealt with it or
-   * `outlastMinutes` are over. Skipping costs the order of that customer, blocking costs time.
+   * `outlastMinutes` are over. Skipping costs the sequence of that group, blocking costs time.
    * @default 'skip'
    */
   readonly onPermanentError?: 'skip' | 'block';
   /** Thresholds that differ from the defaults. */
   readonly alarms?: Readonly<Partial<Record<StageName, Partial<ConsumerThresholds>>>>;
 }
+
+/** The consumers of a domain, by name. */
+export type ConsumersOf<D extends { readonly events: EventCatalogue }> = Readonly<
+  Record<string, ConsumerSettings<TypeIn<D['events']>>>
+>;
 
 /** All of config.ts that `-c` can override. */
 export interface Config {

@@ -63,7 +63,7 @@ export function checkName(name: string): void {
   const reservedFor = RESERVED_NAMES.get(name);
   if (reservedFor !== undefined) throw new ConfigError(`"${name}" is ${reservedFor}: choose another name`);
   if (isKebabCase(name)) return;
-  throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or stock-levels`);
+  throw new ConfigError(`"${name}" is not a name in kebab-case, such as billing or credit-notes`);
 }
 
 /**

@@ -16,7 +16,7 @@ import { invalid } from '../settings/validation.ts';
 
 export interface FanOutTopicProps {
   /**
-   * Whether the topic is FIFO: it delivers the messages of a group in order, only to queues. Each group has its own throughput and
+   * Whether the topic is FIFO: it delivers the messages of a group in sequence, only to queues. Each group has its own throughput and
    * deduplication.
    * @default false
    */

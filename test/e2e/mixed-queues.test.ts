@@ -6,7 +6,7 @@ import { CreateQueueCommand, DeleteQueueCommand, GetQueueAttributesCommand } fro
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { generateEvents } from '../../cli/publishing/test-events.ts';
 import { consumers, stages } from '../../lib/config.ts';
-import { OrderFanOutStack } from '../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../lib/fan-out-stack.ts';
 import { inversionsByConsumer, orderedConsumers } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
 import { fillTables } from '../../scenarios/start/local-events.ts';
@@ -17,7 +17,7 @@ let running: RunningStack;
 
 beforeAll(async () => {
   const app = testApp({ 'aws:cdk:bundling-stacks': ['**'] });
-  new OrderFanOutStack(app, 'OrderFanOut-dev', {
+  new FanOutStack(app, 'OrderFanOut-dev', {
     stage: 'dev',
     settings: { ...stages.dev, ordered: true },
     consumers: {

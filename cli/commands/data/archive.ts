@@ -1,6 +1,6 @@
 /** `orders archive get`: finds all archived messages about an order. */
 import type { Command } from 'commander';
-import { type ArchivedMessage, inOrder } from '../../../contract/archive.ts';
+import { type ArchivedMessage, inSequence } from '../../../contract/archive.ts';
 import { archiveBucketOf, notArchived, spanOf } from '../../archive/open.ts';
 import { readArchive, type SkippedObject, sizeOf } from '../../archive/reader.ts';
 import { listSkipped, sayNotArchived, sizeInWords } from '../../archive/report.ts';
@@ -91,7 +91,7 @@ export async function getEvents(id: string, options: ArchiveGetOptions, io: Io):
     return INTERRUPTED;
   }
   // Objects of a standard queue overlap.
-  const messages = inOrder([...found.values()]);
+  const messages = inSequence([...found.values()]);
   const missing = await notArchived(clients, stack, span);
   if (json) io.printJson({ stack: stack.name, [NOUN]: id, messages, skipped, notArchived: missing });
   else if (messages.length > 0) io.print(lines(messages));

@@ -1,7 +1,7 @@
 /** `orders replay`: sends archived messages to one consumer again. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { ARCHIVE, parseArchiveKey } from '../../../contract/archive.ts';
-import type { Span } from '../../archive/objects.ts';
+import { ARCHIVE } from '../../../contract/archive.ts';
+import { readKey, type Span } from '../../archive/objects.ts';
 import { archiveBucketOf, notArchived, spanOf } from '../../archive/open.ts';
 import { sizeOf } from '../../archive/reader.ts';
 import { type Replay, type ReplayResult, replay as sendAll } from '../../archive/replay.ts';
@@ -57,7 +57,7 @@ export function define(command: Command, io: Io): void {
 }
 
 function archiveKey(text: string): string {
-  if (parseArchiveKey(text)) return text;
+  if (readKey(text)) return text;
   throw new InvalidArgumentError('It must be the key of an object, as printed when a replay stops.');
 }
 
@@ -115,7 +115,7 @@ async function replay(name: string, options: ReplayOptions, io: Io): Promise<num
 
 /** @throws CommandError, wrong usage, for an object that lies outside the span */
 function checkAfter(after: string | undefined, { from, to }: Span): void {
-  const firstAt = after === undefined ? undefined : parseArchiveKey(after)?.firstAt;
+  const firstAt = after === undefined ? undefined : readKey(after)?.firstAt;
   const hour = 3_600_000;
   if (!firstAt || (firstAt.getTime() > from.getTime() - hour && firstAt < to)) return;
   throw usageError(

@@ -34,6 +34,7 @@ beforeAll(async () => {
     QUEUE_URL: queue.url,
     DEAD_LETTER_QUEUE_URL: queue.deadLetterUrl,
     ARCHIVE_BUCKET: 'archive-bucket',
+    ARCHIVE_PREFIX: 'orders/',
   });
   ({ handler } = await import('../../../lambda/archive/handler.ts'));
 });
@@ -106,7 +107,7 @@ test('a batch is written as one object, compressed, with each message as it came
   const [put, ...others] = s3.puts as [Put];
   expect(others).toEqual([]);
   expect(put).toMatchObject({ bucket: 'archive-bucket', contentType: 'application/gzip' });
-  expect(parseArchiveKey(put.key)?.digest).toBe(digestOf(contentOf(put)));
+  expect(parseArchiveKey(put.key, 'orders/')?.digest).toBe(digestOf(contentOf(put)));
   expect(messagesIn(put).toSorted((one, other) => one.body.length - other.body.length)).toEqual([
     {
       messageId: event.Records.find(({ body }) => body === 'no JSON at all')?.messageId,

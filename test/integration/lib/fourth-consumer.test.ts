@@ -5,7 +5,7 @@ import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { Template } from 'aws-cdk-lib/assertions';
 import { readConsumers, recordsTable } from '../../../contract/stack-outputs.ts';
 import { consumers } from '../../../lib/config.ts';
-import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../../lib/fan-out-stack.ts';
 import type { ConsumerSettings } from '../../../lib/settings/types.ts';
 import { PROJECT } from '../../fixtures/project.ts';
 import { resource, synthesize, testApp } from '../../fixtures/synthesized.ts';
@@ -104,7 +104,7 @@ test('the outputs tell which consumers keep a record of each order: neither one 
 
 test('a fourth consumer runs the handler of its folder, bundled to one ES module with a source map', async () => {
   const app = testApp({ 'aws:cdk:bundling-stacks': ['**'] });
-  const stack = new OrderFanOutStack(app, 'OrderFanOut-dev', {
+  const stack = new FanOutStack(app, 'OrderFanOut-dev', {
     stage: 'dev',
     consumers: { 'fraud-check': fraudCheck },
     handlers,

@@ -5,11 +5,12 @@ import {
   archiveObject,
   digestOf,
   hourPrefix,
-  inOrder,
+  inSequence,
   parseArchivedMessage,
   parseArchiveKey,
 } from '../../../contract/archive.ts';
 
+const PREFIX = 'orders/';
 const HOUR_MS = 3_600_000;
 
 function aMessage(overrides: Partial<ArchivedMessage> = {}): ArchivedMessage {
@@ -63,10 +64,13 @@ const batches: fc.Arbitrary<ArchivedMessage[]> = fc.tuple(hours, fc.boolean()).c
 
 describe('an object of the archive', () => {
   test('has a key with the hour, the time of its first message and the digest of its content', () => {
-    const object = archiveObject([
-      aMessage({ messageId: 'b', sentAt: '2026-11-26T10:59:59.999Z' }),
-      aMessage({ messageId: 'a', sentAt: '2026-11-26T10:00:00.001Z' }),
-    ]);
+    const object = archiveObject(
+      [
+        aMessage({ messageId: 'b', sentAt: '2026-11-26T10:59:59.999Z' }),
+        aMessage({ messageId: 'a', sentAt: '2026-11-26T10:00:00.001Z' }),
+      ],
+      PREFIX,
+    );
 
     expect(object.key).toBe(
       `orders/dt=2026-11-26/hh=10/2026-11-26T10:00:00.001Z-${digestOf(object.content)}.jsonl.gz`,
@@ -76,10 +80,10 @@ describe('an object of the archive', () => {
   test('has a key that says when its first message came, and what its content was', () => {
     fc.assert(
       fc.property(batches, (messages) => {
-        const { key, content } = archiveObject(messages);
+        const { key, content } = archiveObject(messages, PREFIX);
 
         const firstAt = new Date(Math.min(...messages.map(({ sentAt }) => Date.parse(sentAt))));
-        expect(parseArchiveKey(key)).toEqual({ firstAt, digest: digestOf(content) });
+        expect(parseArchiveKey(key, PREFIX)).toEqual({ firstAt, digest: digestOf(content) });
       }),
     );
   });
@@ -94,7 +98,7 @@ describe('an object of the archive', () => {
 
     fc.assert(
       fc.property(shuffled, ([messages, others]) => {
-        expect(archiveObject(others)).toEqual(archiveObject(messages));
+        expect(archiveObject(others, PREFIX)).toEqual(archiveObject(messages, PREFIX));
       }),
     );
   });
@@ -107,7 +111,7 @@ describe('an object of the archive', () => {
           body: `${messages[place % messages.length]?.body}.`,
         });
 
-        expect(archiveObject(changed).key).not.toBe(archiveObject(messages).key);
+        expect(archiveObject(changed, PREFIX).key).not.toBe(archiveObject(messages, PREFIX).key);
       }),
     );
   });
@@ -115,10 +119,10 @@ describe('an object of the archive', () => {
   test('holds each message in a line, in their order, as it is read back', () => {
     fc.assert(
       fc.property(batches, (messages) => {
-        const lines = archiveObject(messages).content.split('\n');
+        const lines = archiveObject(messages, PREFIX).content.split('\n');
 
         expect(lines.pop()).toBe('');
-        expect(lines.map(parseArchivedMessage)).toEqual(inOrder(messages));
+        expect(lines.map(parseArchivedMessage)).toEqual(inSequence(messages));
       }),
     );
   });
@@ -126,8 +130,8 @@ describe('an object of the archive', () => {
   test('comes, by its key, after those whose first message came earlier', () => {
     fc.assert(
       fc.property(batches, batches, (one, other) => {
-        const [{ key }, { key: otherKey }] = [archiveObject(one), archiveObject(other)];
-        const [at, otherAt] = [key, otherKey].map((each) => Number(parseArchiveKey(each)?.firstAt));
+        const [{ key }, { key: otherKey }] = [archiveObject(one, PREFIX), archiveObject(other, PREFIX)];
+        const [at, otherAt] = [key, otherKey].map((each) => Number(parseArchiveKey(each, PREFIX)?.firstAt));
         fc.pre(at !== otherAt);
 
         expect(key < otherKey).toBe(Number(at) < Number(otherAt));
@@ -137,8 +141,8 @@ describe('an object of the archive', () => {
 });
 
 test('the keys of an hour begin with its day and hour, in UTC', () => {
-  expect(hourPrefix(new Date('2026-11-26T09:59:59.999Z'))).toBe('orders/dt=2026-11-26/hh=09/');
-  expect(hourPrefix(new Date('2026-11-27T00:30:00+01:00'))).toBe('orders/dt=2026-11-26/hh=23/');
+  expect(hourPrefix(PREFIX, new Date('2026-11-26T09:59:59.999Z'))).toBe('orders/dt=2026-11-26/hh=09/');
+  expect(hourPrefix(PREFIX, new Date('2026-11-27T00:30:00+01:00'))).toBe('orders/dt=2026-11-26/hh=23/');
 });
 
 describe('a key', () => {
@@ -160,12 +164,12 @@ describe('a key', () => {
     ['not compressed', key.replace('.gz', '')],
     ['of nothing', ''],
   ])('%s is none of the archive', (_, other) => {
-    expect(parseArchiveKey(other)).toBeUndefined();
+    expect(parseArchiveKey(other, PREFIX)).toBeUndefined();
   });
 });
 
 describe('a line', () => {
-  const written = (message: ArchivedMessage) => archiveObject([message]).content.trimEnd();
+  const written = (message: ArchivedMessage) => archiveObject([message], PREFIX).content.trimEnd();
   const line = JSON.parse(written(aMessage()));
   const { messageid: _, ...withoutId } = line;
   const { sentat: __, ...withoutTime } = line;
@@ -241,7 +245,7 @@ describe('a line', () => {
 
 describe('the order of messages', () => {
   const sorted = (...messages: Partial<ArchivedMessage>[]) =>
-    inOrder(messages.map((message) => aMessage(message))).map(({ body }) => body);
+    inSequence(messages.map((message) => aMessage(message))).map(({ body }) => body);
 
   test('is that of their sequence numbers, beyond what a number can tell apart', () => {
     expect(

@@ -77,8 +77,8 @@ test('a consumer keeps its records in one table or bucket', () => {
 });
 
 test.each([
-  ['Billing', 'not a name in kebab-case, such as billing or stock-levels'],
-  ['', 'not a name in kebab-case, such as billing or stock-levels'],
+  ['Billing', 'not a name in kebab-case, such as billing or credit-notes'],
+  ['', 'not a name in kebab-case, such as billing or credit-notes'],
   ['unrouted', 'the queue of messages that nobody takes: choose another name'],
   ['archive', 'the consumer of the archive, which is a setting of the stage: choose another name'],
 ])('no consumer, table or bucket can be called %p', (name, problem) => {

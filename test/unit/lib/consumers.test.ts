@@ -112,7 +112,7 @@ describe.each(stageNames)('in %s', (stage) => {
           POWERTOOLS_METRICS_NAMESPACE: `OrderFanOut-${stage}`,
           NODE_OPTIONS: '--enable-source-maps',
           ...Object.fromEntries(tables),
-          ...(isArchive && { ARCHIVE_BUCKET: ref('S3::Bucket', 'Bucket') }),
+          ...(isArchive && { ARCHIVE_BUCKET: ref('S3::Bucket', 'Bucket'), ARCHIVE_PREFIX: 'orders/' }),
         },
       });
     });

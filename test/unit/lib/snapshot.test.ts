@@ -6,7 +6,7 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { archive as defaultArchive, stages } from '../../../lib/config.ts';
-import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../../lib/fan-out-stack.ts';
 import type { StageName } from '../../../lib/settings/types.ts';
 import { stageNames, testApp, withOperators } from '../../fixtures/synthesized.ts';
 import { readableStack } from './readable-stack.ts';
@@ -57,7 +57,7 @@ function stackOf(
   const { archive: own, ...settings } = { ...stages[stage], ...withOperators(stage).settings };
   const kept = { with: own ?? defaultArchive, without: undefined }[archive ?? (own ? 'with' : 'without')];
   return readableStack(
-    new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, {
+    new FanOutStack(testApp(), `OrderFanOut-${stage}`, {
       stage,
       settings: { ...settings, ...(kept && { archive: kept }), ...(ordered !== undefined && { ordered }) },
     }),

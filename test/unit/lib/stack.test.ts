@@ -5,7 +5,7 @@ import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { NIST80053R5Checks } from 'cdk-nag';
 import { rulePacks } from '../../../lib/checks/rule-packs.ts';
 import { consumers, stages } from '../../../lib/config.ts';
-import { OrderFanOutStack } from '../../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../../lib/fan-out-stack.ts';
 import {
   operationsTopic,
   ordersTopic,
@@ -174,8 +174,8 @@ describe('prod', () => {
   });
 
   test('cannot be deleted by mistake', () => {
-    const prod = new OrderFanOutStack(testApp(), 'Kept', { stage: 'prod' });
-    const dev = new OrderFanOutStack(testApp(), 'Gone', { stage: 'dev' });
+    const prod = new FanOutStack(testApp(), 'Kept', { stage: 'prod' });
+    const dev = new FanOutStack(testApp(), 'Gone', { stage: 'dev' });
 
     expect([prod.terminationProtection, dev.terminationProtection]).toEqual([true, false]);
   });
@@ -210,7 +210,7 @@ test('dev and prod are checked against rule packs of cdk-nag, prod against that 
 });
 
 test('a function with reserved concurrency acknowledges no finding of NIST about it', () => {
-  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-prod', {
+  const stack = new FanOutStack(testApp(), 'OrderFanOut-prod', {
     stage: 'prod',
     consumers: { billing: { ...consumers.billing, reservedConcurrency: 10 } },
   });

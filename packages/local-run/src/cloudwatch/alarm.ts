@@ -11,6 +11,7 @@ export interface Alarm {
   readonly name: string;
   readonly arn: string;
   readonly type: AlarmType;
+  readonly description: string | undefined;
   /** As in the template, resolved. */
   readonly properties: Record<string, Json>;
   state: AlarmState;
@@ -19,6 +20,8 @@ export interface Alarm {
   /** When it took its state; undefined before the first change. */
   changed?: StateChange;
 }
+/** An alarm at the time of asking. */
+export type AlarmStatus = Readonly<Alarm>;
 
 /** When an alarm changed its state. */
 export interface StateChange {
@@ -26,20 +29,6 @@ export interface StateChange {
   readonly time: string;
   /** In real time, milliseconds since the epoch. */
   readonly real: number;
-}
-
-/** An alarm at the time of asking, for other threads. */
-export interface AlarmStatus {
-  readonly name: string;
-  readonly arn: string;
-  readonly type: AlarmType;
-  readonly description: string | undefined;
-  /** As in the template, resolved. */
-  readonly properties: Record<string, Json>;
-  readonly state: AlarmState;
-  readonly reason: string;
-  /** When it took its state, in real time, milliseconds since the epoch; undefined before the first change. */
-  readonly since: number | undefined;
 }
 
 /** What an evaluation finds. */

@@ -10,7 +10,7 @@ import {
   notificationsOf,
   transition,
 } from './alarm-notification.ts';
-import { parseRule } from './alarm-rule.ts';
+import { alarmsOf } from './alarm-rule.ts';
 import { MetricAlarm } from './metric-alarm.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -35,10 +35,8 @@ interface Round {
 export class Alarms {
   private readonly all = new Map<string, Alarm>();
   private readonly metricAlarms: { alarm: Alarm; evaluated: MetricAlarm }[] = [];
-  /** Composite alarms that were set to a state by hand, and keep it until one of their alarms changes. */
-  private readonly setByHand = new Set<Alarm>();
   readonly history = new AlarmHistory();
-  private readonly compositeAlarms: { alarm: Alarm; rule: ReturnType<typeof parseRule> }[] = [];
+  private readonly compositeAlarms: { alarm: Alarm; children: Alarm[] }[] = [];
 
   /**
    * @param properties of AWS::CloudWatch::Alarm or AWS::CloudWatch::CompositeAlarm, resolved; the rule of a composite one
@@ -52,12 +50,13 @@ export class Alarms {
       name,
       arn: alarmArn(name),
       type,
+      description: properties.AlarmDescription,
       properties,
       state: 'INSUFFICIENT_DATA',
       reason: '',
     };
     if (type === 'MetricAlarm') this.metricAlarms.push({ alarm, evaluated: new MetricAlarm(properties) });
-    else this.compositeAlarms.push({ alarm, rule: this.ruleOf(properties) });
+    else this.compositeAlarms.push({ alarm, children: this.childrenOf(properties) });
     this.all.set(name, alarm);
     return alarm.arn;
   }
@@ -68,16 +67,7 @@ export class Alarms {
   }
 
   list(): AlarmStatus[] {
-    return [...this.all.values()].map(({ name, arn, type, properties, state, reason, changed }) => ({
-      name,
-      arn,
-      type,
-      description: properties.AlarmDescription,
-      properties,
-      state,
-      reason,
-      since: changed?.real,
-    }));
+    return [...this.all.values()];
   }
 
   /** For how long datapoints are needed: the most minutes that one of them evaluates. */
@@ -100,7 +90,8 @@ export class Alarms {
   }
 
   /**
-   * Sets an alarm to a state. A metric alarm keeps it until it is evaluated, a composite one until one of its alarms changes.
+   * Sets an alarm to a state, which it keeps until it is evaluated; on AWS a composite one keeps it until one of its alarms
+   * changes.
    * https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
    * @returns the notifications, and undefined where there is no such alarm
    */
@@ -108,20 +99,17 @@ export class Alarms {
     const alarm = this.all.get(name);
     if (!alarm) return undefined;
     const round = newRound(at);
-    if (alarm.type === 'CompositeAlarm') this.setByHand.add(alarm);
     this.settle(alarm, { state, reason: () => reason }, round);
-    this.evaluateComposites(round);
+    if (alarm.type === 'MetricAlarm') this.evaluateComposites(round);
     return round.notifications;
   }
 
   private evaluateComposites(round: Round): void {
-    for (const { alarm, rule } of this.compositeAlarms) {
-      const children = rule.alarms.map((each) => this.find(each)).filter((each) => round.alarms.has(each));
-      if (children.length > 0) this.setByHand.delete(alarm);
-      if (this.setByHand.has(alarm)) continue;
-      const state = rule.holds((each) => this.find(each).state) ? 'ALARM' : 'OK';
-      const reason = () => children.map((each) => transition(each, round.at)).join(', ');
-      this.settle(alarm, { state, reason }, round, children);
+    for (const { alarm, children } of this.compositeAlarms) {
+      const changed = children.filter((each) => round.alarms.has(each));
+      const state = children.some((each) => each.state === 'ALARM') ? 'ALARM' : 'OK';
+      const reason = () => changed.map((each) => transition(each, round.at)).join(', ');
+      this.settle(alarm, { state, reason }, round, changed);
     }
   }
 
@@ -134,21 +122,17 @@ export class Alarms {
     round.notifications.push(...notificationsOf(alarm, before.state, moreOf(alarm, children)));
   }
 
-  private ruleOf(properties: Record<string, Json>): ReturnType<typeof parseRule> {
+  private childrenOf(properties: Record<string, Json>): Alarm[] {
     for (const property of Object.keys(properties)) {
       if (!COMPOSITE_PROPERTIES.includes(property)) {
         throw new Error(`the local run does not know the property ${property} of a composite alarm`);
       }
     }
-    const rule = parseRule(properties.AlarmRule);
-    for (const each of rule.alarms) this.find(each);
-    return rule;
-  }
-
-  private find(nameOrArn: string): Alarm {
-    const alarm = this.all.get(nameOrArn.replace(/^arn:.*:alarm:/, ''));
-    if (!alarm) throw new Error(`its rule names ${nameOrArn}, which is no alarm of this stack`);
-    return alarm;
+    return alarmsOf(properties.AlarmRule).map((nameOrArn) => {
+      const alarm = this.all.get(nameOrArn.replace(/^arn:.*:alarm:/, ''));
+      if (!alarm) throw new Error(`its rule names ${nameOrArn}, which is no alarm of this stack`);
+      return alarm;
+    });
   }
 }
 

@@ -20,16 +20,10 @@ export type Source = Pick<CloudWatch, 'metrics' | 'alarms' | 'timeOf' | 'lastMin
  * @throws ServiceError as CloudWatch answers with one; for any operation that is not here, that it is not known
  */
 export function answerCloudWatch(operation: string, input: Json, source: Source): object {
-  try {
-    if (operation === 'DescribeAlarms') return describeAlarms(input, source.alarms.list());
-    if (operation === 'DescribeAlarmHistory') return describeHistory(input, source.alarms.history.items);
-    if (operation === 'SetAlarmState') return setAlarmState(input, source);
-    if (operation === 'GetMetricData') return getMetricData(input, source);
-  } catch (error) {
-    if (error instanceof ServiceError) throw error;
-    // What no SDK would send must not end the run.
-    throw new ServiceError('InternalFailure', (error as Error).message);
-  }
+  if (operation === 'DescribeAlarms') return describeAlarms(input, source.alarms.list());
+  if (operation === 'DescribeAlarmHistory') return describeHistory(input, source.alarms.history.items);
+  if (operation === 'SetAlarmState') return setAlarmState(input, source);
+  if (operation === 'GetMetricData') return getMetricData(input, source);
   throw new ServiceError('InvalidAction', `The local run does not answer ${operation} of CloudWatch`);
 }
 
@@ -53,8 +47,8 @@ function pageOf<T>(all: T[], { NextToken, MaxRecords }: Json, most: number): [T[
   return [all.slice(start, end), end < all.length ? { NextToken: String(end) } : {}];
 }
 
-function describeAlarm({ name, arn, properties, state, reason, since }: AlarmStatus): object {
-  const changed = since && since / 1000;
+function describeAlarm({ name, arn, properties, state, reason, changed }: AlarmStatus): object {
+  const since = changed && changed.real / 1000;
   const { Tags: _, ...settings } = properties;
   return {
     ActionsEnabled: true,
@@ -64,7 +58,7 @@ function describeAlarm({ name, arn, properties, state, reason, since }: AlarmSta
     AlarmArn: arn,
     StateValue: state,
     StateReason: reason,
-    ...(changed !== undefined && { StateUpdatedTimestamp: changed, StateTransitionedTimestamp: changed }),
+    ...(since !== undefined && { StateUpdatedTimestamp: since, StateTransitionedTimestamp: since }),
   };
 }
 

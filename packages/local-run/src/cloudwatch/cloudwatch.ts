@@ -21,7 +21,7 @@ export interface CloudWatchOptions {
   sample(): MessagingSample;
   /** Publishes a notification, or says in AWS's sentence why it may not be published. */
   publish(notification: Notification): string | undefined;
-  /** Called with each problem: a notification that is refused, a minute that could not be ended. */
+  /** Called with each notification that is refused. */
   onProblem(problem: string): void;
   /** How late and incomplete the metrics of queues are. @default - they are neither */
   lateMetrics?: LateMetrics | undefined;
@@ -102,14 +102,8 @@ export class CloudWatch {
 
   private endMinuteIn(milliseconds: number): void {
     const next = () => {
-      try {
-        this.endMinute();
-        this.endMinuteIn(this.untilNextMinute());
-      } catch (error) {
-        // One that could not be ended is no reason to end none ever after.
-        this.options.onProblem(`ending a minute: ${(error as Error).message}`);
-        this.endMinuteIn(MINUTE);
-      }
+      this.endMinute();
+      this.endMinuteIn(this.untilNextMinute());
     };
     this.timer = setTimeout(next, milliseconds).unref();
   }

@@ -13,8 +13,6 @@ export interface LateMetrics {
   readonly inactiveAfter?: number;
   /** Share of the datapoints that never arrive, from 0 to 1. @default 0 */
   readonly missing?: number;
-  /** Chooses those that never arrive: a whole number. @default 1 */
-  readonly seed?: number;
 }
 
 /** Value of one metric of a queue in the minute that ended so many minutes ago; 0 is the one that ends now. */
@@ -39,15 +37,14 @@ export class LateDatapoints {
   private readonly minutes: number;
   private readonly inactiveAfter: number;
   private readonly missing: number;
-  private readonly random: () => number;
+  /** Its seed is any: which datapoints never arrive is the same in every run. */
+  private readonly generator = mersenne(1);
   private readonly queues = new Map<string, QueueActivity>();
 
-  constructor({ minutes, inactiveAfter = 360, missing = 0, seed = 1 }: LateMetrics) {
+  constructor({ minutes, inactiveAfter = 360, missing = 0 }: LateMetrics) {
     this.minutes = minutes;
     this.inactiveAfter = inactiveAfter;
     this.missing = missing;
-    const generator = mersenne(seed);
-    this.random = () => uniformFloat64(generator);
   }
 
   /**
@@ -69,7 +66,7 @@ export class LateDatapoints {
   }
 
   private comes({ metric, value }: QueueDatapoint): boolean {
-    return (value > 0 || metric === ALWAYS_REPORTED) && this.random() >= this.missing;
+    return (value > 0 || metric === ALWAYS_REPORTED) && uniformFloat64(this.generator) >= this.missing;
   }
 
   private activityOf(queueName: string): QueueActivity {

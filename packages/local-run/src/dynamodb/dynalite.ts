@@ -3,7 +3,22 @@
 import { createRequire } from 'node:module';
 import type { Json } from '../protocol/json.ts';
 import { DynamoDbError } from './dynamodb-error.ts';
-import { DYNALITE_OPERATIONS } from './operations.ts';
+
+/** The operations that dynalite knows and the local run answers; TransactWriteItems comes on top. */
+const DYNALITE_OPERATIONS = [
+  'BatchGetItem',
+  'BatchWriteItem',
+  'CreateTable',
+  'DeleteItem',
+  'DeleteTable',
+  'DescribeTable',
+  'GetItem',
+  'ListTables',
+  'PutItem',
+  'Query',
+  'Scan',
+  'UpdateItem',
+];
 
 /** The fields of a request or an answer. */
 export type Fields = Record<string, Json>;

@@ -103,17 +103,15 @@ export class Transactions {
   }
 
   private async apply(steps: Step[], undo: Undo[]): Promise<void> {
-    for (const [index, { action, operation, data }] of steps.entries()) {
-      if (action === 'ConditionCheck') continue;
+    for (const step of steps) {
+      if (step.action === 'ConditionCheck') continue;
       try {
-        await this.dynalite.perform(operation, data);
+        await this.dynalite.perform(step.operation, step.data);
       } catch (error) {
-        for (const each of undo.slice(0, index).reverse()) await this.restore(each);
-        if (!(error instanceof DynamoDbError)) throw error;
+        for (const each of undo) await this.restore(each);
+        const { message: Message } = error as Error;
         throw transactionCancelled(
-          steps.map((_, at) =>
-            at === index ? { Code: 'ValidationError', Message: error.message } : { Code: 'None' },
-          ),
+          steps.map((each) => (each === step ? { Code: 'ValidationError', Message } : { Code: 'None' })),
         );
       }
     }

@@ -64,7 +64,7 @@ export class Faults {
     return failed < times;
   }
 
-  /** The fault of an invocation with this event. It counts only when `recordInjected` says that it was injected. */
+  /** The fault of an invocation with this event. It is to be recorded once it was injected. */
   invocation(event: unknown): InvocationFault | undefined {
     if (this.plan.killOn.length > 0) {
       const text = JSON.stringify(event);
@@ -82,12 +82,8 @@ export class Faults {
     return undefined;
   }
 
-  /** Tells that the fault of an invocation was injected. */
-  recordInjected({ kind }: InvocationFault): void {
-    this.record(kind);
-  }
-
-  private record(kind: FaultKind): void {
+  /** Notes that a fault was injected. Of an invocation whoever injects it does that, of a request it is done already. */
+  record(kind: FaultKind): void {
     fs.appendFileSync(this.plan.logFile, `${kind}\n`);
   }
 

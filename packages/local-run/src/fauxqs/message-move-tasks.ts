@@ -11,8 +11,8 @@ interface Task {
   handle: string;
   status: Status;
   sourceArn: string;
-  destinationArn?: string | undefined;
-  perSecond?: number | undefined;
+  destinationArn: string;
+  perSecond: number;
   moved: number;
   toMove: number;
   failureReason?: string;
@@ -81,24 +81,14 @@ export class MessageMoveTasks {
 
   private start(input: Record<string, unknown>): object {
     const source = this.source(input.SourceArn);
-    const destinationArn = input.DestinationArn === undefined ? undefined : String(input.DestinationArn);
-    if (destinationArn !== undefined) {
-      const destination = this.fauxqs.queue(destinationArn);
-      if (!destination) {
-        throw notFound("The resource that you specified for the DestinationArn parameter doesn't exist.");
-      }
-      if (destination.isFifo() !== source.isFifo()) {
-        throw invalid('The source queue and destination queue must be of the same queue type.');
-      }
+    if (input.DestinationArn === undefined)
+      throw invalid('The local run moves messages to a DestinationArn.');
+    const destination = this.fauxqs.queue(String(input.DestinationArn));
+    if (!destination) {
+      throw notFound("The resource that you specified for the DestinationArn parameter doesn't exist.");
     }
-    const perSecond = input.MaxNumberOfMessagesPerSecond;
-    if (
-      perSecond !== undefined &&
-      !(Number.isInteger(perSecond) && Number(perSecond) >= 1 && Number(perSecond) <= MOST_PER_SECOND)
-    ) {
-      throw invalid(
-        `Value ${perSecond} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and ${MOST_PER_SECOND}.`,
-      );
+    if (destination.isFifo() !== source.isFifo()) {
+      throw invalid('The source queue and destination queue must be of the same queue type.');
     }
     const isActive = ({ sourceArn, status }: Task) =>
       sourceArn === source.arn && (status === 'RUNNING' || status === 'CANCELLING');
@@ -112,8 +102,8 @@ export class MessageMoveTasks {
       handle: Buffer.from(JSON.stringify({ taskId: randomUUID(), sourceArn: source.arn })).toString('base64'),
       status: 'RUNNING',
       sourceArn: source.arn,
-      destinationArn,
-      perSecond: perSecond === undefined ? undefined : Number(perSecond),
+      destinationArn: destination.arn,
+      perSecond: Number(input.MaxNumberOfMessagesPerSecond ?? MOST_PER_SECOND),
       moved: 0,
       toMove: Number(source.getAttribute('ApproximateNumberOfMessages')),
       startedAt: Date.now(),
@@ -143,17 +133,7 @@ export class MessageMoveTasks {
   }
 
   private cancel(input: Record<string, unknown>): object {
-    const handle = String(input.TaskHandle);
-    let sourceArn: unknown;
-    try {
-      ({ sourceArn } = JSON.parse(Buffer.from(handle, 'base64').toString('utf8')));
-    } catch {
-      throw invalid('Value for parameter TaskHandle is invalid.');
-    }
-    if (!this.fauxqs.queue(String(sourceArn))) {
-      throw notFound("The resource that you specified for the SourceArn parameter doesn't exist.");
-    }
-    const task = this.tasks.find((each) => each.handle === handle && each.status === 'RUNNING');
+    const task = this.tasks.find((each) => each.handle === input.TaskHandle && each.status === 'RUNNING');
     if (!task) throw notFound('Task does not exist.');
     task.status = 'CANCELLING';
     return { ApproximateNumberOfMessagesMoved: task.moved };
@@ -171,10 +151,9 @@ export class MessageMoveTasks {
   /** Moves messages at the task's rate until none is visible. */
   private run(task: Task, source: SqsQueue): void {
     const started = performance.now();
-    const rate = task.perSecond ?? MOST_PER_SECOND;
     const timer = setInterval(() => {
       if (task.status === 'RUNNING') {
-        const due = Math.floor(((performance.now() - started) / 1000) * rate) - task.moved;
+        const due = Math.floor(((performance.now() - started) / 1000) * task.perSecond) - task.moved;
         this.move(task, source, due);
       }
       if (task.status === 'CANCELLING') task.status = 'CANCELLED';
@@ -193,13 +172,11 @@ export class MessageMoveTasks {
         return;
       }
       const message = source.inflightMessages.get(received.ReceiptHandle)?.message as SqsMessage;
-      const destination = this.destination(task, message);
+      const destination = this.fauxqs.queue(task.destinationArn);
       if (!destination) {
         source.changeVisibility(received.ReceiptHandle, 0);
         task.status = 'FAILED';
-        task.failureReason = task.destinationArn
-          ? 'AWS.SimpleQueueService.NonExistentQueue'
-          : 'CouldNotDetermineMessageSource';
+        task.failureReason = 'AWS.SimpleQueueService.NonExistentQueue';
         return;
       }
       // Sent before it is deleted, so that nothing is lost wherever this ends.
@@ -208,12 +185,6 @@ export class MessageMoveTasks {
       this.sources.delete(message.messageId);
       task.moved += 1;
     }
-  }
-
-  private destination(task: Task, { messageId }: SqsMessage): SqsQueue | undefined {
-    if (task.destinationArn) return this.fauxqs.queue(task.destinationArn);
-    const name = this.sources.get(messageId);
-    return name === undefined ? undefined : this.fauxqs.queueNamed(name);
   }
 }
 

@@ -63,7 +63,7 @@ const ELEMENTS = ['Sid', 'Effect', 'Principal', 'Action', 'Resource', 'Condition
 /**
  * Compiles a policy document in which every intrinsic function has been replaced by its value.
  * @param kind a resource's policy names principals, an identity's does not
- * @throws Error naming what the evaluation does not know, or what is malformed
+ * @throws Error naming what the evaluation does not know
  */
 export function compilePolicy(document: unknown, kind: 'identity' | 'resource'): Policy {
   const { Statement: statements } = document as Node;
@@ -90,16 +90,6 @@ export function evaluate(policies: Iterable<Policy>, request: PolicyRequest): De
 function compileStatement(statement: Node, kind: 'identity' | 'resource'): Statement {
   known('statement element', Object.keys(statement), ELEMENTS);
   const { Effect, Principal, Action, Resource, Condition } = statement;
-  if (Effect !== 'Allow' && Effect !== 'Deny')
-    throw new Error(`Effect ${JSON.stringify(Effect)} is neither Allow nor Deny`);
-  for (const [name, value] of Object.entries({ Action, Resource })) {
-    if (value === undefined) throw new Error(`a statement without ${name}`);
-  }
-  if ((Principal !== undefined) !== (kind === 'resource')) {
-    throw new Error(
-      `${kind === 'resource' ? 'a statement without' : 'a'} Principal in a policy of ${kind === 'resource' ? 'a resource' : 'an identity'}`,
-    );
-  }
   return {
     denies: Effect === 'Deny',
     names: kind === 'resource' ? principals(Principal) : () => 'directly',

@@ -167,7 +167,7 @@ const SERVICES: Record<string, Record<string, Reader>> = {
   },
   dynamodb: {
     ...each('GetItem PutItem UpdateItem DeleteItem Query Scan', onTable),
-    ...each('CreateTable DeleteTable DescribeTable UpdateTable DescribeTimeToLive', onTable),
+    ...each('CreateTable DeleteTable DescribeTable', onTable),
     ...each('BatchGetItem BatchWriteItem', onTables),
     ...each('TransactWriteItems TransactGetItems', onTransactedTables),
     ListTables: onAnything('dynamodb'),
@@ -182,7 +182,7 @@ const SERVICES: Record<string, Record<string, Reader>> = {
   },
   lambda: {
     ...each('GetEventSourceMapping UpdateEventSourceMapping', onMapping),
-    ...each('ListEventSourceMappings GetAccountSettings', onAnything('lambda')),
+    GetAccountSettings: onAnything('lambda'),
   },
   cloudformation: each('DescribeStacks DetectStackDrift', stack),
   kms: { DescribeKey: onKey },

@@ -1,4 +1,4 @@
-// Lambda's API for event source mappings, as far as it runs here: they are listed, looked at, and turned on and off.
+// Lambda's API for event source mappings, as far as it runs here: they are looked at, and turned on and off.
 import type { Json } from '../protocol/json.ts';
 import { ServiceError } from '../protocol/service-error.ts';
 
@@ -19,28 +19,22 @@ interface Mapping {
   changedAt: number;
 }
 
-const MAPPINGS = '/2015-03-31/event-source-mappings';
+const MAPPING = /^\/2015-03-31\/event-source-mappings\/([^/]+)$/;
 /** Of a new account in good standing. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const CONCURRENCY = 1000;
-/** https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html */
-const MOST_ITEMS = 100;
 
 /**
  * Which operation an HTTP request asks for, and what its address says of it. One that is not known here is called by its
  * method and path.
  * https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
  */
-export function lambdaOperation(method: string, { pathname, searchParams }: URL) {
+export function lambdaOperation(method: string, { pathname }: URL): { operation: string; input: object } {
   const path = pathname.replace(/\/$/, '');
-  const UUID = path.startsWith(`${MAPPINGS}/`) ? decodeURIComponent(path.slice(MAPPINGS.length + 1)) : '';
+  const [, UUID] = MAPPING.exec(path) ?? [];
   if (UUID && method === 'GET') return { operation: 'GetEventSourceMapping', input: { UUID } };
   if (UUID && method === 'PUT') return { operation: 'UpdateEventSourceMapping', input: { UUID } };
-  const input = Object.fromEntries(searchParams);
-  if (method === 'GET' && path === MAPPINGS) return { operation: 'ListEventSourceMappings', input };
-  if (method === 'GET' && path === '/2016-08-19/account-settings') {
-    return { operation: 'GetAccountSettings', input };
-  }
-  return { operation: `${method} ${path}`, input };
+  const isOfAccount = method === 'GET' && path === '/2016-08-19/account-settings';
+  return { operation: isOfAccount ? 'GetAccountSettings' : `${method} ${path}`, input: {} };
 }
 
 /** Answers for the mappings of a stack, and has them turned on and off. */
@@ -67,8 +61,6 @@ export class LambdaApi {
   /** Answers one operation. @throws ServiceError as Lambda answers with one; for any other operation, that it is not known */
   answer(operation: string, input: Json): object {
     switch (operation) {
-      case 'ListEventSourceMappings':
-        return this.list(input);
       case 'GetEventSourceMapping':
         return describe(this.mappingOf(input));
       case 'UpdateEventSourceMapping':
@@ -80,19 +72,6 @@ export class LambdaApi {
       default:
         throw new ServiceError('UnknownOperationException', `The local run does not answer ${operation}`);
     }
-  }
-
-  private list({ EventSourceArn, FunctionName, Marker = 0, MaxItems = MOST_ITEMS }: Json): object {
-    const wanted = [...this.mappings.values()].filter(
-      ({ configuration }) =>
-        [undefined, configuration.EventSourceArn].includes(EventSourceArn) &&
-        (FunctionName === undefined || isNamed(configuration.FunctionArn, FunctionName)),
-    );
-    const end = Number(Marker) + Math.min(MOST_ITEMS, Number(MaxItems));
-    return {
-      EventSourceMappings: wanted.slice(Number(Marker), end).map(describe),
-      ...(end < wanted.length && { NextMarker: String(end) }),
-    };
   }
 
   /** https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html */
@@ -131,11 +110,6 @@ export class LambdaApi {
 function changeTo(mapping: Mapping, state: Mapping['state']): void {
   mapping.state = state;
   mapping.changedAt = Date.now();
-}
-
-/** Whether a name, an ARN or the end of one is that of this function, version or alias. */
-function isNamed(functionArn: string, name: string): boolean {
-  return `:${functionArn}`.endsWith(name.includes('function:') ? `:${name}` : `:function:${name}`);
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html */

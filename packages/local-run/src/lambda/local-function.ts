@@ -53,7 +53,7 @@ export class LocalFunction {
     if (environment.alive) this.idle.push(environment);
     else this.all.delete(environment);
     if (!result.ok) {
-      if (fault) this.faults?.recordInjected(fault);
+      if (fault) this.faults?.record(fault.kind);
       this.events.log(functionName, JSON.stringify({ level: 'ERROR', type: 'platform.report', ...result }));
     }
     return result;

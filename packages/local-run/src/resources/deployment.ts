@@ -67,7 +67,7 @@ export type Create = (
 ) => Promise<CreatedResource | NotRun>;
 
 /** In place of a resource that cannot be had on this machine: why. */
-export interface NotRun {
+interface NotRun {
   notRun: string;
 }
 

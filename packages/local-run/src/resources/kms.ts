@@ -5,16 +5,7 @@ import { checkPolicy } from './iam.ts';
 /** Encrypts nothing here, but its policy says who may use what it would encrypt. */
 export const createKey: Create = async (logicalId, properties, deployment) => {
   const Arn = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${logicalId}`;
-  // Without a policy of its own a key is the account's.
-  // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
-  const accounts = {
-    Effect: 'Allow',
-    Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
-    Action: 'kms:*',
-    Resource: '*',
-  };
-  const policy = properties.KeyPolicy ?? { Statement: accounts };
-  deployment.keyPolicies[Arn] = checkPolicy(logicalId, policy, 'resource');
+  deployment.keyPolicies[Arn] = checkPolicy(logicalId, properties.KeyPolicy, 'resource');
   return { ref: logicalId, attributes: { Arn, KeyId: logicalId } };
 };
 

@@ -3,6 +3,9 @@ import type { Qualifier } from '../lambda/execution-environment.ts';
 import type { LocalFunction } from '../lambda/local-function.ts';
 import type { Create, Deployment, Properties } from './deployment.ts';
 
+/** The number of a function's version in the template, which holds the code of one. */
+const VERSION = '1';
+
 /** A function as something in the template refers to it. */
 interface InvokedFunction {
   target: LocalFunction;
@@ -15,11 +18,15 @@ interface InvokedFunction {
 export const createVersion: Create = async (logicalId, properties, deployment) => {
   const { target } = functionOf(logicalId, properties, deployment);
   const { functionName, functionArn } = target.definition;
-  let version = 1;
-  while (deployment.versions.has(`${functionName}:${version}`)) version++;
-  deployment.versions.set(`${functionName}:${version}`, String(version));
-  const FunctionArn = `${functionArn}:${version}`;
-  return { ref: FunctionArn, attributes: { FunctionArn, Version: String(version) } };
+  const qualified = `${functionName}:${VERSION}`;
+  if (deployment.versions.has(qualified)) {
+    throw new Error(
+      `${logicalId}: the local run knows one version of a function, and ${functionName} has one`,
+    );
+  }
+  deployment.versions.set(qualified, VERSION);
+  const FunctionArn = `${functionArn}:${VERSION}`;
+  return { ref: FunctionArn, attributes: { FunctionArn, Version: VERSION } };
 };
 
 export const createAlias: Create = async (logicalId, properties, deployment) => {
@@ -27,7 +34,7 @@ export const createAlias: Create = async (logicalId, properties, deployment) => 
   const { functionName, functionArn } = target.definition;
   const { Name, FunctionVersion } = properties;
   const version = String(FunctionVersion);
-  if (version !== '$LATEST' && !deployment.versions.has(`${functionName}:${version}`)) {
+  if (!deployment.versions.has(`${functionName}:${version}`)) {
     throw new Error(`${logicalId}: no version ${version} of ${functionName} in this stack`);
   }
   deployment.versions.set(`${functionName}:${Name}`, version);
@@ -53,7 +60,7 @@ export function functionOf(
   if (!target) throw new Error(`${logicalId}: no function ${name} in this stack`);
   const { functionArn } = target.definition;
   if (qualifier === undefined) return { target, arn: functionArn };
-  const version = qualifier === '$LATEST' ? qualifier : versions.get(`${name}:${qualifier}`);
+  const version = versions.get(`${name}:${qualifier}`);
   if (!version) throw new Error(`${logicalId}: no version or alias ${qualifier} of ${name} in this stack`);
   return { target, qualifier: { name: qualifier, version }, arn: `${functionArn}:${qualifier}` };
 }

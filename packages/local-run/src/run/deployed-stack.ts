@@ -6,31 +6,21 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { ACCOUNT, REGION } from '../client/account.ts';
 import { clientSettings } from '../client/client-settings.ts';
-import type { Faults } from '../faults/faults.ts';
-import type { FunctionEvents } from '../lambda/execution-environment.ts';
 import type { LocalFunction } from '../lambda/local-function.ts';
 import type { Deployment } from '../resources/deployment.ts';
 import { policiesOf } from '../resources/iam.ts';
 import { checkMappings } from '../resources/lambda.ts';
 import { CREATE, NOT_RUN } from '../resources/resource-types.ts';
 import type { StackDescription } from '../server/cloudformation.ts';
-import type { Emulators } from '../server/emulators.ts';
 import type { Resource, SynthesizedStack, Template } from '../template/assembly.ts';
 import { deploymentSequence } from '../template/deployment-sequence.ts';
 import { type CreatedResource, TemplateValues } from '../template/intrinsic-functions.ts';
 
 /** What a stack is deployed with. */
-export interface DeployOptions {
-  endpoint: string;
-  emulators: Pick<Emulators, 'api' | 'addMapping'>;
-  events: FunctionEvents;
-  /** How much faster than on AWS the waiting goes. */
-  timeScale: number;
-  /** The faults that are injected into invocations, if any. */
-  faults: Faults | undefined;
-  /** Called with each problem outside the functions. */
-  onProblem(problem: string): void;
-}
+type DeployOptions = Pick<
+  Deployment,
+  'endpoint' | 'emulators' | 'events' | 'timeScale' | 'faults' | 'onProblem'
+>;
 
 /** A stack whose resources were created on this machine. */
 export class DeployedStack {

@@ -52,11 +52,6 @@ export class KillableRun {
         if (!this.isEnding) failure.abort(error);
         resolve();
       });
-      this.process.once('error', (error) => {
-        failure.abort(end(`the process of the local run has failed: ${error.message}`));
-        // One that did not start does not exit either.
-        if (this.process.pid === undefined) resolve();
-      });
     });
   }
 

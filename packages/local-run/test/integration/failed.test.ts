@@ -17,17 +17,21 @@ const aborted = (signal: AbortSignal) =>
     signal.addEventListener('abort', () => resolve(signal.reason.message));
   });
 
-test('what is asked before the end of the thread and after it is told of it, and there is nothing to stop', async () => {
-  const [emulators, thread] = await emulatorsThreadOf(() => Emulators.start({ port: 0 }));
-  const failed = aborted(emulators.failed);
+test('a run has failed whose emulators end: what was asked before and what is asked after is told of it, and it can be stopped', async () => {
+  const [run, thread] = await emulatorsThreadOf(() => LocalRun.start(options()));
+  const other = await LocalRun.start(options());
+  const failed = aborted(run.failed);
+  const ask = () => run.cloudWatch.alarms().catch((error) => error.message);
 
   const gone = thread.terminate();
-  const before = emulators.api.sample().catch((error) => error.message);
+  const before = ask();
   await gone;
-  const after = emulators.api.sample().catch((error) => error.message);
-  await emulators.stop();
+  const after = ask();
+  await run.stop();
+  await other.stop();
 
   expect([await before, await after, await failed]).toEqual([WHY, WHY, WHY]);
+  expect(other.failed.aborted).toBe(false);
 });
 
 test('an error in the thread is the reason, in one line', async () => {
@@ -38,19 +42,6 @@ test('an error in the thread is the reason, in one line', async () => {
   await thread.terminate();
 
   expect(await failed).toBe('the emulators have stopped: out of paper');
-});
-
-test('a run says that it has failed and stops, and one that is stopped has not failed', async () => {
-  const [run, thread] = await emulatorsThreadOf(() => LocalRun.start(options()));
-  const other = await LocalRun.start(options());
-  const failed = aborted(run.failed);
-
-  await thread.terminate();
-  await run.stop();
-  await other.stop();
-
-  expect(await failed).toBe(WHY);
-  expect(other.failed.aborted).toBe(false);
 });
 
 test('a run whose emulators end while it is stopped has failed', async () => {

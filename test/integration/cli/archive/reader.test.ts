@@ -130,10 +130,10 @@ describe('of a FIFO queue', () => {
 const bodiesOf = ({ messages }: Portion) => messages.map(({ body }) => body);
 
 describe('what is not the archive’s', () => {
-  const key = (message: ArchivedMessage) => archiveObject([message]).key;
+  const key = (message: ArchivedMessage) => archiveObject([message], 'orders/').key;
   const good = at('2026-11-22T17:20:00.000Z', 'good');
   const bad = at('2026-11-22T17:10:00.000Z', 'bad');
-  const contentOf = (message: ArchivedMessage) => archiveObject([message]).content;
+  const contentOf = (message: ArchivedMessage) => archiveObject([message], 'orders/').content;
   /** Under the key that its content would have. */
   const putContent = (content: string | Buffer) => {
     const digest = createHash('sha256').update(content).digest('hex');

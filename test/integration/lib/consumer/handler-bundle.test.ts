@@ -3,32 +3,29 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { consumers } from '../../../../lib/config.ts';
-import { bundle, bundleAhead } from '../../../../lib/consumer/handler-bundle.ts';
-import { PROJECT } from '../../../fixtures/project.ts';
+import { consumers, handlers } from '../../../../lib/config.ts';
+import { bundle, bundleAhead, handlerEntry } from '../../../../lib/consumer/handler-bundle.ts';
 
-const entriesIn = (handlers: string) =>
-  Object.keys(consumers).map((name) => join(handlers, name, 'handler.ts'));
+test('what is bundled ahead, the archive included, is, byte for byte, what is bundled when it is asked for', async () => {
+  const names = Object.keys(consumers);
+  const entries = [...names, 'archive'].map((name) => handlerEntry(name, handlers));
+  const alone = entries.map(digestsOf);
 
-test('what is bundled ahead is, byte for byte, what is bundled when it is asked for', async () => {
-  const handlers = join(PROJECT, 'lambda');
-  const alone = entriesIn(handlers).map(digestsOf);
+  await bundleAhead(names, handlers);
 
-  await bundleAhead(handlers);
-
-  expect(entriesIn(handlers).map(digestsOf)).toEqual(alone);
+  expect(entries.map(digestsOf)).toEqual(alone);
   expect(alone.map((files) => Object.keys(files).sort())).toEqual(
     alone.map(() => ['index.mjs', 'index.mjs.map']),
   );
 });
 
 test('what is bundled ahead is not bundled again', async () => {
-  const handlers = temporaryFolder('handlers-');
-  const entry = join(handlers, 'only', 'handler.ts');
-  mkdirSync(join(handlers, 'only'));
+  const folder = temporaryFolder('handlers-');
+  const entry = handlerEntry('only', folder);
+  mkdirSync(join(folder, 'only'));
   writeFileSync(entry, 'export const handler = async () => {};\n');
 
-  await bundleAhead(handlers);
+  await bundleAhead(['only'], folder);
   rmSync(entry);
 
   expect(bundle(entry).files).toHaveLength(2);
@@ -36,15 +33,15 @@ test('what is bundled ahead is not bundled again', async () => {
 });
 
 test('a handler that cannot be bundled does not affect the others, and fails with the reason when it is asked for', async () => {
-  const handlers = temporaryFolder('handlers-');
+  const folder = temporaryFolder('handlers-');
   const [good = '', bad = ''] = ['good', 'bad'].map((name) => {
-    mkdirSync(join(handlers, name));
-    return join(handlers, name, 'handler.ts');
+    mkdirSync(join(folder, name));
+    return handlerEntry(name, folder);
   });
   writeFileSync(good, 'export const handler = async () => {};\n');
   writeFileSync(bad, "import './no-such-module.ts';\n");
 
-  await bundleAhead(handlers);
+  await bundleAhead(['good', 'bad'], folder);
 
   expect(bundle(good).files).toHaveLength(2);
   expect(() => bundle(bad)).toThrow('Could not resolve "./no-such-module.ts"');

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { SQSRecord } from 'aws-lambda';
 import fc from 'fast-check';
 import { type ArchivedMessage, digestOf, parseArchivedMessage } from '../../../../contract/archive.ts';
-import { archived } from '../../../../lambda/archive/archived.ts';
+import { archived as archivedUnder } from '../../../../lambda/archive/archived.ts';
 import { deadLetter } from '../../../../lambda/dead-letter.ts';
 import { PermanentError } from '../../../../lambda/permanent-error.ts';
 import { anOrder } from '../../../fixtures/order-fixtures.ts';
@@ -15,6 +15,9 @@ interface Sent {
   readonly body?: string;
   readonly attributes?: Record<string, MessageAttributeValue>;
 }
+
+/** Under the keys of orders. */
+const archived = (records: readonly SQSRecord[]) => archivedUnder(records, 'orders/');
 
 function standard({ id = 'message-1', at = '2026-11-26T10:15:00.000Z', body = '{}', attributes = {} }: Sent) {
   return sqsRecord({

@@ -180,7 +180,7 @@ describe.each(stageNames)('in %s with an archive', (stage) => {
   describe('the table', () => {
     const table = tableOf(template);
     test('has a column for each field of a line', () => {
-      const { attributes, ...texts } = JSON.parse(archiveObject([full]).content);
+      const { attributes, ...texts } = JSON.parse(archiveObject([full], 'orders/').content);
       const columns = new Map(table.StorageDescriptor.Columns.map(({ Name, Type }) => [Name, Type]));
 
       expect(columns).toEqual(
@@ -205,7 +205,7 @@ describe.each(stageNames)('in %s with an archive', (stage) => {
     });
 
     test('has the days and hours of the keys for partitions, which follow from the clock', () => {
-      const { key: objectKey } = archiveObject([{ ...full, sentAt: '2026-11-26T03:04:05.678Z' }]);
+      const { key: objectKey } = archiveObject([{ ...full, sentAt: '2026-11-26T03:04:05.678Z' }], 'orders/');
       const [, ...folders] = objectKey.split('/').slice(0, -1);
 
       expect(folders).toEqual(['dt=2026-11-26', 'hh=03']);

@@ -3,12 +3,12 @@ import { Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { rulePacks } from '../../../../lib/checks/rule-packs.ts';
 import { stages } from '../../../../lib/config.ts';
-import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../../../lib/fan-out-stack.ts';
 import { stageNames, testApp, withOperators } from '../../../fixtures/synthesized.ts';
 import { Parcels } from './parcels.ts';
 
 describe.each(stageNames)('in %s', (stage) => {
-  const stack = new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) });
+  const stack = new FanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) });
   const packs = rulePacks(stage);
   const findingsIn = (construct: IConstruct) =>
     packs.flatMap((pack) => pack.validateScope(construct).violations.map(({ ruleName }) => ruleName));
@@ -29,7 +29,7 @@ describe.each(stageNames)('in %s', (stage) => {
 
   test('accounts that may publish are no finding', () => {
     const publisherAccounts = ['111111111111', '222222222222'];
-    const open = new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, {
+    const open = new FanOutStack(testApp(), `OrderFanOut-${stage}`, {
       stage,
       settings: { ...stages[stage], publisherAccounts },
     });
@@ -39,7 +39,7 @@ describe.each(stageNames)('in %s', (stage) => {
 
   test('what others add to the stack is acknowledged nowhere', () => {
     const parcels = new Parcels(
-      new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) }),
+      new FanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) }),
     );
 
     expect(findingsIn(parcels)).toContain('Serverless-LambdaDLQ');
@@ -47,7 +47,7 @@ describe.each(stageNames)('in %s', (stage) => {
 });
 
 test('an acknowledgement belongs to one of the packs', () => {
-  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev', ...withOperators('dev') });
+  const stack = new FanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev', ...withOperators('dev') });
   const names = rulePacks('prod').map(({ readPackName }) => readPackName);
   const ids = stack.node.findAll().flatMap((construct) => acknowledgementsOf(construct).map(({ id }) => id));
 

@@ -25,7 +25,7 @@ import {
   type QueueProps,
 } from 'aws-cdk-lib/aws-sqs';
 import { stages } from '../../../../lib/config.ts';
-import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../../../lib/fan-out-stack.ts';
 import { synthesize, testApp } from '../../../fixtures/synthesized.ts';
 import { Parcels, type Parts, problemsOf, resourceOf, sqsKey, synth } from './parcels.ts';
 
@@ -367,7 +367,7 @@ test.each<[string, (stack: Stack) => void]>([
 });
 
 test('the stack of this project checks whatever is added to it', () => {
-  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev' });
+  const stack = new FanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev' });
   new Parcels(stack, { maxReceiveCount: 3 });
 
   expect(() => Template.fromStack(stack)).toThrow(
@@ -484,13 +484,13 @@ test.each<[string, Letters]>([
 
 /** The stack of dev, whose customers have so many orders in their busiest second. */
 const peaking =
-  (peakPerCustomer: number, ordered = true) =>
+  (peakPerGroup: number, ordered = true) =>
   () =>
-    synthesize('dev', { settings: { ...stages.dev, ordered, peakPerCustomer } });
+    synthesize('dev', { settings: { ...stages.dev, ordered, peakPerGroup } });
 
 test('synth refuses a customer with more orders a second than a message group takes, and says what to do', () => {
   expect(peaking(301)).toThrow(
-    'OrderFanOut-dev: peakPerCustomer is 301 a second, but may be 300 at most, the calls that the partition of a message group ' +
+    'OrderFanOut-dev: peakPerGroup is 301 a second, but may be 300 at most, the calls that the partition of a message group ' +
       'takes: make the group finer than the customer, such as the order, or leave the stage on standard queues ' +
       '(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html)',
   );
@@ -504,5 +504,5 @@ test.each<[string, () => void]>([
 });
 
 test('synth refuses a part of an order in a second', () => {
-  expect(peaking(0.5)).toThrow('peakPerCustomer is 0.5, but must be a whole number');
+  expect(peaking(0.5)).toThrow('peakPerGroup is 0.5, but must be a whole number');
 });

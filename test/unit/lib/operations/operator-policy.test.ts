@@ -57,7 +57,6 @@ describe.each(stageNames)('in %s', (stage) => {
     ['sns:GetTopicAttributes', topics],
     ['dynamodb:UpdateItem', stock],
     ['dynamodb:Scan', stock],
-    ['dynamodb:GetItem', records],
     ['dynamodb:PutItem', []],
     ['logs:FilterLogEvents', [...ids('Logs::LogGroup', 'Logs'), log]],
     ['logs:PutLogEvents', [log]],

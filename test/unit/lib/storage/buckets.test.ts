@@ -8,7 +8,7 @@ import { ARCHIVE } from '../../../../contract/archive.ts';
 import { readConsumers } from '../../../../contract/stack-outputs.ts';
 import { rulePacks } from '../../../../lib/checks/rule-packs.ts';
 import { stages } from '../../../../lib/config.ts';
-import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../../../lib/fan-out-stack.ts';
 import type { ConsumerSettings } from '../../../../lib/settings/types.ts';
 import {
   resource,
@@ -37,11 +37,11 @@ beforeAll(() => {
 
 describe.each(stageNames)('in %s', (stage) => {
   const { keepData, customerManagedKey } = stages[stage];
-  let stack: OrderFanOutStack;
+  let stack: FanOutStack;
   let template: Template;
   beforeAll(() => {
     const props = { ...withOperators(stage), stage, consumers, handlers };
-    stack = new OrderFanOutStack(testApp(), `OrderFanOut-${stage}`, props);
+    stack = new FanOutStack(testApp(), `OrderFanOut-${stage}`, props);
     template = Template.fromStack(stack);
   });
   const bucket = (name = 'Images') => resource(template, 'AWS::S3::Bucket', `Thumbnails${name}Bucket`);

@@ -4,7 +4,7 @@ import { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { consumers, stages } from '../../../../lib/config.ts';
-import { OrderFanOutStack } from '../../../../lib/order-fan-out-stack.ts';
+import { FanOutStack } from '../../../../lib/fan-out-stack.ts';
 import type { ConsumerSettings, StageName } from '../../../../lib/settings/types.ts';
 import {
   ordersTopic,
@@ -114,11 +114,11 @@ test.each(['123', '1111111111111', '11111111111x', ' 111111111111', ''])(
 );
 
 test('a role of this account gets the permissions to publish in its own policy, and nothing else changes', () => {
-  const stack = new OrderFanOutStack(testApp(), 'OrderFanOut-prod', { stage: 'prod' });
+  const stack = new FanOutStack(testApp(), 'OrderFanOut-prod', { stage: 'prod' });
   const publisher = new Stack(stack.node.root, 'Publisher');
   const role = new Role(publisher, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
 
-  stack.orders.grantPublish(role);
+  stack.topic.grantPublish(role);
 
   const { Properties } = resource(Template.fromStack(publisher), 'AWS::IAM::Policy', 'RoleDefaultPolicy');
   const { Statement: statements } = Properties.PolicyDocument as { Statement: Statement[] };

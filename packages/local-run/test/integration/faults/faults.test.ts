@@ -275,7 +275,7 @@ describe('an invocation', () => {
     const struck: string[] = [];
     const faults = {
       invocation: () => fault,
-      recordInjected: ({ kind }: InvocationFault) => struck.push(kind),
+      record: (kind: FaultKind) => struck.push(kind),
     };
     const events = { log: (_: string, line: string) => lines.push(line), refused() {}, measured() {} };
     const target = new LocalFunction(sound.definition, events, faults as unknown as Faults);

@@ -132,7 +132,9 @@ test('what SQS moves to a FIFO dead-letter queue keeps its group and has its mes
 
   expect(await receive(queue)).toEqual([]);
   const moved = await receive(letters, { VisibilityTimeout: 0 });
-  await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: queueArn(letters) }));
+  await sqs.send(
+    new StartMessageMoveTaskCommand({ SourceArn: queueArn(letters), DestinationArn: queueArn(queue) }),
+  );
   const back: Message[] = [];
   while (back.length < 3) {
     const messages = await receive(queue, { WaitTimeSeconds: 5 });

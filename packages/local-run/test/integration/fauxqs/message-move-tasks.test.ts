@@ -9,7 +9,6 @@ import {
 } from '@aws-sdk/client-sqs';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import {
-  bodiesIn,
   makeQueue,
   queueArn,
   receive,
@@ -50,13 +49,6 @@ async function ended(): Promise<ListMessageMoveTasksResultEntry> {
   }
 }
 
-/** Of the dead letters, each with its source. */
-const sources = async () =>
-  (await receive(deadLetters, { VisibilityTimeout: 0 })).map(({ Body, Attributes }) => [
-    Body,
-    (Attributes as Record<string, string>).DeadLetterQueueSourceArn,
-  ]);
-
 describe('a message move task', () => {
   test('moves every message to the destination, with its attributes, a new ID and the time of the move', async () => {
     for (const body of ['a', 'b', 'c']) {
@@ -89,29 +81,6 @@ describe('a message move task', () => {
       expect(Number(Attributes?.SentTimestamp)).toBeGreaterThanOrEqual(Number(task.StartedTimestamp));
     }
     expect(await sizeOf(deadLetters)).toBe(0);
-  });
-
-  test('without a destination sends what SQS itself moved back to its source, which the dead letter tells', async () => {
-    await send(source, 'back');
-    for (let receives = 0; receives < 2; receives++) await receive(source, { VisibilityTimeout: 0 });
-    const before = await sources();
-
-    await start({});
-    const task = await ended();
-
-    expect(before).toEqual([['back', queueArn(source)]]);
-    expect(task).toMatchObject({ Status: 'COMPLETED', ApproximateNumberOfMessagesMoved: 1 });
-    expect(await bodiesIn(source)).toEqual(['back']);
-  });
-
-  test('without a destination fails at a message that was sent to the dead-letter queue, and leaves it there', async () => {
-    await send(deadLetters, 'sent by a handler');
-
-    await start({});
-    const task = await ended();
-
-    expect(task).toMatchObject({ Status: 'FAILED', FailureReason: 'CouldNotDetermineMessageSource' });
-    expect(await sources()).toEqual([['sent by a handler', undefined]]);
   });
 
   test('is the only one of its source, can be cancelled, and leaves the rest where it is', async () => {
@@ -168,6 +137,24 @@ describe('a message move task', () => {
   });
 });
 
+test('only a dead letter that SQS itself moved tells its source', async () => {
+  await send(deadLetters, 'sent by a handler');
+  await send(source, 'moved');
+  for (let receives = 0; receives < 2; receives++) await receive(source, { VisibilityTimeout: 0 });
+
+  const letters = await receive(deadLetters);
+
+  expect(
+    letters.map(({ Body, Attributes }) => [
+      Body,
+      (Attributes as Record<string, string>).DeadLetterQueueSourceArn,
+    ]),
+  ).toEqual([
+    ['sent by a handler', undefined],
+    ['moved', queueArn(source)],
+  ]);
+});
+
 test.each<[what: string, call: () => Promise<unknown>, name: string, message: string]>([
   [
     'a source that is no dead-letter queue',
@@ -194,16 +181,10 @@ test.each<[what: string, call: () => Promise<unknown>, name: string, message: st
     'The source queue and destination queue must be of the same queue type.',
   ],
   [
-    'a rate of 501 a second',
-    () => start({ DestinationArn: queueArn(source), MaxNumberOfMessagesPerSecond: 501 }),
+    'a move without a destination',
+    () => start({}),
     'InvalidParameterValue',
-    'Value 501 for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and 500.',
-  ],
-  [
-    'an invalid task handle',
-    () => sqs.send(new CancelMessageMoveTaskCommand({ TaskHandle: 'none' })),
-    'InvalidParameterValue',
-    'Value for parameter TaskHandle is invalid.',
+    'The local run moves messages to a DestinationArn.',
   ],
 ])('%s is refused', async (_, call, name, message) => {
   await expect(call()).rejects.toMatchObject({ name, message });

@@ -92,10 +92,10 @@ describe('a bucket', () => {
         Archive: bucket(),
         BucketPolicy: {
           Type: 'AWS::S3::BucketPolicy',
-          Properties: { Bucket: { Ref: 'Archive' }, PolicyDocument: { Statement: [{ Effect: 'Allow' }] } },
+          Properties: { Bucket: { Ref: 'Archive' }, PolicyDocument: { Statement: [{ NotAction: '*' }] } },
         },
       },
-      'BucketPolicy: a statement without Action',
+      'BucketPolicy: the statement element NotAction is not known here',
     ],
   ])('with %s is refused by name', async (_, resources, problem) => {
     await expect(outputsOf(resources)).rejects.toThrow(problem);
@@ -132,7 +132,9 @@ describe('permissions on a bucket of the template', () => {
   test.each([{ 'Fn::GetAtt': ['Key', 'Arn'] }, { Ref: 'Key' }])(
     'are also those on its key %j',
     async (key) => {
-      const resources = { Key: { Type: 'AWS::KMS::Key', Properties: {} }, Archive: bucket(encryption(key)) };
+      const Statement = allow('kms:*', '*', { Principal: { AWS: '000000000000' } });
+      const Key = { Type: 'AWS::KMS::Key', Properties: { KeyPolicy: { Statement } } };
+      const resources = { Key, Archive: bucket(encryption(key)) };
 
       await expect(write({ ...resources, Policy: policyOf(allow('s3:PutObject', objects)) })).rejects.toThrow(
         'is not authorized to perform: kms:GenerateDataKey',

@@ -1,19 +1,18 @@
-import { join } from 'node:path';
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import { LambdaApplication } from 'aws-cdk-lib/aws-codedeploy';
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
-import { archiveConsumer, consumerDefaults, consumers, stages } from '#config';
-import { ARCHIVE, ARCHIVE_PREFIX } from '../contract/archive.ts';
+import { archiveConsumer, consumerDefaults, consumers, handlers, stages } from '#config';
+import { domain } from '#domain';
+import { ARCHIVE, archivePrefix } from '../contract/archive.ts';
+import type { Domain } from '../contract/domain.ts';
 import { alarmsId, pascalCase } from '../contract/names.ts';
 import {
   consumerOutputs,
   publisherParameters,
   STACK_OUTPUTS,
-  type TableContents,
+  topicArnOutput,
   UNROUTED,
 } from '../contract/stack-outputs.ts';
 import { Operations } from './alarms/operations.ts';
@@ -24,6 +23,7 @@ import { guardRails } from './checks/guard-rails.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';
+import { handlerEntry } from './consumer/handler-bundle.ts';
 import { MessagingKey } from './messaging/messaging-key.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
 import { OperatorPolicy } from './operations/operator-policy.ts';
@@ -34,16 +34,15 @@ import {
   consumerProps,
   eventTypesOf,
 } from './settings/consumers.ts';
+import { type EventWords, eventWords } from './settings/event-words.ts';
 import type { ConsumerSettings, Stage, StageName } from './settings/types.ts';
 import { checkName, checkWholeNumbers } from './settings/validation.ts';
-import { addStorage, type ConsumerStorage } from './storage/consumer-storage.ts';
+import { addStorage, type OperatedStorage } from './storage/consumer-storage.ts';
 import { FanOutTopic } from './topic/fan-out-topic.ts';
 import { TopicAlarms } from './topic/topic-alarms.ts';
 import { UnroutedMessages } from './topic/unrouted-messages.ts';
 
-const HANDLERS = join(import.meta.dirname, '..', 'lambda');
-
-export interface OrderFanOutStackProps extends StackProps {
+export interface FanOutStackProps extends StackProps {
   readonly stage: StageName;
   /**
    * The stage's settings.
@@ -51,31 +50,40 @@ export interface OrderFanOutStackProps extends StackProps {
    */
   readonly settings?: Stage;
   /**
-   * Who consumes orders.
+   * What the events are.
+   * @default - that of this project
+   */
+  readonly domain?: Domain;
+  /**
+   * Who consumes them.
    * @default - the table in config.ts
    */
   readonly consumers?: Readonly<Record<string, ConsumerSettings>>;
   /**
    * Folder with a folder for each consumer, which holds its `handler.ts`.
-   * @default - lambda/ of this project
+   * @default - that in config.ts
    */
   readonly handlers?: string;
 }
 
-/** Orders, from the topic they are published to, to the tables of their consumers. */
-export class OrderFanOutStack extends Stack {
-  /** For publishers in the same CDK app: `orders.grantPublish(role)`. */
-  readonly orders: FanOutTopic;
+/** Events, from the topic they are published to, to what their consumers make of them. */
+export class FanOutStack extends Stack {
+  /** For publishers in the same CDK app: `topic.grantPublish(role)`. */
+  readonly topic: FanOutTopic;
+  private readonly domain: Domain;
   private readonly stage: Stage;
   private readonly encryptionKey: MessagingKey | undefined;
   private readonly unrouted: UnroutedMessages;
   private readonly operations: Operations;
-  private readonly storage: ConsumerStorage[] = [];
+  private readonly words: EventWords;
+  private readonly storage: OperatedStorage[] = [];
 
-  constructor(scope: Construct, id: string, props: OrderFanOutStackProps) {
+  constructor(scope: Construct, id: string, props: FanOutStackProps) {
     const { stage: stageName, settings = stages[stageName], ...others } = props;
-    const { consumers: wanted = consumers, handlers = HANDLERS, ...stackProps } = others;
-    super(scope, id, { terminationProtection: settings.keepData, ...stackProps });
+    const { domain: events = domain, consumers: wanted = consumers, handlers: folder = handlers } = others;
+    super(scope, id, { terminationProtection: settings.keepData, ...others });
+    this.domain = events;
+    this.words = eventWords(events.events);
     this.stage = settings;
     guardRails(this);
     checkWholeNumbers(`stages.${stageName} in lib/config.ts`, settings);
@@ -84,28 +92,25 @@ export class OrderFanOutStack extends Stack {
 
     this.encryptionKey = this.addKey();
     this.operations = this.addOperations();
-    this.orders = this.addTopic();
+    this.topic = this.addTopic();
     this.unrouted = this.addUnrouted(allConsumers);
     this.addTopicAlarms();
     const operationsLog = this.addOperationsLog();
 
-    const constructs = this.addConsumers(allConsumers, handlers);
-    const archive = this.addArchive(constructs.get(ARCHIVE));
-    const { topic } = this.orders;
+    const constructs = this.addConsumers(allConsumers, folder);
+    this.addArchive(constructs.get(ARCHIVE));
+    const { topic } = this.topic;
+    const { words } = this;
     const unroutedQueue = this.unrouted.queue;
-    new FanOutDashboard(this, 'Overview', { topic, unroutedQueue, consumers: constructs });
+    new FanOutDashboard(this, 'Overview', { topic, unroutedQueue, words, consumers: constructs });
     if (settings.operations.policy) {
       const { managedPolicyArn } = new OperatorPolicy(this, 'OperatorPolicy', {
         topic,
         operations: this.operations,
         consumers: [...constructs.values()],
         unroutedQueue,
-        recordTables: this.tablesWith('records'),
-        stockTables: this.tablesWith('stock'),
-        recordBuckets: this.storage
-          .flatMap(({ buckets }) => buckets)
-          .filter(({ holds }) => holds === 'records'),
-        archive,
+        tables: this.storage.flatMap(({ tables }) => tables),
+        objects: this.storage.flatMap(({ objects }) => objects),
         operationsLog,
         encryptionKey: this.encryptionKey,
       });
@@ -128,7 +133,7 @@ export class OrderFanOutStack extends Stack {
   }
 
   private tag(stage: StageName): void {
-    const tags = { ...this.stage.tags, stage, service: 'order-fan-out' };
+    const tags = { ...this.stage.tags, stage, service: this.domain.service };
     for (const [tag, value] of Object.entries(tags)) Tags.of(this).add(tag, value);
   }
 
@@ -156,33 +161,34 @@ export class OrderFanOutStack extends Stack {
   }
 
   private addTopic(): FanOutTopic {
-    const { ordered, peakPerCustomer, fairQueues, tracing, deliveryLogging, publisherAccounts } = this.stage;
-    const { encryptionKey } = this;
-    if (ordered && peakPerCustomer !== undefined) checkGroupPeak(this, peakPerCustomer);
-    const orders = new FanOutTopic(this, 'Orders', {
+    const { ordered, peakPerGroup, fairQueues, tracing, deliveryLogging, publisherAccounts } = this.stage;
+    const { encryptionKey, domain } = this;
+    if (ordered && peakPerGroup !== undefined) checkGroupPeak(this, peakPerGroup, domain.events.settings);
+    const id = pascalCase(domain.topic);
+    const fanOut = new FanOutTopic(this, id, {
       encryptionKey,
       ordered,
       tracing,
       deliveryLogging,
       publisherAccounts,
     });
-    const { topicArn } = orders.topic;
-    this.output(STACK_OUTPUTS.ordersTopicArn, topicArn);
+    const { topicArn } = fanOut.topic;
+    this.output(topicArnOutput(domain.topic), topicArn);
     if (fairQueues) this.output(STACK_OUTPUTS.fairQueues, 'true');
     // Physical names, which publishers can know beforehand; another name replaces the parameter.
-    const names = publisherParameters(this.stackName);
-    const parameter = (id: string, parameterName: string, stringValue: string) =>
-      new StringParameter(this, id, { parameterName, stringValue });
-    parameter('OrdersTopicParameter', names.topicArn, topicArn);
-    if (encryptionKey) parameter('OrdersKeyParameter', names.keyArn, encryptionKey.keyArn);
-    return orders;
+    const names = publisherParameters(this.stackName, domain.topic);
+    const parameter = (parameterId: string, parameterName: string, stringValue: string) =>
+      new StringParameter(this, parameterId, { parameterName, stringValue });
+    parameter(`${id}TopicParameter`, names.topicArn, topicArn);
+    if (encryptionKey) parameter(`${id}KeyParameter`, names.keyArn, encryptionKey.keyArn);
+    return fanOut;
   }
 
   private addUnrouted(allConsumers: ReadonlyMap<string, CompleteConsumer>): UnroutedMessages {
     const unrouted = new UnroutedMessages(this, pascalCase(UNROUTED), {
       encryptionKey: this.encryptionKey,
       ordered: this.stage.ordered,
-      topic: this.orders.topic,
+      topic: this.topic.topic,
       attribute: 'eventType',
       known: eventTypesOf(allConsumers.values()),
       removalPolicy: this.keptWhereUsed,
@@ -192,9 +198,9 @@ export class OrderFanOutStack extends Stack {
   }
 
   private addTopicAlarms(): void {
-    new TopicAlarms(this, 'OrdersAlarms', {
-      topic: this.orders.topic,
-      name: 'orders',
+    new TopicAlarms(this, alarmsId(this.domain.topic), {
+      topic: this.topic.topic,
+      name: this.domain.topic,
       unrouted: this.unrouted,
       operations: this.operations,
       thresholds: this.stage.topicAlarms,
@@ -220,10 +226,10 @@ export class OrderFanOutStack extends Stack {
     const releases = this.stage.gradualReleases ? new LambdaApplication(this, 'Releases') : undefined;
     const constructs = new Map<string, Consumer>();
     for (const [name, settings] of allConsumers) {
-      const consumer = this.addConsumer(name, settings, join(handlers, name, 'handler.ts'));
-      const { operations } = this;
+      const consumer = this.addConsumer(name, settings, handlerEntry(name, handlers));
+      const { operations, words } = this;
       const { thresholds } = settings;
-      const alarms = new ConsumerAlarms(this, alarmsId(name), { consumer, operations, thresholds });
+      const alarms = new ConsumerAlarms(this, alarmsId(name), { consumer, operations, thresholds, words });
       if (releases) {
         const release = { application: releases, alias: consumer.alias, alarms: alarms.forReleases() };
         new GradualRelease(this, `${pascalCase(name)}Release`, release);
@@ -241,7 +247,7 @@ export class OrderFanOutStack extends Stack {
       undelivered: ordered && settings.ordered === false ? this.unrouted.queue : undefined,
       removalPolicy: this.keptWhereUsed,
       encryptionKey: this.encryptionKey,
-      topic: this.orders.topic,
+      topic: this.topic.topic,
       handlerEntry,
     });
     Tags.of(consumer).add('consumer', name);
@@ -257,26 +263,24 @@ export class OrderFanOutStack extends Stack {
     return consumer;
   }
 
-  private tablesWith(contents: TableContents): TableV2[] {
-    const tables = this.storage.flatMap((each) => each.tables);
-    return tables.filter(({ holds }) => holds === contents).map(({ table }) => table);
-  }
-
   /** Where the archive's consumer, if there is one, keeps what it takes. */
-  private addArchive(consumer: Consumer | undefined): IBucket | undefined {
+  private addArchive(consumer: Consumer | undefined): void {
     const { archive } = this.stage;
-    if (!consumer || !archive) return undefined;
+    if (!consumer || !archive) return;
     checkWholeNumbers('archive in lib/config.ts', archive);
-    const { encryptionKey } = this;
+    const { encryptionKey, domain } = this;
     const { bucket } = new ArchiveBucket(consumer, 'Bucket', {
+      topic: domain.topic,
       encryptionKey,
       coldAfter: Duration.days(archive.coldAfterDays),
       deleteAfter: Duration.days(archive.deleteAfterDays),
     });
-    consumer.useBucket(bucket, { variable: 'ARCHIVE_BUCKET', writes: ARCHIVE_PREFIX });
-    new ArchiveTable(consumer, 'Table', { encryptionKey, bucket });
+    const prefix = archivePrefix(domain.topic);
+    consumer.useBucket(bucket, { variable: 'ARCHIVE_BUCKET', writes: prefix });
+    consumer.function.addEnvironment('ARCHIVE_PREFIX', prefix);
+    new ArchiveTable(consumer, 'Table', { encryptionKey, bucket, domain });
     this.output(STACK_OUTPUTS.archiveBucketName, bucket.bucketName);
-    return bucket;
+    this.storage.push({ tables: [], objects: [{ bucket, prefix }] });
   }
 
   /**
@@ -287,7 +291,7 @@ export class OrderFanOutStack extends Stack {
     return this.stage.keepData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
   }
 
-  private output(name: string, value: string, description?: string): void {
-    new CfnOutput(this, name, { value, ...(description && { description }) });
+  private output(name: string, value: string): void {
+    new CfnOutput(this, name, { value });
   }
 }
