@@ -16,8 +16,6 @@ export interface HistoryItem {
   readonly real: number;
 }
 
-/** CloudWatch keeps two weeks; a run is over before it has as many items. */
-const MOST_ITEMS = 5_000;
 const MOST_SUMMARY = 255;
 
 /** Oldest first. */
@@ -59,6 +57,5 @@ export class AlarmHistory {
 
   private add(item: Omit<HistoryItem, 'real'>): void {
     this.items.push({ ...item, summary: item.summary.slice(0, MOST_SUMMARY), real: Date.now() });
-    if (this.items.length > MOST_ITEMS) this.items.shift();
   }
 }

@@ -43,7 +43,7 @@ const onTopic =
   (input, region, operation) => [
     {
       action: `sns:${action ?? operation}`,
-      resource: input.TopicArn ?? input.ResourceArn ?? arn('sns', region, input.Name),
+      resource: input.TopicArn ?? arn('sns', region, input.Name),
     },
   ];
 
@@ -51,9 +51,8 @@ const onAnything =
   (prefix: string): Reader =>
   (_, __, operation) => [{ action: `${prefix}:${operation}`, resource: '*' }];
 
-/** Tables are named by name or by ARN. */
 const tableArn = (name: unknown, region: string, index?: unknown) => {
-  const table = String(name).startsWith('arn:') ? String(name) : arn('dynamodb', region, `table/${name}`);
+  const table = arn('dynamodb', region, `table/${name}`);
   return index === undefined ? table : `${table}/index/${index}`;
 };
 const onTable: Reader = ({ TableName, IndexName }, region, operation) => [
@@ -71,7 +70,6 @@ const TRANSACTION_ACTIONS = new Map([
   ['Update', 'UpdateItem'],
   ['Delete', 'DeleteItem'],
   ['ConditionCheck', 'ConditionCheckItem'],
-  ['Get', 'GetItem'],
 ]);
 const onTransactedTables: Reader = ({ TransactItems }, region) =>
   (TransactItems ?? []).flatMap((item: Json) =>
@@ -107,10 +105,7 @@ const onMapping: Reader = ({ UUID }, region, operation) => [
   { action: `lambda:${operation}`, resource: arn('lambda', region, `event-source-mapping:${UUID}`) },
 ];
 
-const onKey: Reader = ({ KeyId }, region, operation) => {
-  const resource = String(KeyId).startsWith('arn:') ? String(KeyId) : arn('kms', region, `key/${KeyId}`);
-  return [{ action: `kms:${operation}`, resource }];
-};
+const onKey: Reader = ({ KeyId }, _, operation) => [{ action: `kms:${operation}`, resource: String(KeyId) }];
 
 const onBucket =
   (action?: string): Reader =>
@@ -148,7 +143,6 @@ const SERVICES: Record<string, Record<string, Reader>> = {
       'CreateQueue DeleteQueue GetQueueUrl GetQueueAttributes SetQueueAttributes PurgeQueue',
       onQueue(),
     ),
-    ...each('TagQueue UntagQueue ListQueueTags ListDeadLetterSourceQueues', onQueue()),
     ListQueues: onAnything('sqs'),
     StartMessageMoveTask: startMove,
     ListMessageMoveTasks: ({ SourceArn }) => [
@@ -160,8 +154,7 @@ const SERVICES: Record<string, Record<string, Reader>> = {
     Publish: onTopic(),
     PublishBatch: onTopic('Publish'),
     ...each('CreateTopic DeleteTopic GetTopicAttributes SetTopicAttributes Subscribe', onTopic()),
-    ...each('ConfirmSubscription ListSubscriptionsByTopic', onTopic()),
-    ...each('TagResource UntagResource ListTagsForResource', onTopic()),
+    ListSubscriptionsByTopic: onTopic(),
     ...each('ListTopics ListSubscriptions Unsubscribe', onAnything('sns')),
     ...each('GetSubscriptionAttributes SetSubscriptionAttributes', onAnything('sns')),
   },
@@ -169,7 +162,7 @@ const SERVICES: Record<string, Record<string, Reader>> = {
     ...each('GetItem PutItem UpdateItem DeleteItem Query Scan', onTable),
     ...each('CreateTable DeleteTable DescribeTable', onTable),
     ...each('BatchGetItem BatchWriteItem', onTables),
-    ...each('TransactWriteItems TransactGetItems', onTransactedTables),
+    TransactWriteItems: onTransactedTables,
     ListTables: onAnything('dynamodb'),
   },
   // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html

@@ -14,8 +14,6 @@ export interface EnvironmentOptions {
   /** As in the template, `index.handler`. */
   handler: string;
   functionName: string;
-  /** `$LATEST`, or the number of a version. */
-  version: string;
   memoryMegabytes: number;
 }
 /** One invocation, as the thread gets it. */
@@ -23,6 +21,8 @@ export interface InvocationRequest {
   requestId: string;
   /** ARN that was invoked, with the version or alias where it names one. */
   invokedArn: string;
+  /** `$LATEST`, or the number of a version. */
+  version: string;
   event: unknown;
   /** Milliseconds since the epoch. */
   deadline: number;
@@ -69,11 +69,11 @@ async function load(options: EnvironmentOptions): Promise<Handler> {
 }
 
 async function run(handler: Handler, options: EnvironmentOptions, request: InvocationRequest): Promise<void> {
-  const { requestId, invokedArn, event, deadline, fault } = request;
+  const { requestId, invokedArn, version, event, deadline, fault } = request;
   // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html
   const context = {
     functionName: options.functionName,
-    functionVersion: options.version,
+    functionVersion: version,
     invokedFunctionArn: invokedArn,
     memoryLimitInMB: String(options.memoryMegabytes),
     awsRequestId: requestId,

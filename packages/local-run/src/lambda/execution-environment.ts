@@ -4,7 +4,7 @@ import type { InvocationFault } from '../faults/fault-plan.ts';
 import type { EnvironmentMessage, EnvironmentOptions, InvocationRequest } from './environment-worker.ts';
 
 /** A function as the template describes it. */
-export interface FunctionDefinition extends Omit<EnvironmentOptions, 'version'> {
+export interface FunctionDefinition extends EnvironmentOptions {
   /** Without a qualifier. */
   functionArn: string;
   environment: Record<string, string>;
@@ -42,22 +42,18 @@ export type FunctionMetrics = Partial<Record<'Invocations' | 'Errors' | 'Throttl
 /** One worker thread; after a timeout or a crash it is not alive and the next invocation gets a fresh one. */
 export class ExecutionEnvironment {
   alive = true;
-  /** `$LATEST`, or the number of a version. */
-  readonly version: string;
   private readonly worker: Worker;
   private readonly definition: FunctionDefinition;
   /** Resolves when the environment has started; with a result if it has not. */
   private readonly ready = Promise.withResolvers<InvocationResult | undefined>();
   private settle: ((result: InvocationResult) => void) | undefined;
 
+  /** @param version whose environment it is at first; all versions run the same code */
   constructor(definition: FunctionDefinition, version: string, events: FunctionEvents) {
     this.definition = definition;
-    this.version = version;
-    const { environment, timeoutSeconds, reservedConcurrency, functionArn, ...options } = definition;
-    const workerData: EnvironmentOptions = { ...options, version };
     this.worker = new Worker(new URL('./environment-worker.ts', import.meta.url), {
-      workerData,
-      env: { ...environment, AWS_LAMBDA_FUNCTION_VERSION: version },
+      workerData: definition,
+      env: { ...definition.environment, AWS_LAMBDA_FUNCTION_VERSION: version },
       execArgv: [],
       resourceLimits: {
         maxOldGenerationSizeMb: definition.memoryMegabytes,
@@ -93,8 +89,12 @@ export class ExecutionEnvironment {
     this.worker.on('exit', () => fail('Runtime.ExitError', 'the execution environment ended'));
   }
 
-  /** @param invokedArn of the function, or of the version or alias that was invoked */
-  async run(event: unknown, invokedArn: string, fault?: InvocationFault): Promise<InvocationResult> {
+  /** @param invoked the ARN and the version that were invoked */
+  async run(
+    event: unknown,
+    invoked: Pick<InvocationRequest, 'invokedArn' | 'version'>,
+    fault?: InvocationFault,
+  ): Promise<InvocationResult> {
     // Lambda gives the initialization ten seconds of its own, before the function's timeout begins.
     // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     const failure = await this.ready.promise;
@@ -119,7 +119,7 @@ export class ExecutionEnvironment {
       this.settle = settle;
       const request: InvocationRequest = {
         requestId,
-        invokedArn,
+        ...invoked,
         event,
         deadline: Date.now() + timeoutSeconds * 1000,
         fault,

@@ -27,14 +27,13 @@ export class LocalFunction {
 
   /**
    * Runs the handler once, in an idle environment or a new one. Never rejects: a crash, a timeout, too little memory and
-   * a throttle are results, as they are to whoever invokes a function on AWS. All versions run the code of the template,
-   * each in environments of its own.
+   * a throttle are results, as they are to whoever invokes a function on AWS. All versions run the code of the template.
    * @param qualifier the version or alias that is invoked; without it the function itself
    */
   async invoke(event: unknown, qualifier?: Qualifier): Promise<InvocationResult> {
     const { reservedConcurrency, functionName, functionArn } = this.definition;
     const version = qualifier?.version ?? LATEST;
-    let environment = this.takeIdle(version);
+    let environment = this.idle.pop();
     if (!environment) {
       if (reservedConcurrency !== undefined && this.all.size >= reservedConcurrency) {
         this.events.measured(functionName, { Throttles: 1 }, qualifier);
@@ -46,7 +45,7 @@ export class LocalFunction {
     const fault = this.faults?.invocation(event);
     const started = performance.now();
     const invokedArn = qualifier ? `${functionArn}:${qualifier.name}` : functionArn;
-    const result = await environment.run(event, invokedArn, fault);
+    const result = await environment.run(event, { invokedArn, version }, fault);
     const Duration = performance.now() - started;
     const values = { Invocations: 1, Duration, Errors: result.ok ? 0 : 1, Throttles: 0 };
     this.events.measured(functionName, values, qualifier);
@@ -57,12 +56,6 @@ export class LocalFunction {
       this.events.log(functionName, JSON.stringify({ level: 'ERROR', type: 'platform.report', ...result }));
     }
     return result;
-  }
-
-  /** The environment of a version that was idle last, if there is one. */
-  private takeIdle(version: string): ExecutionEnvironment | undefined {
-    const index = this.idle.findLastIndex((each) => each.version === version);
-    return index < 0 ? undefined : this.idle.splice(index, 1)[0];
   }
 
   /** Whether an invocation is under way. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { ACCOUNT, CREDENTIALS, REGION } from '../client/account.ts';
 import { clientSettings } from '../client/client-settings.ts';
-import { EventSourceMapping, type MappingDefinition } from '../lambda/event-source-mapping.ts';
+import { EventSourceMapping } from '../lambda/event-source-mapping.ts';
 import { LocalFunction } from '../lambda/local-function.ts';
 import {
   asStrings,
@@ -27,7 +27,6 @@ export const createFunction: Create = async (logicalId, properties, deployment) 
   const roleArn = String(properties.Role);
   if (!deployment.roles.has(roleArn)) throw new Error(`${logicalId}: no role ${roleArn} in this stack`);
   const functionArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${functionName}`;
-  const { ReservedConcurrentExecutions: reserved } = properties;
   const definition = {
     codeDirectory: codeDirectoryOf(logicalId, properties, deployment),
     handler: String(properties.Handler),
@@ -35,7 +34,7 @@ export const createFunction: Create = async (logicalId, properties, deployment) 
     functionArn,
     memoryMegabytes: Number(properties.MemorySize ?? 128),
     timeoutSeconds: Number(properties.Timeout ?? 3) / Math.max(1, deployment.timeScale * WORK_SHARE),
-    reservedConcurrency: reserved === undefined ? undefined : Number(reserved),
+    reservedConcurrency: properties.ReservedConcurrentExecutions,
     environment: environmentOf(functionName, properties, deployment),
   };
   deployment.callers.push({ functionName, roleArn });
@@ -87,16 +86,19 @@ function environmentOf(
 
 export const createEventSourceMapping: Create = async (logicalId, properties, deployment) => {
   refuseUnknown(logicalId, properties, 'FilterCriteria');
-  const invoked = functionOf(logicalId, properties, deployment);
+  const { target, qualifier, arn } = functionOf(logicalId, properties, deployment);
   const queueArn = String(properties.EventSourceArn);
   const queueUrl = deployment.queueUrls.get(queueArn);
   if (!queueUrl) throw new Error(`${logicalId}: no queue ${queueArn} in this stack`);
-  const { target, qualifier, arn } = invoked;
   const definition = {
     queueUrl,
     queueArn,
     qualifier,
-    ...mappingTerms(properties, deployment.timeScale),
+    isEnabled: properties.Enabled !== false,
+    batchSize: Number(properties.BatchSize ?? 10),
+    windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / deployment.timeScale,
+    maximumConcurrency: properties.ScalingConfig?.MaximumConcurrency,
+    reportsBatchItemFailures: (properties.FunctionResponseTypes ?? []).includes('ReportBatchItemFailures'),
   };
   // Lambda polls with the function's role.
   // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -115,20 +117,6 @@ export const createEventSourceMapping: Create = async (logicalId, properties, de
   );
   return { ref: logicalId, attributes: { Id: logicalId, EventSourceMappingArn } };
 };
-
-function mappingTerms(
-  properties: Properties,
-  timeScale: number,
-): Omit<MappingDefinition, 'queueUrl' | 'queueArn' | 'qualifier'> {
-  const maximumConcurrency = properties.ScalingConfig?.MaximumConcurrency;
-  return {
-    isEnabled: properties.Enabled !== false,
-    batchSize: Number(properties.BatchSize ?? 10),
-    windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / timeScale,
-    maximumConcurrency: maximumConcurrency === undefined ? undefined : Number(maximumConcurrency),
-    reportsBatchItemFailures: (properties.FunctionResponseTypes ?? []).includes('ReportBatchItemFailures'),
-  };
-}
 
 /**
  * Lambda makes no mapping whose function could not poll the queue.

@@ -10,7 +10,6 @@ const KNOWN = [
   'BucketName',
   'BucketEncryption',
   'LifecycleConfiguration',
-  'LoggingConfiguration',
   'OwnershipControls',
   'PublicAccessBlockConfiguration',
   'Tags',

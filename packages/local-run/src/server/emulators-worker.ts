@@ -74,33 +74,29 @@ const cloudWatch = new CloudWatch({
 let stacks: StackDescription[] = [];
 let keys: string[] = [];
 
-const services = new Map<string, Service>([
-  [
-    'dynamodb',
-    {
+const services = new Map(
+  Object.entries<Service>({
+    dynamodb: {
       protocol: 'json',
       answer: (operation, input) =>
         withDynamoDbFault(faults, operation, input, () => dynamodb.call(operation, input)),
     },
-  ],
-  [
-    'monitoring',
-    { protocol: 'json', answer: (operation, input) => answerCloudWatch(operation, input, cloudWatch) },
-  ],
-  [
-    'lambda',
-    {
+    monitoring: {
+      protocol: 'json',
+      answer: (operation, input) => answerCloudWatch(operation, input, cloudWatch),
+    },
+    lambda: {
       protocol: 'rest-json',
       operation: lambdaOperation,
       answer: (operation, input) => lambda.answer(operation, input),
     },
-  ],
-  [
-    'cloudformation',
-    { protocol: 'query', answer: (operation, input) => answerCloudFormation(operation, input, stacks) },
-  ],
-  ['kms', { protocol: 'json', answer: (operation, input) => answerKms(operation, input, keys) }],
-]);
+    cloudformation: {
+      protocol: 'query',
+      answer: (operation, input) => answerCloudFormation(operation, input, stacks),
+    },
+    kms: { protocol: 'json', answer: (operation, input) => answerKms(operation, input, keys) },
+  }),
+);
 const server = createFront(services, access, (request, response) => fauxqs.handle(request, response));
 server.on('error', (error: NodeJS.ErrnoException) =>
   say({ event: 'failed', code: error.code ?? '', message: error.message }),

@@ -2,26 +2,16 @@ import {
   CloudWatchClient,
   DescribeAlarmHistoryCommand,
   DescribeAlarmsCommand,
-  GetMetricDataCommand,
   SetAlarmStateCommand,
 } from '@aws-sdk/client-cloudwatch';
 import { SetTopicAttributesCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import {
-  emulators,
-  makeQueue,
-  makeTopic,
-  problems,
-  send,
-  settings,
-  sns,
-  useEmulators,
-} from '../../fixtures/emulators.ts';
+import { emulators, makeTopic, problems, settings, sns, useEmulators } from '../../fixtures/emulators.ts';
 import { allow } from '../../fixtures/policies.ts';
 
 const topicArn = (name: string) => `arn:aws:sns:us-east-1:000000000000:${name}`;
 let cloudWatch: CloudWatchClient;
-useEmulators({ lateMetrics: { minutes: 2 } });
+useEmulators();
 beforeAll(() => {
   cloudWatch = new CloudWatchClient(settings());
 });
@@ -86,31 +76,3 @@ test.each(['shut', 'gone'])(
     expect(problems.at(-1)).toMatch(/is not authorized to perform: sns:Publish/);
   },
 );
-
-test('an alarm that is not there cannot be set', async () => {
-  await expect(fire('nobody')).rejects.toMatchObject({ name: 'ResourceNotFound' });
-});
-
-test('metrics of a queue that wakes arrive late, each in its minute', async () => {
-  const QueueUrl = await makeQueue({}, 'late');
-  await send(QueueUrl);
-  const started = Date.now();
-  const visible = async () => {
-    await emulators.api.endMinute();
-    const Metric = {
-      Namespace: 'AWS/SQS',
-      MetricName: 'ApproximateNumberOfMessagesVisible',
-      Dimensions: [{ Name: 'QueueName', Value: 'late' }],
-    };
-    const { MetricDataResults: [result] = [] } = await cloudWatch.send(
-      new GetMetricDataCommand({
-        StartTime: new Date(started - 60_000),
-        EndTime: new Date(Date.now() + 600_000),
-        MetricDataQueries: [{ Id: 'm', MetricStat: { Metric, Period: 60, Stat: 'Maximum' } }],
-      }),
-    );
-    return result?.Values;
-  };
-
-  expect([await visible(), await visible(), await visible()]).toEqual([[], [], [1, 1, 1]]);
-});

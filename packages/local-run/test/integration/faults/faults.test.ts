@@ -14,7 +14,6 @@ import {
   type InvocationFault,
 } from '../../../src/faults/fault-plan.ts';
 import { Faults } from '../../../src/faults/faults.ts';
-import { LocalFunction } from '../../../src/lambda/local-function.ts';
 import {
   dynamodb,
   letTopicIn,
@@ -261,7 +260,9 @@ describe('an invocation', () => {
   async function invoke(fault: InvocationFault, timeoutSeconds = 30) {
     answered = 0;
     const { port } = server.address() as AddressInfo;
-    const { target: sound, lines } = localFunction(
+    const struck: string[] = [];
+    const faults = { invocation: () => fault, record: (kind: FaultKind) => struck.push(kind) };
+    const { target, lines } = localFunction(
       `import http from 'node:http';
        const ask = () => new Promise((done, fail) =>
          http.get('http://127.0.0.1:${port}', (answer) => answer.resume().on('end', done)).on('error', fail));
@@ -271,17 +272,10 @@ describe('an invocation', () => {
          return 'done';
        }`,
       { timeoutSeconds },
+      faults as unknown as Faults,
     );
-    const struck: string[] = [];
-    const faults = {
-      invocation: () => fault,
-      record: (kind: FaultKind) => struck.push(kind),
-    };
-    const events = { log: (_: string, line: string) => lines.push(line), refused() {}, measured() {} };
-    const target = new LocalFunction(sound.definition, events, faults as unknown as Faults);
 
     const result = await target.invoke({});
-    await target.stop();
     return { result, struck, isDone: lines.includes('done') };
   }
 

@@ -38,33 +38,6 @@ test('a warm environment is used again, and a second one is made only for an inv
   expect(new Set(both.map((each) => JSON.stringify(each))).size).toBe(2);
 });
 
-test('each version has environments of its own', async () => {
-  const { target } = localFunction(
-    `const made = Math.random(); export const handler = async (_, { functionVersion, invokedFunctionArn }) =>
-       [made, functionVersion, invokedFunctionArn.split(':').slice(6).join(':')]`,
-  );
-  const payloads: unknown[][] = [];
-
-  for (const qualifier of [
-    undefined,
-    { name: 'live', version: '1' },
-    { name: '1', version: '1' },
-    undefined,
-  ]) {
-    const result = await target.invoke({}, qualifier);
-    payloads.push((result as { payload: unknown[] }).payload);
-  }
-
-  const [[latest] = [], [first] = []] = payloads;
-  expect(first).not.toBe(latest);
-  expect(payloads).toEqual([
-    [latest, '$LATEST', 'tried'],
-    [first, '1', 'tried:live'],
-    [first, '1', 'tried:1'],
-    [latest, '$LATEST', 'tried'],
-  ]);
-});
-
 test('an error of the handler is a result with its name and message, and the environment lives on', async () => {
   const { target, lines, measured } = localFunction(
     `let calls = 0; export const handler = async () => { if (calls++ === 0) throw new TypeError('no good'); return calls }`,

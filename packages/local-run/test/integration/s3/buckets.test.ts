@@ -59,22 +59,6 @@ describe('a bucket', () => {
     for (const name of names) expect(name).toMatch(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/);
   });
 
-  test('may have what does nothing to the objects that are written and read', async () => {
-    const properties = {
-      BucketEncryption: {
-        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
-      },
-      LifecycleConfiguration: { Rules: [{ ExpirationInDays: 365, Status: 'Enabled' }] },
-      LoggingConfiguration: { LogFilePrefix: 'logs/' },
-      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
-      PublicAccessBlockConfiguration: { BlockPublicAcls: true },
-      Tags: [{ Key: 'a', Value: 'b' }],
-      VersioningConfiguration: { Status: 'Enabled' },
-    };
-
-    expect((await outputsOf({ Archive: bucket(properties) })).Name).toBeDefined();
-  });
-
   test.each<[what: string, resources: Record<string, object>, problem: string]>([
     [
       'anything else',

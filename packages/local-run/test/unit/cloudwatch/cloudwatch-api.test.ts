@@ -64,26 +64,22 @@ test('GetMetricData gives the newest minute first, the one that is not over amon
     Timestamps: [0, -1, -2, -3].map((minute) => (NOW + minute * MINUTE) / 1000),
     Values: [4, 3, 2, 1],
   });
-  expect(data({ ScanBy: 'TimestampAscending' }).Values).toEqual([1, 2, 3, 4]);
 });
 
-test('GetMetricData leaves out what is before or after, and minutes without a value', () => {
-  expect(data({ StartTime: NOW / 1000 - 90, EndTime: NOW / 1000 }).Values).toEqual([3, 2]);
-  expect(data({ StartTime: NOW / 1000 - 3600 }).Values).toEqual([4, 3, 2, 1]);
-});
-
-test('GetMetricData joins the minutes of a longer period', () => {
-  expect(data({}, 120).Values).toEqual([7, 3]);
+test.each<[what: string, input: object, values: number[], period?: number, ahead?: number]>([
+  ['the oldest first', { ScanBy: 'TimestampAscending' }, [1, 2, 3, 4]],
+  ['no minute before or after', { StartTime: NOW / 1000 - 90, EndTime: NOW / 1000 }, [3, 2]],
+  ['no minute without a value', { StartTime: NOW / 1000 - 3600 }, [4, 3, 2, 1]],
+  ['the minutes of a longer period joined', {}, [7, 3], 120],
+  ['a span of real time, however far ahead the clock of the run is', {}, [4, 3, 2, 1], 60, 5 * MINUTE],
+])('GetMetricData gives %s', (_, input, values, period, ahead) => {
+  expect(data(input, period, ahead).Values).toEqual(values);
 });
 
 test('GetMetricData knows percentiles', () => {
   const MetricStat = { Metric: { Namespace: 'N', MetricName: 'M' }, Period: 240, Stat: 'p50' };
 
   expect(data({ MetricDataQueries: [{ Id: 'p', MetricStat }] }).Values).toEqual([2]);
-});
-
-test('GetMetricData finds what was in a span of real time, however far ahead the clock of the run is', () => {
-  expect(data({}, 60, 5 * MINUTE).Values).toEqual([4, 3, 2, 1]);
 });
 
 test.each([
