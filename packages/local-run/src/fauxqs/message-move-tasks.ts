@@ -143,7 +143,7 @@ export class MessageMoveTasks {
     const queue = this.fauxqs.queue(String(arn));
     if (!queue) throw notFound("The resource that you specified for the SourceArn parameter doesn't exist.");
     for (const { attributes } of this.fauxqs.allQueues()) {
-      if (deadLetterTargetOf(attributes.RedrivePolicy) === arn) return queue;
+      if (JSON.parse(attributes.RedrivePolicy || '{}').deadLetterTargetArn === arn) return queue;
     }
     throw invalid('Source queue must be configured as a Dead Letter Queue.');
   }
@@ -185,15 +185,6 @@ export class MessageMoveTasks {
       this.sources.delete(message.messageId);
       task.moved += 1;
     }
-  }
-}
-
-/** fauxqs accepts any text as a redrive policy, and ignores an invalid one. */
-function deadLetterTargetOf(redrivePolicy = '{}'): unknown {
-  try {
-    return JSON.parse(redrivePolicy)?.deadLetterTargetArn;
-  } catch {
-    return undefined;
   }
 }
 

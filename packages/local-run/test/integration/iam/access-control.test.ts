@@ -1,11 +1,6 @@
 // Calls of a caller with few permissions, and of others, against the emulators over the SDK.
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import {
-  DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-  TransactWriteItemsCommand,
-} from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import {
   DeleteMessageBatchCommand,
@@ -66,7 +61,7 @@ beforeAll(async () => {
   operator = clients('local');
   worker = clients(WORKER);
   await makeTopic('orders');
-  for (const table of ['stock', 'reservations']) await makeTable(table);
+  await makeTable('stock');
 });
 
 beforeEach(async () => {
@@ -131,43 +126,6 @@ describe('a call that the role does not allow', () => {
     await Promise.allSettled([send()]);
 
     expect(denied).toEqual([denialOf('sqs:SendMessage', queueArn(name))]);
-  });
-});
-
-describe('a transaction', () => {
-  const transact = () =>
-    worker.dynamodb.send(
-      new TransactWriteItemsCommand({
-        TransactItems: [
-          { Put: { TableName: 'reservations', Item: { id: { S: name } } } },
-          {
-            Update: {
-              TableName: 'stock',
-              Key: { id: { S: name } },
-              UpdateExpression: 'SET n = :n',
-              ExpressionAttributeValues: { ':n': { N: '1' } },
-            },
-          },
-        ],
-      }),
-    );
-
-  test('takes the permission of each of its items, on each of its tables', async () => {
-    await permit([
-      allow('dynamodb:PutItem', tableArn('reservations')),
-      allow('dynamodb:UpdateItem', tableArn('stock')),
-    ]);
-
-    await expect(transact()).resolves.toBeDefined();
-  });
-
-  test('is denied as a whole, and writes nothing', async () => {
-    await permit([allow('dynamodb:PutItem', '*')]);
-
-    await expect(transact()).rejects.toThrow(denialOf('dynamodb:UpdateItem', tableArn('stock')));
-
-    const written = new GetItemCommand({ TableName: 'reservations', Key: { id: { S: name } } });
-    expect((await operator.dynamodb.send(written)).Item).toBeUndefined();
   });
 });
 

@@ -107,16 +107,6 @@ test('beyond the reserved concurrency an invocation is throttled', async () => {
   expect(measured).toEqual({ Invocations: 1, Errors: 0, Throttles: 1 });
 });
 
-test('what the handler prints is there before its result is', async () => {
-  const { target, lines } = localFunction(
-    `export const handler = async () => { console.log('one'); console.error('two') }`,
-  );
-
-  await target.invoke({});
-
-  expect(lines).toEqual(['one', 'two']);
-});
-
 test.each([
   ['fetch', `await fetch('http://sqs.us-east-1.amazonaws.com/')`],
   ['fetch over TLS', `await fetch('https://sqs.us-east-1.amazonaws.com/')`],

@@ -14,7 +14,6 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { ClientSettings } from '../../../src/client/client-settings.ts';
 import { emulators, settings, useEmulators } from '../../fixtures/emulators.ts';
 import { signed } from '../../fixtures/policies.ts';
 
@@ -71,25 +70,6 @@ test('an empty object is an object, also where nothing says what it would be', a
 
   expect(await get('empty')).toMatchObject({ ContentLength: 0, bytes: Buffer.alloc(0) });
   expect(await get('bare')).toMatchObject({ ContentLength: 0, bytes: Buffer.alloc(0) });
-});
-
-test.each([
-  [
-    'without path style, as the endpoint is an address',
-    ({ endpoint, region, credentials }: ClientSettings) => ({ endpoint, region, credentials }),
-  ],
-  [
-    'by a name',
-    (local: ClientSettings) => ({ ...local, endpoint: local.endpoint.replace('127.0.0.1', 'localhost') }),
-  ],
-])('a client reaches the same objects %s', async (_, change) => {
-  await put('key', { Body: 'text' });
-  const client = new S3Client(change(settings()));
-
-  const { ContentLength } = await client.send(new HeadObjectCommand({ Bucket, Key: 'key' }));
-
-  client.destroy();
-  expect(ContentLength).toBe(4);
 });
 
 test('a listing says how large objects are and when they were written, and buckets are listed as well', async () => {

@@ -108,15 +108,6 @@ describe("missing datapoints, by the tables of CloudWatch's user guide", () => {
 });
 
 describe('an alarm on one metric', () => {
-  test('begins without knowing, and without saying so', () => {
-    const { alarms, minute } = plant();
-    alarms.add('MetricAlarm', 'hot', properties);
-
-    expect(alarms.states()).toEqual({ hot: 'INSUFFICIENT_DATA' });
-    expect(minute()).toEqual([]);
-    expect(alarms.states()).toEqual({ hot: 'INSUFFICIENT_DATA' });
-  });
-
   test.each([
     ['GreaterThanOrEqualToThreshold', [9, 10, 11], ['OK', 'ALARM', 'ALARM']],
     ['GreaterThanThreshold', [9, 10, 11], ['OK', 'OK', 'ALARM']],
@@ -352,10 +343,6 @@ describe('an alarm that is set by hand', () => {
     expect(said).toEqual(['ALARM: "unwell" in US East (N. Virginia)']);
     expect(between).toEqual({ hot: 'OK', unwell: 'ALARM' });
     expect(alarms.states().unwell).toBe('OK');
-  });
-
-  test('must be there', () => {
-    expect(pair().set('cold', 'ALARM')).toBeUndefined();
   });
 });
 

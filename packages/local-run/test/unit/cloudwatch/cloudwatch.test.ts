@@ -21,17 +21,12 @@ const idle: QueueSample = {
 };
 
 /** CloudWatch over queues and topics that hold what the test says. */
-function watched(denial?: string, lateMetrics?: LateMetrics) {
+function watched(lateMetrics?: LateMetrics) {
   const sample: MessagingSample = { queues: [], topics: [] };
-  const sent: object[] = [];
-  const problems: string[] = [];
   const cloudWatch = new CloudWatch({
     sample: () => structuredClone(sample),
-    publish(notification) {
-      if (denial === undefined) sent.push(notification);
-      return denial;
-    },
-    onProblem: (problem) => problems.push(problem),
+    publish: () => undefined,
+    onProblem() {},
     lateMetrics,
   });
   const { metrics, alarms } = cloudWatch;
@@ -53,7 +48,7 @@ function watched(denial?: string, lateMetrics?: LateMetrics) {
     namespace = 'AWS/SQS',
     dimensions: Record<string, string> = { QueueName: 'work' },
   ) => metrics.statistic(statistic, namespace, name, dimensions, 1, 0);
-  return { cloudWatch, sample, sent, problems, last, metrics };
+  return { cloudWatch, sample, last, metrics };
 }
 
 beforeEach(() => {
@@ -77,6 +72,7 @@ describe('a minute', () => {
     expect(last('Maximum', 'ApproximateNumberOfMessagesVisible')).toBe(4);
     expect(last('Maximum', 'ApproximateNumberOfMessagesNotVisible')).toBe(0);
     expect(last('Maximum', 'ApproximateNumberOfMessagesDelayed')).toBe(0);
+    expect(last('Maximum', 'ApproximateAgeOfOldestMessage')).toBe(0);
     expect(last('Sum', 'NumberOfMessagesSent')).toBe(3);
     expect(last('Sum', 'NumberOfMessagesReceived')).toBe(0);
     expect(last('Sum', 'NumberOfMessagesDeleted')).toBe(5);
@@ -114,15 +110,6 @@ describe('a minute', () => {
     expect(late).toEqual([55, 115]);
   });
 
-  test('of an empty queue has the age 0', () => {
-    const { cloudWatch, sample, last } = watched();
-    sample.queues = [idle];
-
-    cloudWatch.endMinute();
-
-    expect(last('Maximum', 'ApproximateAgeOfOldestMessage')).toBe(0);
-  });
-
   test('counts the receives that returned nothing, and a poll that lasts through it where none has ended', () => {
     const { cloudWatch, sample, last } = watched();
     const emptyReceives = (queue: Partial<QueueSample>) => {
@@ -141,45 +128,13 @@ describe('a minute', () => {
 
     expect(seen).toEqual([3, 0, 1, 2, 0]);
   });
-
-  test('publishes what alarms announce, on their topics', () => {
-    const { cloudWatch, sample, sent } = watched();
-    sample.queues = [{ ...idle, sent: 5 }];
-
-    cloudWatch.endMinute();
-
-    expect(sent).toEqual([
-      {
-        alarm: {
-          name: 'any',
-          arn: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:any',
-          type: 'MetricAlarm',
-        },
-        topicArn: TOPIC,
-        subject: 'ALARM: "any" in US East (N. Virginia)',
-        message: expect.stringContaining('"StateChangeTime":"2026-11-11T02:46:00.000+0000"'),
-      },
-    ]);
-  });
-
-  test('reports a topic that does not let CloudWatch in, and publishes nothing there', () => {
-    const { cloudWatch, sample, sent, problems } = watched('not authorized');
-    sample.queues = [{ ...idle, sent: 5 }];
-
-    cloudWatch.endMinute();
-
-    expect(sent).toEqual([]);
-    expect(problems).toEqual([
-      'alarm notification "ALARM: "any" in US East (N. Virginia)" was refused: not authorized',
-    ]);
-  });
 });
 
 describe('late metrics', () => {
   const visible = (queue: ReturnType<typeof watched>) =>
     queue.last('Maximum', 'ApproximateNumberOfMessagesVisible');
   test('of a queue that wakes arrive together after their delay, each in its minute, and on time from there', () => {
-    const queue = watched(undefined, { minutes: 1 });
+    const queue = watched({ minutes: 1 });
     const seen = [1, 2, 3].map((count) => {
       queue.sample.queues = [{ ...idle, visible: count }];
       queue.cloudWatch.endMinute();
@@ -202,7 +157,7 @@ describe('late metrics', () => {
   });
 
   test('end with a queue that is inactive, and are late again once it wakes', () => {
-    const queue = watched(undefined, { minutes: 1, inactiveAfter: 2 });
+    const queue = watched({ minutes: 1, inactiveAfter: 2 });
     const seen = [1, 1, 0, 0, 0, 1, 1].map((count) => {
       queue.sample.queues = [{ ...idle, visible: count }];
       queue.cloudWatch.endMinute();
@@ -213,7 +168,7 @@ describe('late metrics', () => {
   });
 
   test('keep a queue awake that is only polled', () => {
-    const queue = watched(undefined, { minutes: 0, inactiveAfter: 1 });
+    const queue = watched({ minutes: 0, inactiveAfter: 1 });
     queue.sample.queues = [{ ...idle, polls: 1 }];
 
     queue.cloudWatch.endMinute();
@@ -223,7 +178,7 @@ describe('late metrics', () => {
   });
 
   test('report of a queue no counts where there is nothing to count, but what is visible', () => {
-    const queue = watched(undefined, { minutes: 0 });
+    const queue = watched({ minutes: 0 });
     queue.sample.queues = [{ ...idle, inFlight: 1 }];
 
     queue.cloudWatch.endMinute();
@@ -235,7 +190,7 @@ describe('late metrics', () => {
   });
 
   test('never bring the share that is missing', () => {
-    const queue = watched(undefined, { minutes: 0, missing: 0.3 });
+    const queue = watched({ minutes: 0, missing: 0.3 });
     queue.sample.queues = [{ ...idle, visible: 1 }];
 
     const gaps = Array.from({ length: 1_000 }, () => {
@@ -248,7 +203,7 @@ describe('late metrics', () => {
   });
 
   test('leave the metrics of topics and functions alone', () => {
-    const { cloudWatch, sample, metrics, last } = watched(undefined, { minutes: 15, missing: 1 });
+    const { cloudWatch, sample, metrics, last } = watched({ minutes: 15, missing: 1 });
     sample.topics = [{ name: 'orders', counts: { NumberOfMessagesPublished: 2 } }];
     metrics.add('Plant', 'Heat', {}, 7);
 

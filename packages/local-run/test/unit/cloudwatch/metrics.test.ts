@@ -50,14 +50,24 @@ test('the values of an embedded metric are counted under each of its sets of dim
   });
 
   metrics.ingest(line);
-  metrics.ingest('no metric');
-  metrics.ingest('{"CloudWatchMetrics" is no JSON');
 
   expect(metrics.sum('Plant', 'Heat', HALL)).toBe(8);
   expect(metrics.sum('Plant', 'Load', { Oven: '2', Hall: 'north' })).toBe(1);
   expect(metrics.sum('Plant', 'Heat', {})).toBe(0);
   metrics.endMinute(60);
   expect(metrics.statistic('SampleCount', 'Plant', 'Heat', HALL, 1, 0)).toBe(2);
+});
+
+test.each([
+  'no metric',
+  '{"CloudWatchMetrics" is no JSON',
+  'null',
+  '["CloudWatchMetrics"]',
+  ...[{}, 7, [null], [{}], [{ Dimensions: [[]] }], [{ Dimensions: [null], Metrics: [] }]].map(
+    (CloudWatchMetrics) => JSON.stringify({ _aws: { CloudWatchMetrics } }),
+  ),
+])('a log line that is no embedded metric changes nothing: %s', (line) => {
+  expect(() => new Metrics().ingest(line)).not.toThrow();
 });
 
 test('a value that comes late belongs to its minute', () => {
