@@ -8,7 +8,7 @@ import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { createProgress } from '../../cli/terminal/progress.ts';
 import { localEvents, localFaults, runLocalEvents } from '../../scenarios/start/local-events.ts';
-import { bundleHolding, ignoreFailures } from '../fixtures/changed-assembly.ts';
+import { bundleHolding, ignoreFailures, rebuild } from '../fixtures/changed-assembly.ts';
 import { synthesizeWith, WITHOUT_RECORDS } from '../fixtures/extended-stack.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { startStack } from '../fixtures/running-stack.ts';
@@ -75,16 +75,17 @@ test('all is accounted for: orders that fail at first, cancelled ones, consumers
 test('a consumer whose orders take no notice of a cancellation that came first is found out', async () => {
   const copy = path.join(temporaryFolder('changed-'), 'cdk.out');
   fs.cpSync(assembly, copy, { recursive: true });
-  for (const table of ['INVOICES_TABLE', 'SHIPMENTS_TABLE', 'RESERVATIONS_TABLE']) {
-    const file = bundleHolding(copy, table);
+  const consumers = { billing: 'INVOICES_TABLE', shipping: 'SHIPMENTS_TABLE', inventory: 'STOCK_TABLE' };
+  for (const [consumer, table] of Object.entries(consumers)) {
     // An order then takes the place of a marker.
-    const changed = fs.readFileSync(file, 'utf8').replace(/("#absent":)\w+/, '$1"orderDigest"');
-    fs.writeFileSync(file, changed);
+    await rebuild(bundleHolding(copy, table), consumer, 'record-table', [
+      ['absent: Id | Digest = idField', 'absent: Id | Digest = digestField'],
+    ]);
   }
 
   const { missing } = await start({ assembly: copy, cancellations: 0.5 });
 
-  for (const consumer of ['billing', 'shipping', 'inventory']) {
+  for (const consumer of Object.keys(consumers)) {
     expect(missing).toContainEqual({
       consumer,
       id: expect.any(String),
