@@ -2,7 +2,6 @@
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 
 import { ACCOUNT, REGION } from '../client/account.ts';
-import type { Json } from '../protocol/json.ts';
 import type { Alarm, AlarmState } from './alarm.ts';
 
 /** A message that an alarm sends to a topic. */
@@ -28,10 +27,11 @@ const ACTIONS_OF = {
 export const alarmArn = (name: string) => `arn:aws:cloudwatch:${REGION}:${ACCOUNT}:alarm:${name}`;
 
 /**
- * The notifications of an alarm that has changed its state, one a topic; none where its actions are switched off.
- * @param more what the message says of what was evaluated
+ * The notifications of an alarm that has changed its state, one a topic; none where its actions are switched off. The messages
+ * of metric alarms have no `Trigger`.
+ * @param children those that have changed a composite alarm
  */
-export function notificationsOf(alarm: Alarm, oldState: AlarmState, more: object): Notification[] {
+export function notificationsOf(alarm: Alarm, oldState: AlarmState, children: Alarm[]): Notification[] {
   const { name, arn, type, properties, state, reason, changed } = alarm;
   if (properties.ActionsEnabled === false) return [];
   const message = JSON.stringify({
@@ -45,7 +45,13 @@ export function notificationsOf(alarm: Alarm, oldState: AlarmState, more: object
     AlarmArn: arn,
     OldStateValue: oldState,
     ...Object.fromEntries(ACTIONS.map((list) => [list, properties[list] ?? []])),
-    ...more,
+    ...(type === 'CompositeAlarm' && {
+      AlarmRule: properties.AlarmRule,
+      TriggeringChildren: children.map((each) => ({
+        Arn: each.arn,
+        State: { Value: each.state, Timestamp: each.changed?.time },
+      })),
+    }),
   });
   const subject = `${state}: "${name}" in ${REGION_NAME}`.slice(0, SUBJECT_LENGTH);
   return (properties[ACTIONS_OF[state]] ?? []).map((topicArn: string) => ({
@@ -55,53 +61,6 @@ export function notificationsOf(alarm: Alarm, oldState: AlarmState, more: object
     message,
   }));
 }
-
-/** What the message of a metric alarm says of its metrics. */
-export function metricTrigger(properties: Record<string, Json>): object {
-  const { EvaluationPeriods, DatapointsToAlarm, ComparisonOperator, Threshold, Metrics } = properties;
-  return {
-    ...(!Metrics && singleMetric(properties)),
-    EvaluationPeriods,
-    DatapointsToAlarm,
-    ComparisonOperator,
-    Threshold,
-    TreatMissingData: properties.TreatMissingData ?? 'missing',
-    EvaluateLowSampleCountPercentile: '',
-    ...(Metrics && {
-      Period: Metrics.find(({ MetricStat }: Json) => MetricStat).MetricStat.Period,
-      Metrics: Metrics.map(metricQuery),
-    }),
-  };
-}
-
-function singleMetric({
-  MetricName,
-  Namespace,
-  Statistic,
-  ExtendedStatistic,
-  Dimensions,
-  Period,
-}: Record<string, Json>): object {
-  return {
-    MetricName,
-    Namespace,
-    ...(ExtendedStatistic
-      ? { StatisticType: 'ExtendedStatistic', ExtendedStatistic }
-      : { StatisticType: 'Statistic', Statistic: Statistic.toUpperCase() }),
-    Unit: null,
-    Dimensions: lowerCase(Dimensions),
-    Period,
-  };
-}
-
-function metricQuery({ MetricStat, ...rest }: Json): object {
-  if (!MetricStat) return rest;
-  const Metric = { ...MetricStat.Metric, Dimensions: lowerCase(MetricStat.Metric.Dimensions) };
-  return { ...rest, MetricStat: { ...MetricStat, Metric } };
-}
-
-const lowerCase = (dimensions: Json[] = []) =>
-  dimensions.map(({ Name, Value }) => ({ value: Value, name: Name }));
 
 /** `arn:… transitioned to ALARM at Wednesday 10 November, 2021 02:45:55 UTC` */
 export function transition({ arn, state }: Alarm, at: number): string {

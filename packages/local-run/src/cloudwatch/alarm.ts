@@ -33,8 +33,7 @@ export interface StateChange {
 
 /** What an evaluation finds. */
 export interface Evaluation {
-  /** Undefined: whatever it was. */
-  readonly state: AlarmState | undefined;
+  readonly state: AlarmState;
   /** Made where the state changes. */
   reason(): string;
 }

@@ -2,14 +2,7 @@
 import type { Json } from '../protocol/json.ts';
 import type { Alarm, AlarmState, AlarmStatus, AlarmType, Evaluation, StateChange } from './alarm.ts';
 import { AlarmHistory } from './alarm-history.ts';
-import {
-  ACTIONS,
-  alarmArn,
-  metricTrigger,
-  type Notification,
-  notificationsOf,
-  transition,
-} from './alarm-notification.ts';
+import { ACTIONS, alarmArn, type Notification, notificationsOf, transition } from './alarm-notification.ts';
 import { alarmsOf } from './alarm-rule.ts';
 import { MetricAlarm } from './metric-alarm.ts';
 import type { Metrics } from './metrics.ts';
@@ -114,12 +107,12 @@ export class Alarms {
   }
 
   private settle(alarm: Alarm, { state, reason }: Evaluation, round: Round, children: Alarm[] = []): void {
-    if (state === undefined || state === alarm.state) return;
+    if (state === alarm.state) return;
     const before = { state: alarm.state, reason: alarm.reason };
     Object.assign(alarm, { state, reason: reason(), changed: round.changed });
     this.history.stateUpdate(alarm, before);
     round.alarms.add(alarm);
-    round.notifications.push(...notificationsOf(alarm, before.state, moreOf(alarm, children)));
+    round.notifications.push(...notificationsOf(alarm, before.state, children));
   }
 
   private childrenOf(properties: Record<string, Json>): Alarm[] {
@@ -142,18 +135,6 @@ const newRound = (at: number): Round => ({
   alarms: new Set(),
   notifications: [],
 });
-
-/** What a notification says of what was evaluated. */
-function moreOf({ type, properties }: Alarm, children: Alarm[]): object {
-  if (type === 'MetricAlarm') return { Trigger: metricTrigger(properties) };
-  return {
-    AlarmRule: properties.AlarmRule,
-    TriggeringChildren: children.map((each) => ({
-      Arn: each.arn,
-      State: { Value: each.state, Timestamp: each.changed?.time },
-    })),
-  };
-}
 
 function checkActions(properties: Record<string, Json>): void {
   for (const action of ACTIONS.flatMap((list): string[] => properties[list] ?? [])) {

@@ -34,17 +34,13 @@ interface QueueActivity {
 
 /** Holds datapoints back. */
 export class LateDatapoints {
-  private readonly minutes: number;
-  private readonly inactiveAfter: number;
-  private readonly missing: number;
+  private readonly options: Required<LateMetrics>;
   /** Its seed is any: which datapoints never arrive is the same in every run. */
   private readonly generator = mersenne(1);
   private readonly queues = new Map<string, QueueActivity>();
 
-  constructor({ minutes, inactiveAfter = 360, missing = 0 }: LateMetrics) {
-    this.minutes = minutes;
-    this.inactiveAfter = inactiveAfter;
-    this.missing = missing;
+  constructor(options: LateMetrics) {
+    this.options = { inactiveAfter: 360, missing: 0, ...options };
   }
 
   /**
@@ -54,11 +50,12 @@ export class LateDatapoints {
    */
   arriving(queueName: string, isActive: boolean, points: QueueDatapoint[]): QueueDatapoint[] {
     const queue = this.activityOf(queueName);
-    if (isActive && queue.idleMinutes >= this.inactiveAfter) queue.wait = this.minutes;
+    const { minutes, inactiveAfter } = this.options;
+    if (isActive && queue.idleMinutes >= inactiveAfter) queue.wait = minutes;
     else queue.wait = Math.max(0, queue.wait - 1);
     queue.idleMinutes = isActive ? 0 : queue.idleMinutes + 1;
     queue.held = queue.held.map((point) => ({ ...point, minutesAgo: point.minutesAgo + 1 }));
-    if (queue.idleMinutes < this.inactiveAfter) queue.held.push(...points.filter((each) => this.comes(each)));
+    if (queue.idleMinutes < inactiveAfter) queue.held.push(...points.filter((each) => this.comes(each)));
     if (queue.wait > 0) return [];
     const arriving = queue.held;
     queue.held = [];
@@ -66,7 +63,9 @@ export class LateDatapoints {
   }
 
   private comes({ metric, value }: QueueDatapoint): boolean {
-    return (value > 0 || metric === ALWAYS_REPORTED) && uniformFloat64(this.generator) >= this.missing;
+    return (
+      (value > 0 || metric === ALWAYS_REPORTED) && uniformFloat64(this.generator) >= this.options.missing
+    );
   }
 
   private activityOf(queueName: string): QueueActivity {

@@ -28,7 +28,7 @@ const COMPARISONS = new Map<string, Comparison>([
   ],
   ['LessThanThreshold', { words: 'less than', breaches: (value, threshold) => value < threshold }],
 ]);
-const TREATMENTS = ['missing', 'ignore', 'breaching', 'notBreaching'];
+const TREATMENTS = ['missing', 'breaching', 'notBreaching'];
 const PROPERTIES = [
   'ActionsEnabled',
   'AlarmActions',
@@ -130,15 +130,14 @@ export class MetricAlarm {
     const used = real.slice(0, evaluationPeriods);
     const breaching = used.filter(({ value }) => this.comparison.breaches(value, this.threshold));
     const missing = evaluationPeriods - used.length;
-    const state = ((): AlarmState | undefined => {
+    const state = ((): AlarmState => {
       if (breaching.length + (treatment === 'breaching' ? missing : 0) >= datapointsToAlarm) return 'ALARM';
       if (missing === 0 || treatment === 'breaching' || treatment === 'notBreaching') return 'OK';
-      if (used.length === 0) return treatment === 'ignore' ? undefined : 'INSUFFICIENT_DATA';
+      if (used.length === 0) return 'INSUFFICIENT_DATA';
       // What is called a premature alarm: nothing good, and something bad long enough ago.
       const oldest = used.at(-1)?.age ?? 0;
       const isPremature = breaching.length === used.length && oldest + 1 >= datapointsToAlarm;
-      if (!isPremature) return 'OK';
-      return treatment === 'ignore' ? undefined : 'ALARM';
+      return isPremature ? 'ALARM' : 'OK';
     })();
     const shown = state === 'ALARM' ? breaching : used.filter((point) => !breaching.includes(point));
     return { state, reason: () => this.reason(state, shown, used.length, at) };
@@ -146,7 +145,7 @@ export class MetricAlarm {
 
   /** In CloudWatch's words. */
   private reason(
-    state: AlarmState | undefined,
+    state: AlarmState,
     points: { value: number; age: number }[],
     received: number,
     at: number,

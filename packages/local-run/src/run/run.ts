@@ -3,13 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { REGION } from '../client/account.ts';
 import { type ClientSettings, clientSettings, type LocalEndpoint } from '../client/client-settings.ts';
-import type { LateMetrics } from '../cloudwatch/late-metrics.ts';
-import type { FaultPlan } from '../faults/fault-plan.ts';
 import { Faults } from '../faults/faults.ts';
 import type { HeldMessage } from '../fauxqs/waiting.ts';
 import type { Access } from '../iam/access-control.ts';
 import { Emulators } from '../server/emulators.ts';
 import type { EmulatorsApi } from '../server/emulators-worker.ts';
+import type { EmulatorOptions } from '../server/messages.ts';
 import { readAssembly } from '../template/assembly.ts';
 import { leftMachine } from '../threads/loopback-only.ts';
 import type { Remote } from '../threads/remote-calls.ts';
@@ -22,15 +21,11 @@ export type LocalCloudWatch = Pick<
 >;
 
 /** What a local run is started with. */
-export interface LocalRunOptions {
+export interface LocalRunOptions extends EmulatorOptions {
   /** Folder of the cloud assembly. */
   assembly: string;
-  /** Port on 127.0.0.1; 0 takes a free one. */
-  port: number;
   /** Folder for a log file a function. */
   logDirectory: string;
-  /** Folder in which queues, tables and buckets survive the run; without it they are kept in memory. */
-  stateDirectory?: string | undefined;
   /**
    * How much faster than on AWS the waiting goes: visibility timeouts, delays and batching windows are divided by it. Work
    * takes the time it takes, so functions' timeouts are divided by a third of it, and stay shorter than visibility timeouts
@@ -38,10 +33,6 @@ export interface LocalRunOptions {
    * @default 1
    */
   timeScale?: number | undefined;
-  /** The faults that are injected into services and functions. @default none */
-  faults?: FaultPlan | undefined;
-  /** How late and incomplete the metrics of queues are. @default - they are neither */
-  lateMetrics?: LateMetrics | undefined;
 }
 
 /** A running local stack. */
@@ -63,16 +54,7 @@ export class LocalRun {
     const synthesized = readAssembly(options.assembly);
     const problems: string[] = [];
     fs.mkdirSync(options.logDirectory, { recursive: true });
-    const emulators = await Emulators.start(
-      {
-        port: options.port,
-        stateDirectory: options.stateDirectory,
-        timeScale: options.timeScale,
-        faults: options.faults,
-        lateMetrics: options.lateMetrics,
-      },
-      (problem) => problems.push(problem),
-    );
+    const emulators = await Emulators.start(options, (problem) => problems.push(problem));
     try {
       const stack = await DeployedStack.deploy(synthesized, {
         endpoint: emulators.endpoint,

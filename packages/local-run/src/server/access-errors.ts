@@ -13,12 +13,8 @@ export function accessError(error: unknown, service: string): ServiceError {
   const { message } = error as Error;
   const status = service === 'dynamodb' ? 400 : 403;
   // SNS and SQS say it otherwise than KMS itself.
-  if (
-    service !== 'kms' &&
-    service !== 's3' &&
-    error instanceof AccessDenied &&
-    error.permission.action.startsWith('kms:')
-  ) {
+  const isOfKey = error instanceof AccessDenied && error.permission.action.startsWith('kms:');
+  if (isOfKey && (service === 'sns' || service === 'sqs')) {
     const queryCode = service === 'sns' ? 'KMSAccessDenied' : 'KMS.AccessDeniedException';
     return new ServiceError('KmsAccessDenied', message, { queryCode });
   }

@@ -14,20 +14,14 @@ import { isLoopback } from '../threads/loopback-only.ts';
 import { accessError } from './access-errors.ts';
 
 /** A service that answers one request after the other has been let through. */
-export type Service = (
-  | {
-      /** How requests and answers are written. */
-      readonly protocol: 'json' | 'query';
-    }
-  | {
-      readonly protocol: 'rest-json';
-      /** What the method and the address of a request say: the operation, and a part of its input. */
-      operation(method: string, url: URL): Pick<Call, 'operation' | 'input'>;
-    }
-) & {
+export interface Service {
+  /** How requests and answers are written. */
+  readonly protocol: 'json' | 'rest-json' | 'query';
+  /** For the protocol rest-json: what method and address of a request say, the operation and a part of its input. */
+  operation?(method: string, url: URL): Pick<Call, 'operation' | 'input'>;
   /** The answer, which in the Query protocol is XML. @throws ServiceError or DynamoDbError */
   answer(operation: string, input: Json): unknown;
-};
+}
 
 /** A request, as far as it is needed to know whether it may be made. */
 interface Call {
@@ -119,7 +113,7 @@ async function answer(
 
 function readCall(service: Service, { method = '', url = '/', headers }: http.IncomingMessage, body: string) {
   const input: Json = parseBody(body, service.protocol);
-  if (service.protocol === 'rest-json') {
+  if (service.operation) {
     const addressed = service.operation(method, new URL(url, 'http://any'));
     return { operation: addressed.operation, input: { ...input, ...addressed.input } };
   }

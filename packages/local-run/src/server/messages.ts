@@ -7,9 +7,9 @@ import type { Answer } from '../threads/remote-calls.ts';
 
 /** What the emulators' thread is started with. */
 export interface EmulatorOptions {
-  /** 0 takes a free one. */
+  /** Port on 127.0.0.1; 0 takes a free one. */
   port: number;
-  /** Folder in which queues, topics, buckets and tables survive; in memory without it. */
+  /** Folder in which queues, topics, buckets and tables survive; without it they are kept in memory. */
   stateDirectory?: string | undefined;
   /** How much faster than on AWS visibility timeouts and delays pass. @default 1 */
   timeScale?: number | undefined;

@@ -26,7 +26,6 @@ const addAlarm = (name: string, topic: string) =>
     EvaluationPeriods: 20,
     Threshold: 10,
     ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-    TreatMissingData: 'ignore',
     AlarmActions: [topicArn(topic)],
   });
 const fire = (AlarmName: string) =>

@@ -117,12 +117,6 @@ test('with the scope messageGroup the same ID is a duplicate within its group on
   expect(await bodiesIn(byGroup)).toEqual(['a1', 'b1']);
 });
 
-test('with the scope of the whole queue the same ID is a duplicate in every group', async () => {
-  for (const body of ['a1', 'b1']) await sendAs(queue, body, 'same');
-
-  expect(await bodiesIn(queue)).toEqual(['a1']);
-});
-
 test('what SQS moves to a FIFO dead-letter queue keeps its group and has its message ID for deduplication, and a move task gives it back in order', async () => {
   const letters = await makeFifo();
   queue = await makeFifo(redrivePolicy(letters, 1));

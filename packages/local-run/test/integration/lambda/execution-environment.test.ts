@@ -114,6 +114,7 @@ test.each([
     'an address',
     `await new Promise((_, no) => require('node:net').connect(443, '192.0.2.1').on('error', no))`,
   ],
+  ['a datagram', `require('node:dgram').createSocket('udp4').send('x', 53, '192.0.2.1')`],
   [
     'a look-up',
     `await require('node:dns').promises; await new Promise((_, no) => require('node:dns').lookup('example.com', (e) => no(e)))`,

@@ -154,36 +154,37 @@ describe('DescribeAlarmHistory', () => {
     past.action(notification, 'CloudWatch Alarms is not authorized');
     return (answerCloudWatch('DescribeAlarmHistory', input, source) as Json).AlarmHistoryItems;
   }
-  const summaries = (items: Json[]) => items.map((each) => [each.AlarmName, each.HistorySummary]);
 
-  test('tells the changes of state and what became of the actions, the latest first', () => {
-    expect(summaries(history({ AlarmName: 'a-low' }))).toEqual([
-      ['a-low', `Failed to execute action ${TOPIC}. Received error: "CloudWatch Alarms is not authorized"`],
-      ['a-low', `Successfully executed action ${TOPIC}`],
-      ['a-low', 'Alarm updated from INSUFFICIENT_DATA to ALARM'],
-    ]);
-  });
+  test('tells what happened, the latest first, with its details as JSON', () => {
+    const [failed, done, update] = history({ AlarmName: 'a-low' });
 
-  test('tells the details as JSON', () => {
-    const [update, done, failed] = history({ AlarmName: 'a-low', ScanBy: 'TimestampAscending' });
-
-    expect(update).toMatchObject({ AlarmType: 'MetricAlarm', HistoryItemType: 'StateUpdate' });
+    expect(update).toMatchObject({
+      AlarmName: 'a-low',
+      AlarmType: 'MetricAlarm',
+      HistoryItemType: 'StateUpdate',
+      HistorySummary: 'Alarm updated from INSUFFICIENT_DATA to ALARM',
+    });
     expect(JSON.parse(update.HistoryData)).toEqual({
       version: '1.0',
       oldState: { stateValue: 'INSUFFICIENT_DATA', stateReason: '' },
       newState: { stateValue: 'ALARM', stateReason: expect.stringContaining('Threshold Crossed') },
     });
-    expect(done.HistoryItemType).toBe('Action');
+    expect(done).toMatchObject({
+      HistoryItemType: 'Action',
+      HistorySummary: `Successfully executed action ${TOPIC}`,
+    });
     expect(JSON.parse(done.HistoryData)).toEqual({
       actionState: 'Succeeded',
       notificationResource: TOPIC,
       publishedMessage: '{}',
       error: null,
     });
+    const error = 'CloudWatch Alarms is not authorized';
+    expect(failed.HistorySummary).toBe(`Failed to execute action ${TOPIC}. Received error: "${error}"`);
     expect(JSON.parse(failed.HistoryData)).toMatchObject({
       actionState: 'Failed',
       publishedMessage: null,
-      error: 'CloudWatch Alarms is not authorized',
+      error,
     });
   });
 
