@@ -57,6 +57,8 @@ describe.each(stageNames)('in %s', (stage) => {
     ['sns:GetTopicAttributes', topics],
     ['dynamodb:UpdateItem', stock],
     ['dynamodb:Scan', stock],
+    ['dynamodb:BatchGetItem', records],
+    ['dynamodb:GetItem', []],
     ['dynamodb:PutItem', []],
     ['logs:FilterLogEvents', [...ids('Logs::LogGroup', 'Logs'), log]],
     ['logs:PutLogEvents', [log]],
