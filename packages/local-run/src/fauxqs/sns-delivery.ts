@@ -1,6 +1,6 @@
 // What becomes of a message on its way from a topic to a queue: fauxqs knows neither queue policies nor a subscription's
 // dead-letter queue.
-import { AccessDenied, type ServiceCaller } from '../iam/access-control.ts';
+import type { ServiceCaller } from '../iam/access-control.ts';
 import type { Permission } from '../iam/required-permissions.ts';
 import type { Fauxqs } from './fauxqs.ts';
 import type { SqsQueue } from './internals.ts';
@@ -15,25 +15,20 @@ export type DeliveryOutcome = 'delivered' | 'redriven' | 'lost' | 'redrive-faile
  * Sends each message where SNS would: to the subscribed queue, where that is gone or does not let the topic in, to the
  * subscription's dead-letter queue, which has to let it in as well. Neither error is tried again, as on AWS.
  * https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
- * @param authorize throws AccessDenied where a service may not
+ * @param isAllowed whether a service may
  * @param onDelivery called for each message that a subscription's filter lets pass
  */
 export function deliverAsSns(
   fauxqs: Fauxqs,
-  authorize: (caller: ServiceCaller, permissions: Permission[]) => void,
+  isAllowed: (caller: ServiceCaller, permissions: Permission[]) => boolean,
   onDelivery: (topicArn: string, outcome: DeliveryOutcome) => void,
 ): void {
-  const reach = (topicArn: string, queueArn: string | undefined): SqsQueue | undefined => {
+  const reach = (source: string, queueArn: string | undefined): SqsQueue | undefined => {
     const queue = queueArn === undefined ? undefined : fauxqs.queue(queueArn);
-    if (!queue) return undefined;
-    try {
-      const permissions = [{ action: 'sqs:SendMessage', resource: queue.arn }];
-      authorize({ service: 'sns.amazonaws.com', source: topicArn }, permissions);
-      return queue;
-    } catch (error) {
-      if (error instanceof AccessDenied) return undefined;
-      throw error;
-    }
+    const caller = { service: 'sns.amazonaws.com', source };
+    return queue && isAllowed(caller, [{ action: 'sqs:SendMessage', resource: queue.arn }])
+      ? queue
+      : undefined;
   };
   fauxqs.routeDeliveries(({ topicArn, endpoint, attributes }) => {
     const queue = reach(topicArn, endpoint);

@@ -125,24 +125,19 @@ export class AccessControl {
   }
 
   /**
-   * Lets a call pass.
-   * @throws AccessDenied for the first permission that is lacking
+   * Why a call may not be made: the first permission that is lacking; undefined where it may be.
+   * @param isQuestion whether nobody makes the call, so that nothing of it is recorded
    * @throws UnknownAccessKey
    */
-  authorize(caller: string | ServiceCaller, permissions: readonly Permission[]): void {
+  denial(
+    caller: string | ServiceCaller,
+    permissions: readonly Permission[],
+    isQuestion = false,
+  ): AccessDenied | undefined {
     const identity = this.identityOf(caller);
     for (const permission of this.withKeys(permissions)) {
       const denied = this.decide(identity, permission);
-      this.record(identity, permission, denied);
-      if (denied) throw denied;
-    }
-  }
-
-  /** What `authorize` would throw, without a trace of the question. @throws UnknownAccessKey */
-  denial(caller: string | ServiceCaller, permissions: readonly Permission[]): AccessDenied | undefined {
-    const identity = this.identityOf(caller);
-    for (const permission of this.withKeys(permissions)) {
-      const denied = this.decide(identity, permission);
+      if (!isQuestion) this.record(identity, permission, denied);
       if (denied) return denied;
     }
     return undefined;

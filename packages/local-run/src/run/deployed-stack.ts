@@ -6,6 +6,7 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { ACCOUNT, REGION } from '../client/account.ts';
 import { clientSettings } from '../client/client-settings.ts';
+import type { EventSourceMapping } from '../lambda/event-source-mapping.ts';
 import type { LocalFunction } from '../lambda/local-function.ts';
 import type { Deployment } from '../resources/deployment.ts';
 import { policiesOf } from '../resources/iam.ts';
@@ -23,82 +24,50 @@ type DeployOptions = Pick<
 >;
 
 /** A stack whose resources were created on this machine. */
-export class DeployedStack {
+export interface DeployedStack {
   readonly description: StackDescription;
   /** A line a type: `3 × AWS::Logs::LogGroup: logs go to a file`. */
   readonly notRun: string[];
-  private readonly deployment: Deployment;
+  /** By physical name. */
+  readonly functions: ReadonlyMap<string, LocalFunction>;
+  readonly mappings: readonly EventSourceMapping[];
+  /** To be closed at the end. */
+  readonly clients: readonly { destroy(): void }[];
+}
 
-  private constructor(deployment: Deployment, description: StackDescription, notRun: string[]) {
-    this.deployment = deployment;
-    this.description = description;
-    this.notRun = notRun;
-  }
-
-  /**
-   * Creates the resources of a template after those that they refer to. Queues, topics, tables and buckets that are there
-   * already, from a kept state, are brought up to date.
-   * @throws Error naming the logical ID of a resource whose type is not known, or of what has a condition, before anything is
-   *   created
-   */
-  static async deploy(
-    { name, template, assets }: SynthesizedStack,
-    options: DeployOptions,
-  ): Promise<DeployedStack> {
-    refuseUnknown(template);
-    const deployment = newDeployment(name, assets, options);
-    const id = `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/${name}/local`;
-    const values = new TemplateValues({
-      'AWS::AccountId': ACCOUNT,
-      'AWS::Region': REGION,
-      'AWS::Partition': 'aws',
-      'AWS::URLSuffix': 'amazonaws.com',
-      'AWS::StackName': name,
-      'AWS::StackId': id,
-    });
-    const notRun = await createResources(template.Resources, values, deployment);
-    await options.emulators.api.permit(policiesOf(deployment));
-    await checkMappings(deployment);
-    const description = {
-      name,
-      id,
-      createdAt: new Date().toISOString(),
-      outputs: outputsOf(template, values),
-    };
-    return new DeployedStack(deployment, description, notRun);
-  }
-
-  /** The functions by physical name. */
-  get functions(): ReadonlyMap<string, LocalFunction> {
-    return this.deployment.functions;
-  }
-
-  /** Starts the event source mappings: from here on messages are consumed. */
-  start(): void {
-    for (const mapping of this.deployment.mappings.values()) mapping.start();
-  }
-
-  /** Whether a function works on something, or a mapping collects a batch for it. */
-  get isBusy(): boolean {
-    const { mappings, functions } = this.deployment;
-    return (
-      [...functions.values()].some((each) => each.isBusy) ||
-      [...mappings.values()].some((each) => each.holdsMessages)
-    );
-  }
-
-  /** Lets the mappings that are collecting a batch invoke their functions with what they have. */
-  endBatchingWindows(): void {
-    for (const mapping of this.deployment.mappings.values()) mapping.endBatchingWindows();
-  }
-
-  /** Ends the mappings, then the functions, then the connections. */
-  async stop(): Promise<void> {
-    const { mappings, functions, clients } = this.deployment;
-    await Promise.all([...mappings.values()].map((mapping) => mapping.stop()));
-    await Promise.all([...functions.values()].map((each) => each.stop()));
-    for (const client of clients) client.destroy();
-  }
+/**
+ * Creates the resources of a template after those that they refer to. Queues, topics, tables and buckets that are there already,
+ * from a kept state, are brought up to date.
+ * @throws Error naming the logical ID of a resource whose type is not known, or of what has a condition, before anything is
+ *   created
+ */
+export async function deployStack(
+  { name, template, assets }: SynthesizedStack,
+  options: DeployOptions,
+): Promise<DeployedStack> {
+  refuseUnknown(template);
+  const deployment = newDeployment(name, assets, options);
+  const id = `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/${name}/local`;
+  const values = new TemplateValues({
+    'AWS::AccountId': ACCOUNT,
+    'AWS::Region': REGION,
+    'AWS::Partition': 'aws',
+    'AWS::URLSuffix': 'amazonaws.com',
+    'AWS::StackName': name,
+    'AWS::StackId': id,
+  });
+  const notRun = await createResources(template.Resources, values, deployment);
+  await options.emulators.api.permit(policiesOf(deployment));
+  await checkMappings(deployment);
+  const { functions, mappings, clients } = deployment;
+  const outputs = outputsOf(template, values);
+  return {
+    description: { name, id, createdAt: new Date().toISOString(), outputs },
+    notRun,
+    functions,
+    mappings: [...mappings.values()],
+    clients,
+  };
 }
 
 function refuseUnknown({ Resources, Outputs }: Template): void {

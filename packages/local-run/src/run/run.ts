@@ -12,7 +12,7 @@ import type { EmulatorOptions } from '../server/messages.ts';
 import { readAssembly } from '../template/assembly.ts';
 import { leftMachine } from '../threads/loopback-only.ts';
 import type { Remote } from '../threads/remote-calls.ts';
-import { DeployedStack } from './deployed-stack.ts';
+import { type DeployedStack, deployStack } from './deployed-stack.ts';
 
 /** CloudWatch's part of what the emulators may be asked. */
 export type LocalCloudWatch = Pick<
@@ -56,7 +56,7 @@ export class LocalRun {
     fs.mkdirSync(options.logDirectory, { recursive: true });
     const emulators = await Emulators.start(options, (problem) => problems.push(problem));
     try {
-      const stack = await DeployedStack.deploy(synthesized, {
+      const stack = await deployStack(synthesized, {
         endpoint: emulators.endpoint,
         emulators,
         events: {
@@ -104,8 +104,9 @@ export class LocalRun {
     };
   }
 
+  /** Starts the event source mappings. */
   consume(): void {
-    this.stack.start();
+    for (const mapping of this.stack.mappings) mapping.start();
   }
 
   /** The permissions that were asked for since the stack was deployed, each once, and whether they were there. */
@@ -120,7 +121,8 @@ export class LocalRun {
 
   /** Whether a function works on something, or an event source mapping collects a batch for it. */
   get isBusy(): boolean {
-    return this.stack.isBusy;
+    const { functions, mappings } = this.stack;
+    return [...functions.values()].some((each) => each.isBusy) || mappings.some((each) => each.holdsMessages);
   }
 
   /**
@@ -128,7 +130,7 @@ export class LocalRun {
    * batch invokes its function with what it has. Whoever also ends visibility timeouts waits until nothing `isBusy` in between.
    */
   endBatchingWindows(): void {
-    this.stack.endBatchingWindows();
+    for (const mapping of this.stack.mappings) mapping.endBatchingWindows();
   }
 
   /**
@@ -156,7 +158,10 @@ export class LocalRun {
 
   /** Lets what is under way end, then stops everything. State that is kept is complete when it resolves, unless `failed`. */
   async stop(): Promise<void> {
-    await this.stack.stop();
+    const { functions, mappings, clients } = this.stack;
+    await Promise.all(mappings.map((mapping) => mapping.stop()));
+    await Promise.all([...functions.values()].map((each) => each.stop()));
+    for (const client of clients) client.destroy();
     await this.emulators.stop();
   }
 }

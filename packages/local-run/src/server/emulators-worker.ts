@@ -53,7 +53,7 @@ const access = new AccessControl((arn) => {
 const messaging = new MessagingMetrics(fauxqs);
 deliverAsSns(
   fauxqs,
-  (caller, permissions) => access.authorize(caller, permissions),
+  (caller, permissions) => access.denial(caller, permissions) === undefined,
   (topicArn, outcome) => messaging.onDelivery(topicArn, outcome),
 );
 // This sequence matters: permissions are checked first, and faults are injected also into the actions that fauxqs lacks.
@@ -109,7 +109,7 @@ server.listen(options.port, '127.0.0.1', () => {
 
 function publishNotification({ alarm, topicArn, subject, message }: Notification): string | undefined {
   const caller = { service: 'cloudwatch.amazonaws.com', source: alarm.arn };
-  const denial = access.denial(caller, [{ action: 'sns:Publish', resource: topicArn }]);
+  const denial = access.denial(caller, [{ action: 'sns:Publish', resource: topicArn }], true);
   if (denial) return denial.message;
   fauxqs.publish(topicArn, subject, message);
   return undefined;
@@ -172,7 +172,7 @@ const api = {
    * @param caller an access key, or a service and the resource it acts for
    */
   denial: (caller: string | ServiceCaller, permissions: Permission[]) =>
-    access.denial(caller, permissions)?.message,
+    access.denial(caller, permissions, true)?.message,
   /** Every permission that was asked for since `permit`, once. */
   accesses: () => access.accesses(),
   /** What every queue holds now, and what queues and topics have done since the start. */

@@ -35,8 +35,9 @@ export function denialOf({ request, operation, input }: Call, access: AccessCont
   const { accessKeyId, region, service } = signatureOf(request);
   try {
     if (accessKeyId === '') throw new UnknownAccessKey('Request is missing Authentication Token');
-    access.authorize(accessKeyId, requiredPermissions({ service, region, operation, input }));
-    return undefined;
+    const permissions = requiredPermissions({ service, region, operation, input });
+    const denied = access.denial(accessKeyId, permissions);
+    return denied && errorAnswer(service, accessError(denied, service));
   } catch (error) {
     return errorAnswer(service, accessError(error, service));
   }
