@@ -14,8 +14,6 @@ import { sqsRecord } from './sqs-event.ts';
 export interface MappingDefinition {
   /** The version or alias that is invoked; absent for the function itself. */
   qualifier?: Qualifier | undefined;
-  /** Whether it is on to begin with. */
-  isEnabled: boolean;
   queueUrl: string;
   queueArn: string;
   batchSize: number;
@@ -43,7 +41,7 @@ export class EventSourceMapping {
   private readonly sqs: SQSClient;
   private readonly report: (problem: string) => void;
   private pollers: Promise<void>[] = [];
-  private isEnabled: boolean;
+  private isEnabled = true;
   private hasStarted = false;
   /** How often the batching windows were ended. */
   private windowsEnded = 0;
@@ -61,7 +59,6 @@ export class EventSourceMapping {
     report: (problem: string) => void,
   ) {
     this.definition = definition;
-    this.isEnabled = definition.isEnabled;
     this.target = target;
     this.sqs = sqs;
     this.report = report;

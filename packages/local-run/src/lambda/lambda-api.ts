@@ -48,9 +48,8 @@ export class LambdaApi {
     this.onSwitch = onSwitch;
   }
 
-  add(configuration: MappingConfiguration, isEnabled: boolean): void {
-    const state = isEnabled ? 'Enabled' : 'Disabled';
-    this.mappings.set(configuration.UUID, { configuration, state, changedAt: Date.now() });
+  add(configuration: MappingConfiguration): void {
+    this.mappings.set(configuration.UUID, { configuration, state: 'Enabled', changedAt: Date.now() });
   }
 
   switched(uuid: string): void {

@@ -86,6 +86,8 @@ function environmentOf(
 
 export const createEventSourceMapping: Create = async (logicalId, properties, deployment) => {
   refuseUnknown(logicalId, properties, 'FilterCriteria');
+  if (properties.Enabled === false)
+    throw new Error(`${logicalId}: the local run begins with mappings that are on`);
   const { target, qualifier, arn } = functionOf(logicalId, properties, deployment);
   const queueArn = String(properties.EventSourceArn);
   const queueUrl = deployment.queueUrls.get(queueArn);
@@ -94,7 +96,6 @@ export const createEventSourceMapping: Create = async (logicalId, properties, de
     queueUrl,
     queueArn,
     qualifier,
-    isEnabled: properties.Enabled !== false,
     batchSize: Number(properties.BatchSize ?? 10),
     windowSeconds: Number(properties.MaximumBatchingWindowInSeconds ?? 0) / deployment.timeScale,
     maximumConcurrency: properties.ScalingConfig?.MaximumConcurrency,
@@ -112,7 +113,6 @@ export const createEventSourceMapping: Create = async (logicalId, properties, de
   const { Enabled, FunctionName, Tags, ...settings } = properties;
   await deployment.emulators.addMapping(
     { ...settings, UUID: logicalId, EventSourceMappingArn, FunctionArn: arn, EventSourceArn: queueArn },
-    definition.isEnabled,
     (isEnabled) => mapping.switchTo(isEnabled),
   );
   return { ref: logicalId, attributes: { Id: logicalId, EventSourceMappingArn } };

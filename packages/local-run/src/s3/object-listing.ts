@@ -30,7 +30,7 @@ export function listObjects(objects: Iterable<ListedObject>, input: Json): strin
   const { Bucket, Prefix = '', Delimiter, StartAfter, ContinuationToken } = input;
   const MaxKeys = Math.min(Number(input.MaxKeys ?? MOST_KEYS), MOST_KEYS);
   const after = ContinuationToken ? fromToken(ContinuationToken) : (StartAfter ?? '');
-  const page = pageOf(objects, { prefix: Prefix, delimiter: Delimiter, after, most: MaxKeys });
+  const page = pageOf(objects, Prefix, Delimiter, after, MaxKeys);
   const text = (name: string, value: string | undefined) =>
     value === undefined ? '' : tag(name, escapeXml(written(value, input.EncodingType)));
   const plain = (name: string, value: unknown) => (value === undefined ? '' : tag(name, String(value)));
@@ -64,12 +64,10 @@ export function listObjects(objects: Iterable<ListedObject>, input: Json): strin
 
 function pageOf(
   all: Iterable<ListedObject>,
-  {
-    prefix,
-    delimiter,
-    after,
-    most,
-  }: { prefix: string; delimiter: string | undefined; after: string; most: number },
+  prefix: string,
+  delimiter: string | undefined,
+  after: string,
+  most: number,
 ): Page {
   const matching = [...all].filter(({ key }) => key.startsWith(prefix) && key > after);
   const objects: ListedObject[] = [];

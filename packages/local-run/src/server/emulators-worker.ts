@@ -187,8 +187,7 @@ const api = {
   /** Lets time pass for the messages in flight: those whose visibility timeout ends within so many seconds become visible. */
   passTime: (seconds: number) => passTime(fauxqs.allQueues(), seconds),
   /** Makes an event source mapping known to Lambda's API. */
-  addMapping: (configuration: MappingConfiguration, isEnabled: boolean) =>
-    lambda.add(configuration, isEnabled),
+  addMapping: (configuration: MappingConfiguration) => lambda.add(configuration),
   /** Tells Lambda's API that a mapping has been turned on or off. */
   mappingSwitched: (uuid: string) => lambda.switched(uuid),
   /**

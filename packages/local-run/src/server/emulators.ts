@@ -78,17 +78,15 @@ export class Emulators {
   }
 
   /**
-   * Makes a mapping known to Lambda's API, which can then turn it on and off.
-   * @param isEnabled whether it is on to begin with
+   * Makes a mapping, which is on, known to Lambda's API, which can then turn it off and on.
    * @param switchTo turns it on or off; it is so when the promise resolves
    */
   async addMapping(
     configuration: MappingConfiguration,
-    isEnabled: boolean,
     switchTo: (isEnabled: boolean) => Promise<void>,
   ): Promise<void> {
     this.mappings.set(configuration.UUID, switchTo);
-    await this.api.addMapping(configuration, isEnabled);
+    await this.api.addMapping(configuration);
   }
 
   /** Ends all connections, writes out kept state and ends the thread. Where that has failed, nothing is left to do. */

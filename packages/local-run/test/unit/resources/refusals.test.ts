@@ -19,6 +19,12 @@ test.each<[what: string, create: Create, properties: object, problem: string]>([
   ],
   ['a filter of a mapping', createEventSourceMapping, { FilterCriteria: {} }, unknown('FilterCriteria')],
   [
+    'a mapping that is off',
+    createEventSourceMapping,
+    { Enabled: false },
+    'It: the local run begins with mappings that are on',
+  ],
+  [
     'a FIFO queue behind a standard topic',
     createSubscription,
     { ...subscription, Endpoint: `${subscription.Endpoint}.fifo` },
