@@ -21,8 +21,8 @@ type Handlers<C, T extends string> = {
 };
 
 /**
- * A Lambda handler that gives each event of a batch to the function for its type, and dead-letters what there is none for.
- * Environment variables are those that the stack sets; throws, naming it, for one that is missing.
+ * A Lambda handler that gives each event of a batch to the function for its type, and dead-letters what there is none for. It knows
+ * which types it takes, for synth to compare them with the consumer's settings. Environment variables are those that the stack sets; throws, naming it, for one that is missing.
  */
 // biome-ignore lint/suspicious/noExplicitAny: catalogues differ in their events
 export function eventConsumer<C extends EventCatalogue<any, any>, T extends string>(
@@ -33,7 +33,7 @@ export function eventConsumer<C extends EventCatalogue<any, any>, T extends stri
   const metrics = new Metrics();
   const sharedMetrics: ConsumerMetrics = metrics;
   const ownMetrics: Readonly<Record<string, string | undefined>> = catalogue.settings.outcomes;
-  const types = Object.keys(handlers);
+  const types = Object.keys(handlers) as T[];
   const functionFor = (type: string) => handlers[type as T] as Handle<C, TypeIn<C>>;
 
   async function handle(event: EventOf<C>, signal: AbortSignal): Promise<string> {
@@ -49,7 +49,7 @@ export function eventConsumer<C extends EventCatalogue<any, any>, T extends stri
     return outcome;
   }
 
-  return batchHandler(
+  const handler = batchHandler(
     {
       parse: (value, attributes) => parse(catalogue, value, attributes, types) as EventOf<C>,
       handle,
@@ -57,6 +57,7 @@ export function eventConsumer<C extends EventCatalogue<any, any>, T extends stri
     },
     { ...consumerQueue(), logger, metrics: sharedMetrics },
   );
+  return Object.assign(handler, { eventTypes: types as readonly T[] });
 }
 
 /** The event that `value` is. Throws PermanentError, naming fields but no values, where it is none of those that are taken. */

@@ -1,27 +1,39 @@
-import { App, Validations } from 'aws-cdk-lib';
-import { archive, consumers, stages } from '#config';
+import { Annotations, App, Validations } from 'aws-cdk-lib';
+import { archive, consumers, handlers, stages } from '#config';
 import { domain } from '#domain';
 import { rulePacks } from './checks/rule-packs.ts';
 import { FanOutStack } from './fan-out-stack.ts';
 import { readChoices } from './settings/choices.ts';
-import { settingProblem } from './settings/validation.ts';
+import { checkDomain, unclaimedTypes } from './settings/domain.ts';
+import { handlerEntry } from './settings/handler-entry.ts';
+import { ConfigError, settingProblem } from './settings/validation.ts';
 
 /**
  * Synthesizes the stack for the stage that `-c` chooses, and checks it against the stage's rule packs.
  *
  * @param bundled resolves when the handlers' bundles are made
+ * @param typeProblems what the type checker finds: with any of it there is no assembly
  */
-export async function synthesizeApp(bundled: Promise<void>): Promise<void> {
+export async function synthesizeApp(bundled: Promise<void>, typeProblems: Promise<string[]>): Promise<void> {
   try {
     // With autoSynth, an app that failed halfway would be synthesized in part when the process ends.
     const app = new App({ autoSynth: false });
     const choices = readChoices(app.node, { stages, consumers, archive });
+    checkDomain(domain, consumers, (name) => handlerEntry(name, handlers));
     await bundled;
-    new FanOutStack(app, `${domain.stackName}-${choices.stage}`, {
+    const problems = await typeProblems;
+    if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+    const stack = new FanOutStack(app, `${domain.stackName}-${choices.stage}`, {
       description: `${domain.title}, stage ${choices.stage}`,
       env: choices.settings.env ?? environment(),
       ...choices,
     });
+    for (const type of unclaimedTypes(domain, consumers)) {
+      Annotations.of(stack).addWarningV2(
+        `unclaimed:${type}`,
+        `no consumer in lib/config.ts takes ${type}: such messages end in the unrouted queue`,
+      );
+    }
     Validations.of(app).addPlugins(...rulePacks(choices.stage));
     app.synth();
   } catch (error) {

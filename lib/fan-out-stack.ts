@@ -23,7 +23,6 @@ import { guardRails } from './checks/guard-rails.ts';
 import { Consumer } from './consumer/consumer.ts';
 import { ConsumerAlarms } from './consumer/consumer-alarms.ts';
 import { GradualRelease } from './consumer/gradual-release.ts';
-import { handlerEntry } from './consumer/handler-bundle.ts';
 import { MessagingKey } from './messaging/messaging-key.ts';
 import { FanOutDashboard } from './operations/dashboard.ts';
 import { OperatorPolicy } from './operations/operator-policy.ts';
@@ -35,6 +34,7 @@ import {
   eventTypesOf,
 } from './settings/consumers.ts';
 import { type EventWords, eventWords } from './settings/event-words.ts';
+import { handlerEntry } from './settings/handler-entry.ts';
 import type { ConsumerSettings, Stage, StageName } from './settings/types.ts';
 import { checkName, checkWholeNumbers } from './settings/validation.ts';
 import { addStorage, type OperatedStorage } from './storage/consumer-storage.ts';

@@ -1,8 +1,9 @@
 /** Handlers as bundles in memory. Loads nothing of CDK, so that esbuild can be at work while CDK is loaded. */
 import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { type BuildOptions, build, buildSync, type Message, type OutputFile } from 'esbuild';
 import { ARCHIVE } from '../../contract/archive.ts';
+import { handlerEntry } from '../settings/handler-entry.ts';
 
 /** What makes a module of `lambda/` what AWS runs, wherever it is written to. */
 export const BUNDLING = {
@@ -26,15 +27,7 @@ export interface Bundle {
   readonly warnings: readonly Message[];
 }
 
-/** Where the archive's handler is, beside what all handlers share. */
-const SHARED = join(import.meta.dirname, '..', '..', 'lambda');
-
 const madeAhead = new Map<string, Bundle>();
-
-/** Path of the module that exports a consumer's `handler`. That of the archive is the same for any. @param handlers folder of the others */
-export function handlerEntry(consumer: string, handlers: string): string {
-  return join(consumer === ARCHIVE ? SHARED : handlers, consumer, 'handler.ts');
-}
 
 /**
  * Bundles the handlers of consumers, and of the archive, in one go for each folder, in a process beside this one, for `bundle` to

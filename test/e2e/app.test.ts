@@ -74,21 +74,36 @@ test.each([
     'batchWindowSeconds: 301',
     /^OrderFanOut-dev\/Billing\/Function\/Aliaslive\/Messages: maxBatchingWindow cannot be over 300 seconds, got 301$/,
   ],
-])('a bad setting is refused in one line, by this project or by CDK: %p made %p', async (good, bad, line) => {
-  const copy = temporaryFolder('project-');
-  for (const folder of ['bin', 'contract', 'domain', 'lambda', 'lib']) {
-    cpSync(join(PROJECT, folder), join(copy, folder), { recursive: true });
-  }
-  symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
-  cpSync(join(PROJECT, 'package.json'), join(copy, 'package.json'));
-  const config = join(copy, 'lib', 'config.ts');
-  writeFileSync(config, readFileSync(config, 'utf8').replace(good, bad));
+  [
+    '  billing: {',
+    '  refunds: {',
+    /^consumers\.refunds in lib\/config\.ts has no handler: write lambda\/refunds\/handler\.ts, such as export const handler = /,
+  ],
+  [
+    'memoryMiB: 512',
+    "memoryMiB: 512, memoryMb: '512'",
+    /^lib\/config\.ts\(\d+,\d+\): error TS2561: .*'memoryMb' does not exist.*'memoryMiB'\?$/,
+  ],
+])(
+  'a bad setting is refused in one line, by this project, by CDK or by TypeScript: %p made %p',
+  async (good, bad, line) => {
+    const copy = temporaryFolder('project-');
+    for (const folder of ['bin', 'contract', 'domain', 'lambda', 'lib']) {
+      cpSync(join(PROJECT, folder), join(copy, folder), { recursive: true });
+    }
+    symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
+    for (const file of ['package.json', 'tsconfig.json']) cpSync(join(PROJECT, file), join(copy, file));
+    const config = join(copy, 'lib', 'config.ts');
+    writeFileSync(config, readFileSync(config, 'utf8').replace(good, bad));
 
-  const { code, errors } = await runApp({}, copy);
+    const { code, errors } = await runApp({}, copy);
 
-  expect(errors.filter((each) => !each.startsWith('Bundling asset '))).toEqual([expect.stringMatching(line)]);
-  expect(code).toBe(1);
-});
+    expect(errors.filter((each) => !each.startsWith('Bundling asset '))).toEqual([
+      expect.stringMatching(line),
+    ]);
+    expect(code).toBe(1);
+  },
+);
 
 async function runApp(
   context: Record<string, string>,

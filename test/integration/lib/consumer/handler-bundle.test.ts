@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { consumers, handlers } from '../../../../lib/config.ts';
-import { bundle, bundleAhead, handlerEntry } from '../../../../lib/consumer/handler-bundle.ts';
+import { bundle, bundleAhead } from '../../../../lib/consumer/handler-bundle.ts';
+import { handlerEntry } from '../../../../lib/settings/handler-entry.ts';
 
 test('what is bundled ahead, the archive included, is, byte for byte, what is bundled when it is asked for', async () => {
   const names = Object.keys(consumers);
