@@ -40,15 +40,16 @@ const checks: {
   toLowerFirst(name: string): string;
 } = require('dynalite/validations');
 
-const actions = new Map(
+interface Action {
+  run(store: Store, data: Fields, callback: Callback): void;
+  rules: { types: Fields; custom: unknown };
+}
+const actions = new Map<string, Action>(
   DYNALITE_OPERATIONS.map((name) => {
     const file = checks.toLowerFirst(name);
     return [
       name,
-      {
-        run: require(`dynalite/actions/${file}`) as (store: Store, data: Fields, callback: Callback) => void,
-        rules: require(`dynalite/validations/${file}`) as { types: Fields; custom: unknown },
-      },
+      { run: require(`dynalite/actions/${file}`), rules: require(`dynalite/validations/${file}`) },
     ];
   }),
 );
@@ -115,11 +116,7 @@ export class Dynalite {
   }
 }
 
-function actionOf(operation: string) {
-  const action = actions.get(operation);
-  if (action) return action;
-  throw DynamoDbError.of('UnknownOperationException', `${operation} is not part of the local DynamoDB`);
-}
+const actionOf = (operation: string) => actions.get(operation) as Action;
 
 function asDynamoDbError(error: unknown): unknown {
   const { body, statusCode } = error as { body?: Fields; statusCode?: number };

@@ -59,9 +59,6 @@ export class Transactions {
 
   private stepsOf(input: Fields): Step[] {
     const entries: Fields[] = input.TransactItems ?? [];
-    if (entries.length < 1 || entries.length > 100) {
-      throw invalid(`TransactItems holds ${entries.length} actions, allowed are 1 to 100`);
-    }
     return entries.map((entry) => {
       const [action = '', request] = Object.entries(entry)[0] ?? [];
       const operation = OPERATIONS.get(action);

@@ -9,17 +9,17 @@ import type { LocalRunOptions } from './run.ts';
 export class KillableRun {
   /** Aborted when it ends without being stopped or killed; the reason is an Error of one line. */
   readonly failed: AbortSignal;
+  endpoint!: LocalEndpoint;
   private readonly process: ChildProcess;
   private readonly exited: Promise<void>;
   private readonly calls = new RemoteCalls<KillableRunApi>((call) => this.process.send(call, () => {}));
-  private started: LocalEndpoint | undefined;
   private isEnding = false;
 
   /** Starts the process, and in it the run. @throws Error as LocalRun.start does */
   static async start(options: LocalRunOptions): Promise<KillableRun> {
     const run = new KillableRun();
     try {
-      run.started = await run.calls.api.start(options);
+      run.endpoint = await run.calls.api.start(options);
       return run;
     } catch (error) {
       await run.kill();
@@ -53,11 +53,6 @@ export class KillableRun {
         resolve();
       });
     });
-  }
-
-  get endpoint(): LocalEndpoint {
-    if (!this.started) throw new Error('the local run has not started');
-    return this.started;
   }
 
   /** Lets messages be consumed. */

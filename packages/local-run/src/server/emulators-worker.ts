@@ -27,7 +27,7 @@ import { leftMachine, onRefused } from '../threads/loopback-only.ts';
 import { answerTo, type Call } from '../threads/remote-calls.ts';
 import { answerCloudFormation, type StackDescription } from './cloudformation.ts';
 import { createFront, denialOf, type Service } from './http-front.ts';
-import { answerKms } from './kms.ts';
+import { describeKey } from './kms.ts';
 import type { EmulatorMessage, EmulatorOptions, FunctionReport, Measurement } from './messages.ts';
 
 const port = parentPort;
@@ -94,7 +94,7 @@ const services = new Map(
       protocol: 'query',
       answer: (operation, input) => answerCloudFormation(operation, input, stacks),
     },
-    kms: { protocol: 'json', answer: (operation, input) => answerKms(operation, input, keys) },
+    kms: { protocol: 'json', answer: (_, input) => describeKey(input, keys) },
   }),
 );
 const server = createFront(services, access, (request, response) => fauxqs.handle(request, response));

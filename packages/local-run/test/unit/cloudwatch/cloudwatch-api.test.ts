@@ -3,7 +3,6 @@ import { Alarms } from '../../../src/cloudwatch/alarms.ts';
 import { answerCloudWatch, type Source } from '../../../src/cloudwatch/cloudwatch-api.ts';
 import { Metrics } from '../../../src/cloudwatch/metrics.ts';
 import type { Json } from '../../../src/protocol/json.ts';
-import { ServiceError } from '../../../src/protocol/service-error.ts';
 
 const MINUTE = 60_000;
 const NOW = Date.parse('2026-11-22T17:10:00Z');
@@ -217,10 +216,4 @@ test('DescribeAlarms goes page by page', () => {
   expect(first.MetricAlarms).toHaveLength(2);
   expect(second.MetricAlarms).toHaveLength(1);
   expect(second.NextToken).toBeUndefined();
-});
-
-test('what else CloudWatch can do is refused', () => {
-  expect(() => answerCloudWatch('PutMetricData', {}, watched())).toThrow(
-    expect.objectContaining({ constructor: ServiceError, code: 'InvalidAction' }),
-  );
 });
