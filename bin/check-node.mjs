@@ -1,4 +1,4 @@
-// Runs before npm start, npm test and npm run orders, on whatever Node the machine has: keep the syntax old.
+// Runs before npm start, npm test and the command line, on whatever Node the machine has: keep the syntax old.
 var needed = 24;
 if (Number(process.versions.node.split('.')[0]) < needed) {
   console.error(

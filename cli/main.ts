@@ -7,17 +7,17 @@ import type { Verb } from './commands/verb.ts';
 import { domainChoice } from './options/domain.ts';
 import { CommandError } from './terminal/command-error.ts';
 import type { Io } from './terminal/io.ts';
-import { printable } from './terminal/text.ts';
+import { printable, withArticle } from './terminal/text.ts';
 
 const { noun, plural } = words;
-const a = `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
+const aNoun = withArticle(noun);
 
 const VERBS: Record<string, readonly Verb[]> = {
   'Look:': [
     ['status', 'show the state of each consumer', () => import('./commands/look/status.ts')],
     ['watch', 'show the same live', () => import('./commands/look/watch.ts')],
     ['failed [consumer]', 'list dead letters by reason', () => import('./commands/look/failed.ts')],
-    [`trace <${words.idField}>`, `show where ${a} is`, () => import('./commands/look/trace.ts')],
+    [`trace <${words.idField}>`, `show where ${aNoun} is`, () => import('./commands/look/trace.ts')],
     ['tail <consumer>', "print a consumer's log", () => import('./commands/look/tail.ts')],
     ['check', 'check that the stack is set up right', () => import('./commands/look/check.ts')],
   ],
@@ -35,7 +35,7 @@ const VERBS: Record<string, readonly Verb[]> = {
       () => import('./commands/data/publish.ts'),
     ],
     ...domainVerbs,
-    ['archive', `find the events of ${a}`, () => import('./commands/data/archive.ts')],
+    ['archive', `find the events of ${aNoun}`, () => import('./commands/data/archive.ts')],
   ],
 };
 

@@ -14,6 +14,8 @@ export interface Words {
   readonly plural: string;
   /** Name of the field with the ID that makes two messages the same thing. */
   readonly idField: string;
+  /** A consumer, for the examples in help. */
+  readonly consumer: string;
   /** The condition under which package.json imports it: what `--domain` takes. @default - none: it is the project's own */
   readonly condition?: string;
 }

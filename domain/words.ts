@@ -7,4 +7,5 @@ export const words = {
   noun: 'order',
   plural: 'orders',
   idField: 'orderId',
+  consumer: 'billing',
 } as const satisfies Words;

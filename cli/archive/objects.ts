@@ -56,7 +56,7 @@ export function readKey(key: string): ArchiveKey | undefined {
 }
 
 /**
- * Lists the objects of all hours that the span touches, in the order of their keys, which is that of their first messages; foreign
+ * Lists the objects of all hours that the span touches, sorted by their keys, and so by their first messages; foreign
  * objects among them too.
  * @param after only keys behind this one @default - all
  * @throws whatever the SDK throws; an AbortError on the signal

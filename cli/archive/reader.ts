@@ -1,4 +1,4 @@
-/** Reads a span of the archive in order, a few objects at a time. */
+/** Reads a span of the archive in sequence, a few objects at a time. */
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type ArchivedMessage, inSequence } from '../../contract/archive.ts';
@@ -33,7 +33,7 @@ export interface SkippedObject {
 }
 
 export interface Portion {
-  /** Those of the span, in the order of their groups where the archive's queue is FIFO. */
+  /** Those of the span, in the sequence of their groups where the archive's queue is FIFO. */
   readonly messages: readonly ArchivedMessage[];
   readonly skipped: readonly SkippedObject[];
   /** The number of objects, skipped ones included. */

@@ -72,8 +72,8 @@ export interface ReplayResult {
 }
 
 /**
- * Sends messages in the order of the archive. Wherever it ends, every message of the objects up to `after` is sent or refused, and
- * some of the next ones may be. Consumers ignore a message that they have processed. On a FIFO queue a group keeps the order of the
+ * Sends messages in the archive's sequence. Wherever it ends, every message of the objects up to `after` is sent or refused, and
+ * some of the next ones may be. Consumers ignore a message that they have processed. On a FIFO queue a group keeps the sequence of the
  * archive, and a message gets a new deduplication ID: SQS could drop it as a duplicate by the one it was published with.
  * @throws errors that are neither AWS's nor the network's
  */

@@ -19,7 +19,7 @@ import { logicalIdOf, readMetricAlarms } from './stack-alarms.ts';
 
 export interface Health {
   readonly at: Date;
-  /** In the order of the stack. */
+  /** As the stack lists them. */
   readonly consumers: readonly ConsumerHealth[];
   /** Messages that no consumer's subscription asks for, in flight or not. */
   readonly unrouted: number;
@@ -39,9 +39,9 @@ export interface ConsumerHealth {
   readonly deadLetters: number;
   /** Age of the oldest message in the last minute with a data point; undefined for an empty queue, or without one. */
   readonly oldestSeconds: number | undefined;
-  /** Orders in the last five minutes. */
+  /** Messages in the last five minutes. */
   readonly processed: number;
-  /** Orders in each of the last minutes, oldest first; the last one is not over. */
+  /** Messages in each of the last minutes, oldest first; the last one is not over. */
   readonly processedByMinute: readonly number[];
   /** Those in ALARM. */
   readonly alarms: readonly AlarmOn[];
@@ -77,7 +77,7 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
   const consumers = stack.consumers.map(({ name }, index) => {
     const { waiting = 0, inFlight = 0, deadLetters = 0 } = figures[index] ?? {};
     const { ages = [], processed = [] } = metrics[index] ?? {};
-    const processedByMinute = processed.map((orders) => orders ?? 0);
+    const processedByMinute = processed.map((each) => each ?? 0);
     return {
       name,
       enabled: enabled[index],
@@ -87,7 +87,7 @@ export async function lookAtHealth(clients: HealthClients, stack: StackHandles):
       // The metric is a minute old; the depth of the queue is not.
       oldestSeconds:
         waiting + inFlight === 0 ? undefined : ages.slice(-LATELY).findLast((age) => age !== undefined),
-      processed: processedByMinute.slice(-LATELY).reduce((sum, orders) => sum + orders, 0),
+      processed: processedByMinute.slice(-LATELY).reduce((sum, each) => sum + each, 0),
       processedByMinute,
       alarms: alarms(name),
     };

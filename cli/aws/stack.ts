@@ -21,9 +21,9 @@ import { localStack } from './local-stack.ts';
 export interface StackHandles {
   readonly name: string;
   readonly region: string;
-  /** The topic that orders are published to. */
+  /** The topic that events are published to. */
   readonly topicArn: string;
-  /** In the order of their names; the archive, if there is one, is among them. */
+  /** Sorted by name; the archive, if there is one, is among them. */
   readonly consumers: readonly ConsumerHandles[];
   /** Where alarms are announced: pages have to wake somebody, notices can wait until morning. */
   readonly pagesTopicArn: string;
@@ -68,7 +68,7 @@ export function recordingConsumers({ consumers }: Pick<StackHandles, 'consumers'
   return consumers.filter((consumer) => recordsTable(consumer) ?? recordsBucket(consumer));
 }
 
-/** The consumers of orders: the archive keeps messages as they are, whatever they say. */
+/** The consumers of events: the archive keeps messages as they are, whatever they say. */
 export function allButArchive({ consumers }: StackHandles): ConsumerHandles[] {
   return consumers.filter(({ name }) => name !== ARCHIVE);
 }
@@ -94,7 +94,7 @@ export function clientOptions({ region, profile }: Pick<StackOptions, 'region' |
 
 /**
  * Reads a stack's outputs. Consumers are whatever has a `<Consumer>DeadLetterQueueUrl`.
- * @throws CommandError for a stack that does not exist or is no order fan-out; whatever the SDK throws
+ * @throws CommandError for a stack that does not exist or is no fan-out; whatever the SDK throws
  */
 export async function findStack(cloudFormation: CloudFormationClient, name: string): Promise<StackHandles> {
   const region = await cloudFormation.config.region();

@@ -17,7 +17,7 @@ export interface Action {
 /** CloudWatch throttles requests for many histories at once. */
 const AT_A_TIME = 4;
 
-/** The last notifications to a topic of each of these alarms, in no order. @throws whatever the SDK throws */
+/** The last notifications to a topic of each of these alarms, unsorted. @throws whatever the SDK throws */
 export async function actionsOn(
   topicArn: string,
   alarms: readonly Pick<StackAlarm, 'name' | 'isComposite'>[],

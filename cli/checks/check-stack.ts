@@ -1,3 +1,4 @@
+import { NOUNS } from '../terminal/words.ts';
 import { checkAlarms } from './alarms.ts';
 import { checkConcurrency } from './concurrency.ts';
 import type { CheckContext } from './context.ts';
@@ -5,7 +6,7 @@ import { checkDrift } from './drift.ts';
 import { attempt, type Finding } from './finding.ts';
 import { checkKeys } from './keys.ts';
 import { checkMappings, checkQueues } from './mappings.ts';
-import { checkOperationsTopics, checkOrdersTopic } from './subscriptions.ts';
+import { checkEventsTopic, checkOperationsTopics } from './subscriptions.ts';
 
 /** Runs all checks in parallel, changing nothing. @throws errors that are neither AWS's nor the network's */
 export async function checkStack(
@@ -13,7 +14,7 @@ export async function checkStack(
   { drift, history }: { readonly drift: boolean; readonly history: boolean },
 ): Promise<Finding[]> {
   const findings = [
-    attempt('orders topic', () => checkOrdersTopic(context)),
+    attempt(`${NOUNS} topic`, () => checkEventsTopic(context)),
     attempt('mappings', () => checkMappings(context)),
     attempt('queues', () => checkQueues(context)),
     attempt('concurrency', () => checkConcurrency(context)),

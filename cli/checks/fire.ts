@@ -5,6 +5,7 @@ import { Deadline } from '../aws/deadline.ts';
 import { explain, isDenied } from '../aws/errors.ts';
 import type { StackAlarm } from '../aws/stack-alarms.ts';
 import { time } from '../terminal/text.ts';
+import { NOUNS } from '../terminal/words.ts';
 import { type Action, actionsOn } from './alarm-history.ts';
 import { rejection } from './alarms.ts';
 import { type CheckContext, type OperationsTopic, operationsTopics } from './context.ts';
@@ -93,7 +94,7 @@ async function fireOne(
   };
   const test = async (): Promise<Finding[]> => {
     // Even if the response is lost, the alarm may be set.
-    await set('ALARM', `This is a test by ${who}: orders check --fire. Nothing is wrong.`);
+    await set('ALARM', `This is a test by ${who}: ${NOUNS} check --fire. Nothing is wrong.`);
     const action = await nextAction();
     if (signal.aborted) return [];
     if (action === undefined) {
@@ -114,7 +115,7 @@ async function fireOne(
    */
   const reset = async (): Promise<Finding[]> => {
     try {
-      await set(alarm.state, `The test by ${who} is over: orders check --fire.`);
+      await set(alarm.state, `The test by ${who} is over: ${NOUNS} check --fire.`);
       return [];
     } catch (error) {
       // Then it was not set in the first place.

@@ -1,22 +1,23 @@
-/** Subscriptions: consumers' queues to the topic of orders, people to the topics of alarms. */
+/** Subscriptions: consumers' queues to the topic of events, people to the topics of alarms. */
 import type { SNSClient, Subscription } from '@aws-sdk/client-sns';
 import { UNROUTED } from '../../contract/stack-outputs.ts';
 import { deployCommand } from '../aws/stack.ts';
 import { subscriptionsOf } from '../aws/subscriptions.ts';
 import { count } from '../terminal/text.ts';
+import { NOUN, NOUNS } from '../terminal/words.ts';
 import { type CheckContext, type OperationsTopic, operationsTopics } from './context.ts';
 import { attempt, type Finding, problem, well, wellUnless } from './finding.ts';
 
 const PENDING = 'PendingConfirmation';
 
-export async function checkOrdersTopic({ clients, stack }: CheckContext): Promise<Finding[]> {
-  const subject = 'orders topic';
+export async function checkEventsTopic({ clients, stack }: CheckContext): Promise<Finding[]> {
+  const subject = `${NOUNS} topic`;
   const subscriptions = await subscriptionsOf(clients.sns, stack.topicArn);
   const queues = subscriptions
     .filter((each) => each.Protocol === 'sqs' && isConfirmed(each))
     .map(({ Endpoint }) => lastPart(Endpoint));
   const unrouted = { name: UNROUTED, queueUrl: stack.unroutedQueueUrl, what: 'message that nobody asks for' };
-  const wanted = [...stack.consumers.map((consumer) => ({ ...consumer, what: 'order' })), unrouted];
+  const wanted = [...stack.consumers.map((consumer) => ({ ...consumer, what: NOUN })), unrouted];
   const missing = wanted
     .filter(({ queueUrl }) => !queues.includes(queueUrl.split('/').at(-1) ?? ''))
     .map(({ name, what }) =>

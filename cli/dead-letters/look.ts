@@ -22,7 +22,7 @@ export interface LookOptions {
   readonly signal?: AbortSignal;
   /** Extra time to handle all letters, in seconds. @default 0 */
   readonly handlingSeconds?: number;
-  /** Concurrent batches; one keeps the order of a FIFO queue. @default 4 */
+  /** Concurrent batches; one keeps the sequence of a FIFO queue. @default 4 */
   readonly pollers?: number | undefined;
   /** Called after each batch. `expected` is what SQS counts, which is not exact. */
   readonly onProgress?: (progress: { seen: number; expected: number }) => void;

@@ -20,7 +20,7 @@ const LOGS_PAUSE_MS = 3000;
 /** A line may reach CloudWatch Logs so much later than others of its time. */
 const LATE_MS = 60_000;
 
-/** What was logged to a log group, in the order of CloudWatch Logs. @throws whatever the SDK throws */
+/** What was logged to a log group, in the sequence of CloudWatch Logs. @throws whatever the SDK throws */
 export async function* readLogGroup(
   logs: CloudWatchLogsClient,
   logGroupName: string,

@@ -26,7 +26,7 @@ type Start =
     }
   | {
       readonly operation: 'replay';
-      /** In words: `2026-11-01 to 2026-11-02, order 4711`. */
+      /** In words: `2026-11-01 to 2026-11-02, event 4711`. */
       readonly what: string;
       /** Objects of the archive to read. */
       readonly objects: number;

@@ -1,5 +1,8 @@
 /** The options that all verbs share, and commands for the same stack to be typed next. */
+
 import { type Command, Option } from 'commander';
+import { domain } from '#domain';
+import { PROGRAM } from '../terminal/words.ts';
 
 export interface StackOptions {
   readonly stack: string;
@@ -9,7 +12,7 @@ export interface StackOptions {
   readonly json?: boolean;
 }
 
-const DEFAULT_STACK = 'OrderFanOut-dev';
+const DEFAULT_STACK = `${domain.stackName}-dev`;
 
 /** Gives a command the options of StackOptions. @param json what --json prints */
 export function addStackOptions(command: Command, json = 'one JSON object'): Command {
@@ -27,7 +30,7 @@ export function addStackOptions(command: Command, json = 'one JSON object'): Com
     .option('--json', `print ${json}`);
 }
 
-/** A command for the same stack: `npm run orders -- failed billing --local`. */
+/** A command for the same stack, as one types it: `… failed billing --local`. */
 export function commandFor(options: StackOptions, ...args: string[]): string {
   const { stack, local, region, profile } = options;
   const which = [
@@ -35,5 +38,5 @@ export function commandFor(options: StackOptions, ...args: string[]): string {
     region && `--region ${region}`,
     profile && `--profile ${profile}`,
   ];
-  return ['npm run orders --', ...args, ...which].filter(Boolean).join(' ');
+  return [PROGRAM, ...args, ...which].filter(Boolean).join(' ');
 }

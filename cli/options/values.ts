@@ -73,7 +73,7 @@ export class DomainOption extends Option {
   }
 }
 
-/** `--order <orderId>`, which selects by ID; read as `id`. */
+/** The option, such as `--event <eventId>`, that selects by ID; read as `id`. */
 export function idOption(description: string): Option {
   return new DomainOption(`--${NOUN} <${ID_FIELD}>`, description, 'id');
 }

@@ -57,7 +57,7 @@ interface Open {
 /**
  * Waits until each message has ended at each consumer that keeps records and whose filter policy lets the message through.
  * Throttling, faults of AWS and network outages are waited out.
- * @returns consumer → outcome, in the order of the stack
+ * @returns consumer → outcome, as the stack lists them
  * @throws CommandError where no consumer keeps records; whatever else the SDK throws, and what lasts until the deadline before the
  *   first look
  */

@@ -1,4 +1,4 @@
-/** What `orders publish` prints: what was published, what was not, and what consumers did with it. */
+/** What `publish` prints: what was published, what was not, and what consumers did with it. */
 import { explain } from '../aws/errors.ts';
 import { allButArchive, type StackHandles } from '../aws/stack.ts';
 import type { EventMessage } from '../publishing/batches.ts';
@@ -131,7 +131,7 @@ export function countsOf({ created, duplicates, changes, poison, seed }: Counts)
   return { seed, [NOUNS]: created, duplicates, ...changed, poison };
 }
 
-/** `3 orders, 1 duplicate (seed 7)`. */
+/** `3 events, 1 duplicate (seed 7)`. */
 export function describe({ created, duplicates, changes, poison, seed }: Counts): string {
   const parts = [
     count(created, NOUN),

@@ -48,7 +48,7 @@ export type ConsumerState =
   | 'missing';
 
 interface FoundRecord extends RecordView {
-  /** What holds it: `invoices`. */
+  /** Name of what holds it. */
   readonly table: string;
 }
 

@@ -14,7 +14,7 @@ export interface PublishOptions extends Omit<SendOptions<OutgoingMessage>, 'pace
   readonly fairQueues?: boolean | undefined;
 }
 
-/** Publishes all `messages`: see `sendMessages`. On a FIFO topic the orders of a customer keep their order. */
+/** Publishes all `messages`: see `sendMessages`. On a FIFO topic the events of a group keep their sequence. */
 export function publishMessages(options: PublishOptions): Promise<SendResult> {
   const { sns, topicArn, rate, fairQueues = false, ...others } = options;
   const destination = toTopic<OutgoingMessage>(sns, topicArn, (message) => ({

@@ -12,7 +12,7 @@ export interface Destination<M extends OutgoingMessage> {
   readonly action: string;
   /** Bytes of a batch, so also of one message, with the attributes. */
   readonly maxBytes: number;
-  /** The group of a message, where groups keep their order. */
+  /** The group of a message, where groups keep their sequence. */
   readonly groupOf?: ((message: M) => string) | undefined;
   /** Sends a batch, with its positions in it as IDs. @throws whatever the SDK throws */
   send(messages: readonly M[]): Promise<BatchAnswer>;
@@ -53,7 +53,7 @@ export interface SendOptions<M extends OutgoingMessage> {
   readonly messages: Iterable<M> | AsyncIterable<M>;
   /** How many messages a second. @default no limit */
   readonly pace?: Pace;
-  /** Batches under way at the same time; where groups keep their order always one. @default 8 */
+  /** Batches under way at the same time; where groups keep their sequence always one. @default 8 */
   readonly concurrency?: number;
   /** Tries of one message. @default 8 */
   readonly attempts?: number;
@@ -76,7 +76,7 @@ const MAX_BACKOFF_MS = 5000;
  *
  * A message whose response was lost is sent again, so it can arrive twice, as it can from SNS itself.
  *
- * Where groups keep their order, one batch goes after the other, each with one message a group, since an entry may be refused and
+ * Where groups keep their sequence, one batch goes after the other, each with one message a group, since an entry may be refused and
  * the one behind it taken.
  */
 export async function sendMessages<M extends OutgoingMessage>(

@@ -2,6 +2,7 @@
 import { domain } from '#domain';
 import type { AnyEvent } from '../../contract/event-catalogue.ts';
 import { at, randomOf, shuffled } from '../../contract/random.ts';
+import { NOUN } from '../terminal/words.ts';
 import type { EventMessage } from './batches.ts';
 
 /** What is wrong with a valid event that has the ID of another one. */
@@ -68,7 +69,7 @@ export function generateEvents(options: GenerateOptions): TestMessage[] {
   const { testEvents, events: catalogue } = domain;
 
   const ids = Array.from({ length: count }, (_, index) => idOf(seed, 'o', index));
-  const events = ids.map((id, index) => testEvents.create(id, now, groups, randomOf(seed, 'order', index)));
+  const events = ids.map((id, index) => testEvents.create(id, now, groups, randomOf(seed, NOUN, index)));
   const queue: Placed[] = events.map((event, index) => ({
     at: index,
     message: { ...messageOf(event), kind: 'event' },

@@ -21,7 +21,7 @@ export interface Edit extends Correction {
 }
 
 /**
- * Reads corrections. A line is an object with `messageId` or `orderId` (as the domain calls it), where there are both the first one counts, and the
+ * Reads corrections. A line is an object with `messageId` or the domain's ID field, where there are both the first one counts, and the
  * corrected `body`, an event or its JSON text: an exported line with its body put right. A line that is an event replaces the
  * letter with its ID.
  * @throws CommandError for a file that cannot be read

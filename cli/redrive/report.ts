@@ -1,10 +1,11 @@
-/** What `orders redrive` says of what it would send back, and of what it has. */
+/** What `redrive` says of what it would send back, and of what it has. */
 import type { LetterQueue } from '../dead-letters/letter-queue.ts';
 import { describeFilter, headline, unseenLine } from '../dead-letters/reasons.ts';
 import { filterOptions, type LetterFilter, shellOption } from '../options/letter-filter.ts';
 import { commandFor, type StackOptions } from '../options/stack-options.ts';
 import type { Io } from '../terminal/io.ts';
 import { count, format, printable } from '../terminal/text.ts';
+import { NOUN } from '../terminal/words.ts';
 import { type Plan, planRedrive, type Selection } from './plan.ts';
 import type { Redrive, RedriveResult } from './redrive.ts';
 
@@ -65,7 +66,7 @@ export function announce(
   }
   io.say('Nothing was sent back.');
   if (invalid > 0) {
-    const why = refusal ? 'no consumer takes them' : 'no valid order';
+    const why = refusal ? 'no consumer takes them' : `no valid ${NOUN}`;
     io.say(`${format(invalid)} of them would come back: ${why}. Correct them with --edit.`);
   }
   if (letters > 0) {

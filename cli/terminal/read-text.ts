@@ -3,7 +3,7 @@ import { CommandError, usageError } from './command-error.ts';
 
 /**
  * The file is held in memory: all of it is checked before anything is done, and standard input cannot be read twice. A file of
- * this size, about 150,000 orders, takes 0.8 GB.
+ * this size, about 150,000 events, takes 0.8 GB.
  */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 

@@ -9,12 +9,12 @@ export function format(number: number): string {
   return number.toLocaleString('en-US');
 }
 
-/** `1 order`, `1,204 orders`. */
+/** `1 message`, `1,204 messages`. */
 export function count(number: number, noun: string): string {
   return `${format(number)} ${plural(number, noun)}`;
 }
 
-/** `order` for one, else `orders`. */
+/** `message` for one, else `messages`. */
 export function plural(number: number, noun: string): string {
   return number === 1 ? noun : `${noun}s`;
 }
@@ -102,4 +102,9 @@ export function printable(text: string, limit = 2_000): string {
 export function json(value: unknown): string {
   const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value).replace(UNPRINTABLE, (text) => Array.from(text.split(''), escaped).join(''));
+}
+
+/** `an order`, `a reading`. */
+export function withArticle(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }

@@ -50,7 +50,7 @@ const POISON_SHARE = 0.02;
 const LEAST_POISON = Object.keys(domain.testEvents.poison).length + 1;
 /** One in so many events is published once more at the end. */
 const LATE_COPY = 10;
-/** On average: with fewer, little could come out of order. */
+/** On average: with fewer, little could come out of sequence. */
 const EVENTS_PER_GROUP = 10;
 /** Longer than any message waits, with or without faults. */
 const STALL_MS = 60_000;

@@ -9,7 +9,7 @@ import { ARCHIVE } from '../../contract/archive.ts';
 import type { Domain } from '../../contract/domain.ts';
 import { type Archived, IN_ARCHIVE, reconcileArchive } from '../reconciliation/archive.ts';
 import { type Difference, differenceLines, differencesObject } from '../reconciliation/differences.ts';
-import { disorder, withoutCopies } from '../reconciliation/inversions.ts';
+import { outOfSequence, withoutCopies } from '../reconciliation/inversions.ts';
 import { reconcile } from '../reconciliation/reconcile.ts';
 import type { Ledger, Letters, Snapshot } from '../reconciliation/snapshot.ts';
 import { rewritten, type Tally, tallyOf, tallyOfArchive } from './tally.ts';
@@ -89,7 +89,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
     ...last.unexpected,
     ...open.unexpected,
     ...rewritten(underFaults.ledger, after.ledger),
-    ...disorder(inversions, found.orderedConsumers),
+    ...outOfSequence(inversions, found.orderedConsumers),
     ...problems.map((problem) => ({ consumer: 'local run', problem })),
   ];
   for (const [tallies, { archived, letters }] of [[first, underFaults] as const, [last, after] as const]) {

@@ -90,7 +90,7 @@ export function inversionsByConsumer(
  * The inversions that must not be: those of consumers that keep the sequence of each group.
  * @param ordered the consumers that do so
  */
-export function disorder(
+export function outOfSequence(
   inversions: Readonly<Record<string, number>>,
   ordered: ReadonlySet<string>,
 ): Difference[] {

@@ -18,10 +18,10 @@ import type { MetricName } from '../../contract/metrics.ts';
 import { publishAll } from '../publish-all.ts';
 import { readArchived, reconcileArchive } from '../reconciliation/archive.ts';
 import {
-  disorder,
   inversionsByConsumer,
   isOrdered,
   orderedConsumers,
+  outOfSequence,
   withoutCopies,
 } from '../reconciliation/inversions.ts';
 import { type ConsumerCounts, reconcile } from '../reconciliation/reconcile.ts';
@@ -141,7 +141,7 @@ export async function runLocalEvents(options: LocalEventsOptions): Promise<Local
       reconcileArchive(arriving, waiting.get(ARCHIVE) ?? [], archived, differences);
     }
     const inversions = inversionsByConsumer(stack, messages, options.logDirectory);
-    differences.unexpected.push(...disorder(inversions, orderedConsumers(stack)));
+    differences.unexpected.push(...outOfSequence(inversions, orderedConsumers(stack)));
     for (const problem of run.problems) differences.unexpected.push({ consumer: 'local run', problem });
     await run.cloudWatch.endMinute();
     const alarms = await run.cloudWatch.alarms();

@@ -32,7 +32,7 @@ export function summaryObject({ created, changed, ...summary }: LocalEventsSumma
   return { [NOUNS]: created, ...changes, ...summary, ...differencesObject(summary) };
 }
 
-/** `1000 orders, 50 duplicates, 100 cancellations, 10 poison`. */
+/** `1000 events, 50 duplicates, 100 changes, 10 poison`. */
 export function kindsOf(messages: readonly TestMessage[]): string {
   const number = (kind: TestMessage['kind']) => messages.filter((message) => message.kind === kind).length;
   const counted = (kind: TestMessage['kind'], noun: string) =>

@@ -1,11 +1,12 @@
-/** The seeds used on a kept state: another run with the same seed would publish different orders under the same IDs, which are refused. */
+/** The seeds used on a kept state: another run with the same seed would publish different events under the same IDs, which are refused. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { NOUNS } from '../../cli/terminal/words.ts';
 
 const FILE = 'seeds.json';
 
 /**
- * Chooses the seed of a run on a kept state; `noteSeed` has to follow before its orders are published.
+ * Chooses the seed of a run on a kept state; `noteSeed` has to follow before its events are published.
  * @param directory folder of the state
  * @param isChosen whether the user named the seed; otherwise the next free one is taken
  * @throws Error for a seed that was chosen and published there before
@@ -15,7 +16,7 @@ export function chooseSeed(directory: string, seed: number, isChosen: boolean): 
   const used = readSeeds(file);
   if (isChosen && used.includes(seed)) {
     throw new Error(
-      `the orders of seed ${seed} were published to the state in ${directory} before: choose another --seed, or remove that folder`,
+      `the ${NOUNS} of seed ${seed} were published to the state in ${directory} before: choose another --seed, or remove that folder`,
     );
   }
   let free = seed;
@@ -23,7 +24,7 @@ export function chooseSeed(directory: string, seed: number, isChosen: boolean): 
   return free;
 }
 
-/** Notes the seed of a run whose orders are about to be published. */
+/** Notes the seed of a run whose events are about to be published. */
 export function noteSeed(directory: string, seed: number): void {
   const file = path.join(directory, FILE);
   fs.writeFileSync(`${file}.new`, JSON.stringify([...readSeeds(file), seed]));

@@ -1,4 +1,4 @@
-/** `orders archive get`: finds all archived messages about an order. */
+/** `archive get`: finds all archived messages about an event. */
 import type { Command } from 'commander';
 import { type ArchivedMessage, inSequence } from '../../../contract/archive.ts';
 import { archiveBucketOf, notArchived, spanOf } from '../../archive/open.ts';
@@ -13,7 +13,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, printable, table, time } from '../../terminal/text.ts';
-import { ID_FIELD, NOUN } from '../../terminal/words.ts';
+import { examples, ID_FIELD, NOUN } from '../../terminal/words.ts';
 
 interface ArchiveGetOptions extends StackOptions {
   readonly from?: Date;
@@ -22,10 +22,11 @@ interface ArchiveGetOptions extends StackOptions {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- archive get 4711 --local
-  npm run orders -- archive get 4711 --from 2026-11-01 --to 2026-11-02
-  npm run orders --silent -- archive get 4711 --json | jq -r '.messages[].body'
+${examples(
+  'archive get 4711 --local',
+  'archive get 4711 --from 2026-11-01 --to 2026-11-02',
+  "archive get 4711 --json | jq -r '.messages[].body'",
+)}
 
 The archive has no index: the whole span is read, after its size is printed. More than --max-mib is refused; use the saved query
 in Athena for months and years.

@@ -1,4 +1,4 @@
-/** `orders publish`: publishes test events, or events from a file, and with --wait follows them until they are processed. */
+/** `publish`: publishes test events, or events from a file, and with --wait follows them until they are processed. */
 
 import { randomInt } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -26,7 +26,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { type Progress, progressOf } from '../../terminal/progress.ts';
 import { format } from '../../terminal/text.ts';
-import { CHANGE, NOUNS, named } from '../../terminal/words.ts';
+import { CHANGE, examples, NOUNS, named, PRODUCTION } from '../../terminal/words.ts';
 
 /** Computes a number of messages from the number of events. */
 type Extra = (events: number) => number;
@@ -50,11 +50,12 @@ interface PublishOptions extends StackOptions {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- publish --local --count 100 --wait
-  npm run orders -- publish --count 1000 --rate 50 --duplicates 5% --poison 20
-  npm run orders -- publish --file orders.jsonl --stack OrderFanOut-prod
-  npm run --silent orders -- publish --dry-run --count 10 --seed 7 > orders.jsonl
+${examples(
+  'publish --local --count 100 --wait',
+  'publish --count 1000 --rate 50 --duplicates 5% --poison 20',
+  `publish --file ${NOUNS}.jsonl --stack ${PRODUCTION}`,
+  `publish --dry-run --count 10 --seed 7 > ${NOUNS}.jsonl`,
+)}
 
 Exits with 0 if everything was published (with --wait: and processed, or refused because it was sent as poison), with
 1 if not, with 2 for wrong usage and with 130 after Ctrl-C.`;
@@ -108,7 +109,7 @@ function extra(text: string): Extra {
 function topicArn(text: string): string {
   if (/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+(\.fifo)?$/.test(text)) return text;
   throw new InvalidArgumentError(
-    'It must be the ARN of a topic, like arn:aws:sns:eu-west-1:123456789012:orders.',
+    `It must be the ARN of a topic, like arn:aws:sns:eu-west-1:123456789012:${NOUNS}.`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** `orders check`: whether the stack works, and whether somebody hears of it when it does not. */
+/** `check`: whether the stack works, and whether somebody hears of it when it does not. */
 import type { Command } from 'commander';
 import { connect, type StackHandles } from '../../aws/stack.ts';
 import { readStackAlarms } from '../../aws/stack-alarms.ts';
@@ -13,6 +13,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { hang, printable } from '../../terminal/text.ts';
+import { examples, PRODUCTION } from '../../terminal/words.ts';
 import { title } from './status.ts';
 
 interface CheckOptions extends StackOptions {
@@ -23,12 +24,13 @@ interface CheckOptions extends StackOptions {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- check --stack OrderFanOut-prod
-  npm run orders -- check --fire --stack OrderFanOut-prod
-  npm run orders -- check --no-drift --local
-  npm run orders -- check --no-history --stack OrderFanOut-prod
-  npm run orders --silent -- check --json | jq '.findings[] | select(.ok | not)'
+${examples(
+  `check --stack ${PRODUCTION}`,
+  `check --fire --stack ${PRODUCTION}`,
+  'check --no-drift --local',
+  `check --no-history --stack ${PRODUCTION}`,
+  "check --json | jq '.findings[] | select(.ok | not)'",
+)}
 
 Checks the subscriptions of the topics, the consumers' mappings, queues and concurrency, the keys, the alarms and
 their last notifications, and drift. Only --fire changes anything: after asking, it sets one alarm of each severity

@@ -1,4 +1,4 @@
-/** `orders failed`: lists the dead letters of one consumer or all by reason, and leaves them in place. */
+/** `failed`: lists the dead letters of one consumer or all by reason, and leaves them in place. */
 
 import type { Command } from 'commander';
 import { domain } from '#domain';
@@ -29,7 +29,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, printable, time } from '../../terminal/text.ts';
-import { ID_FIELD } from '../../terminal/words.ts';
+import { CONSUMER, examples, ID_FIELD, NOUN, PRODUCTION } from '../../terminal/words.ts';
 
 interface FailedOptions extends StackOptions, LetterFilter {
   readonly show?: boolean;
@@ -37,12 +37,13 @@ interface FailedOptions extends StackOptions, LetterFilter {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- failed --local
-  npm run orders -- failed billing --since 2h --reason SchemaViolation
-  npm run orders -- failed shipping --order 4711 --show
-  npm run orders -- failed unrouted --show
-  npm run orders -- failed --export dead-letters.jsonl --stack OrderFanOut-prod
+${examples(
+  'failed --local',
+  `failed ${CONSUMER} --since 2h --reason SchemaViolation`,
+  `failed ${CONSUMER} --${NOUN} 4711 --show`,
+  'failed unrouted --show',
+  `failed --export dead-letters.jsonl --stack ${PRODUCTION}`,
+)}
 
 \`unrouted\` are messages that no consumer's subscription asks for, listed by
 eventType.
@@ -73,7 +74,7 @@ interface Found {
   readonly queue: LetterQueue;
   readonly reasons: Reasons;
   readonly result: LookResult;
-  /** How many may succeed unchanged: those that hold a valid order; any letter of the archive. */
+  /** How many may succeed unchanged: those that hold a valid event; any letter of the archive. */
   readonly valid: number;
   /** Only for --show --json. */
   readonly letters: ReturnType<typeof exported>[];
@@ -133,7 +134,7 @@ function nextStep({ queue: { name }, valid }: Found, options: FailedOptions): st
     ...shellOption('--export', file),
   );
   const lines = [
-    'Next, since none of them holds a valid order, correct their bodies:',
+    `Next, since none of them holds a valid ${NOUN}, correct their bodies:`,
     ...(options.export === undefined ? [save] : []),
     commandFor(options, 'redrive', name, ...shellOption('--edit', file), '--canary'),
   ];

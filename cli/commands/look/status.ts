@@ -1,4 +1,4 @@
-/** `orders status`: the state of each consumer, and the next command if something is wrong. */
+/** `status`: the state of each consumer, and the next command if something is wrong. */
 import type { Command } from 'commander';
 import { UNROUTED } from '../../../contract/stack-outputs.ts';
 import { type AlarmOn, type ConsumerHealth, type Health, isWell, lookAtHealth } from '../../aws/health.ts';
@@ -6,12 +6,14 @@ import { connect, type StackHandles } from '../../aws/stack.ts';
 import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
 import type { Io } from '../../terminal/io.ts';
 import { count, duration, format, hang, printable, table, time } from '../../terminal/text.ts';
+import { examples, PRODUCTION } from '../../terminal/words.ts';
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- status --local
-  npm run orders -- status --stack OrderFanOut-prod
-  npm run orders --silent -- status --json | jq '.consumers[] | select(.deadLetters > 0)'
+${examples(
+  'status --local',
+  `status --stack ${PRODUCTION}`,
+  "status --json | jq '.consumers[] | select(.deadLetters > 0)'",
+)}
 
 "done" and "oldest" come from CloudWatch, which lags a minute or two; the rest is current.
 Exits with 0 if all is well, with 1 if there are dead letters, a stopped consumer or an alarm in ALARM.`;

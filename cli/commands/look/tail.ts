@@ -1,4 +1,4 @@
-/** `orders tail`: the log of a consumer's function. */
+/** `tail`: the log of a consumer's function. */
 
 import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -10,7 +10,7 @@ import { addStackOptions, type StackOptions } from '../../options/stack-options.
 import { eventId, idOption, since } from '../../options/values.ts';
 import type { Io } from '../../terminal/io.ts';
 import { time } from '../../terminal/text.ts';
-import { NOUN } from '../../terminal/words.ts';
+import { CONSUMER, examples, NOUN, PRODUCTION } from '../../terminal/words.ts';
 
 interface TailOptions extends StackOptions {
   readonly id?: string;
@@ -20,10 +20,11 @@ interface TailOptions extends StackOptions {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- tail billing --local --follow
-  npm run orders -- tail inventory --order 4711 --since 2h
-  npm run orders -- tail shipping --level WARN --since 2026-11-22T17:00:00Z --stack OrderFanOut-prod
+${examples(
+  `tail ${CONSUMER} --local --follow`,
+  `tail ${CONSUMER} --${NOUN} 4711 --since 2h`,
+  `tail ${CONSUMER} --level WARN --since 2026-11-22T17:00:00Z --stack ${PRODUCTION}`,
+)}
 
 Reads CloudWatch Logs, or .local/logs with --local. Leaves metrics out.
 Exits with 0, even after Ctrl-C, which ends --follow; with 2 for wrong usage.`;

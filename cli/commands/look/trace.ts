@@ -1,4 +1,4 @@
-/** `orders trace`: where an event is, consumer by consumer. */
+/** `trace`: where an event is, consumer by consumer. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -15,7 +15,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, hang, printable, time } from '../../terminal/text.ts';
-import { ID_FIELD, NOUN, NOUNS, named } from '../../terminal/words.ts';
+import { A_NOUN, examples, ID_FIELD, NOUN, NOUNS, named, PRODUCTION } from '../../terminal/words.ts';
 
 interface TraceOptions extends StackOptions {
   readonly follow?: boolean;
@@ -23,15 +23,16 @@ interface TraceOptions extends StackOptions {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- trace 4711 --local
-  npm run orders -- trace 4711 --follow --timeout 60
-  npm run orders --silent -- trace 4711 --stack OrderFanOut-prod --json
+${examples(
+  'trace 4711 --local',
+  'trace 4711 --follow --timeout 60',
+  `trace 4711 --stack ${PRODUCTION} --json`,
+)}
 
 Dead letters are invisible to other readers while they are read, and visible again afterwards. SQS cannot tell whether
-a queue holds an order: if there is no record, the number of messages in the queue is shown.
+a queue holds ${A_NOUN}: if there is no record, the number of messages in the queue is shown.
 
-Exits with 0 if every consumer that the order is for has processed it, with 1 if not, with 2 for wrong usage and with
+Exits with 0 if every consumer that the ${NOUN} is for has processed it, with 1 if not, with 2 for wrong usage and with
 130 after Ctrl-C.`;
 
 export function define(command: Command, io: Io): void {
@@ -257,7 +258,7 @@ function letterObject({ messageId, reason, at, context }: Letter): object {
   };
 }
 
-/** From the records, in chronological order. */
+/** From the records, the earliest first. */
 function eventsOf(views: readonly ConsumerView[]): RecordView['events'][number][] {
   const events = views.flatMap(({ record }) => record?.events ?? []);
   const first = new Map(events.toReversed().map((each) => [each.event, each]));

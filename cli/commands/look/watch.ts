@@ -1,4 +1,4 @@
-/** `orders watch`: status, refreshed, with short histories. */
+/** `watch`: status, refreshed, with short histories. */
 
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -9,6 +9,7 @@ import { addStackOptions, type StackOptions } from '../../options/stack-options.
 import { wholeNumber } from '../../options/values.ts';
 import type { Io } from '../../terminal/io.ts';
 import { format, table, time, widthOf } from '../../terminal/text.ts';
+import { examples, PRODUCTION } from '../../terminal/words.ts';
 import {
   alarmLines,
   alarms,
@@ -26,9 +27,7 @@ interface WatchOptions extends StackOptions {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- watch --local
-  npm run orders -- watch --stack OrderFanOut-prod --interval 15
+${examples('watch --local', `watch --stack ${PRODUCTION} --interval 15`)}
 
 In a pipe it prints a line for each refresh: waiting/in flight/dead letters of each consumer,
 and which consumers are stopped. Ctrl-C ends it, with exit code 0.`;

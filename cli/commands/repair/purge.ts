@@ -1,4 +1,4 @@
-/** `orders purge`: deletes dead letters after confirmation, and saves them to a file first. */
+/** `purge`: deletes dead letters after confirmation, and saves them to a file first. */
 import type { Command } from 'commander';
 import type { Clients } from '../../aws/clients.ts';
 import { connect } from '../../aws/stack.ts';
@@ -17,6 +17,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { type Progress, progressOf } from '../../terminal/progress.ts';
 import { count, format } from '../../terminal/text.ts';
+import { CONSUMER, examples, NOUN, NOUNS } from '../../terminal/words.ts';
 
 interface PurgeOptions extends StackOptions, LetterFilter {
   readonly deadLetters?: boolean;
@@ -26,15 +27,16 @@ interface PurgeOptions extends StackOptions, LetterFilter {
 }
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- purge billing --dead-letters
-  npm run orders -- purge billing --dead-letters --reason NotJson --local
-  npm run orders -- purge billing --dead-letters --yes --export gone.jsonl
-  npm run orders -- purge unrouted --dead-letters --reason order.shipped
+${examples(
+  `purge ${CONSUMER} --dead-letters`,
+  `purge ${CONSUMER} --dead-letters --reason NotJson --local`,
+  `purge ${CONSUMER} --dead-letters --yes --export gone.jsonl`,
+  `purge unrouted --dead-letters --reason ${NOUN}.renamed`,
+)}
 
 Deletes only letters that it counted and, unless --no-export is given, saved.
 Letters that arrive meanwhile stay. A saved letter can be corrected and
-published again: its order is in the body.
+published again: its ${NOUN} is in the body.
 
 Exits with 0 if all of them were deleted, with 1 if not, with 2 for wrong usage
 and with 130 after Ctrl-C.`;
@@ -58,7 +60,7 @@ export function define(command: Command, io: Io): void {
 /** @returns the exit code */
 async function purge(name: string, options: PurgeOptions, io: Io): Promise<number> {
   if (!options.deadLetters) {
-    throw usageError('Say what to purge: --dead-letters. A queue of waiting orders is never purged');
+    throw usageError(`Say what to purge: --dead-letters. A queue of waiting ${NOUNS} is never purged`);
   }
   if (!options.yes && !canAsk(io)) {
     throw usageError('There is no terminal to ask on: add --yes to delete without being asked');

@@ -1,4 +1,4 @@
-/** `orders redrive`: sends dead letters back to their consumer, and to no other; unrouted messages to the topic. */
+/** `redrive`: sends dead letters back to their consumer, and to no other; unrouted messages to the topic. */
 import { type Command, Option } from 'commander';
 import { ARCHIVE } from '../../../contract/archive.ts';
 import { UNROUTED } from '../../../contract/stack-outputs.ts';
@@ -32,31 +32,32 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, format } from '../../terminal/text.ts';
-import { NOUN, NOUNS } from '../../terminal/words.ts';
+import { CONSUMER, examples, ID_FIELD, NOUN, NOUNS, PRODUCTION } from '../../terminal/words.ts';
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html */
 const MAX_RATE = 500;
 const MAX_LIMIT = 1_000_000;
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- redrive billing --canary
-  npm run orders -- redrive billing --rate 50 --stack OrderFanOut-prod
-  npm run orders -- redrive billing --reason Throttling --dry-run
-  npm run orders -- redrive billing --order 4711 --local
-  npm run orders -- redrive shipping --edit corrected.jsonl --canary
-  npm run orders -- redrive unrouted --canary
-  npm run orders -- redrive unrouted --reason order.shipped --to billing
-  npm run orders -- redrive --history
+${examples(
+  `redrive ${CONSUMER} --canary`,
+  `redrive ${CONSUMER} --rate 50 --stack ${PRODUCTION}`,
+  `redrive ${CONSUMER} --reason Throttling --dry-run`,
+  `redrive ${CONSUMER} --${NOUN} 4711 --local`,
+  `redrive ${CONSUMER} --edit corrected.jsonl --canary`,
+  'redrive unrouted --canary',
+  `redrive unrouted --reason ${NOUN}.renamed --to ${CONSUMER}`,
+  'redrive --history',
+)}
 
 Without a selection SQS moves all letters itself; with one they are sent one by
 one, with their original attributes. A line of the --edit file is a JSON object
-with the messageId or orderId of a letter and the corrected order as its body:
-a line of \`failed --export\` with its body corrected, or just a corrected order.
+with the messageId or ${ID_FIELD} of a letter and the corrected ${NOUN} as its body:
+a line of \`failed --export\` with its body corrected, or just a corrected ${NOUN}.
 All lines are checked before anything is sent.
 
 Unrouted messages go to the topic, or with --to to one consumer. A message with
-a valid order gets the attributes of that order; messages that still match no
+a valid ${NOUN} gets the attributes of that ${NOUN}; messages that still match no
 consumer stay.
 
 The archive takes letters unchanged: it accepts neither --canary nor --edit.

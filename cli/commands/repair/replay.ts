@@ -1,4 +1,4 @@
-/** `orders replay`: sends archived messages to one consumer again. */
+/** `replay`: sends archived messages to one consumer again. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { ARCHIVE } from '../../../contract/archive.ts';
 import { readKey, type Span } from '../../archive/objects.ts';
@@ -16,24 +16,25 @@ import { CommandError, usageError } from '../../terminal/command-error.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
-import { NOUN } from '../../terminal/words.ts';
+import { CONSUMER, examples, NOUN, NOUNS, TYPE } from '../../terminal/words.ts';
 
 const MAX_RATE = 10_000;
 
 const EXAMPLES = `
-Examples:
-  npm run orders -- replay billing --from 2026-11-01 --to 2026-11-02 --dry-run
-  npm run orders -- replay billing --from 2026-11-01 --to 2026-11-02 --canary --rate 200
-  npm run orders -- replay inventory --from 2026-11-01T08:00:00Z --type order.cancelled
-  npm run orders -- replay shipping --from 2026-11-01 --order 4711 --local
+${examples(
+  `replay ${CONSUMER} --from 2026-11-01 --to 2026-11-02 --dry-run`,
+  `replay ${CONSUMER} --from 2026-11-01 --to 2026-11-02 --canary --rate 200`,
+  `replay ${CONSUMER} --from 2026-11-01T08:00:00Z --type ${TYPE}`,
+  `replay ${CONSUMER} --from 2026-11-01 --${NOUN} 4711 --local`,
+)}
 
 Sends to the consumer's queue what its subscription lets through, as it was published; no other consumer gets it. Consumers
-recognize orders that they have, so replaying those changes nothing. The span is from --from up to but not including --to, by the
+recognize ${NOUNS} that they have, so replaying those changes nothing. The span is from --from up to but not including --to, by the
 time messages reached the archive: when they were published or, for its dead letters, redriven. The canary is the first message that
 the consumer has no record of. After Ctrl-C, and after an error from AWS, it says how to continue. \`redrive --history\` lists replays.
 
 Exits with 0 if everything was sent, or counted; with 1 if the archive has nothing in the span, if the replay stopped, or if something
-was skipped, refused or not archived yet, with 2 for wrong usage and with 130 after Ctrl-C. Orders take up to 15 minutes to be
+was skipped, refused or not archived yet, with 2 for wrong usage and with 130 after Ctrl-C. Messages take up to 15 minutes to be
 archived: give a --to that is longer ago.`;
 
 export function define(command: Command, io: Io): void {
@@ -43,7 +44,7 @@ export function define(command: Command, io: Io): void {
     .requiredOption('--from <time>', 'start: 2026-11-01, in UTC, or 2026-11-01T08:00:00Z', dayOrTime)
     .option('--to <time>', 'end (default: now)', dayOrTime)
     .addOption(idOption(`only messages about this ${NOUN}`).argParser(eventId))
-    .option('--type <eventType>', 'only events of this type, like order.placed')
+    .option('--type <eventType>', `only events of this type, like ${TYPE}`)
     .option('--after <object>', 'only objects of the archive after this one', archiveKey)
     .option('--rate <n>', 'messages per second, at most', wholeNumber(1, MAX_RATE))
     .option('--canary', 'send one first, and the rest only if it is processed')

@@ -1,4 +1,4 @@
-/** `orders stop` and `orders start`: disables and enables the event source mapping of a consumer, and records it. */
+/** `stop` and `start`: disables and enables the event source mapping of a consumer, and records it. */
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ConsumerHandles } from '../../../contract/stack-outputs.ts';
@@ -16,6 +16,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, duration } from '../../terminal/text.ts';
+import { CONSUMER, examples, PRODUCTION } from '../../terminal/words.ts';
 
 interface StopOptions extends StackOptions {
   readonly reason?: string;
@@ -40,9 +41,10 @@ const STOP: Verb = {
   doing: 'Stopping',
   description: 'Disables the event source mapping of a consumer, so that its messages wait in the queue.',
   examples: `
-Examples:
-  npm run orders -- stop billing --local
-  npm run orders -- stop billing --reason "the payment service is down" --stack OrderFanOut-prod
+${examples(
+  `stop ${CONSUMER} --local`,
+  `stop ${CONSUMER} --reason "the payment service is down" --stack ${PRODUCTION}`,
+)}
 
 The messages of a stopped consumer wait in its queue, which deletes them when their retention period ends: the
 command says when. Messages already being processed are finished first. A deployment does not start the consumer
@@ -58,9 +60,10 @@ const START: Verb = {
   doing: 'Starting',
   description: 'Enables the event source mapping of a consumer again.',
   examples: `
-Examples:
-  npm run orders -- start billing --local
-  npm run orders -- start billing --reason "the payment service is back" --stack OrderFanOut-prod
+${examples(
+  `start ${CONSUMER} --local`,
+  `start ${CONSUMER} --reason "the payment service is back" --stack ${PRODUCTION}`,
+)}
 
 Exits with 0 once the consumer is started, even if it was before; with 1 if that takes longer than --timeout, with 2
 for wrong usage and with 130 after Ctrl-C.`,
