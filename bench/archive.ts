@@ -65,7 +65,7 @@ async function measure(
   await stack.clear();
   const start = performance.now();
   const { code, stdout, stderr } = await new Run(
-    'bin/orders.mjs',
+    'bin/operate.mjs',
     ['replay', 'billing', '--from', '2026-11-01', ...how, '--json', '--local'],
     { LOCAL_RUN_DIRECTORY: stack.directory, NODE_OPTIONS: `--import=data:text/javascript,${SAYS_MEMORY}` },
   ).ended;

@@ -12,7 +12,7 @@ const folder = temporaryFolder('local-run-');
 // What a failed run leaves behind goes with the rest.
 const env = { LOCAL_RUN_DIRECTORY: folder, TMPDIR: folder };
 const start = (...args: string[]) => new Run('bin/local.ts', args, env);
-const orders = (...args: string[]) => new Run('bin/orders.mjs', args, env).ended;
+const orders = (...args: string[]) => new Run('bin/operate.mjs', args, env).ended;
 
 afterEach(killRuns);
 afterAll(() => fs.rmSync(folder, { recursive: true }));

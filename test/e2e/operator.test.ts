@@ -193,7 +193,7 @@ $`,
   });
 
   test('watch prints a line a look in a pipe, and ends well with Ctrl-C', async () => {
-    const watch = new Run('bin/orders.mjs', ['watch', '--local', '--interval', '1'], {
+    const watch = new Run('bin/operate.mjs', ['watch', '--local', '--interval', '1'], {
       LOCAL_RUN_DIRECTORY: running.folder,
     });
     await watch.says('\n20');
@@ -231,7 +231,7 @@ $`,
   });
 
   test('tail --follow goes on until Ctrl-C', async () => {
-    const tail = new Run('bin/orders.mjs', ['tail', 'billing', '--local', '--order', 'later', '--follow'], {
+    const tail = new Run('bin/operate.mjs', ['tail', 'billing', '--local', '--order', 'later', '--follow'], {
       LOCAL_RUN_DIRECTORY: running.folder,
     });
     await publish(anOrder({ orderId: 'later' }));
@@ -254,7 +254,7 @@ $`,
   });
 
   test('Ctrl-C ends trace --follow with what was found until then', async () => {
-    const following = new Run('bin/orders.mjs', ['trace', 'never', '--follow', '--local'], {
+    const following = new Run('bin/operate.mjs', ['trace', 'never', '--follow', '--local'], {
       LOCAL_RUN_DIRECTORY: running.folder,
     });
     await following.says('Following: 0 of 3');

@@ -59,7 +59,7 @@ describe('help', () => {
 
     const { stderr } = await node(
       `--import=data:text/javascript,${encodeURIComponent(hooks)}`,
-      'bin/orders.mjs',
+      'bin/operate.mjs',
       '--help',
     );
 

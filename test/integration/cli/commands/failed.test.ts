@@ -184,7 +184,7 @@ test('gives all letters back when nobody reads on', async () => {
     'billing',
     Array.from({ length: 200 }, (_, index) => ({ body: `letter ${index}` })),
   );
-  const line = `"${process.execPath}" ${path.join(PROJECT, 'bin/orders.mjs')} failed billing --show --local | head -1`;
+  const line = `"${process.execPath}" ${path.join(PROJECT, 'bin/operate.mjs')} failed billing --show --local | head -1`;
 
   const env = { ...process.env, LOCAL_RUN_DIRECTORY: stack.directory };
   await new Promise((resolve) => execFile('sh', ['-c', line], { env }, resolve));

@@ -282,7 +282,7 @@ describe('--wait', () => {
 
 test('Ctrl-C stops sending, says what was done and exits with 130', async () => {
   const run = new Run(
-    'bin/orders.mjs',
+    'bin/operate.mjs',
     ['publish', '--count', '500', '--rate', '20', '--json'],
     aws.environment,
   );

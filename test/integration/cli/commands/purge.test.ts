@@ -90,7 +90,7 @@ test('what the disk has no room for is not deleted, and the file ends with the l
   // A file may have 20 KB: the system then takes a part of a letter, and nothing more.
   const { code, stdout, stderr } = await new Promise<{ code: unknown; stdout: string; stderr: string }>(
     (resolve) => {
-      const script = path.join(PROJECT, 'bin/orders.mjs');
+      const script = path.join(PROJECT, 'bin/operate.mjs');
       const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1', LOCAL_RUN_DIRECTORY: stack.directory };
       const shell = ['-c', 'ulimit -f 40; exec "$0" "$@"', process.execPath, script, ...args];
       execFile('sh', shell, { env }, (error, out, err) =>

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm run orders`: the operator's command line as a process. JavaScript, since Node takes 50 ms to learn to read TypeScript; what it
+ * The operator's command line as a process. JavaScript, since Node takes 50 ms to learn to read TypeScript; what it
  * imports is compiled from the cache.
  */
 import './domain.mjs';
