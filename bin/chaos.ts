@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { Option } from 'commander';
 import { json as toJson } from '../cli/terminal/text.ts';
-import { CHANGE, NOUNS } from '../cli/terminal/words.ts';
+import { CHANGE, CHAOS, examplesOf, NOUNS } from '../cli/terminal/words.ts';
 import { CONTEXT, runChaos } from '../scenarios/chaos/chaos.ts';
 import { type ChaosResult, summaryObject } from '../scenarios/chaos/report.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
@@ -13,17 +13,19 @@ interface Options extends ProgramOptions {
 }
 
 const command = program(
-  'npm run chaos --',
+  CHAOS,
   `Run the local stack under injected faults, kill and restart it on the way, redrive what was dead-lettered, and prove that nothing is lost and nothing is done twice. The seed chooses the ${NOUNS}, the faults and the moments of the kills.`,
   // Fewer do not give every fault a chance.
   { least: 50, standard: 500 },
   `
 Exit codes: 0 everything is proved, 1 something is not or did not start, 2 wrong usage, 130 Ctrl-C.
 
-Examples:
-  npm run chaos -- --${NOUNS} 2000 --seed 1
-${CHANGE ? `  npm run chaos -- --${NOUNS} 1000 --${CHANGE.plural} 10%\n` : ''}  npm run chaos -- --ordered
-  npm run chaos --silent -- --json | jq .faults`,
+${examplesOf(CHAOS, [
+  `--${NOUNS} 2000 --seed 1`,
+  ...(CHANGE ? [`--${NOUNS} 1000 --${CHANGE.plural} 10%`] : []),
+  '--ordered',
+  '--json | jq .faults',
+])}`,
 ).addOption(
   new Option('--assembly <directory>', 'a cloud assembly to run instead of synthesizing the stack').conflicts(
     'ordered',
@@ -47,7 +49,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
       const assembly = options.assembly ? ` --assembly ${options.assembly}` : '';
       const same = options.ordered ? ' --ordered' : assembly;
       const changed = changes > 0 ? ` --${CHANGE?.plural} ${100 * changes}%` : '';
-      console.error(`To repeat it: npm run chaos -- --${NOUNS} ${count}${changed} --seed ${seed}${same}`);
+      console.error(`To repeat it: ${CHAOS} --${NOUNS} ${count}${changed} --seed ${seed}${same}`);
     }
     workspace.end(isWell);
   }

@@ -6,7 +6,7 @@ import { localDirectory } from '../cli/aws/local-stack.ts';
 import { wholeNumber } from '../cli/options/values.ts';
 import type { Progress } from '../cli/terminal/progress.ts';
 import { count, printable, json as toJson } from '../cli/terminal/text.ts';
-import { CHANGE, NOUN, NOUNS, PROGRAM } from '../cli/terminal/words.ts';
+import { CHANGE, CONDITION, examplesOf, NOUN, NOUNS, PROGRAM, START } from '../cli/terminal/words.ts';
 import { type ProgramOptions, program, runProgram, synthesizeProject } from '../scenarios/program.ts';
 import { Claim } from '../scenarios/start/claim.ts';
 import {
@@ -22,6 +22,9 @@ import { Workspace } from '../scenarios/workspace.ts';
 /** How long a stack that stays up waits to fill a batch, whatever its window. */
 const BATCH_MS = 1_000;
 
+/** Each domain has its own. */
+const STATE = ['state', CONDITION].filter(Boolean).join('-');
+
 interface Options extends ProgramOptions {
   port: number;
   keep: boolean;
@@ -29,23 +32,25 @@ interface Options extends ProgramOptions {
 }
 
 const command = program(
-  'npm start --',
+  START,
   `Run the whole stack on this machine, send test ${NOUNS} through it and account for every one.`,
   { least: 1, standard: 1000 },
   `
 Exit codes: 0 every ${NOUN} is accounted for, 1 something is missing or did not start, 2 wrong usage, 130 Ctrl-C.
 
-Examples:
-  npm start -- --${NOUNS} 200 --seed 7
-${CHANGE ? `  npm start -- --${CHANGE.plural} 10%\n` : ''}  npm start -- --keep --port 4566
-  npm start -- --ordered
-  npm start --silent -- --json | jq .consumers`,
+${examplesOf(START, [
+  `--${NOUNS} 200 --seed 7`,
+  ...(CHANGE ? [`--${CHANGE.plural} 10%`] : []),
+  '--keep --port 4566',
+  '--ordered',
+  '--json | jq .consumers',
+])}`,
 )
   .option('--port <port>', 'port on 127.0.0.1, 0 for any free one', wholeNumber(0, 65_535), 0)
   .option('--keep', 'stay up afterwards, until Ctrl-C', false)
   .option(
     '--persist',
-    'keep queues, tables and archive in .local/state for the next run with --persist',
+    `keep queues, tables and archive in .local/${STATE} for the next run with --persist`,
     false,
   );
 
@@ -58,7 +63,7 @@ await runProgram(command, async (options: Options, progress, signal) => {
   const directory = workspace?.directory ?? localDirectory();
   const assembly = path.join(directory, 'cdk.out');
   const logDirectory = path.join(directory, 'logs');
-  const stateDirectory = options.persist ? path.join(directory, 'state') : undefined;
+  const stateDirectory = options.persist ? path.join(directory, STATE) : undefined;
   let run: LocalRun | undefined;
   let result: LocalEventsResult | undefined;
   try {

@@ -80,7 +80,7 @@ export async function runProgram<Options extends ProgramOptions>(
     if (signal.aborted) process.exitCode = INTERRUPTED;
     else {
       progress.end();
-      console.error(`${command.name().replace(/ --$/, '')}: ${printable((error as Error).message)}`);
+      console.error(`${command.name().replace(/ --.*$/, '')}: ${printable((error as Error).message)}`);
       process.exitCode = 1;
     }
   } finally {

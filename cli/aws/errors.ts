@@ -1,6 +1,7 @@
 /** Explains errors of AWS, its SDK and the network in one line, with what to do. */
 import { CommandError } from '../terminal/command-error.ts';
 import { printable } from '../terminal/text.ts';
+import { START } from '../terminal/words.ts';
 
 /** An error of the SDK, as far as it is read here. */
 interface AwsError extends Error {
@@ -79,7 +80,7 @@ function explainSilence(error: Error): string {
   const { reached } = error as AwsError;
   const where = reached?.endpoint ?? reachedAddress(error) ?? 'AWS';
   if (reached?.isLocal) {
-    return `The local stack at ${where} does not answer (${codeOf(error)}): restart it with \`npm start -- --keep\``;
+    return `The local stack at ${where} does not answer (${codeOf(error)}): restart it with \`${START} --keep\``;
   }
   return `Cannot reach ${where} (${codeOf(error)}): check the network, the region and AWS_ENDPOINT_URL`;
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommandError, usageError } from '../terminal/command-error.ts';
+import { START } from '../terminal/words.ts';
 import { type ClientOptions, localOptions } from './clients.ts';
 
 /** What a local stack writes into its endpoint file while it is up. */
@@ -14,7 +15,7 @@ export interface LocalEndpoint {
   readonly pid: number;
 }
 
-const START_LOCAL = 'start it in another terminal with `npm start -- --keep`';
+const START_LOCAL = `start it in another terminal with \`${START} --keep\``;
 
 /** Folder of a kept local stack; the environment can name another one, for a second stack. */
 export function localDirectory(): string {

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { domain } from '#domain';
-import { PROGRAM } from '../terminal/words.ts';
+import { PROGRAM, START } from '../terminal/words.ts';
 
 export interface StackOptions {
   readonly stack: string;
@@ -19,7 +19,7 @@ export function addStackOptions(command: Command, json = 'one JSON object'): Com
   return command
     .option('--stack <name>', 'the CloudFormation stack', DEFAULT_STACK)
     .addOption(
-      new Option('--local', 'the stack that runs on this machine (npm start -- --keep)').conflicts([
+      new Option('--local', `the stack that runs on this machine (${START} --keep)`).conflicts([
         'stack',
         'region',
         'profile',

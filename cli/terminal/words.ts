@@ -24,12 +24,26 @@ export const CONSUMER: string = domain.consumer;
 export const [TYPE = ''] = domain.events.types;
 export const PRODUCTION: string = `${domain.stackName}-prod`;
 
-/** Examples in a help text. @param commands arguments of the program, perhaps with a pipe behind them */
-export function examples(...commands: string[]): string {
+/** What `--domain` takes for it; undefined for the project's own domain. */
+export const CONDITION: string | undefined = (domain satisfies Domain as Domain).condition;
+/** How `npm start` and `npm run chaos` are called for this domain. */
+export const START: string = script('start');
+export const CHAOS: string = script('run chaos');
+
+function script(name: string): string {
+  return `npm ${name} --${CONDITION === undefined ? '' : ` --domain ${CONDITION}`}`;
+}
+
+/** Examples in the help text of a verb. @param commands arguments of the command line, perhaps with a pipe behind them */
+export function examples(...commands: readonly string[]): string {
+  return examplesOf(PROGRAM, commands);
+}
+
+export function examplesOf(program: string, commands: readonly string[]): string {
   const lines = commands.map((each) => {
     // npm prints lines of its own, which are not for a pipe.
-    const program = / [|>] /.test(each) ? PROGRAM.replace(/ --(?= |$)/, ' --silent --') : PROGRAM;
-    return `\n  ${program} ${each}`;
+    const called = / [|>] /.test(each) ? program.replace(/ --(?= |$)/, ' --silent --') : program;
+    return `\n  ${called} ${each}`;
   });
   return `Examples:${lines.join('')}`;
 }
