@@ -5,12 +5,10 @@ import { withArticle } from './text.ts';
 
 const { settings } = domain.events;
 
-/** What an event is about, as a word; with its article; and several. */
+/** What an event is about: `order`, `an order`, `orders`. */
 export const NOUN: string = settings.noun;
 export const A_NOUN: string = withArticle(NOUN);
 export const NOUNS: string = domain.plural;
-/** `an order`. */
-export const A_NOUN = `${/^[aeiou]/.test(NOUN) ? 'an' : 'a'} ${NOUN}`;
 /** Name of the field with its ID. */
 export const ID_FIELD: string = settings.idField;
 /** What several are grouped by, as a word: `customer` of `customerId`. */
