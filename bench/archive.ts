@@ -3,6 +3,7 @@
  * most, for a count (`--dry-run`, which reads all) and for a replay, against the local S3 and SQS, whose own memory is not counted.
  */
 
+import { domain } from '#domain';
 import { generateEvents } from '../cli/publishing/test-events.ts';
 import { startDeadLetterStack } from '../test/fixtures/dead-letter-stack.ts';
 import { Run } from '../test/fixtures/run.ts';
@@ -21,7 +22,7 @@ const SAYS_MEMORY =
 const sizes = process.argv.slice(2).map(Number);
 const [few = 10_000, many = 100_000] = sizes;
 const stack = await startDeadLetterStack({ hasArchive: true });
-const orders = generateEvents({ count: PER_OBJECT, seed: 1 });
+const published = generateEvents({ count: PER_OBJECT, seed: 1 });
 try {
   const rows = [];
   let objects = 0;
@@ -54,8 +55,8 @@ try {
 /** Its messages are told from those of others by their IDs alone. */
 async function addObject(index: number): Promise<void> {
   const sentAt = new Date(FIRST + index * APART_MS).toISOString();
-  const attributes = { eventType: { dataType: 'String', stringValue: 'order.placed' } };
-  await stack.archive.put(...orders.map(({ body }) => archivedMessage(body, { sentAt, attributes })));
+  const attributes = { eventType: { dataType: 'String', stringValue: domain.events.types[0] } };
+  await stack.archive.put(...published.map(({ body }) => archivedMessage(body, { sentAt, attributes })));
 }
 
 async function measure(

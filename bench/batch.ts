@@ -4,11 +4,14 @@
  */
 import { CreateTableCommand, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { Emulators } from '@order-fan-out/local-run/server/emulators';
+import { consumers } from '#config';
+import { domain } from '#domain';
 import { generateEvents } from '../cli/publishing/test-events.ts';
 import { functionEnvironment } from '../test/fixtures/function-environment.ts';
 import { lambdaContext, sqsRecord } from '../test/fixtures/test-queues.ts';
 
-const TABLE = 'invoices';
+const [TABLE = ''] = Object.keys(consumers.billing.tables);
+const KEY = domain.events.settings.idField;
 /** Small batches are measured about as long as large ones. */
 const RECORDS = 1_000;
 /** Enough for the largest batch: what is measured is the work, not the time limit. */
@@ -25,8 +28,8 @@ await dynamodb.send(
   new CreateTableCommand({
     TableName: TABLE,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: [{ AttributeName: 'orderId', AttributeType: 'S' }],
-    KeySchema: [{ AttributeName: 'orderId', KeyType: 'HASH' }],
+    AttributeDefinitions: [{ AttributeName: KEY, AttributeType: 'S' }],
+    KeySchema: [{ AttributeName: KEY, KeyType: 'HASH' }],
   }),
 );
 // Not before: it reads the environment.
@@ -46,13 +49,13 @@ try {
   let stored = 0;
   for await (const { Count = 0 } of paginateScan({ client: dynamodb }, { TableName: TABLE, Select: 'COUNT' }))
     stored += Count;
-  if (stored !== expected) throw new Error(`${stored} invoices of ${expected} orders`);
+  if (stored !== expected) throw new Error(`${stored} records of ${expected} events`);
 } finally {
   dynamodb.destroy();
   await emulators.stop();
 }
 
-/** Seconds that a batch of orders takes which nobody has seen before. @throws where one of them fails */
+/** Seconds that a batch of new events takes. @throws where one of them fails */
 async function measure(size: number): Promise<number> {
   seed += 1;
   const Records = Array.from(generateEvents({ count: size, seed }), ({ body }, index) =>

@@ -42,7 +42,7 @@ async function measure(work: keyof typeof WORK, size: number): Promise<number> {
     Array.from(generateEvents({ count: size, seed: 1 }), ({ body }) => ({ body, reason: REASON })),
   );
   const start = performance.now();
-  const { code, stderr } = await stack.orders(...WORK[work](name));
+  const { code, stderr } = await stack.command(...WORK[work](name));
   const seconds = (performance.now() - start) / 1000;
   const [dead, back] = [await stack.depth(`${name}-dlq`), await stack.depth(name)];
   const expected = work === 'look' ? [size, 0] : [0, size];

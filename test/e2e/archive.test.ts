@@ -31,7 +31,7 @@ async function deploy(assembly: string, state: string): Promise<void> {
 }
 
 const stop = () => running.stop();
-const orders = (...args: string[]) => running.orders(...args);
+const orders = (...args: string[]) => running.command(...args);
 const settle = async () => expect(await running.empty()).toBe(true);
 
 async function publish(messages: readonly TestMessage[]): Promise<void> {

@@ -53,7 +53,7 @@ test('the consumer on a standard queue gets all that is for it, and the others k
 });
 
 test('what SNS cannot deliver to it lies among the unrouted messages, and is sent on from there', async () => {
-  const { clients, stack, orders } = running;
+  const { clients, stack, command: orders } = running;
   const { queueUrl } = running.consumer('shipping');
   const { Attributes = {} } = await clients.sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['Policy', 'RedrivePolicy'] }),

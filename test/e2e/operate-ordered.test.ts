@@ -54,7 +54,7 @@ const publish = (...orders: Order[]) =>
       orderId: order.orderId,
     })),
   );
-const orders = (...args: string[]) => operated.orders(...args);
+const orders = (...args: string[]) => operated.command(...args);
 const deadLetters = (name: string) => operated.deadLetters(name);
 /** Which consumers have recorded an order. */
 const recordedBy = async (orderId: string): Promise<string[]> => {

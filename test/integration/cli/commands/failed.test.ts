@@ -35,7 +35,7 @@ const file = (name: string) => path.join(stack.directory, name);
 test('groups dead letters by consumer and reason, without a word of their bodies', async () => {
   await stack.fill('billing', bad);
 
-  const { code, stdout, stderr } = await stack.orders('failed');
+  const { code, stdout, stderr } = await stack.command('failed');
 
   expect(stdout).toBe(
     [
@@ -62,8 +62,8 @@ test('leads to a redrive of the letters that were asked for, where one of them m
   const reason = { error: 'Throttling', message: 'slow down' };
   await stack.fill('billing', [...bad, { body: good?.body ?? '', reason }]);
 
-  const { stderr } = await stack.orders('failed', 'billing', '--reason', 'slow down');
-  const { stderr: bodies } = await stack.orders('failed', 'billing', '--reason', 'SchemaViolation');
+  const { stderr } = await stack.command('failed', 'billing', '--reason', 'slow down');
+  const { stderr: bodies } = await stack.command('failed', 'billing', '--reason', 'SchemaViolation');
 
   expect(stderr).toBe(
     "\nNext, once the cause is gone:\n  npm run orders -- redrive billing --reason 'slow down' --canary --local\n",
@@ -75,8 +75,8 @@ test('exits with 0 where there is none, or none of those asked for', async () =>
   await stack.fill('billing', bad);
 
   const [shipping, other] = await Promise.all([
-    stack.orders('failed', 'shipping'),
-    stack.orders('failed', '--reason', 'OrderConflict'),
+    stack.command('failed', 'shipping'),
+    stack.command('failed', '--reason', 'OrderConflict'),
   ]);
 
   expect(shipping).toEqual({ code: 0, stdout: 'shipping: no dead letters\n', stderr: '' });
@@ -89,7 +89,7 @@ test('exits with 0 where there is none, or none of those asked for', async () =>
 test('shows the bodies of those asked for with --show', async () => {
   await stack.fill('billing', bad);
 
-  const { stdout } = await stack.orders('failed', 'billing', '--show', '--since', '2026-11-22T11:30:00Z');
+  const { stdout } = await stack.command('failed', 'billing', '--show', '--since', '2026-11-22T11:30:00Z');
 
   expect(stdout).toContain('billing  no orderId  2026-11-22 12:00:00Z  messageId ');
   expect(stdout).toContain('\nAda, 12 St James Square\n');
@@ -100,8 +100,8 @@ test('shows the bodies of those asked for with --show', async () => {
 test('prints one JSON object with --json, with letters only with --show', async () => {
   await stack.fill('billing', bad);
 
-  const plain = await stack.orders('failed', 'billing', '--json');
-  const shown = await stack.orders('failed', 'billing', '--json', '--show', '--order', 'o-2');
+  const plain = await stack.command('failed', 'billing', '--json');
+  const shown = await stack.command('failed', 'billing', '--json', '--show', '--order', 'o-2');
 
   expect(JSON.parse(plain.stdout)).toEqual({
     stack: 'OrderFanOut-dev',
@@ -138,7 +138,7 @@ test(`lists ${MANY} letters, saves each once with all it has, and leaves all of 
     })),
   );
 
-  const { code, stdout, stderr } = await stack.orders('failed', 'billing', '--export', file('all.jsonl'));
+  const { code, stdout, stderr } = await stack.command('failed', 'billing', '--export', file('all.jsonl'));
 
   const saved = readJsonLines(file('all.jsonl'));
   expect(stdout).toMatch(/^billing: 500 dead letters\n {2}500 {2}E: m\n/);
@@ -198,9 +198,9 @@ test('lists unrouted messages by eventType, and only if there are some or they a
   for (const body of bodies) await stack.publish(body, cancelled);
   await stack.publish('gibberish', { traceId: attribute('1') });
 
-  const unrouted = await stack.orders('failed', 'unrouted');
-  const saved = await stack.orders('failed', 'unrouted', '--reason', 'CANCELLED', '--export', file('out'));
-  const json = await stack.orders('failed', '--json');
+  const unrouted = await stack.command('failed', 'unrouted');
+  const saved = await stack.command('failed', 'unrouted', '--reason', 'CANCELLED', '--export', file('out'));
+  const json = await stack.command('failed', '--json');
 
   expect(unrouted.stdout).toMatch(
     /^unrouted: 3 messages\n {2}2 {2}eventType "order\.cancelled"\n .*\n {2}1 {2}no eventType\n .*\n$/,
@@ -221,7 +221,7 @@ test('lists unrouted messages by eventType, and only if there are some or they a
 test('writes over no file', async () => {
   fs.writeFileSync(file('kept.jsonl'), 'kept');
 
-  const { code, stderr } = await stack.orders('failed', '--export', file('kept.jsonl'));
+  const { code, stderr } = await stack.command('failed', '--export', file('kept.jsonl'));
 
   expect(stderr).toBe(`Cannot write ${file('kept.jsonl')}: it already exists\n`);
   expect(code).toBe(2);

@@ -29,7 +29,7 @@ const letters = (error: string, count: number): NewLetter[] =>
   }));
 const bodies = (those: readonly { body?: string }[]) => those.map(({ body }) => body).sort();
 const saved = (name: string) => bodies(readJsonLines(file(name)));
-const purge = (...args: string[]) => stack.orders('purge', 'billing', '--dead-letters', '--yes', ...args);
+const purge = (...args: string[]) => stack.command('purge', 'billing', '--dead-letters', '--yes', ...args);
 
 test('on a terminal it asks: with Ctrl-D for an answer nothing is deleted, and no export is left', async () => {
   await stack.fill('billing', letters('NotJson', 2));

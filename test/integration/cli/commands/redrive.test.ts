@@ -42,7 +42,7 @@ const write = (name: string, ...lines: unknown[]) => {
   fs.writeFileSync(file, lines.map((line) => `${json(line)}\n`).join(''));
   return file;
 };
-const redrive = (...args: string[]) => stack.orders('redrive', ...args);
+const redrive = (...args: string[]) => stack.command('redrive', ...args);
 const attributesOf = ({ MessageAttributes = {} }: Message) =>
   Object.fromEntries(Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]));
 
@@ -274,7 +274,7 @@ describe('corrections', () => {
       [first, second, third].map((order) => ({ body: broken(order), attributes, reason })),
     );
     const exported = path.join(stack.directory, 'letters.jsonl');
-    await stack.orders('failed', 'shipping', '--export', exported);
+    await stack.command('failed', 'shipping', '--export', exported);
     const letter = readJsonLines(exported).find(({ orderId }) => orderId === first.orderId);
 
     const { code } = await redrive(
@@ -338,8 +338,8 @@ describe('corrections', () => {
     await killed.ended;
     while ((await fast.depth('billing-dlq')).hidden > 0) await setTimeout(50);
     const left = (await fast.depth('billing-dlq')).visible;
-    const { code, stderr } = await fast.orders(...args);
-    const again = await fast.orders(...args);
+    const { code, stderr } = await fast.command(...args);
+    const again = await fast.command(...args);
     const sent = new Set(await fast.bodies('billing'));
     await fast.stop();
     process.env.LOCAL_RUN_DIRECTORY = stack.directory;
@@ -452,7 +452,7 @@ describe('dead letters of the archive', () => {
   test('go back whatever they hold, and need no correction', async () => {
     await stack.fill('archive', [{ ...NOT_JSON, body: 'gibberish' }]);
 
-    const failed = await stack.orders('failed', 'archive');
+    const failed = await stack.command('failed', 'archive');
     const dry = await redrive('archive', '--reason', 'NotJson', '--dry-run');
     const { code, stdout } = await redrive('archive', '--reason', 'NotJson');
 
@@ -468,7 +468,7 @@ describe('dead letters of the archive', () => {
     const consumers = ['billing', 'shipping'].map((name) => stack.consume(name));
     await stack.publish(json(order), orderEvents.attributesOf(order));
 
-    const { code, stdout } = await stack.orders('trace', 'o-1', '--follow', '--timeout', '20');
+    const { code, stdout } = await stack.command('trace', 'o-1', '--follow', '--timeout', '20');
     await Promise.all(consumers.map((each) => each.stop()));
 
     expect(stdout).not.toContain('archive');

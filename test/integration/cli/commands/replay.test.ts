@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 
 const DAY = ['--from', '2026-11-22', '--to', '2026-11-23'];
-const replay = (...args: string[]) => stack.orders('replay', ...args);
+const replay = (...args: string[]) => stack.command('replay', ...args);
 const digital = anItem({ requiresShipping: false });
 const order = (orderId: string, more: Partial<ArchivedMessage> = {}, items = [anItem()]) =>
   archivedEvent(anOrder({ orderId, items }), more);
@@ -84,7 +84,7 @@ describe('what is sent', () => {
     );
     expect(code).toBe(0);
     expect((await stack.depth('billing')).visible).toBe(0);
-    expect((await stack.orders('redrive', '--history')).stdout).toContain('No redrive is recorded');
+    expect((await stack.command('redrive', '--history')).stdout).toContain('No redrive is recorded');
   });
 });
 
@@ -183,7 +183,7 @@ describe('a replay that is interrupted', () => {
     const before = await stack.bodies('billing');
 
     const rest = await replay('billing', ...DAY, '--after', key, '--json');
-    const history = await stack.orders('redrive', '--history', '--json');
+    const history = await stack.command('redrive', '--history', '--json');
 
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toContain('Stopped: interrupted.');
@@ -242,7 +242,7 @@ test('a replay is recorded with its selection', async () => {
   await stack.archive.put(order('o-1'));
 
   await replay('billing', ...DAY, '--order', 'o-1');
-  const { stdout } = await stack.orders('redrive', '--history');
+  const { stdout } = await stack.command('redrive', '--history');
 
   expect(stdout.replace(/\s+/g, ' ')).toContain(
     'billing: replay of 2026-11-22T00:00:00.000Z to 2026-11-23T00:00:00.000Z, order o-1, 1 object 1 message sent, 0 objects skipped; done by local',
@@ -250,7 +250,7 @@ test('a replay is recorded with its selection', async () => {
 });
 
 describe('archive get', () => {
-  const get = (...args: string[]) => stack.orders('archive', 'get', ...args);
+  const get = (...args: string[]) => stack.command('archive', 'get', ...args);
 
   test('finds all messages about an order, in the order in which they came', async () => {
     const cancelled = archivedEvent(aCancellation({ orderId: 'o-1' }), {

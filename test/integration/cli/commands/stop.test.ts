@@ -11,24 +11,24 @@ beforeAll(async () => {
   stack = await startDeadLetterStack();
 });
 afterEach(async () => {
-  await stack.orders('start', 'billing');
+  await stack.command('start', 'billing');
   await stack.clear();
 });
 afterAll(() => stack.stop());
 
 const healthOf = async (consumer: string) => {
-  const { consumers } = JSON.parse((await stack.orders('status', '--json')).stdout);
+  const { consumers } = JSON.parse((await stack.command('status', '--json')).stdout);
   return consumers.find(({ name }: { name: string }) => name === consumer);
 };
 
 test('a consumer is stopped and started again, and both are recorded with the reason', async () => {
   await stack.sqs.send(new SendMessageCommand({ QueueUrl: stack.queues.billing, MessageBody: 'waits' }));
 
-  const stopped = await stack.orders('stop', 'billing', '--reason', 'the bank is down');
+  const stopped = await stack.command('stop', 'billing', '--reason', 'the bank is down');
   const { enabled: whileStopped } = await healthOf('billing');
-  const started = await stack.orders('start', 'billing');
+  const started = await stack.command('start', 'billing');
   const { enabled: afterwards } = await healthOf('billing');
-  const { stdout: history } = await stack.orders('redrive', 'billing', '--history');
+  const { stdout: history } = await stack.command('redrive', 'billing', '--history');
 
   expect(stopped).toEqual({
     code: 0,
@@ -59,9 +59,9 @@ Next:
 });
 
 test('a stop of a stopped consumer says so, and is neither repeated nor recorded', async () => {
-  const running = await stack.orders('start', 'billing', '--json');
-  await stack.orders('stop', 'billing');
-  const stopped = await stack.orders('stop', 'billing');
+  const running = await stack.command('start', 'billing', '--json');
+  await stack.command('stop', 'billing');
+  const stopped = await stack.command('stop', 'billing');
 
   expect(JSON.parse(running.stdout)).toEqual({
     stack: 'OrderFanOut-dev',
@@ -81,7 +81,7 @@ describe('a stop that takes long', () => {
   test('is abandoned at --timeout, and recorded as not awaited', async () => {
     const release = stack.holdMapping('billing');
 
-    const { code, stdout, stderr } = await stack.orders('stop', 'billing', '--timeout', '1');
+    const { code, stdout, stderr } = await stack.command('stop', 'billing', '--timeout', '1');
     release();
 
     expect(stderr).toBe(
@@ -93,9 +93,9 @@ describe('a stop that takes long', () => {
 
   test('is waited for by a second stop, and a start waits for its end', async () => {
     const release = stack.holdMapping('billing');
-    await stack.orders('stop', 'billing', '--timeout', '1');
+    await stack.command('stop', 'billing', '--timeout', '1');
 
-    const second = stack.orders('stop', 'billing', '--timeout', '30');
+    const second = stack.command('stop', 'billing', '--timeout', '30');
     const start = stack.start('start', 'billing', '--timeout', '30');
     release();
     await second;
@@ -124,9 +124,9 @@ describe('a stop that takes long', () => {
 });
 
 test('status and watch show who is stopped, and what to type next', async () => {
-  await stack.orders('stop', 'billing');
+  await stack.command('stop', 'billing');
 
-  const { code, stdout } = await stack.orders('status');
+  const { code, stdout } = await stack.command('status');
   const watching = stack.start('watch', '--interval', '1');
   await watching.says('billing 0/0/0 stopped');
   watching.interrupt();
