@@ -104,7 +104,7 @@ export function json(value: unknown): string {
   return JSON.stringify(value).replace(UNPRINTABLE, (text) => Array.from(text.split(''), escaped).join(''));
 }
 
-/** `an order`, `a reading`. */
+/** `an event`, `a reading`. */
 export function withArticle(noun: string): string {
   return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }

@@ -5,7 +5,7 @@ import { withArticle } from './text.ts';
 
 const { settings } = domain.events;
 
-/** What an event is about: `order`, `an order`, `orders`. */
+/** What an event is about: `reading`, `a reading`, `readings`. */
 export const NOUN: string = settings.noun;
 export const A_NOUN: string = withArticle(NOUN);
 export const NOUNS: string = domain.plural;
