@@ -30,15 +30,12 @@ function projectWith(target: string | Record<string, string>): string {
 
 function run(cwd: string, ...args: string[]) {
   const env = { PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}` };
-  const { status, stdout, stderr } = spawnSync(
-    'node',
-    ['--import', './bin/domain.mjs', 'program.mjs', ...args],
-    {
-      cwd,
-      env,
-      encoding: 'utf8',
-    },
-  );
+  const preload = '--import=./bin/domain.mjs';
+  const { status, stdout, stderr } = spawnSync('node', [preload, 'program.mjs', ...args], {
+    cwd,
+    env,
+    encoding: 'utf8',
+  });
   return { status, stderr, said: stdout ? JSON.parse(stdout) : undefined };
 }
 
