@@ -9,6 +9,13 @@ export function topicArnOutput(topic: string): string {
   return `${pascalCase(topic)}TopicArn`;
 }
 
+/** Name of the topic that outputs tell: a stack of another domain has another. @param outputs their names */
+export function topicIn(outputs: Iterable<string>): string | undefined {
+  const ofAlarms: readonly string[] = [STACK_OUTPUTS.pagesTopicArn, STACK_OUTPUTS.noticesTopicArn];
+  const found = [...outputs].find((each) => /^\w+TopicArn$/.test(each) && !ofAlarms.includes(each));
+  return found && kebabCase(found.replace(/TopicArn$/, ''));
+}
+
 /** Outputs of the stack as a whole, whatever its topic. */
 export const STACK_OUTPUTS = {
   pagesTopicArn: 'PagesTopicArn',

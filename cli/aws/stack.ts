@@ -10,10 +10,13 @@ import {
   STACK_OUTPUTS,
   type TableContents,
   topicArnOutput,
+  topicIn,
 } from '../../contract/stack-outputs.ts';
+import { domainNames } from '../options/domain.ts';
 import type { StackOptions } from '../options/stack-options.ts';
 import { CommandError, usageError } from '../terminal/command-error.ts';
 import type { Io } from '../terminal/io.ts';
+import { CONDITION } from '../terminal/words.ts';
 import { type ClientOptions, type Clients, createClients, destroyClients } from './clients.ts';
 import { localStack } from './local-stack.ts';
 
@@ -84,7 +87,16 @@ export function tableThatHolds(holds: TableContents, { name, consumers }: StackH
 /** The command that deploys a stack of this name: the app knows the stage only from its context. */
 export function deployCommand(name: string): string {
   const stage = /-prod$/.test(name) ? ' -c stage=prod' : '';
-  return `npx cdk deploy ${name}${stage}`;
+  const app = CONDITION === undefined ? '' : ` --app "node --conditions=${CONDITION} bin/app.ts"`;
+  return `npx cdk deploy ${name}${stage}${app}`;
+}
+
+/** What to type for the domain with this topic: a domain is named after it. */
+function choiceOf(topic: string): string {
+  if (domainNames().includes(topic)) return `add \`--domain ${topic}\``;
+  return CONDITION === undefined
+    ? 'this project has none of the kind'
+    : `leave out \`--domain ${CONDITION}\``;
 }
 
 /** The settings of clients for AWS. */
@@ -119,8 +131,11 @@ export async function findStack(cloudFormation: CloudFormationClient, name: stri
   const value = (output: string) => outputs.get(output)?.value;
   const topicArn = value(topicArnOutput(domain.topic));
   if (!topicArn) {
+    const other = topicIn(outputs.keys());
     throw new CommandError(
-      `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${topicArnOutput(domain.topic)}: it is not deployed completely, or it is another kind of stack`,
+      other === undefined
+        ? `Stack "${name}" in ${region} (${stack.StackStatus}) has no output ${topicArnOutput(domain.topic)}: it is not deployed completely, or it is another kind of stack`
+        : `Stack "${name}" in ${region} is of another domain, ${other}: ${choiceOf(other)}`,
     );
   }
   const missing = (output: string): never => {

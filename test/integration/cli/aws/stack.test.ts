@@ -72,6 +72,11 @@ describe('a stack is found by its outputs', () => {
       /^Stack "Any" in us-east-1 \(ROLLBACK_COMPLETE\) has no output OrdersTopicArn/,
     ],
     [
+      'it is of another domain',
+      describedStack({ PagesTopicArn: 'a', NoticesTopicArn: 'b', LogLinesTopicArn: 'c' }),
+      /^Stack "Any" in us-east-1 is of another domain, log-lines: this project has none of the kind$/,
+    ],
+    [
       'it is of an older version',
       describedStack({ OrdersTopicArn: 'a', BillingDeadLetterQueueUrl: 'b' }),
       /^Stack "Any" has no output BillingQueueUrl/,
