@@ -17,8 +17,8 @@ const NEUTRAL = [
   'bench',
   ':(exclude)lib/config.ts',
 ];
-/** In any case, also inside identifiers: not as in "ordered", "ordering", "border", "recorder" and the project's name. */
-const WORDS = /(?<!b|rec)order(?!ed|ing|-fan-out)|sku|invoice|stock|shipping|shipment/gi;
+/** In any case, also inside identifiers: not as in "ordered", "ordering", "border", "recorder" SQL's "ORDER BY" and the project's name. */
+const WORDS = /(?<!b|rec)order(?!ed|ing|-fan-out| by )|sku|invoice|stock|shipping|shipment/gi;
 
 /** `file:line: word` of each such word, in the file's path (line 0) or text. */
 function wordsIn(file: string, text: string): string[] {
