@@ -3,11 +3,12 @@
 import { Command, CommanderError } from 'commander';
 import { verbs as domainVerbs } from '#verbs';
 import { words } from '#words';
+import { withArticle } from '../contract/names.ts';
 import type { Verb } from './commands/verb.ts';
 import { domainChoice } from './options/domain.ts';
 import { CommandError } from './terminal/command-error.ts';
 import type { Io } from './terminal/io.ts';
-import { printable, withArticle } from './terminal/text.ts';
+import { printable } from './terminal/text.ts';
 
 const { noun, plural } = words;
 const aNoun = withArticle(noun);

@@ -6,7 +6,7 @@ import type { AttributeValue } from './dead-letter.ts';
 /** Name of the archive among the consumers. No other may have it. */
 export const ARCHIVE = 'archive';
 
-/** What the keys of all archived objects begin with, and no others: `orders/`. @param topic name of the topic that it archives */
+/** What the keys of all archived objects begin with, and no others: `readings/`. @param topic name of the topic that it archives */
 export function archivePrefix(topic: string): string {
   return `${topic}/`;
 }
@@ -152,7 +152,7 @@ function messageIn({ groupid, sequencenumber, ...fields }: z.output<typeof line>
   };
 }
 
-/** What the keys of messages that came in the hour of `at` begin with: `orders/dt=2026-11-26/hh=10/`. */
+/** What the keys of messages that came in the hour of `at` begin with: `readings/dt=2026-11-26/hh=10/`. */
 export function hourPrefix(prefix: string, at: Date): string {
   const [day, hour] = at.toISOString().split(/[T:]/);
   return `${prefix}dt=${day}/hh=${hour}/`;

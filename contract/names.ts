@@ -1,4 +1,4 @@
-/** Names derived from the kebab-case names of consumers and tables, and the way back. */
+/** Names derived from the kebab-case names of consumers and tables, and the way back; nouns in a sentence. */
 
 /** Whether `name` is in kebab-case: `billing`, `credit-notes`. */
 export function isKebabCase(name: string): boolean {
@@ -27,3 +27,8 @@ export function alarmsId(consumer: string): string {
 
 /** ID, within that construct, of the alarm that only CodeDeploy acts on. */
 export const RELEASE_ALARM = 'ReleaseRetrying';
+
+/** `an event`, `a reading`. */
+export function withArticle(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
+}

@@ -66,7 +66,7 @@ export interface TableHandles {
   readonly holds: TableContents;
 }
 
-/** The description of a table's output, such as `Contents: records; key: orderId`. */
+/** The description of a table's output, such as `Contents: records; key: readingId`. */
 export function tableDescription({ holds, partitionKey }: Omit<TableHandles, 'name'>): string {
   return `Contents: ${holds}; key: ${partitionKey}`;
 }

@@ -1,7 +1,7 @@
 /** The domain's words, as texts and JSON for users have them. */
 import { domain } from '#domain';
 import type { Domain, TestEvents } from '../../contract/domain.ts';
-import { withArticle } from './text.ts';
+import { withArticle } from '../../contract/names.ts';
 
 const { settings } = domain.events;
 

@@ -1,12 +1,13 @@
 /** How alarms and dashboards speak of a domain's events. */
 import type { EventCatalogue } from '../../contract/event-catalogue.ts';
+import { withArticle } from '../../contract/names.ts';
 
 export interface EventWords {
-  /** `order` */
+  /** `reading` */
   readonly noun: string;
-  /** `an order` */
+  /** `a reading` */
   readonly aNoun: string;
-  /** What happened to it, by the name of the time that it has: `placed`. */
+  /** What happened to it, by the name of the time that it has: `taken`. */
   readonly happened: string;
 }
 
@@ -15,7 +16,7 @@ export function eventWords({ settings }: EventCatalogue): EventWords {
   const created = Object.values(types).find(({ effect }) => effect === 'creates');
   return {
     noun,
-    aNoun: `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`,
+    aNoun: withArticle(noun),
     happened: /^([a-z]+)At$/.exec(created?.time ?? '')?.[1] ?? 'published',
   };
 }

@@ -1,5 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { alarmsId, isKebabCase, kebabCase, pascalCase, upperSnakeCase } from '../../../contract/names.ts';
+import {
+  alarmsId,
+  isKebabCase,
+  kebabCase,
+  pascalCase,
+  upperSnakeCase,
+  withArticle,
+} from '../../../contract/names.ts';
 
 test.each([
   ['billing', 'Billing', 'BILLING'],
@@ -33,4 +40,8 @@ test('a name is in kebab-case or it is not', () => {
   ];
 
   expect(names.filter(isKebabCase)).toEqual(['a', 'a1', 'stock-levels', 'area-51']);
+});
+
+test('a noun has the article that it needs', () => {
+  expect(['order', 'image', 'reading'].map(withArticle)).toEqual(['an order', 'an image', 'a reading']);
 });
