@@ -37,6 +37,9 @@ export interface Domain extends Words {
   readonly endState?: EndState;
 }
 
+/** A domain of which the type checker knows the events, and of the rest no more than of any: `lib/config.ts` is held against them. */
+export type DomainOf<Events> = Omit<Domain, 'events'> & { readonly events: Events };
+
 /** How test events are made. All random choices come from `random`, so that a seed repeats them. @typeParam E what creates records */
 export interface TestEvents<E extends AnyEvent = AnyEvent> {
   /**

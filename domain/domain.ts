@@ -1,11 +1,11 @@
 /** The door to all that the project knows of orders: lib, cli and scenarios import this as `#domain`, and nothing else of it. */
-import type { Domain } from '../contract/domain.ts';
+import type { DomainOf } from '../contract/domain.ts';
 import { orderEndState } from './end-state.ts';
 import { orderEvents } from './events.ts';
 import { testOrders } from './test-orders.ts';
 import { words } from './words.ts';
 
-export const domain = {
+export const domain: DomainOf<typeof orderEvents> = {
   ...words,
   stackName: 'OrderFanOut',
   service: 'order-fan-out',
@@ -13,4 +13,4 @@ export const domain = {
   events: orderEvents,
   testEvents: testOrders,
   endState: orderEndState,
-} satisfies Domain;
+};

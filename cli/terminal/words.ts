@@ -1,6 +1,6 @@
 /** The domain's words, as texts and JSON for users have them. */
 import { domain } from '#domain';
-import type { Domain, TestEvents } from '../../contract/domain.ts';
+import type { TestEvents } from '../../contract/domain.ts';
 import { withArticle } from '../../contract/names.ts';
 
 const { settings } = domain.events;
@@ -14,7 +14,7 @@ export const ID_FIELD: string = settings.idField;
 /** What several are grouped by, as a word: `customer` of `customerId`. */
 export const GROUP: string = settings.groupField.replace(/Id$/, '');
 /** What an event that changes another is called; undefined where there is none. */
-export const CHANGE: TestEvents['change'] = (domain satisfies Domain as Domain).testEvents.change;
+export const CHANGE: TestEvents['change'] = domain.testEvents.change;
 /** How the command line is called. */
 export const PROGRAM: string = domain.program;
 /** For the examples in help: a consumer, a type of event, and a stack. */
@@ -23,7 +23,7 @@ export const [TYPE = ''] = domain.events.types;
 export const PRODUCTION: string = `${domain.stackName}-prod`;
 
 /** What `--domain` takes for it; undefined for the project's own domain. */
-export const CONDITION: string | undefined = (domain satisfies Domain as Domain).condition;
+export const CONDITION: string | undefined = domain.condition;
 /** How `npm start` and `npm run chaos` are called for this domain. */
 export const START: string = script('start');
 export const CHAOS: string = script('run chaos');
