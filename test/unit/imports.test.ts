@@ -69,6 +69,11 @@ test.each<[what: string, files: Record<string, string>, problem: RegExp | undefi
     /^lib\/app\.ts may not import lib\/config\.ts by its path: /,
   ],
   [
+    'the settings by their path from the settings of another domain',
+    { 'docs/examples/readings/config.ts': "export { stages } from '../../../lib/config.ts';" },
+    undefined,
+  ],
+  [
     'the settings from a room that does not see them',
     { 'cli/a.ts': "import { stages } from '#config';" },
     /^cli\/a\.ts may not import lib\/config\.ts: cli imports/,
