@@ -28,7 +28,7 @@ export function alarmsId(consumer: string): string {
 /** ID, within that construct, of the alarm that only CodeDeploy acts on. */
 export const RELEASE_ALARM = 'ReleaseRetrying';
 
-/** `an event`, `a reading`. */
+/** `an event`, `a reading`, `a user`. */
 export function withArticle(noun: string): string {
-  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
+  return `${/^(?!eu|one|uni|us[ae])[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }

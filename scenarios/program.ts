@@ -44,11 +44,11 @@ export function program(
     );
   if (CHANGE) {
     const about = `how many of them are ${CHANGE.participle}, a share like 10%`;
-    command.addOption(new DomainOption(`--${CHANGE.plural} <share>`, about, 'changes').argParser(share));
-  }
+    const option = new DomainOption(`--${CHANGE.plural} <share>`, about, 'changes');
+    command.addOption(option.argParser(share).default(0));
+  } else command.setOptionValue('changes', 0);
   return (
     command
-      .setOptionValue('changes', 0)
       // The seed and the number make the same run again.
       .option('--seed <number>', 'makes the same choices again', wholeNumber(0, 2 ** 32 - 1), 1)
       .option(

@@ -35,7 +35,7 @@ export interface StackHandles {
   readonly archiveBucket?: string | undefined;
   /** The queue of messages that no consumer's subscription asks for. */
   readonly unroutedQueueUrl: string;
-  /** Publishers give each message its customer as group. */
+  /** Publishers give each message a group. */
   readonly fairQueues: boolean;
   /** Where operations are recorded. */
   readonly operationsLogGroup: string;

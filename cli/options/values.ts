@@ -1,6 +1,7 @@
 /** Parsers of option values. Each throws InvalidArgumentError, which says what is allowed. */
 import { InvalidArgumentError, Option } from 'commander';
 import { ID } from '../../contract/ids.ts';
+import { withArticle } from '../../contract/names.ts';
 import { ID_FIELD, NOUN } from '../terminal/words.ts';
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
@@ -56,7 +57,7 @@ export function since(text: string, now = Date.now()): Date {
 /** The ID of an event. */
 export function eventId(text: string): string {
   if (ID.pattern.test(text)) return text;
-  throw new InvalidArgumentError(`It must be an ${ID_FIELD}: ${ID.words}.`);
+  throw new InvalidArgumentError(`It must be ${withArticle(ID_FIELD)}: ${ID.words}.`);
 }
 
 /** An option that is named by the domain, and read under a name of ours. */

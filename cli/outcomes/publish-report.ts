@@ -134,9 +134,9 @@ export function countsOf({ created, duplicates, changes, poison, seed }: Counts)
 /** `3 events, 1 duplicate (seed 7)`. */
 export function describe({ created, duplicates, changes, poison, seed }: Counts): string {
   const parts = [
-    count(created, NOUN),
+    count(created, NOUN, NOUNS),
     duplicates > 0 && count(duplicates, 'duplicate'),
-    changes > 0 && CHANGE && count(changes, CHANGE.singular),
+    changes > 0 && CHANGE && count(changes, CHANGE.singular, CHANGE.plural),
     poison > 0 && count(poison, 'poison message'),
   ];
   return `${parts.filter(Boolean).join(', ')}${seed === undefined ? '' : ` (seed ${seed})`}`;

@@ -8,7 +8,7 @@ import type { OutgoingMessage } from './batches.ts';
 /** Group of messages that name none: they are no events, and become dead letters. */
 const NO_GROUP = `no-${GROUP}`;
 
-/** The group that the body names, of a customer, say; never the event's ID, which would be a group of its own. */
+/** The group that the body names; never the event's ID, which would be a group of its own. */
 export function groupOf({ body }: Pick<OutgoingMessage, 'body'>): string {
   const group = groupIn(body);
   return typeof group === 'string' && ID.pattern.test(group) ? group : NO_GROUP;

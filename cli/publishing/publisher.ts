@@ -10,7 +10,7 @@ export interface PublishOptions extends Omit<SendOptions<OutgoingMessage>, 'pace
   readonly topicArn: string;
   /** Messages per second, at most. @default no limit */
   readonly rate?: number | undefined;
-  /** Gives the messages of a standard topic their customer as group, so that its queues are fair. @default false */
+  /** Gives the messages of a standard topic a group, so that its queues are fair. @default false */
   readonly fairQueues?: boolean | undefined;
 }
 

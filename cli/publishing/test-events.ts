@@ -26,7 +26,7 @@ export interface GenerateOptions {
   readonly poison?: number;
   /** How many are changed, each by an additional message, some before the event that it is about. @default 0 */
   readonly changes?: number;
-  /** How many groups there are, at most: customers, say. @default 500 */
+  /** How many groups there are, at most. @default 500 */
   readonly groups?: number;
   /** When it all happens. @default the current time */
   readonly now?: Date;

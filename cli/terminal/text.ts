@@ -9,14 +9,14 @@ export function format(number: number): string {
   return number.toLocaleString('en-US');
 }
 
-/** `1 message`, `1,204 messages`. */
-export function count(number: number, noun: string): string {
-  return `${format(number)} ${plural(number, noun)}`;
+/** `1 message`, `1,204 messages`. @param several its plural, where it is no mere `s` */
+export function count(number: number, noun: string, several?: string): string {
+  return `${format(number)} ${plural(number, noun, several)}`;
 }
 
 /** `message` for one, else `messages`. */
-export function plural(number: number, noun: string): string {
-  return number === 1 ? noun : `${noun}s`;
+export function plural(number: number, noun: string, several = `${noun}s`): string {
+  return number === 1 ? noun : several;
 }
 
 /**

@@ -20,6 +20,8 @@ export const PROGRAM: string = domain.program;
 /** For the examples in help: a consumer, a type of event, and a stack. */
 export const CONSUMER: string = domain.consumer;
 export const [TYPE = ''] = domain.events.types;
+/** Name of that type's field that says when it happened. */
+export const TIME_FIELD: string = (settings.types as Domain['events']['settings']['types'])[TYPE]?.time ?? '';
 export const PRODUCTION: string = `${domain.stackName}-prod`;
 
 /** What `--domain` takes for it; undefined for the project's own domain. */

@@ -6,7 +6,7 @@ import type { StackHandles } from '../../cli/aws/stack.ts';
 import { groupOf } from '../../cli/publishing/message-group.ts';
 import { changedIds, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { count } from '../../cli/terminal/text.ts';
-import { GROUP, ID_FIELD, NOUN } from '../../cli/terminal/words.ts';
+import { GROUP, ID_FIELD, NOUN, NOUNS } from '../../cli/terminal/words.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import type { Domain } from '../../contract/domain.ts';
 import type { Difference } from './differences.ts';
@@ -98,7 +98,7 @@ export function outOfSequence(
     .filter(([consumer, inverted]) => ordered.has(consumer) && inverted > 0)
     .map(([consumer, inverted]) => ({
       consumer,
-      problem: `${count(inverted, NOUN)} processed after a later one of the same ${GROUP}`,
+      problem: `${count(inverted, NOUN, NOUNS)} processed after a later one of the same ${GROUP}`,
     }));
 }
 

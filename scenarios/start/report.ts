@@ -35,11 +35,11 @@ export function summaryObject({ created, changed, ...summary }: LocalEventsSumma
 /** `1000 events, 50 duplicates, 100 changes, 10 poison`. */
 export function kindsOf(messages: readonly TestMessage[]): string {
   const number = (kind: TestMessage['kind']) => messages.filter((message) => message.kind === kind).length;
-  const counted = (kind: TestMessage['kind'], noun: string) =>
-    `${number(kind)} ${plural(number(kind), noun)}`;
-  const changes = CHANGE && number('change') > 0 ? [counted('change', CHANGE.singular)] : [];
+  const counted = (kind: TestMessage['kind'], noun: string, several?: string) =>
+    `${number(kind)} ${plural(number(kind), noun, several)}`;
+  const changes = CHANGE && number('change') > 0 ? [counted('change', CHANGE.singular, CHANGE.plural)] : [];
   const poison = `${number('poison')} poison`;
-  return [counted('event', NOUN), counted('duplicate', 'duplicate'), ...changes, poison].join(', ');
+  return [counted('event', NOUN, NOUNS), counted('duplicate', 'duplicate'), ...changes, poison].join(', ');
 }
 
 /** What the report says beside the counts. */

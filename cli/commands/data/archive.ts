@@ -40,7 +40,7 @@ export function define(command: Command, io: Io): void {
     .command('get')
     .argument(`<${ID_FIELD}>`, `the ${NOUN}`, eventId)
     .summary(`find the messages about one ${NOUN}`)
-    .description(`Finds all messages about one ${NOUN}, as they arrived.`)
+    .description(`Finds all messages about one ${NOUN}, sorted by arrival.`)
     .option('--from <time>', 'start: 2026-11-01, in UTC, or a time (default: 7 days ago)', dayOrTime)
     .option('--to <time>', 'end (default: now)', dayOrTime)
     .option('--max-mib <n>', 'maximum to read, compressed', wholeNumber(1, 1_000_000), 1024);

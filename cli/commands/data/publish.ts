@@ -2,6 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { kebabCase } from '../../../contract/names.ts';
 import { type Clients, createClients, destroyClients } from '../../aws/clients.ts';
 import { clientOptions, connect, type StackHandles } from '../../aws/stack.ts';
 import { addStackOptions, type StackOptions } from '../../options/stack-options.ts';
@@ -26,7 +27,7 @@ import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { type Progress, progressOf } from '../../terminal/progress.ts';
 import { format } from '../../terminal/text.ts';
-import { CHANGE, examples, NOUNS, named, PRODUCTION } from '../../terminal/words.ts';
+import { CHANGE, examples, NOUNS, named, PRODUCTION, TIME_FIELD } from '../../terminal/words.ts';
 
 /** Computes a number of messages from the number of events. */
 type Extra = (events: number) => number;
@@ -37,7 +38,7 @@ const MAX_COUNT = 200_000;
 interface PublishOptions extends StackOptions {
   readonly count: number;
   readonly seed?: number;
-  readonly placedAt?: Date;
+  readonly now?: Date;
   readonly duplicates?: Extra;
   readonly changes?: Extra;
   readonly poison?: Extra;
@@ -69,23 +70,30 @@ export function define(command: Command, io: Io): void {
       `generate the same test ${NOUNS} again (default: random)`,
       wholeNumber(0, 2 ** 32 - 1),
     )
-    .option('--placed-at <time>', 'with --seed: generate the same bytes (default: now)', time)
-    .option('--duplicates <n>', 'additional exact copies, a number or a share like 5%', extra)
+    .addOption(
+      new DomainOption(
+        `--${kebabCase(TIME_FIELD)} <time>`,
+        'with --seed: generate the same bytes (default: now)',
+        'now',
+      ).argParser(time),
+    )
+    .option('--duplicates <n>', 'additional exact copies, a number or a share like 5%', extra);
+  if (CHANGE) {
+    const about = `${NOUNS} that are ${CHANGE.participle}, some before they arrive, a number or a share`;
+    command.addOption(new DomainOption(`--${CHANGE.plural} <n>`, about, 'changes').argParser(extra));
+  }
+  command
     .option('--poison <n>', 'additional bad messages, a number or a share like 5%', extra)
     .addOption(
       new Option(
         '--file <path>',
         `publish the ${[NOUNS, CHANGE?.plural].filter(Boolean).join(' and ')} in a JSON Lines or JSON file of up to 64 MiB, - for standard input`,
-      ).conflicts(['count', 'seed', 'placedAt', 'duplicates', 'changes', 'poison']),
+      ).conflicts(['count', 'seed', 'now', 'duplicates', 'changes', 'poison']),
     )
     .option('--rate <n>', 'messages per second, at most', positive)
     .option('--wait', `wait until every consumer has processed or refused the ${NOUNS}`)
     .option('--timeout <seconds>', 'how long to --wait', positive, 300)
     .option('--dry-run', 'print what would be published, a body a line, and publish nothing');
-  if (CHANGE) {
-    const about = `${NOUNS} that are ${CHANGE.participle}, some before they arrive, a number or a share`;
-    command.addOption(new DomainOption(`--${CHANGE.plural} <n>`, about, 'changes').argParser(extra));
-  }
   addStackOptions(command)
     .addOption(
       new Option('--topic-arn <arn>', 'the topic itself, instead of a stack')
@@ -158,7 +166,12 @@ async function publish(options: PublishOptions, io: Io): Promise<number> {
   return result.failed.length > 0 || bad.length > 0 ? 1 : 0;
 }
 
-function testEvents({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: PublishOptions): Selection {
+function testEvents({
+  count,
+  seed = randomInt(2 ** 32),
+  now = new Date(),
+  ...extras
+}: PublishOptions): Selection {
   const duplicates = extras.duplicates?.(count) ?? 0;
   const changes = extras.changes?.(count) ?? 0;
   if (changes > count) {
@@ -166,7 +179,7 @@ function testEvents({ count, seed = randomInt(2 ** 32), placedAt, ...extras }: P
   }
   const poison = extras.poison?.(count) ?? 0;
   const on = { duplicates, changes, poison };
-  const messages = generateEvents({ count, seed, ...on, now: placedAt ?? new Date() });
+  const messages = generateEvents({ count, seed, ...on, now });
   const poisoned = new Set(messages.filter(({ kind }) => kind === 'poison'));
   // Of two events in conflict either may arrive first, so either may be refused.
   const contested = idsInConflict(messages);

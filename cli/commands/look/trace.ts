@@ -26,7 +26,7 @@ const EXAMPLES = `
 ${examples(
   'trace 4711 --local',
   'trace 4711 --follow --timeout 60',
-  `trace 4711 --stack ${PRODUCTION} --json`,
+  `trace 4711 --stack ${PRODUCTION} --json | jq .consumers`,
 )}
 
 Dead letters are invisible to other readers while they are read, and visible again afterwards. SQS cannot tell whether

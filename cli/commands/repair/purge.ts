@@ -31,7 +31,7 @@ ${examples(
   `purge ${CONSUMER} --dead-letters`,
   `purge ${CONSUMER} --dead-letters --reason NotJson --local`,
   `purge ${CONSUMER} --dead-letters --yes --export gone.jsonl`,
-  `purge unrouted --dead-letters --reason ${NOUN}.renamed`,
+  `purge unrouted --dead-letters --reason ${NOUN}.deleted`,
 )}
 
 Deletes only letters that it counted and, unless --no-export is given, saved.

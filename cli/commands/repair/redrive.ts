@@ -46,7 +46,7 @@ ${examples(
   `redrive ${CONSUMER} --${NOUN} 4711 --local`,
   `redrive ${CONSUMER} --edit corrected.jsonl --canary`,
   'redrive unrouted --canary',
-  `redrive unrouted --reason ${NOUN}.renamed --to ${CONSUMER}`,
+  `redrive unrouted --reason ${NOUN}.deleted --to ${CONSUMER}`,
   'redrive --history',
 )}
 

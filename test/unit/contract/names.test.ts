@@ -43,5 +43,9 @@ test('a name is in kebab-case or it is not', () => {
 });
 
 test('a noun has the article that it needs', () => {
-  expect(['order', 'image', 'reading'].map(withArticle)).toEqual(['an order', 'an image', 'a reading']);
+  const a = ['reading', 'user', 'usageId', 'unit', 'euro'];
+  const an = ['order', 'image', 'event', 'umbrella'];
+
+  expect(a.map(withArticle)).toEqual(a.map((noun) => `a ${noun}`));
+  expect(an.map(withArticle)).toEqual(an.map((noun) => `an ${noun}`));
 });
