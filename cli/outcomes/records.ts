@@ -31,6 +31,11 @@ const BACKOFF_MS = 400;
 
 const { endState }: Domain = domain;
 
+/** Why a consumer's records cannot be read. */
+export const NO_RECORDS: string = endState
+  ? `it keeps no records of ${NOUNS}`
+  : 'it keeps no records that can be read without an end state in the domain';
+
 /** Whether an event leaves a record at a consumer that took it. */
 export function leavesRecord(consumer: string, event: AnyEvent): boolean {
   return endState?.leavesRecord?.(consumer, event) ?? true;
@@ -47,7 +52,7 @@ export function onRecord(record: RecordView | undefined, event: AnyEvent): 'this
 /** @throws CommandError for a consumer that keeps no records */
 export function requireRecords(consumer: ConsumerHandles): void {
   if (recordingConsumers({ consumers: [consumer] }).length > 0) return;
-  throw new CommandError(`Cannot follow ${NOUNS} to ${consumer.name}: it keeps no records of ${NOUNS}`);
+  throw new CommandError(`Cannot follow ${NOUNS} to ${consumer.name}: ${NO_RECORDS}`);
 }
 
 /** Those of the consumers that keep records. @throws CommandError where none does: nothing would show what became of an event */

@@ -10,12 +10,13 @@ import type { Letter } from '../../dead-letters/letter.ts';
 import { reasonOf } from '../../dead-letters/reasons.ts';
 import { addStackOptions, commandFor, type StackOptions } from '../../options/stack-options.ts';
 import { eventId, wholeNumber } from '../../options/values.ts';
+import { NO_RECORDS } from '../../outcomes/records.ts';
 import { type ConsumerState, type ConsumerView, EventTrace } from '../../outcomes/trace.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
 import { progressOf } from '../../terminal/progress.ts';
 import { count, hang, printable, time } from '../../terminal/text.ts';
-import { A_NOUN, examples, ID_FIELD, NOUN, NOUNS, named, PRODUCTION } from '../../terminal/words.ts';
+import { A_NOUN, examples, ID_FIELD, NOUN, named, PRODUCTION } from '../../terminal/words.ts';
 
 interface TraceOptions extends StackOptions {
   readonly follow?: boolean;
@@ -186,7 +187,7 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
     case 'perhaps-filtered-out':
       return [filter ?? ''];
     case 'no-records':
-      return [`it keeps no records of ${NOUNS}, and has no dead letter of this one`];
+      return [`${NO_RECORDS}, and has no dead letter of this one`];
     case 'missing':
       return ['not recorded, and its queue is empty'];
     case 'open': {
