@@ -20,8 +20,9 @@ export const PROGRAM: string = domain.program;
 /** For the examples in help: a consumer, a type of event, and a stack. */
 export const CONSUMER: string = domain.consumer;
 export const [TYPE = ''] = domain.events.types;
-/** Name of that type's field that says when it happened. */
-export const TIME_FIELD: string = (settings.types as Domain['events']['settings']['types'])[TYPE]?.time ?? '';
+/** Name of the field that says when an event that creates a record happened. */
+export const TIME_FIELD: string =
+  Object.values(settings.types).find(({ effect }) => effect === 'creates')?.time ?? '';
 export const PRODUCTION: string = `${domain.stackName}-prod`;
 
 /** What `--domain` takes for it; undefined for the project's own domain. */
