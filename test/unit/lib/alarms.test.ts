@@ -2,17 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { kebabCase } from '../../../contract/names.ts';
+import { kebabCase, pascalCase } from '../../../contract/names.ts';
 import { stages } from '../../../lib/config.ts';
 import { PROJECT } from '../../fixtures/project.ts';
 import {
   consumersOf,
+  everyStage,
   operationsTopic,
-  ordersTopic,
   type Resource,
   resource,
-  stageNames,
   synthesize,
+  topicOf,
 } from '../../fixtures/synthesized.ts';
 
 interface Expected {
@@ -43,9 +43,12 @@ const articles = new Map(
     .map((article) => [(article.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'), article]),
 );
 
-describe.each(stageNames)('in %s', (stage) => {
-  const consumers = consumersOf(stage);
-  const template = synthesize(stage);
+describe.each(everyStage)('$called', ({ of, stage }) => {
+  const consumers = consumersOf(stage, of);
+  const template = synthesize(stage, {}, of);
+  const { topic } = of.domain;
+  const { noun } = of.domain.events.settings;
+  const ofTopicId = `${pascalCase(topic)}Alarms`;
   const attribute = (type: string, id: string, name: string) => ({
     'Fn::GetAtt': [resource(template, type, id).ref, name],
   });
@@ -73,50 +76,50 @@ describe.each(stageNames)('in %s', (stage) => {
   const ofTopic = (metric: string) => ({
     Namespace: 'AWS/SNS',
     MetricName: metric,
-    Dimensions: [{ Name: 'TopicName', Value: { 'Fn::GetAtt': [ordersTopic(template), 'TopicName'] } }],
+    Dimensions: [{ Name: 'TopicName', Value: { 'Fn::GetAtt': [topicOf(template, of), 'TopicName'] } }],
     Statistic: 'Sum',
     Period: 300,
   });
   const { topicAlarms } = stages[stage];
   const expected: Record<string, Expected> = {
-    OrdersAlarmsFailedDeliveries: {
+    [`${ofTopicId}FailedDeliveries`]: {
       looksAt: ofTopic('NumberOfNotificationsFailed'),
       goesOff: { Threshold: topicAlarms.failedDeliveries },
       tells: 'Notices',
-      says: 'orders topic: at least one delivery failed within 5 minutes',
+      says: `${topic} topic: at least one delivery failed within 5 minutes`,
     },
-    OrdersAlarmsLostDeliveries: {
+    [`${ofTopicId}LostDeliveries`]: {
       looksAt: ofTopic('NumberOfNotificationsFailedToRedriveToDlq'),
       goesOff: { Threshold: 1 },
       tells: 'Pages',
-      says: 'orders topic: messages were lost within 5 minutes',
+      says: `${topic} topic: messages were lost within 5 minutes`,
       article: 'failed-deliveries',
     },
-    OrdersAlarmsInvalidAttributes: {
+    [`${ofTopicId}InvalidAttributes`]: {
       looksAt: ofTopic('NumberOfNotificationsFilteredOut-InvalidAttributes'),
       goesOff: { Threshold: topicAlarms.unreadableAttributes },
       tells: 'Pages',
-      says: 'orders topic: at least one message within 5 minutes reached no consumer, because of malformed attributes.',
+      says: `${topic} topic: at least one message within 5 minutes reached no consumer, because of malformed attributes.`,
       article: 'unreadable-attributes',
     },
-    OrdersAlarmsNoAttributes: {
+    [`${ofTopicId}NoAttributes`]: {
       looksAt: ofTopic('NumberOfNotificationsFilteredOut-NoMessageAttributes'),
       goesOff: { Threshold: topicAlarms.unreadableAttributes },
       tells: 'Pages',
-      says: 'orders topic: at least one message within 5 minutes reached no consumer, because they have no attributes.',
+      says: `${topic} topic: at least one message within 5 minutes reached no consumer, because they have no attributes.`,
       article: 'unreadable-attributes',
     },
-    OrdersAlarmsUnrouted: {
+    [`${ofTopicId}Unrouted`]: {
       looksAt: expression('visible + inFlight', '', ...messagesIn('UnroutedQueue')),
       goesOff: { Threshold: 1 },
       tells: 'Notices',
-      says: "orders topic: messages that no consumer's subscription asks for are in the unrouted queue",
+      says: `${topic} topic: messages that no consumer's subscription asks for are in the unrouted queue`,
     },
-    OrdersAlarmsOldestUnrouted: {
+    [`${ofTopicId}OldestUnrouted`]: {
       looksAt: ofQueue('UnroutedQueue', 'ApproximateAgeOfOldestMessage'),
       goesOff: { Threshold: 10 * DAY },
       tells: 'Pages',
-      says: 'orders topic: the oldest message in the unrouted queue has been there for 10 days; after 14 it is deleted.',
+      says: `${topic} topic: the oldest message in the unrouted queue has been there for 10 days; after 14 it is deleted.`,
     },
   };
   const composites: Record<string, { of: string[]; says: string; article: string }> = {};
@@ -215,7 +218,7 @@ describe.each(stageNames)('in %s', (stage) => {
         looksAt: { ...ofConsumer('SecondsToDone', 300), ExtendedStatistic: 'p99' },
         goesOff: { Threshold: thresholds.promisedSeconds, EvaluationPeriods: 3 },
         tells: 'Notices',
-        says: `for 15 minutes, one order in 100 was done ${thresholds.promisedSeconds} seconds or more after`,
+        says: `for 15 minutes, one ${noun} in 100 was done ${thresholds.promisedSeconds} seconds or more after`,
       },
       // Whether SQS reports that nobody polls, or nothing at all.
       NotPolled: {
@@ -314,7 +317,7 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(toDo).toBe(`What to do: ${stages[stage].operations.runbook}#${article}`);
     expect(articles.has(article)).toBe(true);
     const console = /https:\/\/REF\.console\.aws\.amazon\.com\//.source;
-    const pages = id.startsWith('Orders')
+    const pages = id.startsWith(ofTopicId)
       ? [new RegExp(`^(Topic|Queue): ${console}(sns|sqs)/v3/home\\?region=REF#/\\w+/\\S*REF$`)]
       : [
           new RegExp(

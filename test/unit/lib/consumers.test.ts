@@ -1,24 +1,25 @@
-/** What each consumer of lib/config.ts gets in each stage. */
+/** What each consumer of each domain gets in each stage. */
 import { describe, expect, test } from '@jest/globals';
 import { ARCHIVE } from '../../../contract/archive.ts';
 import { pascalCase, upperSnakeCase } from '../../../contract/names.ts';
 import { stages } from '../../../lib/config.ts';
 import {
   consumersOf,
-  ordersTopic,
+  everyStage,
   resource,
   type Statement,
-  stageNames,
   synthesize,
+  topicOf,
 } from '../../fixtures/synthesized.ts';
 
-describe.each(stageNames)('in %s', (stage) => {
-  const template = synthesize(stage);
+describe.each(everyStage)('$called', ({ of, stage }) => {
+  const template = synthesize(stage, {}, of);
+  const { topic, stackName, service } = of.domain;
   const { keepData, customerManagedKey, tracing, gradualReleases, logRetentionDays } = stages[stage];
   const kept = keepData ? ['RetainExceptOnCreate', 'Retain'] : ['Delete', 'Delete'];
-  const orders = { Ref: ordersTopic(template) };
+  const topicRef = { Ref: topicOf(template, of) };
 
-  describe.each(consumersOf(stage))('$name', ({ name, id, settings: consumer }) => {
+  describe.each(consumersOf(stage, of))('$name', ({ name, id, settings: consumer }) => {
     const isArchive = name === ARCHIVE;
     const own = (type: string, logicalId: string) => resource(template, `AWS::${type}`, id + logicalId);
     const ref = (type: string, logicalId: string) => ({ Ref: own(type, logicalId).ref });
@@ -36,7 +37,7 @@ describe.each(stageNames)('in %s', (stage) => {
     });
 
     test.each(['Queue', 'DeadLetterQueue'])(
-      'has a %s with a generated name, kept as the stage says, to which SNS may send from the orders topic, over TLS',
+      'has a %s with a generated name, kept as the stage says, to which SNS may send from the topic, over TLS',
       (queueId) => {
         const { ref: Ref, Properties, DeletionPolicy, UpdateReplacePolicy } = own('SQS::Queue', queueId);
         const Resource = arn('SQS::Queue', queueId);
@@ -60,7 +61,7 @@ describe.each(stageNames)('in %s', (stage) => {
                 Principal: { Service: 'sns.amazonaws.com' },
                 Action: 'sqs:SendMessage',
                 Resource,
-                Condition: { ArnEquals: { 'aws:SourceArn': orders } },
+                Condition: { ArnEquals: { 'aws:SourceArn': topicRef } },
               },
             ],
           },
@@ -70,13 +71,15 @@ describe.each(stageNames)('in %s', (stage) => {
 
     test('subscribes once both queues let SNS in: raw, filtered where it does not take all, undelivered to its dead letters', () => {
       const subscription = own('SNS::Subscription', 'Subscription');
+      const { eventTypes, filter: more } = consumer;
+      const filter = { ...(eventTypes && { eventType: eventTypes }), ...more };
 
       expect(subscription.Properties).toEqual({
-        TopicArn: orders,
+        TopicArn: topicRef,
         Protocol: 'sqs',
         Endpoint: queueArn,
         RawMessageDelivery: true,
-        ...(!isArchive && { FilterPolicy: { eventType: consumer.eventTypes, ...consumer.filter } }),
+        ...(Object.keys(filter).length > 0 && { FilterPolicy: filter }),
         RedrivePolicy: { deadLetterTargetArn: deadLettersArn },
       });
       expect(template.toJSON().Resources[subscription.ref].DependsOn).toEqual(
@@ -91,6 +94,10 @@ describe.each(stageNames)('in %s', (stage) => {
       const tables = Object.keys(consumer.tables).map((table) => [
         `${upperSnakeCase(table)}_TABLE`,
         ref('DynamoDB::GlobalTable', `${pascalCase(table)}Table`),
+      ]);
+      const buckets = Object.keys(consumer.buckets).map((bucket) => [
+        `${upperSnakeCase(bucket)}_BUCKET`,
+        ref('S3::Bucket', `${pascalCase(bucket)}Bucket`),
       ]);
 
       expect([logs.DeletionPolicy, logs.UpdateReplacePolicy]).toEqual(kept);
@@ -109,10 +116,10 @@ describe.each(stageNames)('in %s', (stage) => {
           DEAD_LETTER_QUEUE_URL: ref('SQS::Queue', 'DeadLetterQueue'),
           MAX_RECEIVE_COUNT: '54',
           POWERTOOLS_SERVICE_NAME: name,
-          POWERTOOLS_METRICS_NAMESPACE: `OrderFanOut-${stage}`,
+          POWERTOOLS_METRICS_NAMESPACE: `${stackName}-${stage}`,
           NODE_OPTIONS: '--enable-source-maps',
-          ...Object.fromEntries(tables),
-          ...(isArchive && { ARCHIVE_BUCKET: ref('S3::Bucket', 'Bucket'), ARCHIVE_PREFIX: 'orders/' }),
+          ...Object.fromEntries([...tables, ...buckets]),
+          ...(isArchive && { ARCHIVE_BUCKET: ref('S3::Bucket', 'Bucket'), ARCHIVE_PREFIX: `${topic}/` }),
         },
       });
     });
@@ -156,9 +163,14 @@ describe.each(stageNames)('in %s', (stage) => {
 
     test('may do what it needs and nothing else', () => {
       const { Properties } = own('IAM::Policy', 'RoleDefaultPolicy');
-      const granted = (Properties.PolicyDocument as { Statement: Statement[] }).Statement.map(
-        ({ Effect, Action, Resource }) => [Effect, [Action].flat().sort(), Resource],
+      const { Statement: statements } = Properties.PolicyDocument as { Statement: Statement[] };
+      // One by one, as CDK merges statements.
+      const granted = statements.flatMap(({ Effect, Action, Resource }) =>
+        [Action].flat().flatMap((action) => [Resource].flat().map((on) => [`${Effect} ${action}`, on])),
       );
+      const objects = (bucket: string, prefix: string) => ({
+        'Fn::Join': ['', [arn('S3::Bucket', bucket), `/${prefix}*`]],
+      });
       const expected: [actions: readonly string[], on: unknown][] = [
         [['logs:CreateLogStream', 'logs:PutLogEvents'], arn('Logs::LogGroup', 'Logs')],
         [
@@ -173,11 +185,14 @@ describe.each(stageNames)('in %s', (stage) => {
         [['sqs:SendMessage'], deadLettersArn],
       ];
       for (const [table, { actions }] of Object.entries(consumer.tables)) {
-        expected.push([[...actions].sort(), arn('DynamoDB::GlobalTable', `${pascalCase(table)}Table`)]);
+        expected.push([actions, arn('DynamoDB::GlobalTable', `${pascalCase(table)}Table`)]);
       }
-      if (isArchive) {
-        expected.push([['s3:PutObject'], { 'Fn::Join': ['', [arn('S3::Bucket', 'Bucket'), '/orders/*']] }]);
+      for (const [name, { reads, writes }] of Object.entries(consumer.buckets)) {
+        const bucket = `${pascalCase(name)}Bucket`;
+        expected.push([['s3:GetObject', 's3:PutObject'], objects(bucket, writes)]);
+        if (reads) expected.push([['s3:GetObject'], objects(bucket, reads)]);
       }
+      if (isArchive) expected.push([['s3:PutObject'], objects('Bucket', `${topic}/`)]);
       if (customerManagedKey) {
         const key = resource(template, 'AWS::KMS::Key', 'Key').ref;
         expected.push([['kms:Decrypt', 'kms:GenerateDataKey'], { 'Fn::GetAtt': [key, 'Arn'] }]);
@@ -185,13 +200,13 @@ describe.each(stageNames)('in %s', (stage) => {
       if (tracing) expected.push([['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], '*']);
 
       expect(own('IAM::Role', 'Role').Properties.ManagedPolicyArns).toBeUndefined();
-      expect(new Set(granted)).toEqual(new Set(expected.map(([actions, on]) => ['Allow', actions, on])));
+      expect(new Set(granted)).toEqual(
+        new Set(expected.flatMap(([actions, on]) => actions.map((action) => [`Allow ${action}`, on]))),
+      );
     });
 
     test('owns its tables, kept as the stage says', () => {
-      const Tags = Object.entries({ consumer: name, service: 'order-fan-out', stage }).map(
-        ([Key, Value]) => ({ Key, Value }),
-      );
+      const Tags = Object.entries({ consumer: name, service, stage }).map(([Key, Value]) => ({ Key, Value }));
       for (const [table, { partitionKey }] of Object.entries(consumer.tables)) {
         const { Properties, DeletionPolicy } = own('DynamoDB::GlobalTable', `${pascalCase(table)}Table`);
 
@@ -223,6 +238,10 @@ describe.each(stageNames)('in %s', (stage) => {
       ...Object.keys(consumer.tables).map((table) => {
         const tableId = `${pascalCase(table)}Table`;
         return [`${tableId}Name`, 'DynamoDB::GlobalTable', tableId] as const;
+      }),
+      ...Object.keys(consumer.buckets).map((bucket) => {
+        const bucketId = `${pascalCase(bucket)}Bucket`;
+        return [`${bucketId}Name`, 'S3::Bucket', bucketId] as const;
       }),
     ])('has its %s among the outputs', (output, type, logicalId) => {
       template.hasOutput(id + output, { Value: ref(type, logicalId) });

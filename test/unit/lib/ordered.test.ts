@@ -3,31 +3,37 @@ import { describe, expect, test } from '@jest/globals';
 import { consumers, stages } from '../../../lib/config.ts';
 import {
   consumersOf,
+  everyStage,
   operationsTopic,
-  ordersTopic,
   type Resource,
   resource,
-  stageNames,
   synthesize,
+  topicOf,
 } from '../../fixtures/synthesized.ts';
 
-describe.each(stageNames)('in %s, ordered', (stage) => {
-  const template = synthesize(stage, { settings: { ...stages[stage], ordered: true } });
+describe.each(everyStage)('$called, ordered', ({ of, stage }) => {
+  const template = synthesize(stage, { settings: { ...stages[stage], ordered: true } }, of);
   const { Resources } = template.toJSON() as { Resources: Record<string, Resource> };
 
-  test('the topic is FIFO, with throughput and deduplication by customer', () => {
-    expect(Resources[ordersTopic(template)]?.Properties).toMatchObject({
+  test('the topic is FIFO, with throughput and deduplication by group', () => {
+    expect(Resources[topicOf(template, of)]?.Properties).toMatchObject({
       FifoTopic: true,
       FifoThroughputScope: 'MessageGroup',
       TopicName: expect.stringMatching(/\.fifo$/),
     });
   });
 
-  test('so is every queue, dead-letter queues and the queue of unrouted messages included', () => {
-    const queues = Object.values(Resources).filter(({ Type }) => Type === 'AWS::SQS::Queue');
+  test('so is every queue, dead-letter queues and the queue of unrouted messages included, but of consumers that want none', () => {
+    const consumers = consumersOf(stage, of);
+    const standard = consumers.filter(({ settings }) => settings.ordered === false);
+    const isStandard = ([id]: [string, Resource]) => standard.some((each) => id.startsWith(each.id));
+    const queues = Object.entries(Resources).filter(([, { Type }]) => Type === 'AWS::SQS::Queue');
 
-    expect(queues).toHaveLength(2 * consumersOf(stage).length + 1);
-    for (const { Properties } of queues) {
+    const fifo = queues.filter((queue) => !isStandard(queue));
+
+    expect(queues.filter(isStandard)).toHaveLength(2 * standard.length);
+    expect(fifo).toHaveLength(2 * (consumers.length - standard.length) + 1);
+    for (const [, { Properties }] of fifo) {
       expect(Properties).toMatchObject({
         FifoQueue: true,
         DeduplicationScope: 'messageGroup',

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { CfnElement, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { consumerNames } from '../../fixtures/synthesized.ts';
+import { pascalCase } from '../../../contract/names.ts';
+import type { TestDomain } from '../../fixtures/domains.ts';
 
 /** A longer value gets a line for each part. */
 const LINE = 200;
@@ -26,7 +27,8 @@ export interface ReadableStack {
   readonly parts: ReadonlyMap<string, string>;
 }
 
-export function readableStack(stack: Stack): ReadableStack {
+export function readableStack(stack: Stack, { consumers }: TestDomain): ReadableStack {
+  const consumerNames = Object.keys(consumers).map((name) => ({ name, id: pascalCase(name) }));
   const template = Template.fromStack(stack).toJSON() as JsonTemplate;
   const resources = template.Resources;
   const names = shortNames(Object.keys(resources));

@@ -6,9 +6,9 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { archive as defaultArchive, stages } from '../../../lib/config.ts';
-import { FanOutStack } from '../../../lib/fan-out-stack.ts';
 import type { StageName } from '../../../lib/settings/types.ts';
-import { stageNames, testApp, withOperators } from '../../fixtures/synthesized.ts';
+import { orders } from '../../fixtures/domains.ts';
+import { everyStage, fanOutStack, stageNames, withOperators } from '../../fixtures/synthesized.ts';
 import { readableStack } from './readable-stack.ts';
 
 /** So that the snapshot has the text as it is, without quotes and escapes around it. */
@@ -16,6 +16,14 @@ expect.addSnapshotSerializer({
   test: (value) => typeof value === 'string',
   print: (value) => String(value),
 });
+
+const examples = everyStage.filter(({ of }) => of !== orders);
+
+for (const { of, stage, called } of examples) {
+  test(`the resources of ${called} are as they were`, () => {
+    expect(readableStack(fanOutStack(stage, {}, of), of).summary).toMatchSnapshot();
+  });
+}
 
 describe.each(stageNames)('in %s', (stage) => {
   const { summary, parts } = stackOf(stage);
@@ -56,12 +64,10 @@ function stackOf(
 ) {
   const { archive: own, ...settings } = { ...stages[stage], ...withOperators(stage).settings };
   const kept = { with: own ?? defaultArchive, without: undefined }[archive ?? (own ? 'with' : 'without')];
-  return readableStack(
-    new FanOutStack(testApp(), `OrderFanOut-${stage}`, {
-      stage,
-      settings: { ...settings, ...(kept && { archive: kept }), ...(ordered !== undefined && { ordered }) },
-    }),
-  );
+  const stack = fanOutStack(stage, {
+    settings: { ...settings, ...(kept && { archive: kept }), ...(ordered !== undefined && { ordered }) },
+  });
+  return readableStack(stack, orders);
 }
 
 /** By part what is new, and after a minus what is gone. */

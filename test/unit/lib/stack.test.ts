@@ -3,29 +3,32 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { compilePolicy, evaluate } from '@order-fan-out/local-run/iam/policy';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { NIST80053R5Checks } from 'cdk-nag';
+import { pascalCase } from '../../../contract/names.ts';
 import { rulePacks } from '../../../lib/checks/rule-packs.ts';
 import { consumers, stages } from '../../../lib/config.ts';
-import { FanOutStack } from '../../../lib/fan-out-stack.ts';
+import { domains } from '../../fixtures/domains.ts';
 import {
+  everyStage,
+  fanOutStack,
   operationsTopic,
-  ordersTopic,
   resource,
   type Statement,
-  stageNames,
   synthesize,
-  testApp,
+  topicOf,
   withOperators,
 } from '../../fixtures/synthesized.ts';
 
-describe.each(stageNames)('in %s', (stage) => {
+describe.each(everyStage)('$called', ({ of, stage }) => {
   let template: Template;
 
   beforeAll(() => {
-    template = synthesize(stage);
+    template = synthesize(stage, {}, of);
   });
 
   test('the topics are among the outputs', () => {
-    template.hasOutput('OrdersTopicArn', { Value: { Ref: ordersTopic(template) } });
+    const output = `${pascalCase(of.domain.topic)}TopicArn`;
+
+    template.hasOutput(output, { Value: { Ref: topicOf(template, of) } });
     template.hasOutput('PagesTopicArn', { Value: { Ref: operationsTopic(template, 'Pages') } });
     template.hasOutput('NoticesTopicArn', { Value: { Ref: operationsTopic(template, 'Notices') } });
   });
@@ -38,19 +41,19 @@ describe.each(stageNames)('in %s', (stage) => {
   });
 
   test.each([
-    ['orders', ordersTopic],
-    ['pages', (of: Template) => operationsTopic(of, 'Pages')],
-    ['notices', (of: Template) => operationsTopic(of, 'Notices')],
+    ["events'", () => topicOf(template, of)],
+    ["pages'", () => operationsTopic(template, 'Pages')],
+    ["notices'", () => operationsTopic(template, 'Notices')],
   ])('the %s topic takes messages over TLS only', (_, topic) => {
     template.hasResourceProperties('AWS::SNS::TopicPolicy', {
-      Topics: [{ Ref: topic(template) }],
+      Topics: [{ Ref: topic() }],
       PolicyDocument: {
         Statement: Match.arrayWith([
           Match.objectLike({
             Effect: 'Deny',
             Principal: '*',
             Action: 'sns:Publish',
-            Resource: { Ref: topic(template) },
+            Resource: { Ref: topic() },
             Condition: { Bool: { 'aws:SecureTransport': 'false' } },
           }),
         ]),
@@ -97,14 +100,15 @@ describe.each(stageNames)('in %s', (stage) => {
 
 const role = { arns: ['arn:aws:iam::000000000000:role/admin'], account: '000000000000' };
 
-describe('prod', () => {
+describe.each(domains)('prod of $domain.plural', (of) => {
+  const { stackName } = of.domain;
   let template: Template;
 
   beforeAll(() => {
-    template = synthesize('prod');
+    template = synthesize('prod', {}, of);
   });
 
-  test('encrypts topics, queues and logs with a key of its own, which rotates and is kept', () => {
+  test('encrypts topics, queues, logs and buckets with a key of its own, which rotates and is kept', () => {
     const key = resource(template, 'AWS::KMS::Key', 'Key');
     const keyId = { 'Fn::GetAtt': [key.ref, 'Arn'] };
 
@@ -115,6 +119,10 @@ describe('prod', () => {
     template.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: keyId });
     template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: keyId });
     template.allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: keyId });
+    const byDefault = { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: keyId };
+    template.allResourcesProperties('AWS::S3::Bucket', {
+      BucketEncryption: { ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: byDefault }] },
+    });
   });
 
   const logs = { 'Fn::Join': ['', ['logs.', { Ref: 'AWS::Region' }, '.amazonaws.com']] };
@@ -133,7 +141,7 @@ describe('prod', () => {
       logs,
       ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
       'kms:EncryptionContext:aws:logs:arn',
-      arnOfThisAccount('logs', 'log-group:OrderFanOut-prod-*'),
+      arnOfThisAccount('logs', `log-group:${stackName}-prod-*`),
     ],
   ])('lets %s use the key, for this account or stack only', (_, Service, Action, condition, arn) => {
     const { Properties } = resource(template, 'AWS::KMS::Key', 'Key');
@@ -174,8 +182,8 @@ describe('prod', () => {
   });
 
   test('cannot be deleted by mistake', () => {
-    const prod = new FanOutStack(testApp(), 'Kept', { stage: 'prod' });
-    const dev = new FanOutStack(testApp(), 'Gone', { stage: 'dev' });
+    const prod = fanOutStack('prod', {}, of);
+    const dev = fanOutStack('dev', {}, of);
 
     expect([prod.terminationProtection, dev.terminationProtection]).toEqual([true, false]);
   });
@@ -183,7 +191,11 @@ describe('prod', () => {
   test('traces the functions and the topic, and lets SNS write the traces of this topic', () => {
     template.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });
     template.hasResource('AWS::SNS::Topic', { Properties: { TracingConfig: 'Active' } });
-    const { Properties } = resource(template, 'AWS::XRay::ResourcePolicy', 'OrdersTracingPolicy');
+    const { Properties } = resource(
+      template,
+      'AWS::XRay::ResourcePolicy',
+      `${pascalCase(of.domain.topic)}TracingPolicy`,
+    );
     const [separator, parts] = (Properties.PolicyDocument as { 'Fn::Join': [string, unknown[]] })['Fn::Join'];
     const document = parts.map((part) =>
       typeof part === 'string' ? part : `{${Object.values(part as object)}}`,
@@ -197,7 +209,7 @@ describe('prod', () => {
         Resource: '*',
         Condition: {
           StringEquals: { 'aws:SourceAccount': '{AWS::AccountId}' },
-          ArnEquals: { 'aws:SourceArn': `{${ordersTopic(template)}}` },
+          ArnEquals: { 'aws:SourceArn': `{${topicOf(template, of)}}` },
         },
       },
     ]);
@@ -210,8 +222,7 @@ test('dev and prod are checked against rule packs of cdk-nag, prod against that 
 });
 
 test('a function with reserved concurrency acknowledges no finding of NIST about it', () => {
-  const stack = new FanOutStack(testApp(), 'OrderFanOut-prod', {
-    stage: 'prod',
+  const stack = fanOutStack('prod', {
     consumers: { billing: { ...consumers.billing, reservedConcurrency: 10 } },
   });
   const billing = stack.node.findChild('Billing');

@@ -3,12 +3,11 @@ import { Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { rulePacks } from '../../../../lib/checks/rule-packs.ts';
 import { stages } from '../../../../lib/config.ts';
-import { FanOutStack } from '../../../../lib/fan-out-stack.ts';
-import { stageNames, testApp, withOperators } from '../../../fixtures/synthesized.ts';
+import { everyStage, fanOutStack, withOperators } from '../../../fixtures/synthesized.ts';
 import { Parcels } from './parcels.ts';
 
-describe.each(stageNames)('in %s', (stage) => {
-  const stack = new FanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) });
+describe.each(everyStage)('$called', ({ of, stage }) => {
+  const stack = fanOutStack(stage, withOperators(stage), of);
   const packs = rulePacks(stage);
   const findingsIn = (construct: IConstruct) =>
     packs.flatMap((pack) => pack.validateScope(construct).violations.map(({ ruleName }) => ruleName));
@@ -29,25 +28,20 @@ describe.each(stageNames)('in %s', (stage) => {
 
   test('accounts that may publish are no finding', () => {
     const publisherAccounts = ['111111111111', '222222222222'];
-    const open = new FanOutStack(testApp(), `OrderFanOut-${stage}`, {
-      stage,
-      settings: { ...stages[stage], publisherAccounts },
-    });
+    const open = fanOutStack(stage, { settings: { ...stages[stage], publisherAccounts } }, of);
 
     expect(findingsIn(open)).toEqual([]);
   });
 
   test('what others add to the stack is acknowledged nowhere', () => {
-    const parcels = new Parcels(
-      new FanOutStack(testApp(), `OrderFanOut-${stage}`, { stage, ...withOperators(stage) }),
-    );
+    const parcels = new Parcels(fanOutStack(stage, withOperators(stage), of));
 
     expect(findingsIn(parcels)).toContain('Serverless-LambdaDLQ');
   });
 });
 
 test('an acknowledgement belongs to one of the packs', () => {
-  const stack = new FanOutStack(testApp(), 'OrderFanOut-dev', { stage: 'dev', ...withOperators('dev') });
+  const stack = fanOutStack('dev', withOperators('dev'));
   const names = rulePacks('prod').map(({ readPackName }) => readPackName);
   const ids = stack.node.findAll().flatMap((construct) => acknowledgementsOf(construct).map(({ id }) => id));
 

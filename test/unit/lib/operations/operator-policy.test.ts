@@ -8,15 +8,15 @@ import { pascalCase } from '../../../../contract/names.ts';
 import { consumers, stages } from '../../../../lib/config.ts';
 import {
   consumersOf,
+  everyStage,
   resource,
   type Statement,
-  stageNames,
   synthesize,
   withOperators,
 } from '../../../fixtures/synthesized.ts';
 
-describe.each(stageNames)('in %s', (stage) => {
-  const template = synthesize(stage, withOperators(stage));
+describe.each(everyStage)('$called', ({ of, stage }) => {
+  const template = synthesize(stage, withOperators(stage), of);
   const { ref: policy, Properties } = resource(template, 'AWS::IAM::ManagedPolicy', 'OperatorPolicy');
   const statements = (Properties.PolicyDocument as { Statement: Statement[] }).Statement;
 
@@ -30,15 +30,23 @@ describe.each(stageNames)('in %s', (stage) => {
   /** An ARN that is put together, with the logical IDs of what it refers to. */
   const refs = (arn: unknown) => JSON.stringify(arn).replace(/\{"Ref":("[^"]+")\}/g, '$1');
   const one = (type: string, id: string) => resource(template, `AWS::${type}`, id).ref;
-  const ids = (type: string, ending: string) => consumersOf(stage).map(({ id }) => one(type, id + ending));
+  const ids = (type: string, ending: string) =>
+    consumersOf(stage, of).map(({ id }) => one(type, id + ending));
 
   const deadLetterQueues = ids('SQS::Queue', 'DeadLetterQueue');
   const kept = [...deadLetterQueues, one('SQS::Queue', 'UnroutedQueue')];
-  const topics = ['OperationsNoticesTopic', 'OperationsPagesTopic', 'OrdersTopic'].map((id) =>
-    one('SNS::Topic', id),
-  );
-  const stock = [one('DynamoDB::GlobalTable', 'InventoryStockTable')];
-  const records = consumersOf(stage).flatMap(({ id, settings: { tables } }) =>
+  const topics = [
+    'OperationsNoticesTopic',
+    'OperationsPagesTopic',
+    `${pascalCase(of.domain.topic)}Topic`,
+  ].map((id) => one('SNS::Topic', id));
+  const tablesFor = (action: string) =>
+    consumersOf(stage, of).flatMap(({ id, settings: { tables } }) =>
+      Object.entries(tables)
+        .filter(([, { operatorActions = [] }]) => operatorActions.some((each) => each === action))
+        .map(([table]) => one('DynamoDB::GlobalTable', `${id}${pascalCase(table)}Table`)),
+    );
+  const records = consumersOf(stage, of).flatMap(({ id, settings: { tables } }) =>
     Object.entries(tables)
       .filter(([, { holds }]) => holds === 'records')
       .map(([table]) => one('DynamoDB::GlobalTable', `${id}${pascalCase(table)}Table`)),
@@ -55,8 +63,8 @@ describe.each(stageNames)('in %s', (stage) => {
     ['sqs:PurgeQueue', []],
     ['sns:ListSubscriptionsByTopic', topics],
     ['sns:GetTopicAttributes', topics],
-    ['dynamodb:UpdateItem', stock],
-    ['dynamodb:Scan', stock],
+    ['dynamodb:UpdateItem', tablesFor('dynamodb:UpdateItem')],
+    ['dynamodb:Scan', tablesFor('dynamodb:Scan')],
     ['dynamodb:BatchGetItem', records],
     ['dynamodb:GetItem', []],
     ['dynamodb:PutItem', []],
@@ -77,7 +85,7 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(named('lambda:GetEventSourceMapping').sort()).toEqual(mappings);
     expect(named('lambda:UpdateEventSourceMapping').sort()).toEqual(mappings);
     expect(allowedOn('cloudwatch:SetAlarmState').map(refs)).toEqual([
-      expect.stringMatching(new RegExp(`,":alarm:OrderFanOut-${stage}-\\*"\\]\\]\\}$`)),
+      expect.stringMatching(new RegExp(`,":alarm:${of.domain.stackName}-${stage}-\\*"\\]\\]\\}$`)),
     ]);
   });
 

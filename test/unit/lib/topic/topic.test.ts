@@ -7,12 +7,12 @@ import { consumers, stages } from '../../../../lib/config.ts';
 import { FanOutStack } from '../../../../lib/fan-out-stack.ts';
 import type { ConsumerSettings, StageName } from '../../../../lib/settings/types.ts';
 import {
-  ordersTopic,
   resource,
   type Statement,
   stageNames,
   synthesize,
   testApp,
+  topicOf,
 } from '../../../fixtures/synthesized.ts';
 
 const SHOP = '111111111111';
@@ -52,7 +52,7 @@ describe.each(stageNames)('in %s', (stage) => {
         Effect: 'Allow',
         Principal: { AWS: [rootOf(SHOP), rootOf(MARKET)] },
         Action: 'sns:Publish',
-        Resource: { Ref: ordersTopic(template) },
+        Resource: { Ref: topicOf(template) },
       },
     ]);
   });
@@ -63,7 +63,7 @@ describe.each(stageNames)('in %s', (stage) => {
     template.hasResourceProperties('AWS::SSM::Parameter', {
       Name: `/OrderFanOut-${stage}/orders-topic-arn`,
       Type: 'String',
-      Value: { Ref: ordersTopic(template) },
+      Value: { Ref: topicOf(template) },
     });
   });
 });
@@ -81,7 +81,7 @@ test('publishers find the key of prod by a parameter as well, and dev has none',
 test('prod has SNS log failed deliveries, to the one log group that SNS names after the topic', () => {
   const prod = synthesize('prod');
   const { ref } = resource(prod, 'AWS::IAM::Role', 'OrdersDeliveryLogging');
-  const topic = ordersTopic(prod);
+  const topic = topicOf(prod);
   const { Properties } = resource(prod, 'AWS::IAM::Policy', 'OrdersDeliveryLoggingDefaultPolicy');
   const [statement] = (Properties.PolicyDocument as { Statement: Statement[] }).Statement;
 
@@ -146,7 +146,7 @@ describe.each(stageNames)('unrouted messages in %s', (stage) => {
     const { Properties } = resource(template, 'AWS::SNS::Subscription', 'UnroutedSubscription');
 
     expect(Properties).toMatchObject({
-      TopicArn: { Ref: ordersTopic(template) },
+      TopicArn: { Ref: topicOf(template) },
       Endpoint: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
       RawMessageDelivery: true,
       FilterPolicy: {
@@ -181,7 +181,7 @@ describe.each(stageNames)('unrouted messages in %s', (stage) => {
             Principal: { Service: 'sns.amazonaws.com' },
             Action: 'sqs:SendMessage',
             Resource: { 'Fn::GetAtt': [queue.ref, 'Arn'] },
-            Condition: { ArnEquals: { 'aws:SourceArn': { Ref: ordersTopic(template) } } },
+            Condition: { ArnEquals: { 'aws:SourceArn': { Ref: topicOf(template) } } },
           },
         ],
       },
