@@ -1,6 +1,6 @@
 /** Names derived from the kebab-case names of consumers and tables, and the way back; nouns in a sentence. */
 
-/** Whether `name` is in kebab-case: `billing`, `credit-notes`. */
+/** Whether `name` is in kebab-case: `analytics`, `credit-notes`. */
 export function isKebabCase(name: string): boolean {
   return /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name);
 }

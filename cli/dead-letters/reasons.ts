@@ -80,7 +80,7 @@ export class Reasons {
   }
 }
 
-/** `billing: 12 dead letters`. */
+/** `analytics: 12 dead letters`. */
 export function headline({ name, noun }: Pick<LetterQueue, 'name' | 'noun'>, letters: number): string {
   return `${name}: ${letters === 0 ? `no ${noun}s` : count(letters, noun)}`;
 }

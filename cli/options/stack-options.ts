@@ -30,7 +30,7 @@ export function addStackOptions(command: Command, json = 'one JSON object'): Com
     .option('--json', `print ${json}`);
 }
 
-/** A command for the same stack, as one types it: `… failed billing --local`. */
+/** A command for the same stack, as one types it: `… failed analytics --local`. */
 export function commandFor(options: StackOptions, ...args: string[]): string {
   const { stack, local, region, profile } = options;
   const which = [

@@ -14,7 +14,7 @@ import type { Destination } from '../publishing/sending.ts';
 
 export interface Route {
   readonly from: LetterQueue;
-  /** Where to, in words: `back to billing`, `to the topic`. */
+  /** Where to, in words: `back to analytics`, `to the topic`. */
   readonly words: string;
   readonly to: Destination<OutgoingLetter>;
   /** URL of the queue to which SQS itself can move letters; absent where it cannot, since it moves dead letters only. */

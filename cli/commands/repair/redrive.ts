@@ -108,7 +108,8 @@ export function define(command: Command, io: Io): void {
 
 /** @returns the exit code */
 async function redrive(name: string | undefined, options: RedriveOptions, io: Io): Promise<number> {
-  if (name === undefined) throw usageError('Whose dead letters? Name a consumer, as in `redrive billing`');
+  if (name === undefined)
+    throw usageError(`Whose dead letters? Name a consumer, as in \`redrive ${CONSUMER}\``);
   const { reason, id, since, limit, edit, canary } = options;
   if (name === ARCHIVE && (canary || edit !== undefined)) {
     const option = canary ? '--canary' : '--edit';
