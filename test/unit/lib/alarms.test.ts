@@ -128,7 +128,7 @@ describe.each(everyStage)('$called', ({ of, stage }) => {
     const { thresholds } = settings;
     const [queue, deadLetterQueue] = [`${id}Queue`, `${id}DeadLetterQueue`];
     const ofConsumer = (MetricName: string, Period: number) => ({
-      Namespace: `OrderFanOut-${stage}`,
+      Namespace: `${of.domain.stackName}-${stage}`,
       MetricName,
       Dimensions: [{ Name: 'service', Value: name }],
       Period,
