@@ -1,6 +1,6 @@
 /** The only settings: who consumes what, and how the stages differ. What each setting means: settings/types.ts. */
 import { join } from 'node:path';
-import type { domain } from '#domain';
+import type { domain } from '../domain/domain.ts';
 import type {
   ArchiveSettings,
   ConsumerDefaults,
