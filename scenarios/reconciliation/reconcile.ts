@@ -37,20 +37,22 @@ export interface RunRecord {
 const { endState }: Domain = domain;
 
 /**
- * Why a consumer that has recorded `digest` under its ID must refuse a message; undefined if it must not.
+ * Why a consumer that has recorded `digest` under its ID must refuse a message; undefined if it must not. Of two events in conflict
+ * it does not compare one that leaves no record with the other.
  * @param messages all of a run, since a conflict is refused only because of another one of them
  */
 function refusals(
   messages: readonly TestMessage[],
   events: Events,
-): (message: TestMessage, recorded: string | undefined) => string | undefined {
+): (consumer: string, message: TestMessage, recorded: string | undefined) => string | undefined {
   const inConflict = idsInConflict(messages);
-  return (message, recorded) => {
+  return (consumer, message, recorded) => {
     if (message.kind === 'change') return undefined;
     const error = poisonError(message);
     if (error !== undefined) return error;
-    const isRefused =
-      inConflict.has(message.id) && recorded !== undefined && recorded !== events.get(message.body)?.digest;
+    const found = events.get(message.body);
+    if (!found || recorded === undefined || recorded === found.digest) return undefined;
+    const isRefused = inConflict.has(message.id) && leavesRecord(consumer, found.event);
     return isRefused ? domain.events.settings.conflictError : undefined;
   };
 }
@@ -185,7 +187,7 @@ function reconcileLetters(
   for (const [body, [message, ...more]] of copies) {
     if (!message) continue;
     const { id } = message;
-    const error = refusal(message, records?.get(id));
+    const error = refusal(consumer, message, records?.get(id));
     const reasons = letters.get(body) ?? [];
     const least = isCounted ? 1 + more.length : 1;
     const expected = error === undefined ? 0 : least;
