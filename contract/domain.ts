@@ -78,6 +78,8 @@ export type Item = Readonly<Record<string, unknown>>;
 export interface RecordView {
   /** Digest of the event that created it; undefined where only changes have come. */
   readonly digest: string | undefined;
+  /** That event, where all of it is in the record: shows at which other consumers it leaves none. */
+  readonly event?: AnyEvent | undefined;
   /** `RESERVED`, say. */
   readonly status?: string | undefined;
   /** When the consumer made it. */

@@ -1,6 +1,7 @@
 /** Where an event is: what each consumer's record, dead-letter queue, queue and filter say about it. */
 import { domain } from '#domain';
 import type { RecordView } from '../../contract/domain.ts';
+import type { AnyEvent } from '../../contract/event-catalogue.ts';
 import { type ConsumerHandles, UNROUTED } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { type QueueDepth, queueDepth } from '../aws/queue-depth.ts';
@@ -10,7 +11,7 @@ import { deadLettersOf, type LetterQueue, letterQueueOf } from '../dead-letters/
 import { lookAtDeadLetters } from '../dead-letters/look.ts';
 import { ID_FIELD, NOUNS } from '../terminal/words.ts';
 import { type FilterPolicy, passes } from './filter-policy.ts';
-import { readRecords } from './records.ts';
+import { leavesRecord, readRecords } from './records.ts';
 import { readFilterPolicies } from './subscriptions.ts';
 
 /** What a consumer knows about the event. */
@@ -34,6 +35,7 @@ export interface ConsumerView {
  * - filtered-out: it is not for this consumer
  * - perhaps-filtered-out: nothing found yet tells whether it is
  * - no-records: the consumer keeps no records
+ * - leaves-none: the consumer keeps no record of this event
  * - open: not recorded, but its queue holds messages
  * - missing: not recorded, and its queue holds none
  */
@@ -44,6 +46,7 @@ export type ConsumerState =
   | 'filtered-out'
   | 'perhaps-filtered-out'
   | 'no-records'
+  | 'leaves-none'
   | 'open'
   | 'missing';
 
@@ -112,6 +115,8 @@ export class EventTrace {
     if (decision === 'rejects') return { ...view, state: 'filtered-out', filter };
     if (recordingConsumers({ consumers: [consumer] }).length === 0) return { ...view, state: 'no-records' };
     if (depth.waiting + depth.inFlight > 0) return { ...view, state: 'open', filter };
+    const event = this.event();
+    if (event && !leavesRecord(name, event)) return { ...view, state: 'leaves-none' };
     if (decision === 'unknown' && this.isKnown()) return { ...view, state: 'perhaps-filtered-out', filter };
     return { ...view, state: 'missing' };
   }
@@ -144,6 +149,15 @@ export class EventTrace {
   /** Whether no more is to come: the event is there, or what changes it is all that anybody has. */
   private isWhole({ digest }: FoundRecord): boolean {
     return digest !== undefined || this.digests().length === 0;
+  }
+
+  /** The event, where a record or a dead letter has all of it. */
+  private event(): AnyEvent | undefined {
+    const letters = allButArchive(this.stack).flatMap(({ name }) => this.lettersOf(name));
+    return [
+      ...Array.from(this.records.values(), ({ event }) => event),
+      ...letters.map(({ body }) => domain.events.eventIn(body)),
+    ].find((each) => each !== undefined);
   }
 
   private digests(): string[] {

@@ -1,5 +1,6 @@
 /** Which dead letters to send back, decided after a look at all of them. */
 import { domain } from '#domain';
+import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import type { StackHandles } from '../aws/stack.ts';
 import type { Letter } from '../dead-letters/letter.ts';
@@ -7,6 +8,7 @@ import type { LetterQueue } from '../dead-letters/letter-queue.ts';
 import { type LookOptions, lookAtDeadLetters } from '../dead-letters/look.ts';
 import { letterFilter, Reasons } from '../dead-letters/reasons.ts';
 import type { LetterFilter } from '../options/letter-filter.ts';
+import { leavesRecord } from '../outcomes/records.ts';
 import { readSubscriptions } from '../outcomes/subscriptions.ts';
 import type { FileProblem } from '../publishing/event-file.ts';
 import { printable } from '../terminal/text.ts';
@@ -20,7 +22,7 @@ export interface Plan {
   /** IDs of all letters that are there. */
   readonly present: ReadonlySet<string>;
   readonly reasons: Reasons;
-  /** One that can be processed, as far as the contract says. */
+  /** One that can be processed, as far as the contract says, and leaves a record that shows it. */
   readonly canary: Letter | undefined;
   /** How many would come back, as they would be sent. */
   readonly invalid: number;
@@ -39,13 +41,15 @@ export interface Selection {
   readonly correct?: Route['correct'] | undefined;
   /** Why a letter would come straight back. @default it holds no valid event */
   readonly refusal?: Route['refusal'] | undefined;
+  /** Who may get what is sent. @default nobody, and there is no canary */
+  readonly consumers?: readonly Pick<ConsumerHandles, 'name'>[];
 }
 
 /** Looks at all letters of a queue and leaves them there. */
 export async function planRedrive(
   { sqs }: Pick<Clients, 'sqs'>,
   from: LetterQueue,
-  { filter, limit, edits, correct, refusal }: Selection,
+  { filter, limit, edits, correct, refusal, consumers = [] }: Selection,
   options: LookOptions,
 ): Promise<Plan> {
   const isWanted = letterFilter(filter);
@@ -62,10 +66,10 @@ export async function planRedrive(
     wanted.add(letter.messageId);
     reasons.add(letter);
     if (edit) used.add(edit);
-    const isEvent = domain.events.eventIn(edit?.body ?? letter.body) !== undefined;
-    const comesBack = refusal ? refusal(letter, edit ?? correct?.(letter)) !== undefined : !isEvent;
+    const event = domain.events.eventIn(edit?.body ?? letter.body);
+    const comesBack = refusal ? refusal(letter, edit ?? correct?.(letter)) !== undefined : !event;
     if (comesBack) invalid++;
-    else if (isEvent) canary ??= letter;
+    else if (event && consumers.some(({ name }) => leavesRecord(name, event))) canary ??= letter;
   };
   const { unseen } = await lookAtDeadLetters(sqs, from.url, (message) => visit(from.read(message)), options);
   return { wanted, present, used, reasons, invalid, unseen, canary };

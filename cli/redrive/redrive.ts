@@ -7,7 +7,7 @@ import { type Correction, type Letter, sentAt, sentAttributes } from '../dead-le
 import { letterIds, lookAtDeadLetters } from '../dead-letters/look.ts';
 import { NO_REASON, Reasons } from '../dead-letters/reasons.ts';
 import { awaitCanary } from '../outcomes/canary.ts';
-import { withRecords } from '../outcomes/records.ts';
+import { leavesRecord, withRecords } from '../outcomes/records.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { count, format, printable } from '../terminal/text.ts';
 import type { Edits } from './edits.ts';
@@ -96,7 +96,11 @@ async function sendCanary(
   const { clients, stack, route, canarySeconds: seconds = 0, progress, signal } = task;
   const edit = correctionOf(task, canary);
   const attributes = sentAttributes(canary, edit);
-  const consumers = route.consumers.filter(({ name }) => route.takes?.(name, { attributes }) ?? true);
+  const body = edit?.body ?? canary.body;
+  const event = domain.events.eventIn(body);
+  const consumers = route.consumers
+    .filter(({ name }) => route.takes?.(name, { attributes }) ?? true)
+    .filter(({ name }) => event === undefined || leavesRecord(name, event));
   withRecords(consumers);
   const urls = consumers.map((each) => each.deadLetterQueueUrl).filter((url) => url !== route.from.url);
   const others = await Promise.all(urls.map((url) => letterIds(clients.sqs, url, signal)));
@@ -110,7 +114,6 @@ async function sendCanary(
   if (sent.sent === 0 || signal.aborted) return { ...sent, isProcessed: false };
 
   const id = edit ? domain.events.idOf(edit.event) : (canary.id ?? '');
-  const body = edit?.body ?? canary.body;
   const sentCanary = { clients, stack, consumers, id, body, earlierLetters, seconds, progress, signal };
   const { refused, ...end } = await awaitCanary(sentCanary);
   if (!end.isProcessed) for (const reason of refused) sent.cameBack.count(reason ?? NO_REASON, new Date());

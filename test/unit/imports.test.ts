@@ -49,8 +49,9 @@ test.each<[what: string, files: Record<string, string>, problem: RegExp | undefi
     /^lib\/a\/b\.ts may not import lambda\/clients\.ts: lib imports contract, domain$/,
   ],
   [
-    'the domain by its doors, or by a path from a consumer and from its own verbs',
+    'the domain by its doors, or by a path from its settings, from a consumer and from its own verbs',
     {
+      'lib/config.ts': "import type { domain } from '../domain/domain.ts';",
       'lib/a.ts': "import { domain } from '#domain';\nimport { consumers } from '#config';",
       'cli/main.ts': "import { verbs } from '#verbs';",
       'lambda/billing/handler.ts': "import { orderEvents } from '../../domain/events.ts';",

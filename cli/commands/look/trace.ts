@@ -67,11 +67,12 @@ const WORDS: Record<ConsumerState, string> = {
   'filtered-out': 'filtered out',
   'perhaps-filtered-out': 'not recorded',
   'no-records': 'no records',
+  'leaves-none': 'no record',
   open: 'not recorded',
   missing: 'missing',
 };
-const ENDED: readonly ConsumerState[] = ['done', 'dead-lettered', 'filtered-out', 'no-records', 'conflict'];
-const WELL: readonly ConsumerState[] = ['done', 'filtered-out', 'no-records'];
+const WELL: readonly ConsumerState[] = ['done', 'filtered-out', 'no-records', 'leaves-none'];
+const ENDED: readonly ConsumerState[] = [...WELL, 'dead-lettered', 'conflict'];
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -188,6 +189,8 @@ function describe({ state, record, letters, waiting, inFlight, filter }: Consume
       return [filter ?? ''];
     case 'no-records':
       return [`${NO_RECORDS}, and has no dead letter of this one`];
+    case 'leaves-none':
+      return [`it keeps no record of such ${A_NOUN}, and its queue is empty`];
     case 'missing':
       return ['not recorded, and its queue is empty'];
     case 'open': {

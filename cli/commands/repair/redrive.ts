@@ -135,10 +135,17 @@ async function redrive(name: string | undefined, options: RedriveOptions, io: Io
     signal,
   };
   // SQS moves all of them without a look, and there may be too many to look at.
-  const { correct, refusal } = route;
+  const { correct, refusal, consumers } = route;
   const hasPlan = context.isSelection || canary || options.dryRun || route.moveTo === undefined;
   const plan = hasPlan
-    ? await planWithProgress(context, route.from, { filter: options, limit, edits, correct, refusal })
+    ? await planWithProgress(context, route.from, {
+        filter: options,
+        limit,
+        edits,
+        correct,
+        refusal,
+        consumers,
+      })
     : undefined;
   const letters = plan ? plan.wanted.size : await countAll(context);
   if (signal.aborted) {
@@ -156,9 +163,11 @@ async function redrive(name: string | undefined, options: RedriveOptions, io: Io
   }
   if (letters === 0 || options.dryRun) return announce(context, plan);
   if (canary && !plan?.canary) {
-    throw new CommandError(
-      `None of ${count(letters, 'letter')} holds a valid ${NOUN}, so none can succeed: correct them with --edit, or purge them`,
-    );
+    const why =
+      plan && plan.invalid < letters
+        ? `would leave a record, so nothing would show whether it is processed: redrive without --canary`
+        : `holds a valid ${NOUN}, so none can succeed: correct them with --edit, or purge them`;
+    throw new CommandError(`None of ${count(letters, 'letter')} ${why}`);
   }
   return await recorded(context, plan, letters);
 }

@@ -2,6 +2,8 @@ import type { TestEvents } from '../../../contract/domain.ts';
 import type { Random } from '../../../contract/random.ts';
 import type { Reading } from './readings.ts';
 
+/** Few enough to have several readings an hour. */
+const MAX_DEVICES = 50;
 const HOT_SHARE = 0.2;
 /** Of those in a run, some were taken in the hour before. */
 const MAX_AGE_MS = 20 * 60_000;
@@ -32,7 +34,7 @@ function newReading(readingId: string, now: Date, devices: number, random: Rando
     eventType: 'reading.taken',
     schemaVersion: 1,
     readingId,
-    deviceId: `device-${Math.floor(random() * devices)}`,
+    deviceId: `device-${Math.floor(random() * Math.min(devices, MAX_DEVICES))}`,
     takenAt: new Date(now.getTime() - Math.floor(random() * MAX_AGE_MS)).toISOString(),
     milliCelsius: least + Math.floor(random() * range),
   };

@@ -38,7 +38,7 @@ async function redriveAll(
   const clients = createClients(aws.client);
   const consumer = stack.handles.consumers[0] as ConsumerHandles;
   const route = backToConsumer(clients, consumer);
-  const plan = await planRedrive(clients, route.from, { filter: {} }, {});
+  const plan = await planRedrive(clients, route.from, { filter: {}, consumers: route.consumers }, {});
   await meanwhile();
   const task: Redrive = {
     clients,
