@@ -244,7 +244,8 @@ function tracedObject(traced: Traced, stack: StackHandles, options: StackOptions
     ok: isDone(traced),
     consumers: views.map(({ letters, record, ...rest }) => ({
       ...rest,
-      record,
+      // What it says may be confidential: `archive get` shows it.
+      record: record && { ...record, event: undefined },
       letters: letters.map(letterObject),
     })),
     unrouted: unrouted.map(letterObject),

@@ -11,9 +11,10 @@ export const consumers = {
       readings: { holds: 'records', partitionKey: 'readingId', actions: ['dynamodb:PutItem'] },
       aggregates: { holds: 'other', partitionKey: 'deviceHour', actions: ['dynamodb:UpdateItem'] },
     },
-    // Nobody waits for an aggregate, and fewer invocations cost less.
+    // Nobody waits for an aggregate, and fewer invocations cost less. A FIFO queue has batches of ten; sums need no sequence.
     batchSize: 100,
     batchWindowSeconds: 5,
+    ordered: false,
   },
   alerting: {
     eventTypes: ['reading.taken'],
