@@ -1,10 +1,10 @@
-import { Annotations, App, Validations } from 'aws-cdk-lib';
+import { App, Validations } from 'aws-cdk-lib';
 import { archive, consumers, handlers, stages } from '#config';
 import { domain } from '#domain';
 import { rulePacks } from './checks/rule-packs.ts';
 import { FanOutStack } from './fan-out-stack.ts';
 import { readChoices } from './settings/choices.ts';
-import { checkDomain, unclaimedTypes } from './settings/domain.ts';
+import { checkDomain, warnOfUnclaimed } from './settings/domain.ts';
 import { handlerEntry } from './settings/handler-entry.ts';
 import { ConfigError, settingProblem } from './settings/validation.ts';
 
@@ -28,12 +28,7 @@ export async function synthesizeApp(bundled: Promise<void>, typeProblems: Promis
       env: choices.settings.env ?? environment(),
       ...choices,
     });
-    for (const type of unclaimedTypes(domain, consumers)) {
-      Annotations.of(stack).addWarningV2(
-        `unclaimed:${type}`,
-        `no consumer in lib/config.ts takes ${type}: such messages end in the unrouted queue`,
-      );
-    }
+    warnOfUnclaimed(stack, domain, consumers);
     Validations.of(app).addPlugins(...rulePacks(choices.stage));
     app.synth();
   } catch (error) {

@@ -1,8 +1,11 @@
 /** Whether a domain and the settings of its consumers fit each other: what one of them names, the other has. */
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
+import { Annotations } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
 import type { Domain, Ledger } from '../../contract/domain.ts';
 import { isKebabCase } from '../../contract/names.ts';
+import { eventTypesOf } from './consumers.ts';
 import type { ConsumerSettings } from './types.ts';
 import { ConfigError } from './validation.ts';
 
@@ -46,10 +49,13 @@ export function checkDomain(
   );
 }
 
-/** Event types that no consumer asks for. */
-export function unclaimedTypes({ events }: Domain, consumers: Consumers): string[] {
-  const claimed = Object.values(consumers).flatMap(({ eventTypes = [] }) => eventTypes);
-  return events.types.filter((type) => !claimed.includes(type));
+/** Warns at synth of event types that no consumer asks for. */
+export function warnOfUnclaimed(scope: IConstruct, { events }: Domain, consumers: Consumers): void {
+  const claimed = eventTypesOf(Object.values(consumers));
+  for (const type of events.types.filter((each) => !claimed.includes(each))) {
+    const problem = `no consumer in lib/config.ts takes ${type}: such messages end in the unrouted queue`;
+    Annotations.of(scope).addWarningV2(`unclaimed:${type}`, problem);
+  }
 }
 
 /** What the end state looks for in an empty ledger of these consumers, or puts there, and they do not have. */

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { Stack } from 'aws-cdk-lib';
 import type { Domain, EndState, Ledger } from '../../../../contract/domain.ts';
 import { domain as orders } from '../../../../domain/domain.ts';
 import { handlers, consumers as takers } from '../../../../lib/config.ts';
-import { checkDomain, unclaimedTypes } from '../../../../lib/settings/domain.ts';
+import { checkDomain, warnOfUnclaimed } from '../../../../lib/settings/domain.ts';
 import { handlerEntry } from '../../../../lib/settings/handler-entry.ts';
 import type { ConsumerSettings } from '../../../../lib/settings/types.ts';
 import { ConfigError } from '../../../../lib/settings/validation.ts';
 import { readingEvents } from '../../../fixtures/readings.ts';
+import { testApp } from '../../../fixtures/synthesized.ts';
 
 const HANDLER = import.meta.filename;
 const table = { holds: 'records', partitionKey: 'readingId', actions: [] } as const;
@@ -92,8 +94,16 @@ test('a domain without an end state is taken', () => {
   expect(refusalOf(without)).toBeUndefined();
 });
 
-test('events that no consumer asks for are told', () => {
-  expect(unclaimedTypes(readings(), consumers)).toEqual(['reading.retracted']);
+test('of events that no consumer asks for there is a warning each', () => {
+  const stack = new Stack(testApp());
+  warnOfUnclaimed(stack, readings(), consumers);
+
+  expect(stack.node.metadata.map(({ type, data }) => [type, data])).toEqual([
+    [
+      'aws:cdk:warning',
+      expect.stringContaining('no consumer in lib/config.ts takes reading.retracted: such messages end in'),
+    ],
+  ]);
 });
 
 function readings(endState: Partial<EndState> = {}): Domain {
