@@ -6,6 +6,7 @@ import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { localStack } from '../../../../cli/aws/local-stack.ts';
 import { findStack, recordingConsumers, tableThatHolds } from '../../../../cli/aws/stack.ts';
 import { recordsBucket } from '../../../../contract/stack-outputs.ts';
+import { Run } from '../../../fixtures/run.ts';
 import { describedStack, queryError, type ScriptedAws, scriptedAws } from '../../../fixtures/scripted-aws.ts';
 import { consumerHandles, outputsOf, stackHandles } from '../../../fixtures/stack-handles.ts';
 
@@ -73,6 +74,11 @@ describe('a stack is found by its outputs', () => {
     ],
     [
       'it is of another domain',
+      describedStack({ PagesTopicArn: 'a', NoticesTopicArn: 'b', ReadingsTopicArn: 'c' }),
+      /^Stack "Any" in us-east-1 is of another domain, readings: add `--domain readings`$/,
+    ],
+    [
+      'it is of a domain that is not here',
       describedStack({ PagesTopicArn: 'a', NoticesTopicArn: 'b', LogLinesTopicArn: 'c' }),
       /^Stack "Any" in us-east-1 is of another domain, log-lines: this project has none of the kind$/,
     ],
@@ -85,6 +91,29 @@ describe('a stack is found by its outputs', () => {
     aws.script['cloudformation:DescribeStacks'] = () => answer;
 
     await expect(find('Any')).rejects.toThrow(message);
+  });
+
+  test.each([
+    [
+      'it is of the domain that needs no option',
+      describedStack({ OrdersTopicArn: 'a' }),
+      'Stack "Any" in us-east-1 is of another domain, orders: leave out `--domain readings`\n',
+    ],
+    [
+      'there is none, and how to deploy it',
+      queryError('ValidationError', 'Stack with id Any does not exist'),
+      expect.stringContaining('`npx cdk deploy Any --app "node --conditions=readings bin/app.ts"`'),
+    ],
+  ])('a command for readings says that %s', async (_, answer, message) => {
+    aws.script['cloudformation:DescribeStacks'] = () => answer;
+
+    const { code, stderr } = await new Run(
+      'bin/operate.mjs',
+      ['status', '--stack', 'Any', '--domain', 'readings'],
+      aws.environment,
+    ).ended;
+
+    expect({ code, stderr }).toEqual({ code: 1, stderr: message });
   });
 });
 
