@@ -26,6 +26,9 @@ const LEFTOVERS_KEPT = Duration.days(30);
 /** Where Athena writes the results of queries. */
 export const QUERY_RESULTS_PREFIX = 'query-results/';
 
+/** Their messages would expire as the results of queries do, or have two rules of one ID. */
+const RESERVED_TOPICS = ['query-results', 'uploads'];
+
 /**
  * The bucket of the archive: over TLS only, without public access, and versioned, so that a mistake loses nothing at once. It stays
  * when the stack is deleted, whatever the stage: CloudFormation cannot delete a bucket that is not empty.
@@ -36,6 +39,12 @@ export class ArchiveBucket extends Construct {
   constructor(scope: Construct, id: string, props: ArchiveBucketProps) {
     super(scope, id);
     const { topic, coldAfter, deleteAfter, encryptionKey } = props;
+    if (RESERVED_TOPICS.includes(topic)) {
+      throw invalid(
+        this,
+        `a rule of the bucket is called ${topic}, as is the domain's topic: choose another name`,
+      );
+    }
     if (coldAfter.toDays() >= deleteAfter.toDays()) {
       throw invalid(
         this,

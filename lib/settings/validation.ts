@@ -72,6 +72,9 @@ export function checkName(name: string): void {
  */
 export function settingProblem(error: unknown): string | undefined {
   if (error instanceof ConfigError) return error.message;
+  const [, twice] = /^There is already a Construct with name '(\w+)'/.exec((error as Error).message) ?? [];
+  if (twice)
+    return `two things would be ${twice} in the stack: give a consumer, its table or the domain's topic another name`;
   if (!Errors.isValidationError(error)) return undefined;
   const { constructPath, message } = error;
   // CDK lists what is wrong with a construct's props line by line, under a heading.

@@ -4,7 +4,8 @@ import { consumerDefaults, consumers, stages } from '../../../lib/config.ts';
 import { completeConsumer } from '../../../lib/settings/consumers.ts';
 import type { ConsumerSettings } from '../../../lib/settings/types.ts';
 import { ConfigError, settingProblem } from '../../../lib/settings/validation.ts';
-import { synthesize } from '../../fixtures/synthesized.ts';
+import { orders } from '../../fixtures/domains.ts';
+import { fanOutStack, synthesize } from '../../fixtures/synthesized.ts';
 
 const alarms = (thresholds: object) => ({ alarms: { dev: thresholds } });
 const keys = (count: number) =>
@@ -95,6 +96,24 @@ test.each([
   ).toEqual(refusal);
 });
 
+test.each([
+  ['Operations', 'orders', 'operations'],
+  ['Billing', 'billing', 'more'],
+  ['PagesTopicArn', 'pages', 'more'],
+])(
+  'that two things would be %s is told in one line, for the topic %s and the consumer %s',
+  (twice, topic, consumer) => {
+    const { billing } = consumers;
+    const of = { ...orders, domain: { ...orders.domain, topic } };
+
+    const error = errorOf(() => fanOutStack('dev', { consumers: { billing, [consumer]: billing } }, of));
+
+    expect(settingProblem(error)).toBe(
+      `two things would be ${twice} in the stack: give a consumer, its table or the domain's topic another name`,
+    );
+  },
+);
+
 test('half a day of an archive is refused, with the setting that says so', () => {
   const archive = { coldAfterDays: 1.5, deleteAfterDays: 90 };
 
@@ -104,8 +123,12 @@ test('half a day of an archive is refused, with the setting that says so', () =>
 });
 
 function refusalOf(billing: ConsumerSettings): unknown {
+  return errorOf(() => synthesize('dev', { consumers: { billing } }));
+}
+
+function errorOf(synth: () => unknown): unknown {
   try {
-    synthesize('dev', { consumers: { billing } });
+    synth();
   } catch (error) {
     return error;
   }

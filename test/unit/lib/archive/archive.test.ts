@@ -5,7 +5,9 @@ import { type ArchivedMessage, archiveObject } from '../../../../contract/archiv
 import { archive, consumers, stages } from '../../../../lib/config.ts';
 import type { Stage } from '../../../../lib/settings/types.ts';
 import { ConfigError } from '../../../../lib/settings/validation.ts';
+import { orders } from '../../../fixtures/domains.ts';
 import {
+  fanOutStack,
   type Resource,
   resource,
   type Statement,
@@ -305,3 +307,11 @@ function withoutArchive(stage: (typeof stageNames)[number] = 'dev'): Stage {
   const { archive: _, ...settings } = stages[stage];
   return settings;
 }
+
+test.each(['query-results', 'uploads'])('a topic that is called %s is refused', (topic) => {
+  const of = { ...orders, domain: { ...orders.domain, topic } };
+
+  expect(() => fanOutStack('prod', {}, of)).toThrow(
+    `OrderFanOut-prod/Archive/Bucket: a rule of the bucket is called ${topic}, as is the domain's topic: choose another name`,
+  );
+});
