@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { domainNames } from '../../cli/options/domain.ts';
 import { PROJECT } from '../fixtures/project.ts';
 
 /** Where nothing is known of what events are about. The consumers' folders, with orders in them, come on top of `lambda/*.ts`. */
@@ -55,4 +56,30 @@ test.each([
   ['lib/a.ts', "ordered, unordered, reordering, border, recorder, '@order-fan-out/local-run'", []],
 ])('%s with %j has %j', (file, text, found) => {
   expect(wordsIn(file, text)).toEqual(found);
+});
+
+/** Prints the help of all that users call, in a process that works for the domain with the condition. */
+const HELP = `
+  import { run } from './cli/main.ts';
+  const io = { stdout: process.stdout, stderr: process.stderr, end() {}, say: console.error };
+  let help = '';
+  await run(['--help'], { ...io, stdout: { write: (text) => { help += text; } } });
+  const verbs = Array.from(help.matchAll(/^ {2}(\\w+)( [<[]\\w+[>\\]])? {2,}\\S/gm), ([, verb]) => verb);
+  console.log(help);
+  for (const verb of verbs) await run([verb, '--help'], io);
+  await run(['archive', 'get', '--help'], io);`;
+
+test.each(domainNames())('help of %s has no word of orders', (domain) => {
+  const node = (...args: string[]) =>
+    execFileSync(process.execPath, [`--conditions=${domain}`, ...args], { cwd: PROJECT, encoding: 'utf8' });
+
+  const help = [
+    node('--input-type=module', '--eval', HELP),
+    ...['local', 'chaos'].map((program) => node(`bin/${program}.ts`, '--help')),
+  ].join('\n');
+
+  // The name of the script is the project's.
+  expect(wordsIn('help', help.replace(/npm run orders\b/g, ''))).toEqual([]);
+  expect(help).not.toMatch(/billing|inventory|customer|cancel|placed/i);
+  expect(help.match(/^Usage: /gm)?.length).toBeGreaterThan(14);
 });
