@@ -10,18 +10,6 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
-/** A request that would have left this machine; `host` is where it would have gone. */
-export class NotLoopbackError extends Error {
-  override readonly name = 'NotLoopbackError';
-  readonly host: string;
-  constructor(host: string) {
-    super(
-      `refused a connection to ${host}: the local run stays on 127.0.0.1. Does a client ignore AWS_ENDPOINT_URL?`,
-    );
-    this.host = host;
-  }
-}
-
 type Listener = (host: string) => void;
 let listener: Listener = () => {};
 
@@ -34,9 +22,11 @@ export function onRefused(report: Listener): void {
 export const leftMachine = (who: string, host: string) =>
   `${who} tried to reach ${host}; the connection was refused, since the local run stays on 127.0.0.1`;
 
-function refuse(host: string): NotLoopbackError {
+function refuse(host: string): Error {
   listener(host);
-  return new NotLoopbackError(host);
+  return new Error(
+    `refused a connection to ${host}: the local run stays on 127.0.0.1. Does a client ignore AWS_ENDPOINT_URL?`,
+  );
 }
 
 // Every TCP, TLS and HTTP client of Node ends in Socket.connect, fetch included.

@@ -1,12 +1,22 @@
 import {
   CloudWatchClient,
   DescribeAlarmHistoryCommand,
-  DescribeAlarmsCommand,
   SetAlarmStateCommand,
 } from '@aws-sdk/client-cloudwatch';
 import { SetTopicAttributesCommand } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { emulators, makeTopic, problems, settings, sns, useEmulators } from '../../fixtures/emulators.ts';
+import {
+  bodiesIn,
+  emulators,
+  letTopicIn,
+  makeQueue,
+  makeTopic,
+  problems,
+  settings,
+  sns,
+  subscribe,
+  useEmulators,
+} from '../../fixtures/emulators.ts';
 import { allow } from '../../fixtures/policies.ts';
 
 const topicArn = (name: string) => `arn:aws:sns:us-east-1:000000000000:${name}`;
@@ -47,6 +57,9 @@ test('an alarm that is set to ALARM tells its topic, and its history says so', a
       AttributeValue: JSON.stringify({ Statement }),
     }),
   );
+  const inbox = await makeQueue();
+  await letTopicIn(inbox);
+  await subscribe(TopicArn, inbox);
   await addAlarm('open', 'open');
 
   await fire('open');
@@ -55,10 +68,12 @@ test('an alarm that is set to ALARM tells its topic, and its history says so', a
     'Alarm updated from INSUFFICIENT_DATA to ALARM',
     `Successfully executed action ${topicArn('open')}`,
   ]);
-  const { MetricAlarms } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: ['open'] }));
-  expect(MetricAlarms).toMatchObject([
-    { StateValue: 'ALARM', StateReason: 'a trial', ActionsEnabled: true, AlarmActions: [topicArn('open')] },
-  ]);
+  const [message] = await bodiesIn(inbox);
+  expect(JSON.parse(message ?? '')).toMatchObject({
+    AlarmName: 'open',
+    NewStateValue: 'ALARM',
+    NewStateReason: 'a trial',
+  });
 });
 
 test.each(['shut', 'gone'])(
