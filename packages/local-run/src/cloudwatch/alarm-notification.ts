@@ -6,7 +6,7 @@ import type { Alarm, AlarmState } from './alarm.ts';
 
 /** A message that an alarm sends to a topic. */
 export interface Notification {
-  alarm: Pick<Alarm, 'name' | 'arn' | 'type'>;
+  alarm: Alarm;
   topicArn: string;
   subject: string;
   message: string;
@@ -54,12 +54,8 @@ export function notificationsOf(alarm: Alarm, oldState: AlarmState, children: Al
     }),
   });
   const subject = `${state}: "${name}" in ${REGION_NAME}`.slice(0, SUBJECT_LENGTH);
-  return (properties[ACTIONS_OF[state]] ?? []).map((topicArn: string) => ({
-    alarm: { name, arn, type },
-    topicArn,
-    subject,
-    message,
-  }));
+  const topics: string[] = properties[ACTIONS_OF[state]] ?? [];
+  return topics.map((topicArn) => ({ alarm, topicArn, subject, message }));
 }
 
 /** `arn:… transitioned to ALARM at Wednesday 10 November, 2021 02:45:55 UTC` */

@@ -1,7 +1,7 @@
 // Counts and gauges of the queues and topics of fauxqs, as SQS and SNS give them to CloudWatch.
 import type { Fauxqs } from './fauxqs.ts';
 import { isMalformed, passesFilterPolicy } from './filter-policy.ts';
-import type { MessageAttributes, SqsMessage, SqsQueue } from './internals.ts';
+import type { MessageAttributes, SqsQueue } from './internals.ts';
 import type { DeliveryOutcome } from './sns-delivery.ts';
 
 /** Per queue since the start, as CloudWatch counts them: a message that SQS itself moves to a dead-letter queue is not `sent` there. */
@@ -75,10 +75,8 @@ export class MessagingMetrics {
         this.countsOf(queueName).movedToDeadLetterQueue += 1;
         const { RedrivePolicy = '{}' } = fauxqs.queueNamed(queueName)?.attributes ?? {};
         // The receive that is one too many moves it.
-        this.moved.set(messageId, {
-          at: Date.now(),
-          receives: JSON.parse(RedrivePolicy).maxReceiveCount + 1,
-        });
+        const receives = JSON.parse(RedrivePolicy).maxReceiveCount + 1;
+        this.moved.set(messageId, { at: Date.now(), receives });
       },
       onPublished: (topicArn, attributes) => this.countPublish(topicArn, attributes),
     });
@@ -103,16 +101,10 @@ export class MessagingMetrics {
   private sampleQueue(queue: SqsQueue): QueueSample {
     const { ready, delayed, inflight } = queue.inspectMessages();
     let oldest = Number.POSITIVE_INFINITY;
-    const look = (message: SqsMessage): void => {
-      const { at, receives } = this.moved.get(message.messageId) ?? {
-        at: message.sentTimestamp,
-        receives: 0,
-      };
+    for (const message of [...ready, ...delayed, ...inflight.map((each) => each.message)]) {
+      const { at = message.sentTimestamp, receives = 0 } = this.moved.get(message.messageId) ?? {};
       if (message.approximateReceiveCount - receives < POISON_RECEIVES) oldest = Math.min(oldest, at);
-    };
-    for (const message of ready) look(message);
-    for (const message of delayed) look(message);
-    for (const { message } of inflight) look(message);
+    }
     return {
       name: queue.name,
       ...this.countsOf(queue.name),

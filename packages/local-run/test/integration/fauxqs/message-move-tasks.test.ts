@@ -122,7 +122,7 @@ describe('a message move task', () => {
     expect(await receive(deadLetters)).toHaveLength(3);
   });
 
-  test('is listed newest first, one unless more are asked for', async () => {
+  test('is listed, the newest first', async () => {
     await send(deadLetters, 'a');
     await start({ DestinationArn: queueArn(source) });
     await ended();
@@ -132,8 +132,6 @@ describe('a message move task', () => {
     const all = await tasks();
 
     expect(all.map((task) => task.ApproximateNumberOfMessagesMoved)).toEqual([0, 1]);
-    const { Results } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn: queueArn(deadLetters) }));
-    expect(Results).toHaveLength(1);
   });
 });
 

@@ -18,8 +18,9 @@ import {
   text,
   useEmulators,
 } from '../../fixtures/emulators.ts';
+import { allow } from '../../fixtures/policies.ts';
+import { KEY } from '../../fixtures/worker.ts';
 
-const KEY = 'arn:aws:kms:us-east-1:000000000000:key/k';
 const OTHER_TOPIC = 'arn:aws:sns:us-east-1:000000000000:other';
 useEmulators();
 let TopicArn: string;
@@ -133,14 +134,11 @@ test('a look at a subscription, and then at its queue, is no delivery', async ()
 test('an encrypted queue takes the key for SNS as well', async () => {
   const keyPolicy = (source: string) => ({
     Statement: [
-      { Effect: 'Allow', Principal: { AWS: '000000000000' }, Action: 'kms:*', Resource: '*' },
-      {
-        Effect: 'Allow',
+      allow('kms:*', '*', { Principal: { AWS: '000000000000' } }),
+      allow(['kms:Decrypt', 'kms:GenerateDataKey*'], '*', {
         Principal: { Service: 'sns.amazonaws.com' },
-        Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
-        Resource: '*',
         Condition: { ArnLike: { 'aws:SourceArn': source } },
-      },
+      }),
     ],
   });
   await letIn(queue, TopicArn, { KmsMasterKeyId: KEY });

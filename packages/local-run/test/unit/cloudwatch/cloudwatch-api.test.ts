@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Alarm } from '../../../src/cloudwatch/alarm.ts';
 import { Alarms } from '../../../src/cloudwatch/alarms.ts';
 import { answerCloudWatch, type Source } from '../../../src/cloudwatch/cloudwatch-api.ts';
 import { Metrics } from '../../../src/cloudwatch/metrics.ts';
@@ -142,15 +143,11 @@ describe('DescribeAlarmHistory', () => {
   const TOPIC = 'arn:aws:sns:us-east-1:000000000000:operations';
   function history(input: Json): Json[] {
     const source = watched();
-    const { history: past } = source.alarms;
-    const notification = {
-      alarm: { name: 'a-low', arn: 'arn', type: 'MetricAlarm' as const },
-      topicArn: TOPIC,
-      subject: 'ALARM',
-      message: '{}',
-    };
-    past.action(notification, undefined);
-    past.action(notification, 'CloudWatch Alarms is not authorized');
+    const alarm = source.alarms.list()[0] as Alarm;
+    const notification = { alarm, topicArn: TOPIC, subject: 'ALARM', message: '{}' };
+    for (const error of [undefined, 'CloudWatch Alarms is not authorized']) {
+      source.alarms.history.action(notification, error);
+    }
     return (answerCloudWatch('DescribeAlarmHistory', input, source) as Json).AlarmHistoryItems;
   }
 
