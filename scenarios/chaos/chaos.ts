@@ -116,7 +116,12 @@ class Chaos {
       const takes = await readSubscriptions(clients.sns, stack);
       // An event that was lost has no late copy to replace it.
       const uncopied = this.messages.filter((message) => !this.lateCopies.has(message));
-      const kind = { isOrdered: isOrdered(stack), isArchived: stack.archiveBucket !== undefined };
+      const kind = {
+        isOrdered: isOrdered(stack),
+        isArchived: stack.archiveBucket !== undefined,
+        hasTables: stack.consumers.some(({ tables }) => Object.keys(tables).length > 0),
+        hasBuckets: stack.consumers.some(({ buckets }) => Object.keys(buckets).length > 0),
+      };
       this.faults = chaosFaults(uncopied.filter(takenByAll(this.options.assembly)), kind, SLOW_MS);
       await fillTables(clients, stack);
       const before = await readLedger(clients, stack);

@@ -1,11 +1,11 @@
 // The faults of a chaos run: which, how often, and which events always fail.
 
-import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
+import type { FaultKind, FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { TestMessage } from '../../cli/publishing/test-events.ts';
 
 /** How many events kill whatever function processes them, while there are faults. */
 const ALWAYS_KILLED = 2;
-/** How many DynamoDB refuses meanwhile. More, because one that shares its batch with one that kills gets no answer that could lose it. */
+/** How many DynamoDB or S3 refuses meanwhile. More, because one that shares its batch with one that kills gets no answer that could lose it. */
 const ALWAYS_REFUSED = 6;
 
 const FAULTS: FaultPlan['faults'] = {
@@ -22,6 +22,14 @@ const FAULTS: FaultPlan['faults'] = {
   'killed-before-write': { share: 0.02 },
   'killed-after-write': { share: 0.02 },
 };
+const OF_TABLES: readonly FaultKind[] = [
+  'dynamodb-throttled',
+  'dynamodb-conflict',
+  'dynamodb-error',
+  'slow-call',
+];
+/** Of consumers' buckets, and of the archive with them. */
+const BUCKET_FAULTS: FaultPlan['faults'] = { 's3-error': { share: 0.02, most: 30 } };
 /** Of the archive, whose objects are few: its first write fails. In a row, as DynamoDB's. */
 const ARCHIVE_FAULTS: FaultPlan['faults'] = { 's3-error': { share: 0.2, most: 30, within: 1 } };
 /** A FIFO queue takes nothing in twice. */
@@ -30,19 +38,37 @@ const STANDARD_FAULTS: FaultPlan['faults'] = { 'duplicate-delivery': { share: 0.
 /** A plan without what differs from one start of the stack to the next. */
 export type ChaosFaults = Omit<FaultPlan, 'seed' | 'logFile'>;
 
+/** What a stack has. */
+export interface FaultTargets {
+  readonly isOrdered: boolean;
+  readonly isArchived: boolean;
+  readonly hasTables: boolean;
+  /** Besides that of the archive. */
+  readonly hasBuckets: boolean;
+}
+
 /**
- * The faults of a stack.
+ * The faults of a stack: those that can happen to what it has.
  * @param messages which every consumer takes: from these, those that always fail are chosen
  * @param slowMs by how much a slow call is late
  */
 export function chaosFaults(
   messages: readonly TestMessage[],
-  { isOrdered, isArchived }: { readonly isOrdered: boolean; readonly isArchived: boolean },
+  { isOrdered, isArchived, hasTables, hasBuckets }: FaultTargets,
   slowMs: number,
 ): ChaosFaults {
   const everywhere = messages.filter(({ kind }) => kind === 'event').map(({ id }) => id);
+  const faults: FaultPlan['faults'] = {
+    ...(!isOrdered && STANDARD_FAULTS),
+    ...FAULTS,
+    ...(isArchived && ARCHIVE_FAULTS),
+    ...(hasBuckets && BUCKET_FAULTS),
+  };
+  const possible = Object.entries(faults).filter(
+    ([kind]) => hasTables || !OF_TABLES.includes(kind as FaultKind),
+  );
   return {
-    faults: { ...(!isOrdered && STANDARD_FAULTS), ...FAULTS, ...(isArchived && ARCHIVE_FAULTS) },
+    faults: Object.fromEntries(possible),
     slowMs,
     killOn: everywhere.slice(0, ALWAYS_KILLED),
     failOn: everywhere.slice(ALWAYS_KILLED).slice(-ALWAYS_REFUSED),

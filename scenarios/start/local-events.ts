@@ -33,7 +33,7 @@ import { kindsOf, type LocalEventsSummary, reportOf } from './report.ts';
 /** Published in addition: copies, as SNS and SQS may deliver them, and poison messages. */
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.01;
-/** How many events DynamoDB refuses at first, and how often: more than the SDK tries by itself. */
+/** How many events DynamoDB or S3 refuses at first, and how often: more than the SDK tries by itself. */
 const REFUSED_AT_FIRST = 3;
 const REFUSALS = 4;
 /** After so long without any activity, messages in flight are made visible again. */
@@ -67,7 +67,7 @@ export function localEvents(count: number, seed: number, changes = 0): TestMessa
 }
 
 /**
- * The faults of a run without chaos: DynamoDB refuses a few events until each consumer that takes them has failed once. So a
+ * The faults of a run without chaos: DynamoDB or S3 refuses a few events until each consumer that takes them has failed once. So a
  * consumer that acknowledges a failed message loses events, and is found out.
  * @param assembly folder of the cloud assembly
  * @param directory folder for the list of what was injected

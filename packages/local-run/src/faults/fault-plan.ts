@@ -50,9 +50,9 @@ export interface FaultPlan {
   readonly slowMs: number;
   /** Texts: the process of an invocation whose event holds one of them is always killed. */
   readonly killOn: readonly string[];
-  /** Texts: DynamoDB answers each request that holds one of them with a 500, and does nothing. */
+  /** Texts: DynamoDB and S3 refuse each write that holds one of them, S3 in the key, and do nothing. */
   readonly failOn: readonly string[];
-  /** Texts: DynamoDB answers the first `times` requests that hold one of them, at each table, with a 500, and does nothing. */
+  /** Texts: the same for the first `times` such writes to each table or bucket. */
   readonly failFirst?: { readonly texts: readonly string[]; readonly times: number };
   /** File to which the kind of each fault is added, a line each, as it is injected: so it survives a process that is killed. */
   readonly logFile: string;

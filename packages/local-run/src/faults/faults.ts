@@ -10,13 +10,13 @@ const FIRST_CHANCES = 5;
 const MOST_REQUESTS = 5;
 
 const QUEUE_CALLS = ['ReceiveMessage', 'SendMessage', 'ChangeMessageVisibility'];
-const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems'];
+const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems', 'PutObject'];
 
 /** Chooses the faults of a plan. The same plan and place give the same sequence of choices. */
 export class Faults {
   private readonly plan: FaultPlan;
   private readonly random: () => number;
-  /** Text and table → how many requests with them were refused at first. */
+  /** Text, and table or bucket → how many requests with them were refused at first. */
   private readonly failed = new Map<string, number>();
   private readonly kinds = new Map<FaultKind, { chances: number; first: number; left: number }>();
 
@@ -35,30 +35,31 @@ export class Faults {
     return this.injects('duplicate-delivery');
   }
 
-  /** The fault of a request to SNS, SQS, S3 or DynamoDB; `body` is what it carries. */
-  request(operation: string, body: string): RequestFault | undefined {
+  /** The fault of a request to SNS, SQS, S3 or DynamoDB; `input` is its input as JSON. */
+  request(operation: string, input: string): RequestFault | undefined {
     if (operation === 'PublishBatch' || operation === 'Publish') return this.beforeOrAfter('sns-error');
     if (operation.startsWith('DeleteMessage')) {
       return this.injects('delete-failed') ? { kind: 'delete-failed', when: 'before' } : undefined;
     }
-    if (operation === 'PutObject') return this.beforeOrAfter('s3-error');
     if (QUEUE_CALLS.includes(operation)) return this.beforeOrAfter('sqs-error');
     if (!WRITES.includes(operation)) return undefined;
-    if (this.plan.failOn.some((text) => body.includes(text)) || this.failsAtFirst(body)) {
-      this.record('dynamodb-error');
-      return { kind: 'dynamodb-error', when: 'before' };
+    const kind = operation === 'PutObject' ? 's3-error' : 'dynamodb-error';
+    if (this.plan.failOn.some((text) => input.includes(text)) || this.failsAtFirst(input)) {
+      this.record(kind);
+      return { kind, when: 'before' };
     }
+    if (kind === 's3-error') return this.beforeOrAfter(kind);
     for (const kind of ['dynamodb-throttled', 'dynamodb-conflict'] as const) {
       if (this.injects(kind)) return { kind, when: 'before' };
     }
     return this.beforeOrAfter('dynamodb-error') ?? this.beforeOrAfter('slow-call');
   }
 
-  private failsAtFirst(body: string): boolean {
+  private failsAtFirst(input: string): boolean {
     const { texts, times } = this.plan.failFirst ?? { texts: [], times: 0 };
-    const text = texts.find((each) => body.includes(each));
+    const text = texts.find((each) => input.includes(each));
     if (text === undefined) return false;
-    const request = `${text} ${/"TableName":"[^"]*"/.exec(body)?.[0]}`;
+    const request = `${text} ${/"(TableName|Bucket)":"[^"]*"/.exec(input)?.[0]}`;
     const failed = this.failed.get(request) ?? 0;
     this.failed.set(request, failed + 1);
     return failed < times;

@@ -13,8 +13,8 @@ import type { Faults } from './faults.ts';
 export function injectFaults(faults: Faults, fauxqs: Fauxqs): void {
   // Only in queues of consumers, which have a dead-letter queue.
   fauxqs.duplicateWhere(({ attributes }) => Boolean(attributes.RedrivePolicy) && faults.duplicates());
-  fauxqs.intercept(({ operation, input }) => {
-    const fault = faults.request(operation, '');
+  fauxqs.intercept(({ service, operation, input }) => {
+    const fault = faults.request(operation, service === 's3' ? JSON.stringify(input) : '');
     return fault && interceptionOf(fault, input);
   });
 }
