@@ -17,7 +17,7 @@ registerHooks({
     // The runner imports a test file with a query of its own, which is new each time: no cache would know the modules again.
     if (query && file?.endsWith('.test.ts')) return { ...resolved, url: `${file}?of=${hash('sha1', file)}` };
     const ofTest = context.parentURL && new URL(context.parentURL).search;
-    const isOwn = /^file:(?!.*\/node_modules\/).*\/(lambda|test)\//.test(resolved.url);
+    const isOwn = /^file:(?!.*\/node_modules\/)(.*\/(lambda|test)\/|.*\/handler\.ts$)/.test(resolved.url);
     return ofTest && isOwn && !query ? { ...resolved, url: resolved.url + ofTest } : resolved;
   },
 });

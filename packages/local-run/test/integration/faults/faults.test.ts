@@ -110,7 +110,27 @@ describe('the choice of faults', () => {
 
     expect(faults.request('PutItem', '{"id":"order-7"}')).toEqual({ kind: 'dynamodb-error', when: 'before' });
     expect(faults.request('PutItem', '{"id":"order-8"}')).toBeUndefined();
+    expect(faults.request('PutObject', '{"Key":"order-7"}')).toEqual({ kind: 's3-error', when: 'before' });
+    expect(faults.request('PutObject', '{"Key":"order-8"}')).toBeUndefined();
     expect(faults.request('Scan', '{"id":"order-7"}')).toBeUndefined();
+    expect(faults.request('GetObject', '{"Key":"order-7"}')).toBeUndefined();
+  });
+
+  test('fails the first writes that hold one of the texts, at each table and each bucket', () => {
+    const plan = planOf({}, { failFirst: { texts: ['order-7'], times: 2 } });
+    const faults = new Faults(plan, 'services');
+    const writes = [
+      ['PutItem', '{"TableName":"one","id":"order-7"}'],
+      ['PutItem', '{"TableName":"two","id":"order-7"}'],
+      ['PutObject', '{"Bucket":"one","Key":"order-7"}'],
+      ['PutObject', '{"Bucket":"two","Key":"order-7"}'],
+    ] as const;
+
+    const refused = writes.map(([operation, input]) =>
+      [1, 2, 3].map(() => faults.request(operation, input) !== undefined),
+    );
+
+    expect(refused).toEqual(writes.map(() => [true, true, false]));
   });
 
   test('always kills an invocation whose event holds one of the texts', () => {
@@ -228,6 +248,22 @@ describe('services', () => {
     const written = Contents.map(({ Key }) => Key ?? '');
     expect(answers).toEqual(many.map((key) => (written.includes(key) ? 'InternalError' : 'SlowDown')));
     expect(new Set(answers).size).toBe(2);
+  });
+
+  test('let S3 refuse an object whose key holds a text of the plan', async () => {
+    plan = planOf({}, { failOn: ['order-7'] });
+    await startEmulators({ faults: plan });
+    const s3 = new S3Client(settings());
+    await s3.send(new CreateBucketCommand({ Bucket: 'images' }));
+
+    const answers = await names(
+      ['small/order-7', 'small/order-8'].map((Key) =>
+        s3.send(new PutObjectCommand({ Bucket: 'images', Key, Body: 'text' })),
+      ),
+    );
+    s3.destroy();
+
+    expect(answers).toEqual(['SlowDown', 'fine']);
   });
 
   test('put a message into a queue twice, but a dead letter once', async () => {
