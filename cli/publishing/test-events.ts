@@ -1,12 +1,20 @@
 /** Test events of the domain, repeatable by seed. */
 import { domain } from '#domain';
 import type { AnyEvent } from '../../contract/event-catalogue.ts';
-import { at, randomOf, shuffled } from '../../contract/random.ts';
+import { at, type Random, randomOf, shuffled } from '../../contract/random.ts';
 import { NOUN } from '../terminal/words.ts';
 import type { EventMessage } from './batches.ts';
 
 /** What is wrong with a valid event that has the ID of another one. */
 const CONFLICT = 'conflict';
+
+const { testEvents } = domain;
+
+/** What can be wrong with poison; empty for a domain without any. */
+export const POISON_KINDS: readonly string[] = [
+  ...Object.keys(testEvents.poison),
+  ...(testEvents.conflictWith ? [CONFLICT] : []),
+];
 
 export interface TestMessage extends EventMessage {
   /** `event` creates a record, `change` changes one. */
@@ -44,7 +52,7 @@ export function idsInConflict(messages: readonly TestMessage[]): Set<string> {
 
 /** The error with which consumers refuse a poison message; undefined for one that is only in conflict with another. */
 export function poisonError({ poison = '' }: TestMessage): string | undefined {
-  return domain.testEvents.poison[poison]?.error;
+  return testEvents.poison[poison]?.error;
 }
 
 /** A duplicate, a change or a conflict comes at most this many events after the one that it is about. */
@@ -66,62 +74,81 @@ interface Placed {
 export function generateEvents(options: GenerateOptions): TestMessage[] {
   const { count, seed, duplicates = 0, poison = 0, changes = 0, groups = 500, now = new Date() } = options;
   checkOptions({ count, duplicates, poison, changes, groups }, seed);
-  const { testEvents, events: catalogue } = domain;
+  const create = (letter: 'o' | 'p', index: number, random: Random) =>
+    testEvents.create(idOf(seed, letter, index), now, groups, random);
+  const events = Array.from({ length: count }, (_, index) => create('o', index, randomOf(seed, NOUN, index)));
+  const published = events.map((event, index): Placed => ({ at: index, message: messageOf(event, 'event') }));
+  const copies = copiesOf(events, duplicates, seed);
+  const copied = new Set(copies.map(({ message }) => message.id));
+  const single = Array.from(events.keys()).filter((index) => !copied.has(published[index]?.message.id ?? ''));
+  return [
+    ...published,
+    ...copies,
+    ...poisonAmong(events, single, poison, seed, (index, random) => create('p', index, random)),
+    ...changesOf(events, changes, seed, now),
+  ]
+    .sort((a, b) => a.at - b.at)
+    .map(({ message }) => message);
+}
 
-  const ids = Array.from({ length: count }, (_, index) => idOf(seed, 'o', index));
-  const events = ids.map((id, index) => testEvents.create(id, now, groups, randomOf(seed, NOUN, index)));
-  const queue: Placed[] = events.map((event, index) => ({
-    at: index,
-    message: { ...messageOf(event), kind: 'event' },
-  }));
-
-  const repeated = new Set<number>();
-  for (let index = 0; index < duplicates; index++) {
+function copiesOf(events: readonly AnyEvent[], duplicates: number, seed: number): Placed[] {
+  return Array.from({ length: duplicates }, (_, index) => {
     const random = randomOf(seed, 'duplicate', index);
-    const original = Math.floor(random() * count);
-    repeated.add(original);
-    queue.push({
-      at: original + random() * MAX_LAG,
-      message: { ...messageOf(at(events, original)), kind: 'duplicate' },
-    });
-  }
-  const single = Array.from(events.keys()).filter((index) => !repeated.has(index));
-  // An event has at most one rival and no copies, so that each consumer refuses exactly one of the two.
+    const original = Math.floor(random() * events.length);
+    return { at: original + random() * MAX_LAG, message: messageOf(at(events, original), 'duplicate') };
+  });
+}
+
+/**
+ * @param single indexes of events without copies: each has at most one rival, so that each consumer refuses exactly one of the two
+ * @param create makes a valid event, for poison to be made of
+ */
+function poisonAmong(
+  events: readonly AnyEvent[],
+  single: readonly number[],
+  poison: number,
+  seed: number,
+  create: (index: number, random: Random) => AnyEvent,
+): Placed[] {
   const rivals = testEvents.conflictWith ? shuffled(single, randomOf(seed, 'rivals', 0)) : [];
-  const kinds = [...Object.keys(testEvents.poison), ...(testEvents.conflictWith ? [CONFLICT] : [])];
-  for (let index = 0; index < poison; index++) {
+  return Array.from({ length: poison }, (_, index): Placed => {
     const random = randomOf(seed, 'poison', index);
-    const kind = at(kinds, (seed + index) % kinds.length);
+    const kind = at(POISON_KINDS, (seed + index) % POISON_KINDS.length);
     const rival = kind === CONFLICT ? rivals.pop() : undefined;
-    if (rival !== undefined) {
-      const conflict = testEvents.conflictWith?.(at(events, rival)) ?? at(events, rival);
-      const message: TestMessage = { ...messageOf(conflict), kind: 'poison', poison: kind };
-      queue.push({ at: rival + random() * MAX_LAG, message });
-      continue;
+    if (rival !== undefined && testEvents.conflictWith) {
+      const message = messageOf(testEvents.conflictWith(at(events, rival)), 'poison');
+      return { at: rival + random() * MAX_LAG, message: { ...message, poison: kind } };
     }
-    const event = testEvents.create(idOf(seed, 'p', index), now, groups, random);
+    const event = create(index, random);
     // Where nothing is left to be in conflict with, another poison takes its place.
-    const made = kind === CONFLICT ? at(kinds, 0) : kind;
+    const made = kind === CONFLICT ? at(POISON_KINDS, 0) : kind;
     const body = testEvents.poison[made]?.body(event, random) ?? '';
     // With the attributes of a valid event, so that filter policies let it through.
-    const message: TestMessage = { ...messageOf(event), body, kind: 'poison', poison: made };
-    queue.push({ at: random() * count, message });
-  }
+    const message = { ...messageOf(event, 'poison'), body, poison: made };
+    return { at: random() * events.length, message };
+  });
+}
+
+function changesOf(events: readonly AnyEvent[], changes: number, seed: number, now: Date): Placed[] {
   const changed = shuffled(events.keys(), randomOf(seed, 'cancelled', 0)).slice(0, changes);
-  for (const [index, original] of changed.entries()) {
+  return changed.map((original, index) => {
     const random = randomOf(seed, 'cancellation', index);
     const change = testEvents.change?.create(at(events, original), now, index, random);
     if (!change) throw new RangeError(`changes is ${changes}, but no event changes another`);
     const lag = (0.01 + random()) * MAX_LAG;
-    const message: TestMessage = { ...messageOf(change), kind: 'change' };
-    queue.push({ at: index % 10 < OVERTAKING ? original - lag : original + lag, message });
-  }
-  return queue.sort((a, b) => a.at - b.at).map(({ message }) => message);
+    const isAhead = index % 10 < OVERTAKING;
+    return { at: isAhead ? original - lag : original + lag, message: messageOf(change, 'change') };
+  });
+}
 
-  function messageOf(event: AnyEvent): EventMessage {
-    const attributes = catalogue.attributesOf(event);
-    return { body: JSON.stringify(event), attributes, id: catalogue.idOf(event) };
-  }
+function messageOf(event: AnyEvent, kind: TestMessage['kind']): TestMessage {
+  const { events } = domain;
+  return {
+    body: JSON.stringify(event),
+    attributes: events.attributesOf(event),
+    id: events.idOf(event),
+    kind,
+  };
 }
 
 function checkOptions(numbers: Record<string, number>, seed: number): void {
@@ -133,8 +160,10 @@ function checkOptions(numbers: Record<string, number>, seed: number): void {
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
     throw new RangeError(`seed is ${seed}, but must be a whole number from 0 to ${2 ** 32 - 1}`);
   }
-  const { count = 0, duplicates = 0, changes = 0 } = numbers;
+  const { count = 0, duplicates = 0, changes = 0, poison = 0 } = numbers;
   if (duplicates > 0 && count === 0) throw new RangeError('duplicates need at least one event to repeat');
+  if (poison > 0 && POISON_KINDS.length === 0)
+    throw new RangeError(`poison is ${poison}, but the domain has none`);
   if (changes > count) throw new RangeError(`changes is ${changes}, but there are ${count} to change`);
 }
 

@@ -4,11 +4,10 @@ import path from 'node:path';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import { KillableRun } from '@order-fan-out/local-run/faults/killable-run';
 import { readAssembly } from '@order-fan-out/local-run/template/assembly';
-import { domain } from '#domain';
 import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
-import { generateEvents, type TestMessage } from '../../cli/publishing/test-events.ts';
+import { generateEvents, POISON_KINDS, type TestMessage } from '../../cli/publishing/test-events.ts';
 import { moveAll } from '../../cli/redrive/move-task.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { plural } from '../../cli/terminal/text.ts';
@@ -46,8 +45,6 @@ const VISIBILITY_MS = 2_000;
 const SLOW_MS = 0.6 * VISIBILITY_MS;
 const DUPLICATE_SHARE = 0.05;
 const POISON_SHARE = 0.02;
-/** One of each kind, and a conflict. */
-const LEAST_POISON = Object.keys(domain.testEvents.poison).length + 1;
 /** One in so many events is published once more at the end. */
 const LATE_COPY = 10;
 /** On average: with fewer, little could come out of sequence. */
@@ -93,7 +90,8 @@ class Chaos {
       seed,
       duplicates: Math.ceil(count * DUPLICATE_SHARE),
       changes: Math.ceil(count * changes),
-      poison: Math.max(LEAST_POISON, Math.ceil(count * POISON_SHARE)),
+      // At least one of each kind.
+      poison: POISON_KINDS.length && Math.max(POISON_KINDS.length, Math.ceil(count * POISON_SHARE)),
     });
     const copied = this.messages
       .filter(({ kind }) => kind === 'event' || kind === 'change')

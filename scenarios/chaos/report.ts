@@ -175,7 +175,7 @@ ${verdict}`;
 function shown(count: number): string {
   const { endState }: Domain = domain;
   if (!endState)
-    return `(nobody looked at what consumers made of the ${NOUNS}: the domain says no end state)`;
+    return `(nobody looked at what consumers made of the ${NOUNS}: the domain defines no end state)`;
   const sums = endState.check ? ', all sums are right' : '';
   return `each of
 the ${count} ${NOUNS} is exactly once in every table where it belongs, no duplicate has changed a record${sums}, and`;

@@ -9,7 +9,12 @@ import { domain } from '#domain';
 import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
-import { changedIds, generateEvents, type TestMessage } from '../../cli/publishing/test-events.ts';
+import {
+  changedIds,
+  generateEvents,
+  POISON_KINDS,
+  type TestMessage,
+} from '../../cli/publishing/test-events.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
@@ -62,7 +67,7 @@ export function localEvents(count: number, seed: number, changes = 0): TestMessa
     seed,
     duplicates: Math.ceil(count * DUPLICATE_SHARE),
     changes: Math.ceil(count * changes),
-    poison: Math.ceil(count * POISON_SHARE),
+    poison: POISON_KINDS.length && Math.ceil(count * POISON_SHARE),
   });
 }
 

@@ -84,7 +84,7 @@ function shown(created: number, changed: number, tables: Ledger['tables']): stri
   const each = created === 1 ? `The ${NOUN}` : `Each of the ${created} ${NOUNS}`;
   if (!endState) {
     return `Every message was delivered, and processed or dead-lettered as it should be. What consumers made of the
-${NOUNS} was not looked at: the domain says no end state.`;
+${NOUNS} was not looked at: the domain defines no end state.`;
   }
   const more = endState.shown ? `, and ${endState.shown(tables)}` : '';
   const changes =

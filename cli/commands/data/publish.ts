@@ -21,7 +21,7 @@ import type { EventMessage } from '../../publishing/batches.ts';
 import { listProblems, readEventFile } from '../../publishing/event-file.ts';
 import { publishMessages } from '../../publishing/publisher.ts';
 import type { SendResult } from '../../publishing/sending.ts';
-import { generateEvents, idsInConflict } from '../../publishing/test-events.ts';
+import { generateEvents, idsInConflict, POISON_KINDS } from '../../publishing/test-events.ts';
 import { usageError } from '../../terminal/command-error.ts';
 import { INTERRUPTED } from '../../terminal/interrupt.ts';
 import type { Io } from '../../terminal/io.ts';
@@ -178,6 +178,7 @@ function testEvents({
     throw usageError(`--${CHANGE?.plural} is ${changes}, but there are only ${count} ${NOUNS}`);
   }
   const poison = extras.poison?.(count) ?? 0;
+  if (poison > 0 && POISON_KINDS.length === 0) throw usageError(`--poison: no bad ${NOUNS} are defined`);
   const on = { duplicates, changes, poison };
   const messages = generateEvents({ count, seed, ...on, now });
   const poisoned = new Set(messages.filter(({ kind }) => kind === 'poison'));
