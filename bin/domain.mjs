@@ -2,6 +2,7 @@
  * Obeys `--domain <name>`: `#domain` and its like then lead to what package.json imports under that condition, in this process and in
  * those that it starts. Runs before the program is loaded, since that resolves its imports.
  */
+import './load-errors.mjs';
 import { registerHooks } from 'node:module';
 
 const { argv, env } = process;

@@ -1,4 +1,4 @@
-/** `--domain`, in a project of two domains and a program that says which it was given. */
+/** What runs before a program: `--domain`, in a project of two, and what is said of a domain that cannot be loaded. */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -18,12 +18,12 @@ console.log(JSON.stringify({ name, args, ...(child && { child: JSON.parse(child)
 function projectWith(target: string | Record<string, string>): string {
   const folder = temporaryFolder('domain-');
   const write = (file: string, text: string) => fs.writeFileSync(path.join(folder, file), text);
-  for (const file of ['bin/domain.mjs', 'cli/options/domain.ts']) {
+  for (const file of ['bin/domain.mjs', 'bin/load-errors.mjs', 'cli/options/domain.ts']) {
     fs.cpSync(path.join(PROJECT, file), path.join(folder, file));
   }
   fs.symlinkSync(path.join(PROJECT, 'node_modules'), path.join(folder, 'node_modules'));
   write('package.json', JSON.stringify({ type: 'module', imports: { '#domain': target } }));
-  for (const name of ['orders', 'readings']) write(`${name}.mjs`, `export const name = '${name}';`);
+  for (const name of ['orders', 'readings']) write(`${name}.ts`, `export const name = '${name}';`);
   write('program.mjs', PROGRAM);
   return folder;
 }
@@ -39,7 +39,7 @@ function run(cwd: string, ...args: string[]) {
   return { status, stderr, said: stdout ? JSON.parse(stdout) : undefined };
 }
 
-const project = projectWith({ readings: './readings.mjs', default: './orders.mjs' });
+const project = projectWith({ readings: './readings.ts', default: './orders.ts' });
 
 test.each([
   { args: ['status', '--domain', 'readings', '--local'], name: 'readings', left: ['status', '--local'] },
@@ -57,13 +57,44 @@ test.each([
   { args: ['--domain', 'reading'], names: 'readings', given: '"reading"' },
   { args: ['--domain', 'default'], names: 'readings', given: '"default"' },
   { args: ['--domain'], names: 'readings', given: '""' },
-  { args: ['--domain', 'readings'], target: './orders.mjs', names: 'none', given: '"readings"' },
+  { args: ['--domain', 'readings'], target: './orders.ts', names: 'none', given: '"readings"' },
 ])('$args is refused in one line where there is $names', ({ args, target, names, given }) => {
   const { status, stderr, said } = run(target ? projectWith(target) : project, 'status', ...args);
 
   expect(stderr).toBe(`No domain ${given}: package.json has ${names}\n`);
   expect({ status, said }).toEqual({ status: 2, said: undefined });
 });
+
+test.each([
+  ["import './later.ts';", /Cannot find module 'later\.ts' imported from orders\.ts/],
+  [
+    "import { later } from '#domain';",
+    /The requested module '#domain' does not .+ named 'later' \(orders\.ts:1\)/,
+  ],
+  ['export const name = {', /Unexpected .+ \(orders\.ts:1\)/],
+])('a domain with %j, half done, is told in one line', (text, problem) => {
+  const halfDone = projectWith('./orders.ts');
+  fs.writeFileSync(path.join(halfDone, 'orders.ts'), text);
+
+  const { status, stderr } = run(halfDone);
+
+  expect(stderr).toMatch(new RegExp(`^${problem.source}\\. What else is missing: npm run typecheck\n$`));
+  expect(status).toBe(1);
+});
+
+test.each(["JSON.parse('{');", "Promise.reject(new Error('lost'));", "throw new TypeError('lost');"])(
+  'the error of a domain that is loaded, %j, is told with its stack',
+  (text) => {
+    const wrong = projectWith('./orders.ts');
+    fs.writeFileSync(path.join(wrong, 'orders.ts'), `export const name = 'orders';\n${text}`);
+
+    const { status, stderr } = run(wrong);
+
+    expect(stderr).toMatch(/^\w*Error: .+\n {4}at /);
+    expect(stderr).toContain('orders.ts:2');
+    expect(status).toBe(1);
+  },
+);
 
 test.each(['start', 'chaos', 'orders'])(
   'npm obeys it in the script %s, whose help names it where there is another',
