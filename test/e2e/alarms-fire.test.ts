@@ -2,11 +2,12 @@
 // metrics that come at once, and with metrics as late and incomplete as those of SQS may be.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { alarmsId } from '../../contract/names.ts';
 import { stages } from '../../lib/config.ts';
+import { domains, orders } from '../fixtures/domains.ts';
 import { stageNames, synthesize } from '../fixtures/synthesized.ts';
 import { attributes, kindOf, type StackTemplate, WatchedStack } from '../fixtures/watched-stack.ts';
 
-const TAKEN_BY_ALL = attributes({ eventType: 'order.placed', requiresShipping: 'true' });
 const DAY = 24 * 60;
 
 interface Driver {
@@ -37,13 +38,13 @@ const reported = (metric: string, kind: string): Driver => ({
 /** By kind of alarm. An alarm of a new kind needs an entry, or the first test below fails with its name. */
 const drivers: Record<string, Driver> = {
   QueueDepth: {
-    raise: (stack) => stack.publishMany(stack.threshold('QueueDepth'), TAKEN_BY_ALL),
+    raise: (stack) => stack.publishMany(stack.threshold('QueueDepth'), stack.takenByAll),
     settle: purge,
   },
-  OldestMessage: { raise: (stack) => stack.publish(TAKEN_BY_ALL), settle: purge },
+  OldestMessage: { raise: (stack) => stack.publish(stack.takenByAll), settle: purge },
   RetentionAtRisk: {
     async raise(stack) {
-      await stack.publish(TAKEN_BY_ALL);
+      await stack.publish(stack.takenByAll);
       await stack.minutes(1);
       await stack.run.cloudWatch.skipMinutes(DAY);
     },
@@ -111,29 +112,37 @@ const drivers: Record<string, Driver> = {
     settle: purge,
   },
   Unrouted: {
-    raise: (stack) => stack.publish(attributes({ eventType: 'order.shipped' })),
+    raise: (stack) => stack.publish(attributes({ eventType: 'nothing.known' })),
     settle: purge,
   },
   OldestUnrouted: {
     async raise(stack) {
-      await stack.publish(attributes({ eventType: 'order.shipped' }));
+      await stack.publish(attributes({ eventType: 'nothing.known' }));
       await stack.minutes(1);
       await stack.run.cloudWatch.skipMinutes(10 * DAY);
     },
     settle: purge,
   },
   InvalidAttributes: {
-    raise: (stack) => stack.publish(attributes({ eventType: '["order.placed"' }, 'String.Array')),
+    raise: (stack) => stack.publish(attributes({ eventType: '["no.list"' }, 'String.Array')),
     settle: nothing,
   },
   NoAttributes: { raise: (stack) => stack.publish({}), settle: nothing },
 };
 
 describe.each([
-  ...stageNames.map((stage) => ({ stage, metrics: 'punctual', lateMetrics: undefined })),
-  // The rules are the same in both stages.
-  { stage: 'dev' as const, metrics: 'late', lateMetrics: { minutes: 15, inactiveAfter: 5, missing: 0.05 } },
-])('in $stage, with $metrics metrics', ({ stage, lateMetrics }) => {
+  ...stageNames.map((stage) => ({ of: orders, stage, metrics: 'punctual', lateMetrics: undefined })),
+  // The rules are the same in both stages, and in any domain.
+  {
+    of: orders,
+    stage: 'dev' as const,
+    metrics: 'late',
+    lateMetrics: { minutes: 15, inactiveAfter: 5, missing: 0.05 },
+  },
+  ...domains
+    .filter((of) => of !== orders)
+    .map((of) => ({ of, stage: 'prod' as const, metrics: 'punctual', lateMetrics: undefined })),
+])('$of.domain.plural in $stage, with $metrics metrics', ({ of, stage, lateMetrics }) => {
   let stack: WatchedStack;
   let composites: string[];
 
@@ -141,8 +150,8 @@ describe.each([
     // With the alarms that there are only where releases are gradual.
     const settings = { ...stages[stage], gradualReleases: true };
     stack = await WatchedStack.start(
-      structuredClone(synthesize(stage, { settings }).toJSON()) as StackTemplate,
-      lateMetrics,
+      structuredClone(synthesize(stage, { settings }, of).toJSON()) as StackTemplate,
+      { of, lateMetrics },
     );
     composites = [...stack.alarms('Unhealthy'), ...stack.alarms('HasDeadLetters')];
   });
@@ -239,8 +248,9 @@ describe.each([
     await stack.minutes(40);
     const pages = (await stack.news()).filter(({ severity }) => severity === 'pages');
 
-    const ofBilling = pages.filter(({ alarm }) => alarm.includes('BillingAlarms'));
-    expect(ofBilling.map(({ alarm, state }) => [alarm, state])).toEqual([
+    const [first = ''] = Object.keys(of.consumers);
+    const ofFirst = pages.filter(({ alarm }) => alarm.includes(alarmsId(first)));
+    expect(ofFirst.map(({ alarm, state }) => [alarm, state])).toEqual([
       [stack.alarms('HasDeadLetters')[0], 'ALARM'],
     ]);
   });
