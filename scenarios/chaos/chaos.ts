@@ -14,7 +14,7 @@ import { plural } from '../../cli/terminal/text.ts';
 import { publishAll } from '../publish-all.ts';
 import { readArchived } from '../reconciliation/archive.ts';
 import { inversionsByConsumer, isOrdered, orderedConsumers } from '../reconciliation/inversions.ts';
-import { readLedger, readLetters } from '../reconciliation/snapshot.ts';
+import { readLedger, readLetters, recordStore } from '../reconciliation/snapshot.ts';
 import { fillTables } from '../start/local-events.ts';
 import { takenByAll } from '../taken-by-all.ts';
 import { type WaitOptions, waitUntilEmpty } from '../wait-until-empty.ts';
@@ -143,6 +143,7 @@ class Chaos {
       return chaosResult({
         ...{ count, seed, messages, takes, before, underFaults, after, inversions, problems },
         isOrdered: kind.isOrdered,
+        store: recordStore(stack),
         orderedConsumers: orderedConsumers(stack),
         lateCopies: [...this.lateCopies],
         faults: this.injected(),

@@ -27,6 +27,8 @@ export interface ChaosFindings {
   readonly takes: Takes;
   /** Whether the stack keeps the sequence of each group. */
   readonly isOrdered: boolean;
+  /** What records are in: `table`. */
+  readonly store: string;
   /** The consumers that keep it. */
   readonly orderedConsumers: ReadonlySet<string>;
   /** What was published once more at the end. */
@@ -117,7 +119,7 @@ export function chaosResult(found: ChaosFindings): ChaosResult {
   );
   const deadLetters = { withReason: reasons.length - withoutReason, withoutReason };
   const summary = { count, seed, faults, consumers, inversions, deadLetters, missing, unexpected };
-  return { summary, report: reportOf(summary, isOrdered), proved: missing.length + unexpected.length === 0 };
+  return { summary, report: reportOf(summary, found), proved: missing.length + unexpected.length === 0 };
 }
 
 /** How many messages lie in a consumer's dead-letter queue. */
@@ -135,7 +137,10 @@ function notInjected(counts: Record<string, number>): Difference[] {
 const IN_SEQUENCE = `
 No ${NOUN} was recorded after a later one of the same ${GROUP}, those left out that were dead-lettered on the way.`;
 
-function reportOf(summary: ChaosSummary, isOrdered: boolean): string {
+function reportOf(
+  summary: ChaosSummary,
+  { isOrdered, store }: Pick<ChaosFindings, 'isOrdered' | 'store'>,
+): string {
   const { count, faults, consumers, inversions, deadLetters, missing, unexpected } = summary;
   const faultLines = Object.entries(faults).map(
     ([kind, count]) => `  ${String(count).padStart(5)} × ${kind}`,
@@ -156,7 +161,7 @@ function reportOf(summary: ChaosSummary, isOrdered: boolean): string {
   ]);
   const verdict =
     missing.length + unexpected.length === 0
-      ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it ${shown(count)}
+      ? `Published = processed + dead-lettered + filtered at every consumer, before and after the redrive. After it ${shown(count, store)}
 only poison is in the dead-letter queues, each with its reason.${consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : ''}${isOrdered ? IN_SEQUENCE : ''}`
       : `Not proved:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
@@ -172,13 +177,13 @@ ${verdict}`;
 }
 
 /** What the reconciliation has shown of records. */
-function shown(count: number): string {
+function shown(count: number, store: string): string {
   const { endState }: Domain = domain;
   if (!endState)
     return `(nobody looked at what consumers made of the ${NOUNS}: the domain defines no end state)`;
   const sums = endState.check ? ', all sums are right' : '';
   return `each of
-the ${count} ${NOUNS} is exactly once in every table where it belongs, no duplicate has changed a record${sums}, and`;
+the ${count} ${NOUNS} is exactly once in every ${store} where it belongs, no duplicate has changed a record${sums}, and`;
 }
 
 function figures({ published, filtered, processed, deadLettered, both }: Tally): string[] {

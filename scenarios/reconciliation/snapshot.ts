@@ -8,6 +8,7 @@ import { recordingConsumers, type StackHandles } from '../../cli/aws/stack.ts';
 import { allObjectRecords } from '../../cli/outcomes/object-records.ts';
 import { ID_FIELD } from '../../cli/terminal/words.ts';
 import type { Domain, Item } from '../../contract/domain.ts';
+import { recordsBucket, recordsTable } from '../../contract/stack-outputs.ts';
 
 /** What all consumers hold at one moment. */
 export interface Ledger {
@@ -57,6 +58,13 @@ export async function readLedger(
     }
   }
   return ledger;
+}
+
+/** What records are in, as a word for reports: `table`, `bucket`, or both where consumers differ. */
+export function recordStore({ consumers }: Pick<StackHandles, 'consumers'>): string {
+  const inBucket = consumers.some(recordsBucket) ? ['bucket'] : [];
+  const inTable = consumers.some(recordsTable) ? ['table'] : [];
+  return [...inTable, ...inBucket].join(' or ');
 }
 
 /** The ledger of a stack whose tables are empty. */

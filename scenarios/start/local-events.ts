@@ -30,7 +30,7 @@ import {
   withoutCopies,
 } from '../reconciliation/inversions.ts';
 import { type ConsumerCounts, reconcile } from '../reconciliation/reconcile.ts';
-import { type Letters, readLedger, readLetters } from '../reconciliation/snapshot.ts';
+import { type Letters, readLedger, readLetters, recordStore } from '../reconciliation/snapshot.ts';
 import { takenByAll } from '../taken-by-all.ts';
 import { waitUntilEmpty } from '../wait-until-empty.ts';
 import { kindsOf, type LocalEventsSummary, reportOf } from './report.ts';
@@ -157,7 +157,11 @@ export async function runLocalEvents(options: LocalEventsOptions): Promise<Local
     const { tables } = ledger;
     return {
       summary,
-      report: reportOf(summary, { alarms, messages, tables, pages: stack.pagesTopicArn }),
+      report: reportOf(summary, {
+        ...{ alarms, messages, tables },
+        store: recordStore(stack),
+        pages: stack.pagesTopicArn,
+      }),
       balanced: differences.missing.length === 0 && differences.unexpected.length === 0,
     };
   } finally {

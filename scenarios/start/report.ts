@@ -48,6 +48,8 @@ interface ReportDetails {
   readonly messages: readonly TestMessage[];
   /** What is in all tables at the end. */
   readonly tables: Ledger['tables'];
+  /** What records are in: `table`. */
+  readonly store: string;
   /** ARN of the topic for what has to wake somebody. */
   readonly pages: string | undefined;
 }
@@ -57,7 +59,7 @@ export function reportOf(summary: LocalEventsSummary, details: ReportDetails): s
   return `${countsOf(summary, details)}\n\n${alarmLines(details)}`;
 }
 
-function countsOf(summary: LocalEventsSummary, { tables }: ReportDetails): string {
+function countsOf(summary: LocalEventsSummary, details: ReportDetails): string {
   const { consumers, inversions, missing, unexpected, created, changed } = summary;
   const rows = Object.entries(consumers).map(([name, { delivered, processed, duplicates, deadLettered }]) => [
     name,
@@ -75,11 +77,11 @@ The run left differences:
 ${differenceLines('missing', missing)}${differenceLines('unexpected', unexpected)}`;
   }
   const inArchive = consumers[ARCHIVE] ? `\n${IN_ARCHIVE}` : '';
-  return `\n${figures}\n\n${shown(created, changed, tables)}${inArchive}`;
+  return `\n${figures}\n\n${shown(created, changed, details)}${inArchive}`;
 }
 
 /** What the reconciliation has shown. */
-function shown(created: number, changed: number, tables: Ledger['tables']): string {
+function shown(created: number, changed: number, { tables, store }: ReportDetails): string {
   const { endState }: Domain = domain;
   const each = created === 1 ? `The ${NOUN}` : `Each of the ${created} ${NOUNS}`;
   if (!endState) {
@@ -91,7 +93,7 @@ ${NOUNS} was not looked at: the domain defines no end state.`;
     changed === 0 || !CHANGE
       ? ''
       : `\n${changed === 1 ? `The ${CHANGE.participle} ${NOUN} is` : `Each of the ${changed} ${CHANGE.participle} ${NOUNS} is`} ${endState.shownOfChanged}.`;
-  return `${each} is exactly once in every table where it belongs, each poison message in the
+  return `${each} is exactly once in every ${store} where it belongs, each poison message in the
 dead-letter queues${more}.${changes}`;
 }
 

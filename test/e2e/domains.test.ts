@@ -50,7 +50,7 @@ describe.each(domainNames())('with %s', (name) => {
   test('npm start accounts for every event, and finds them in the archive', async () => {
     const found = await operate('archive', 'get', 'test-1-o000001');
 
-    expect(kept.stdout).toContain(`Each of the ${EVENTS} ${domain.plural} is exactly once`);
+    expect(kept.stdout).toContain(`Each of the ${EVENTS} ${domain.plural} is exactly once in every`);
     expect(kept.stdout).toContain('The archive has each message that was published, byte for byte.');
     expect(found).toMatchObject({ code: 0, said: { messages: [{}] } });
   });

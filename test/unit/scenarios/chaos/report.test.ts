@@ -28,6 +28,7 @@ const findings = {
   after: look(new Map(), true),
   inversions: { billing: 0 },
   isOrdered: true,
+  store: 'bucket',
   orderedConsumers: new Set(['billing']),
 } satisfies ChaosFindings;
 
@@ -51,6 +52,12 @@ test('a stack that is ordered, and has kept the order, is said to have', () => {
 
   expect(proved).toBe(true);
   expect(report).toContain('No order was recorded after a later one of the same customer');
+});
+
+test('records are said to be where the stack has them', () => {
+  const { report } = chaosResult(findings);
+
+  expect(report).toContain('exactly once in every bucket where it belongs');
 });
 
 test('a fault that never happened proves nothing', () => {
