@@ -1,5 +1,6 @@
 /** Test events of the domain, repeatable by seed. */
 import { domain } from '#domain';
+import type { Domain } from '../../contract/domain.ts';
 import type { AnyEvent } from '../../contract/event-catalogue.ts';
 import { at, type Random, randomOf, shuffled } from '../../contract/random.ts';
 import { NOUN } from '../terminal/words.ts';
@@ -8,7 +9,7 @@ import type { EventMessage } from './batches.ts';
 /** What is wrong with a valid event that has the ID of another one. */
 const CONFLICT = 'conflict';
 
-const { testEvents } = domain;
+const { testEvents }: Domain = domain;
 
 /** What can be wrong with poison; empty for a domain without any. */
 export const POISON_KINDS: readonly string[] = [
