@@ -47,9 +47,9 @@ async function sendTwenty(): Promise<void> {
   }
 }
 
-/** In ten messages, as many as a receive takes. */
-async function sendSevenMiB(): Promise<void> {
-  for (let n = 0; n < 10; n++) await send(queue, 'x'.repeat(0.7 * 1024 ** 2));
+/** Twice ten messages, as many as a receive takes. */
+async function sendTwiceSevenMiB(): Promise<void> {
+  for (let n = 0; n < 20; n++) await send(queue, 'x'.repeat(0.7 * 1024 ** 2));
 }
 
 describe('a batch', () => {
@@ -90,7 +90,7 @@ describe('a batch', () => {
     ['is filled during its window beyond the ten messages of one receive', sendTwenty, 20, 30, [20]],
     ['is never larger than the batch size, however many receives fill it', sendTwenty, 15, 1, [15, 5]],
     ['is handed over when its window closes, full or not', () => send(queue, 'alone'), 20, 1, [1]],
-    ['is handed over when it holds 6 MiB', sendSevenMiB, 20, 30, [10]],
+    ['is handed over when it holds 6 MiB', sendTwiceSevenMiB, 20, 30, [10, 10]],
   ])('%s', async (_, sendAll, batchSize, windowSeconds, expected) => {
     await sendAll();
     const sizes: number[] = [];
