@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { domain } from '#domain';
+import { ARCHIVE } from '../../contract/archive.ts';
 import type { Domain, Item, RecordView } from '../../contract/domain.ts';
 import { type AnyEvent, digestOf } from '../../contract/event-catalogue.ts';
 import { backoffDelay } from '../../contract/retries.ts';
@@ -58,7 +59,7 @@ export function requireRecords(consumer: ConsumerHandles): void {
 /** Those of the consumers that keep records. @throws CommandError where none does: nothing would show what became of an event */
 export function withRecords(consumers: readonly ConsumerHandles[]): ConsumerHandles[] {
   const recording = recordingConsumers({ consumers });
-  const [first] = consumers;
+  const first = consumers.find(({ name }) => name !== ARCHIVE);
   if (first && recording.length === 0) requireRecords(first);
   return recording;
 }

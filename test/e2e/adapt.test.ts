@@ -144,7 +144,7 @@ function linkPackages(): void {
 /** @param shown a command, perhaps with `# from "Alarms:", 3 lines` */
 function compare(shown: string, output: string): void {
   const [, command = '', from, count] =
-    /^(.*?)(?: # (?:exit \d+|from "(.*)", (\d+) lines))?$/.exec(shown) ?? [];
+    /^(.*?)(?: # (?:exit \d+|from "(.*)", (\d+) lines?))?$/.exec(shown) ?? [];
   // npm says first what it runs.
   const lines = (outputs.get(command) ?? '').replace(/^\n(> .*\n)+\n/, '').split('\n');
   const start = from === undefined ? 0 : lines.findIndex((line) => line.startsWith(from));

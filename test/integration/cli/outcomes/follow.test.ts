@@ -170,7 +170,9 @@ describe('following', () => {
 
     expect(Object.fromEntries(outcomes)).toEqual({ billing: { processed: 10, refused: [], missing: [] } });
     expect(stderr.text).toBe('shipping keeps no records of orders, so it is not followed\n');
-    await expect(follow({ stack: without('billing', 'shipping') })).rejects.toThrow(
+    const { consumers, ...rest } = without('billing', 'shipping');
+    const archive = consumers.slice(0, 1).map((each) => ({ ...each, name: 'archive' }));
+    await expect(follow({ stack: { ...rest, consumers: [...archive, ...consumers] } })).rejects.toThrow(
       'Cannot follow orders to billing: it keeps no records of orders',
     );
   });
