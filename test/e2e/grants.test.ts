@@ -1,6 +1,8 @@
 // Each permission of the synthesized template is taken away in turn, and a small run of the real bundles has to fail for it.
 // What is granted for nothing shows itself here too: without it nothing fails.
 //
+// Of a further domain only what functions may do to tables and buckets is taken away: the rest is granted alike in any.
+//
 // What consumers have alike is taken from all of them in one run. They share nothing, so that none can fail in place of
 // another, and each one has to.
 
@@ -8,17 +10,27 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DeleteBucketCommand, DeleteObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import {
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { type MessageAttributeValue, PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Access } from '@order-fan-out/local-run/iam/access-control';
 import { LocalRun } from '@order-fan-out/local-run/run';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
+import { withNodeOptions } from '@order-fan-out/local-run/test/emulators-thread';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { queueDepth } from '../../cli/aws/queue-depth.ts';
-import { orderEvents } from '../../domain/events.ts';
-import { aCancellation, anOrder } from '../fixtures/order-fixtures.ts';
+import { pascalCase } from '../../contract/names.ts';
+import { randomOf } from '../../contract/random.ts';
+import { topicArnOutput } from '../../contract/stack-outputs.ts';
+import { takenByAll } from '../../scenarios/taken-by-all.ts';
+import { domains, orders, type TestDomain } from '../fixtures/domains.ts';
 import { PROJECT } from '../fixtures/project.ts';
 
 /** Permissions that no call of the local run needs. */
@@ -53,19 +65,40 @@ const PATIENCE_MS = 30_000;
 /** Seconds. */
 const LONGEST_BACKOFF = 900;
 
-const STACK = 'OrderFanOut-prod';
-const root = temporaryFolder('grants-');
-const base = path.join(root, 'base');
-// The stage with a key of its own has every permission that the other has. Tests are named after what is found in it.
-// The operator's policy is no function's: operator.test.ts is about it.
-// Tried five times: the archive's function dead-letters a message at its last try alone.
-await synthesize(PROJECT, base, { stage: 'prod', operatorPolicy: 'false', outlastMinutes: '2' });
-const templateFile = `${STACK}.template.json`;
-const template: Template = JSON.parse(fs.readFileSync(path.join(base, templateFile), 'utf8'));
-const all = grantsOf(template);
-const listed = (grant: Grant) =>
-  NOT_EXERCISED.find(([pattern]) => pattern.test(`${grant.to} ${grant.action}`));
-const proved = all.filter((grant) => !listed(grant));
+/** The stack of a domain, and what is granted in it. */
+interface Granted {
+  readonly of: TestDomain;
+  /** Folder of the assemblies. */
+  readonly root: string;
+  readonly templateFile: string;
+  readonly template: Template;
+  readonly all: readonly Grant[];
+  /** What calls of the local run need. */
+  readonly exercised: readonly Grant[];
+  /** What of it is taken away. */
+  readonly proved: readonly Grant[];
+}
+
+const isListed = ({ to, action }: Grant) =>
+  NOT_EXERCISED.some(([pattern]) => pattern.test(`${to} ${action}`));
+
+async function granted(of: TestDomain): Promise<Granted> {
+  const { condition, stackName } = of.domain;
+  const root = temporaryFolder('grants-');
+  // The stage with a key of its own has every permission that the other has. Tests are named after what is found in it.
+  // The operator's policy is no function's: operator.test.ts is about it.
+  // Tried five times: the archive's function dead-letters a message at its last try alone.
+  const context = { stage: 'prod', operatorPolicy: 'false', outlastMinutes: '2' };
+  await withNodeOptions(condition === undefined ? '' : `--conditions=${condition}`, () =>
+    synthesize(PROJECT, path.join(root, 'base'), context),
+  );
+  const templateFile = `${stackName}-prod.template.json`;
+  const template: Template = JSON.parse(fs.readFileSync(path.join(root, 'base', templateFile), 'utf8'));
+  const all = grantsOf(template);
+  const exercised = all.filter((grant) => !isListed(grant));
+  const proved = exercised.filter(({ action }) => of === orders || /^(dynamodb|s3):/.test(action));
+  return { of, root, templateFile, template, all, exercised, proved };
+}
 
 function statementsOf(within: Template, id: string): Statement[] {
   const { Properties = {} } = within.Resources[id] ?? {};
@@ -98,7 +131,7 @@ function nameOf(principal: Statement['Principal']): string {
 const consumerOf = ({ policy }: Grant): string => /^(Key)?([A-Z][a-z]+)?/.exec(policy)?.[2] ?? '';
 
 /** Grants that differ in nothing but their consumer. An action on two tables is two of them. */
-function groupsOf(grants: Grant[]): Grant[][] {
+function groupsOf(grants: readonly Grant[]): Grant[][] {
   const groups = Map.groupBy(grants, (grant) => {
     const kind = grant.policy.slice(consumerOf(grant).length).replace(/[0-9A-F]{8}$/, '');
     const earlier = grants.filter(
@@ -111,7 +144,12 @@ function groupsOf(grants: Grant[]): Grant[][] {
 }
 
 /** The assembly without some permissions. It shares the bundles with the whole one. */
-function assemblyWithout(grants: Grant[], directory: string): string {
+function assemblyWithout(
+  grants: Grant[],
+  { root, templateFile, template }: Granted,
+  directory: string,
+): string {
+  const base = path.join(root, 'base');
   fs.mkdirSync(directory);
   for (const name of fs.readdirSync(base)) {
     if (name !== templateFile) fs.symlinkSync(path.join(base, name), path.join(directory, name));
@@ -131,11 +169,33 @@ function assemblyWithout(grants: Grant[], directory: string): string {
 function isDenialOf(grant: Grant, line: string): boolean {
   const action = grant.action.replaceAll('*', '\\w*');
   const denial = new RegExp(`is not authorized to perform: ${action} on resource: "?arn:`);
-  return denial.test(line) && line.includes(`${STACK}-${consumerOf(grant)}`);
+  return denial.test(line) && line.includes(`-prod-${consumerOf(grant)}`);
 }
 
-/** What was denied in a run that makes every call there is: an order and its cancellation, poison, what nobody takes, a failing try, a delivery without a queue. */
-async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> {
+/** Valid events that every consumer takes, and that leave a record at each. */
+function* eventsFor({ domain, consumers }: TestDomain, assembly: string) {
+  const { testEvents, endState, events } = domain;
+  const isTaken = takenByAll(assembly);
+  for (let index = 0; ; index++) {
+    const event = testEvents.create(`event-${index}`, new Date(), 1, randomOf(1, 'grants', index));
+    const message = { body: JSON.stringify(event), attributes: events.attributesOf(event) };
+    const isRecorded = Object.keys(consumers).every((each) => endState?.leavesRecord?.(each, event) ?? true);
+    if (isTaken({ ...message, id: events.idOf(event) }) && isRecorded) yield { ...message, event };
+  }
+}
+
+/**
+ * What was denied in a run that makes every call there is: an event and its change, poison, what nobody takes, a failing try, a
+ * delivery without a queue.
+ * @param accesses grows by what was asked for, where nothing is removed
+ */
+async function denialsOf(
+  { of }: Granted,
+  assembly: string,
+  removed: Grant[],
+  accesses: Access[] = [],
+): Promise<string[]> {
+  const { domain } = of;
   let run: LocalRun;
   try {
     run = await LocalRun.start({ assembly, port: 0, logDirectory: path.join(assembly, 'logs') });
@@ -152,13 +212,11 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
       .filter((key) => ending.test(key))
       .map((key) => outputs[key] as string);
   const queues = named(/(?<!DeadLetter|Unrouted)QueueUrl$/);
-  const publish = (Message: string, attributes = {}) =>
+  const events = eventsFor(of, assembly);
+  const next = () => events.next().value as Exclude<ReturnType<typeof events.next>['value'], void>;
+  const publish = (Message: string, MessageAttributes: Record<string, MessageAttributeValue>) =>
     sns.send(
-      new PublishCommand({
-        TopicArn: outputs.OrdersTopicArn,
-        Message,
-        MessageAttributes: { ...orderEvents.attributesOf(anOrder()), ...attributes },
-      }),
+      new PublishCommand({ TopicArn: outputs[topicArnOutput(domain.topic)], Message, MessageAttributes }),
     );
   const isOver = async (holds: () => Promise<boolean>, backoffSeconds = 0) => {
     const isDenied = () =>
@@ -181,26 +239,36 @@ async function denialsOf(assembly: string, removed: Grant[]): Promise<string[]> 
     ).length;
 
   try {
+    for (const [id, objects] of Object.entries(domain.endState?.initialObjects ?? {})) {
+      const [Bucket] = named(new RegExp(`${pascalCase(id)}BucketName$`));
+      for (const [Key, Body] of Object.entries(objects)) {
+        await s3.send(new PutObjectCommand({ Bucket, Key, Body }));
+      }
+    }
     run.consume();
-    await publish(JSON.stringify(anOrder()));
-    await publish('{');
-    await publish('{', { eventType: { DataType: 'String', StringValue: 'order.shipped' } });
+    const { event, body, attributes } = next();
+    await publish(body, attributes);
+    await publish('{', attributes);
+    await publish('{', { eventType: { DataType: 'String', StringValue: 'nothing.known' } });
     if (await isOver(isEmpty)) return denials();
-    await publish(JSON.stringify(aCancellation()), orderEvents.attributesOf(aCancellation()));
+    const change = domain.testEvents.change?.create(event, new Date(), 1, randomOf(1, 'change', 0));
+    if (change) await publish(JSON.stringify(change), domain.events.attributesOf(change));
     if (await isOver(isEmpty)) return denials();
 
     for (const TableName of named(/TableName$/)) await dynamodb.send(new DeleteTableCommand({ TableName }));
-    await deleteBucket(s3, outputs.ArchiveBucketName ?? '');
-    await publish(JSON.stringify(anOrder({ orderId: 'order-2' })));
+    for (const Bucket of named(/BucketName$/)) await deleteBucket(s3, Bucket);
+    const second = next();
+    await publish(second.body, second.attributes);
     const retries = async () =>
       (await asked(/ sqs:ChangeMessageVisibility /)) === queues.length &&
       (await asked(/assumed-role.* sqs:SendMessage .*ArchiveDeadLetterQueue/)) > 0;
     if (await isOver(retries, LONGEST_BACKOFF)) return denials();
 
     for (const QueueUrl of queues) await sqs.send(new DeleteQueueCommand({ QueueUrl }));
-    await publish(JSON.stringify(anOrder({ orderId: 'order-3' })));
+    const third = next();
+    await publish(third.body, third.attributes);
     await isOver(async () => (await asked(/^sns.* sqs:SendMessage .*DeadLetterQueue/)) === queues.length);
-    if (removed.length === 0) accesses = await run.accesses();
+    if (removed.length === 0) accesses.push(...(await run.accesses()));
     return denials();
   } finally {
     for (const each of [sns, sqs, dynamodb, s3]) each.destroy();
@@ -214,68 +282,80 @@ async function deleteBucket(s3: S3Client, Bucket: string): Promise<void> {
   await s3.send(new DeleteBucketCommand({ Bucket }));
 }
 
-/** What was asked for in the run with every permission. */
-let accesses: Access[] = [];
-const results = new Map<Grant[] | 'all', string[]>();
-const groups = groupsOf(proved);
+const stacks: Granted[] = [];
+for (const of of domains) stacks.push(await granted(of));
 
-beforeAll(async () => {
-  const waiting = groups.map((group, index) => async () => {
-    results.set(group, await denialsOf(assemblyWithout(group, path.join(root, String(index))), group));
+describe.each(stacks)('of $of.domain.plural', (stack) => {
+  const { of, root, template, all, exercised, proved } = stack;
+  /** What was asked for in the run with every permission. */
+  const accesses: Access[] = [];
+  const results = new Map<Grant[] | 'all', string[]>();
+  const groups = groupsOf(proved);
+
+  beforeAll(async () => {
+    const waiting = groups.map((group, index) => async () => {
+      results.set(
+        group,
+        await denialsOf(stack, assemblyWithout(group, stack, path.join(root, String(index))), group),
+      );
+    });
+    waiting.unshift(async () => {
+      results.set('all', await denialsOf(stack, path.join(root, 'base'), [], accesses));
+    });
+    // A run waits more than it works.
+    const lane = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await next();
+    };
+    await Promise.all(Array.from({ length: 4 }, lane));
   });
-  waiting.unshift(async () => {
-    results.set('all', await denialsOf(base, []));
+
+  test('with every permission nothing is denied', () => {
+    expect(results.get('all')).toEqual([]);
   });
-  // A run waits more than it works.
-  const lane = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) await next();
-  };
-  await Promise.all(Array.from({ length: 4 }, lane));
-});
 
-test('with every permission nothing is denied', () => {
-  expect(results.get('all')).toEqual([]);
-});
+  test('with every permission each function asks for all that it is granted, and for nothing else', () => {
+    const ofFunctions = exercised.filter(({ to }) => to === 'role');
+    const asked = accesses.filter(({ caller }) => caller.includes(':assumed-role/'));
 
-test('with every permission each function asks for all that it is granted, and for nothing else', () => {
-  const ofFunctions = proved.filter(({ to }) => to === 'role');
-  const asked = accesses.filter(({ caller }) => caller.includes(':assumed-role/'));
-
-  const namesOf = (names: string[]) => [...new Set(names)].sort();
-  expect(
-    namesOf(
-      asked.map(
-        ({ caller, action }) => `${/assumed-role\/[\w-]+?-([A-Z][a-z]+)/.exec(caller)?.[1]} ${action}`,
+    const namesOf = (names: string[]) => [...new Set(names)].sort();
+    expect(
+      namesOf(
+        asked.map(
+          ({ caller, action }) => `${/assumed-role\/[\w-]+?-([A-Z][a-z]+)/.exec(caller)?.[1]} ${action}`,
+        ),
       ),
-    ),
-  ).toEqual(namesOf(ofFunctions.map((grant) => `${consumerOf(grant)} ${grant.action}`)));
-});
+    ).toEqual(namesOf(ofFunctions.map((grant) => `${consumerOf(grant)} ${grant.action}`)));
+  });
 
-test('the permissions of every function, queue and key are tried', () => {
-  const policies = Object.entries(template.Resources).filter(
-    ([id, { Type }]) =>
-      ['AWS::IAM::Policy', 'AWS::SQS::QueuePolicy', 'AWS::KMS::Key'].includes(Type) &&
-      // By it SNS logs, which it does not do here.
-      !id.startsWith('OrdersDeliveryLogging'),
-  );
+  test('the permissions of every function, queue and key are tried', () => {
+    const policies = Object.entries(template.Resources).filter(
+      ([id, { Type }]) =>
+        (of === orders
+          ? ['AWS::IAM::Policy', 'AWS::SQS::QueuePolicy', 'AWS::KMS::Key']
+          : ['AWS::IAM::Policy']
+        ).includes(Type) &&
+        // By it SNS logs, which it does not do here.
+        !id.startsWith(`${pascalCase(of.domain.topic)}DeliveryLogging`),
+    );
 
-  expect(policies.length).toBeGreaterThan(0);
-  expect(new Set(proved.map(({ policy }) => policy)).size).toBe(policies.length);
-});
+    expect(policies.length).toBeGreaterThan(0);
+    expect(new Set(proved.map(({ policy }) => policy)).size).toBe(policies.length);
+  });
 
-describe('without it the run fails:', () => {
-  test.each(proved.map((grant) => ({ grant, name: `${grant.policy}, ${grant.action} for ${grant.to}` })))(
-    '$name',
-    ({ grant }) => {
-      const denials = results.get(groups.find((group) => group.includes(grant)) ?? []) ?? [];
+  describe('without it the run fails:', () => {
+    test.each(proved.map((grant) => ({ grant, name: `${grant.policy}, ${grant.action} for ${grant.to}` })))(
+      '$name',
+      ({ grant }) => {
+        const denials = results.get(groups.find((group) => group.includes(grant)) ?? []) ?? [];
 
-      expect({ denials, isDenied: denials.some((line) => isDenialOf(grant, line)) }).toMatchObject({
-        isDenied: true,
-      });
-    },
-  );
-});
+        expect({ denials, isDenied: denials.some((line) => isDenialOf(grant, line)) }).toMatchObject({
+          isDenied: true,
+        });
+      },
+    );
+  });
 
-test.each(NOT_EXERCISED)('%s is still in the template, and not exercised: %s', (pattern) => {
-  expect(all.filter(({ to, action }) => pattern.test(`${to} ${action}`))).not.toEqual([]);
+  test.each(NOT_EXERCISED)('%s is still in the template, and not exercised: %s', (pattern) => {
+    expect(all.filter(({ to, action }) => pattern.test(`${to} ${action}`))).not.toEqual([]);
+  });
 });
