@@ -14,6 +14,12 @@ const BEFORE_QUEUE_NAME = 'arn:aws-us-gov:sqs:us-gov-west-1:111122223333:'.lengt
 const AFTER_ID = '-0123456789AB'.length;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
 const LONGEST_NAME = 80;
+/** The longest value of each parameter that CloudFormation sets. */
+const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
+  'AWS::Partition': 'aws-us-gov',
+  'AWS::Region': 'ap-southeast-1',
+  'AWS::AccountId': '111122223333',
+};
 const UUID = '01234567-89ab-cdef-0123-456789abcdef'.length;
 
 /** @throws ConfigError for a policy that may be too long once its references are names */
@@ -49,8 +55,8 @@ function named(value: unknown, lengthOf: (logicalId: string) => number): unknown
 }
 
 function inPlaceOf(logicalId: string, lengthOf: (logicalId: string) => number): string {
-  // The name of a parameter such as AWS::Region is about as long as its value.
-  return logicalId.startsWith('AWS::') ? logicalId : 'x'.repeat(lengthOf(logicalId));
+  if (logicalId.startsWith('AWS::')) return PSEUDO_PARAMETERS[logicalId] ?? logicalId;
+  return 'x'.repeat(lengthOf(logicalId));
 }
 
 /** The longest value of a reference: a mapping's UUID, otherwise an ARN. */

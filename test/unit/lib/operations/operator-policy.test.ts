@@ -6,6 +6,7 @@ import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { ARCHIVE } from '../../../../contract/archive.ts';
 import { pascalCase } from '../../../../contract/names.ts';
 import { consumers, stages } from '../../../../lib/config.ts';
+import type { ConsumerSettings } from '../../../../lib/settings/types.ts';
 import {
   consumersOf,
   everyStage,
@@ -111,20 +112,24 @@ test('dev makes none without being asked', () => {
   synthesize('dev').resourceCountIs('AWS::IAM::ManagedPolicy', 0);
 });
 
-/** A stack of so many copies of billing. */
-function ofConsumers(count: number) {
-  const handlers = temporaryFolder('handlers-');
-  const copies = Array.from({ length: count }, (_, index) => `billing${index}`);
-  for (const name of [...copies, ARCHIVE]) {
-    fs.mkdirSync(path.join(handlers, name));
-    fs.writeFileSync(path.join(handlers, name, 'handler.ts'), '');
+/** A stack of these consumers, without their code. */
+function withConsumers(all: Record<string, ConsumerSettings>) {
+  const folder = temporaryFolder('handlers-');
+  for (const name of [...Object.keys(all), ARCHIVE]) {
+    fs.mkdirSync(path.join(folder, name));
+    fs.writeFileSync(path.join(folder, name, 'handler.ts'), '');
   }
-  return { handlers, consumers: Object.fromEntries(copies.map((name) => [name, consumers.billing])) };
+  return { handlers: folder, consumers: all };
 }
 
 test('it fits the limit of IAM with the longest names, a fourth consumer and the archive; synth refuses a longer one', () => {
-  expect(() => synthesize('prod', ofConsumers(4))).not.toThrow();
-  expect(() => synthesize('prod', ofConsumers(9))).toThrow(
+  const points: ConsumerSettings = {
+    tables: { points: { holds: 'records', partitionKey: 'orderId', actions: ['dynamodb:PutItem'] } },
+  };
+  const copies = Array.from({ length: 9 }, (_, index) => [`billing${index}`, consumers.billing] as const);
+
+  expect(() => synthesize('prod', withConsumers({ ...consumers, points }))).not.toThrow();
+  expect(() => synthesize('prod', withConsumers(Object.fromEntries(copies)))).toThrow(
     /^OrderFanOut-prod\/OperatorPolicy: the policy may take \d+ characters, but IAM takes 6144: part it, or set operations.policy to false/,
   );
 });
