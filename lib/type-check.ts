@@ -42,7 +42,8 @@ export async function findTypeProblems(check: TypeCheck = ourOwn()): Promise<str
       'package.json',
       'bin/tsc',
     );
-    await promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: PROJECT });
+    // CDK's command line sets FORCE_COLOR, which outdoes the setting in a tsconfig.json.
+    await promisify(execFile)(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { cwd: PROJECT });
     return [];
   } catch (error) {
     const { stdout } = error as { stdout?: string };
@@ -71,7 +72,6 @@ function settingsFor({ domain, condition }: TypeCheck) {
     files: ['check.mts', domain],
     include: [],
     compilerOptions: {
-      pretty: false,
       typeRoots: [join(PROJECT, 'node_modules', '@types')],
       ...(condition && { customConditions: [condition] }),
     },

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { findTypeProblems } from '../../../lib/type-check.ts';
 import { PROJECT } from '../../fixtures/project.ts';
@@ -12,6 +12,18 @@ const TAKEN = "'reading.taken': async () => 'created'";
 const RETRACTED = "'reading.retracted': async () => 'retracted'";
 const handlerOf = (functions: string) =>
   `${CATALOGUE}export const handler = eventConsumer(readingEvents, { ${functions} });\n`;
+
+const { FORCE_COLOR } = process.env;
+
+// As CDK's command line does.
+beforeAll(() => {
+  process.env.FORCE_COLOR = '1';
+});
+
+afterAll(() => {
+  if (FORCE_COLOR === undefined) delete process.env.FORCE_COLOR;
+  else process.env.FORCE_COLOR = FORCE_COLOR;
+});
 
 test('a handler has to have a function for each event that its consumer takes, and to return what the catalogue has', async () => {
   const consumers = {
