@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { findTypeProblems } from '../../../lib/type-check.ts';
-import { PROJECT } from '../../fixtures/project.ts';
+import { findTypeProblems } from '../../lib/type-check.ts';
+import { PROJECT } from '../fixtures/project.ts';
 
 const CATALOGUE = `import { readingEvents } from '${PROJECT}/test/fixtures/readings.ts';
 import { eventConsumer } from '${PROJECT}/lambda/event-consumer.ts';

@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
-import { domainNames } from '../../../cli/options/domain.ts';
-import { PROJECT } from '../../fixtures/project.ts';
+import { domainNames } from '../../cli/options/domain.ts';
+import { PROJECT } from '../fixtures/project.ts';
 
 const PROGRAM = `
 import { spawnSync } from 'node:child_process';
