@@ -164,6 +164,12 @@ export class EventCatalogue<
     return textIn(event, this.definition(event.eventType).time);
   }
 
+  /** The types of events that create a record. */
+  creating(): readonly (EventDefinition & { readonly eventType: string })[] {
+    const definitions = this.types.map((eventType) => ({ eventType, ...this.definition(eventType) }));
+    return definitions.filter(({ effect }) => effect === 'creates');
+  }
+
   effectOf(eventType: string): EventDefinition['effect'] {
     return this.definition(eventType).effect;
   }

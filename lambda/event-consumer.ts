@@ -22,7 +22,8 @@ type Handlers<C, T extends string> = {
 
 /**
  * A Lambda handler that gives each event of a batch to the function for its type, and dead-letters what there is none for. It knows
- * which types it takes, for synth to compare them with the consumer's settings. Environment variables are those that the stack sets; throws, naming it, for one that is missing.
+ * which types it takes, for synth to compare them with the consumer's settings. Environment variables are those that the stack
+ * sets; throws, naming it, for one that is missing.
  */
 // biome-ignore lint/suspicious/noExplicitAny: catalogues differ in their events
 export function eventConsumer<C extends EventCatalogue<any, any>, T extends string>(

@@ -1,7 +1,7 @@
 /** Follows published events to their end at each consumer: recorded, refused, or not seen. */
 import type { Message } from '@aws-sdk/client-sqs';
 import { domain } from '#domain';
-import { type AnyEvent, digestOf as digestOfEvent } from '../../contract/event-catalogue.ts';
+import type { AnyEvent } from '../../contract/event-catalogue.ts';
 import type { ConsumerHandles } from '../../contract/stack-outputs.ts';
 import type { Clients } from '../aws/clients.ts';
 import { Deadline } from '../aws/deadline.ts';
@@ -69,8 +69,8 @@ export async function followMessages(options: FollowOptions): Promise<Map<string
   const takes = options.takes ?? (await deadline.retry(() => readSubscriptions(clients.sns, stack)));
   const distinct = new Map<string, Open>();
   for (const message of messages) {
-    const event = domain.events.eventIn(message.body);
-    if (!distinct.has(message.body)) distinct.set(message.body, { message, event });
+    if (distinct.has(message.body)) continue;
+    distinct.set(message.body, { message, event: domain.events.eventIn(message.body) });
   }
   const followed = recording.map((consumer) => {
     const expected = Array.from(distinct).filter(
@@ -141,10 +141,4 @@ function followAt(
       missing: Array.from(open.values(), ({ message }) => message),
     }),
   };
-}
-
-/** The digest of the event in a body that creates a record; undefined where it holds none. */
-export function digestOf(body: string): string | undefined {
-  const event = domain.events.eventIn(body);
-  return event && domain.events.effectOf(event.eventType) === 'creates' ? digestOfEvent(event) : undefined;
 }

@@ -59,7 +59,7 @@ type TraceClients = Pick<Clients, 'sns' | 'sqs' | 'dynamodb' | 's3'>;
 type TextAttributes = Record<string, { DataType: string; StringValue: string }>;
 
 /** Types of the events that create a record. */
-const CREATING = domain.events.types.filter((eventType) => domain.events.effectOf(eventType) === 'creates');
+const CREATING = domain.events.creating().map(({ eventType }) => eventType);
 /** How long the result of a look into a dead-letter queue is used: a look hides letters from others. */
 const LETTERS_AGE_MS = 15_000;
 
@@ -131,6 +131,11 @@ export class EventTrace {
     return this.records.size > 0 || Array.from(this.letters.values()).some(({ found }) => found.length > 0);
   }
 
+  /** Of all consumers. */
+  private deadLetters(): Letter[] {
+    return allButArchive(this.stack).flatMap(({ name }) => this.lettersOf(name));
+  }
+
   private lettersOf(consumer: string): Letter[] {
     return this.letters.get(consumer)?.found ?? [];
   }
@@ -153,10 +158,9 @@ export class EventTrace {
 
   /** The event, where a record or a dead letter has all of it. */
   private event(): AnyEvent | undefined {
-    const letters = allButArchive(this.stack).flatMap(({ name }) => this.lettersOf(name));
     return [
       ...Array.from(this.records.values(), ({ event }) => event),
-      ...letters.map(({ body }) => domain.events.eventIn(body)),
+      ...this.deadLetters().map(({ body }) => domain.events.eventIn(body)),
     ].find((each) => each !== undefined);
   }
 
@@ -209,9 +213,9 @@ export class EventTrace {
       for (const [name, StringValue] of Object.entries(told))
         known[name] = { DataType: 'String', StringValue };
     }
-    const letters = allButArchive(this.stack)
-      .flatMap(({ name }) => this.lettersOf(name))
-      .filter(({ message }) => !isOtherEvent(message.MessageAttributes?.eventType?.StringValue));
+    const letters = this.deadLetters().filter(
+      ({ message }) => !isOtherEvent(message.MessageAttributes?.eventType?.StringValue),
+    );
     // An unrouted message tells about an event that nobody has; others may have got it with other attributes.
     const telling = letters.length > 0 || this.records.size > 0 ? letters : this.unrouted;
     for (const { message } of telling) {

@@ -21,8 +21,7 @@ export const PROGRAM: string = domain.program;
 export const CONSUMER: string = domain.consumer;
 export const [TYPE = ''] = domain.events.types;
 /** Name of the field that says when an event that creates a record happened. */
-export const TIME_FIELD: string =
-  Object.values(settings.types).find(({ effect }) => effect === 'creates')?.time ?? '';
+export const TIME_FIELD: string = domain.events.creating()[0]?.time ?? '';
 export const PRODUCTION: string = `${domain.stackName}-prod`;
 
 /** What `--domain` takes for it; undefined for the project's own domain. */

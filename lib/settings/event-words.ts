@@ -11,9 +11,9 @@ export interface EventWords {
   readonly happened: string;
 }
 
-export function eventWords({ settings }: EventCatalogue): EventWords {
-  const { noun, types } = settings;
-  const created = Object.values(types).find(({ effect }) => effect === 'creates');
+export function eventWords(catalogue: EventCatalogue): EventWords {
+  const { noun } = catalogue.settings;
+  const [created] = catalogue.creating();
   return {
     noun,
     aNoun: withArticle(noun),

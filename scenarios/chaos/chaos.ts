@@ -11,11 +11,11 @@ import { generateEvents, POISON_KINDS, type TestMessage } from '../../cli/publis
 import { moveAll } from '../../cli/redrive/move-task.ts';
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { plural } from '../../cli/terminal/text.ts';
+import { fillTables } from '../fill-tables.ts';
 import { publishAll } from '../publish-all.ts';
 import { readArchived } from '../reconciliation/archive.ts';
 import { inversionsByConsumer, isOrdered, orderedConsumers } from '../reconciliation/inversions.ts';
 import { readLedger, readLetters, recordStore } from '../reconciliation/snapshot.ts';
-import { fillTables } from '../start/local-events.ts';
 import { takenByAll } from '../taken-by-all.ts';
 import { type WaitOptions, waitUntilEmpty } from '../wait-until-empty.ts';
 import { type ChaosFaults, chaosFaults } from './faults.ts';

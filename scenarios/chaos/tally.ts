@@ -1,7 +1,5 @@
 // Where every distinct message of a chaos run is, under faults and after the redrive.
 
-import { domain } from '#domain';
-import { digestOf } from '../../cli/outcomes/follow.ts';
 import { leavesRecord } from '../../cli/outcomes/records.ts';
 import type { Takes } from '../../cli/outcomes/subscriptions.ts';
 import type { TestMessage } from '../../cli/publishing/test-events.ts';
@@ -9,6 +7,7 @@ import { NOUN } from '../../cli/terminal/words.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
 import { type Archived, textOf } from '../reconciliation/archive.ts';
 import type { Difference, Differences } from '../reconciliation/differences.ts';
+import { readBody } from '../reconciliation/reconcile.ts';
 import type { Ledger, Letters } from '../reconciliation/snapshot.ts';
 
 /** Distinct messages of one consumer: copies of a message count once. */
@@ -33,11 +32,7 @@ export function tallyOf(messages: TestMessage[], takes: Takes, ledger: Ledger, l
   const consumers: Record<string, Tally> = {};
   const missing: Difference[] = [];
   const unexpected: Difference[] = [];
-  const published = distinct(messages).map((message) => ({
-    message,
-    event: domain.events.eventIn(message.body),
-    digest: digestOf(message.body),
-  }));
+  const published = distinct(messages).map((message) => ({ message, ...readBody(message.body) }));
   for (const [consumer, records] of ledger.records) {
     const tally = { published: published.length, filtered: 0, processed: 0, deadLettered: 0, both: 0 };
     const left = new Map(letters.get(consumer));

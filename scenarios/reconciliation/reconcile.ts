@@ -93,16 +93,21 @@ export function reconcile(run: RunRecord): Differences {
 }
 
 /** The event in a body, with its digest where it creates a record; undefined where the body holds none. */
-type BodyEvent = { readonly event: AnyEvent; readonly id: string; readonly digest: string | undefined };
+export type BodyEvent = {
+  readonly event: AnyEvent;
+  readonly id: string;
+  readonly digest: string | undefined;
+};
 type Events = ReadonlyMap<string, BodyEvent | undefined>;
 /** ID → digest of the event. */
 type Records = ReadonlyMap<string, string>;
 
-function readBody(body: string): BodyEvent | undefined {
+export function readBody(body: string): BodyEvent | undefined {
   const event = domain.events.eventIn(body);
   if (!event) return undefined;
-  const creates = domain.events.effectOf(event.eventType) === 'creates';
-  return { event, id: domain.events.idOf(event), digest: creates ? digestOf(event) : undefined };
+  const { events } = domain;
+  const creates = events.effectOf(event.eventType) === 'creates';
+  return { event, id: events.idOf(event), digest: creates ? digestOf(event) : undefined };
 }
 
 /** What a consumer was sent and could not process. */

@@ -1,11 +1,7 @@
 // What `npm start` does with a local stack: test events, and the reconciliation at the end.
 import path from 'node:path';
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { marshall } from '@aws-sdk/util-dynamodb';
 import type { FaultPlan } from '@order-fan-out/local-run/faults/fault-plan';
 import type { LocalRun } from '@order-fan-out/local-run/run';
-import { domain } from '#domain';
 import { type Clients, createClients, destroyClients, localOptions } from '../../cli/aws/clients.ts';
 import { findStack, type StackHandles } from '../../cli/aws/stack.ts';
 import { readSubscriptions } from '../../cli/outcomes/subscriptions.ts';
@@ -18,8 +14,8 @@ import {
 import type { Progress } from '../../cli/terminal/progress.ts';
 import { count, format, plural } from '../../cli/terminal/text.ts';
 import { ARCHIVE } from '../../contract/archive.ts';
-import type { Domain } from '../../contract/domain.ts';
 import type { MetricName } from '../../contract/metrics.ts';
+import { fillTables } from '../fill-tables.ts';
 import { publishAll } from '../publish-all.ts';
 import { readArchived, reconcileArchive } from '../reconciliation/archive.ts';
 import {
@@ -251,31 +247,6 @@ class QuietPeriod {
     if (now - this.since < QUIET_MS) return false;
     this.since = now;
     return true;
-  }
-}
-
-/** Puts into tables and buckets what has to be there before the first event, unless a kept state already has it. */
-export async function fillTables(
-  { dynamodb, s3 }: Pick<Clients, 'dynamodb' | 's3'>,
-  stack: StackHandles,
-): Promise<void> {
-  const { endState }: Domain = domain;
-  const tables = stack.consumers.flatMap((consumer) => Object.entries(consumer.tables));
-  for (const [id, { name: TableName, partitionKey }] of tables) {
-    for (const item of endState?.initial?.[id] ?? []) {
-      const put = { TableName, Item: marshall(item), ConditionExpression: 'attribute_not_exists(#key)' };
-      await dynamodb
-        .send(new PutItemCommand({ ...put, ExpressionAttributeNames: { '#key': partitionKey } }))
-        .catch((error: Error) => {
-          if (error.name !== 'ConditionalCheckFailedException') throw error;
-        });
-    }
-  }
-  const buckets = stack.consumers.flatMap((consumer) => Object.entries(consumer.buckets));
-  for (const [id, { name: Bucket }] of buckets) {
-    for (const [Key, Body] of Object.entries(endState?.initialObjects?.[id] ?? {})) {
-      await s3.send(new PutObjectCommand({ Bucket, Key, Body }));
-    }
   }
 }
 

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { generateEvents } from '../../cli/publishing/test-events.ts';
 import { consumers, stages } from '../../lib/config.ts';
 import { FanOutStack } from '../../lib/fan-out-stack.ts';
+import { fillTables } from '../../scenarios/fill-tables.ts';
 import { inversionsByConsumer, orderedConsumers } from '../../scenarios/reconciliation/inversions.ts';
 import { readLedger } from '../../scenarios/reconciliation/snapshot.ts';
-import { fillTables } from '../../scenarios/start/local-events.ts';
 import { type RunningStack, startStack } from '../fixtures/running-stack.ts';
 import { testApp } from '../fixtures/synthesized.ts';
 

@@ -11,7 +11,7 @@ import { queueDepth } from '../../cli/aws/queue-depth.ts';
 import { lookAtDeadLetters } from '../../cli/dead-letters/look.ts';
 import { generateEvents } from '../../cli/publishing/test-events.ts';
 import { shortestTimeOf, triesToOutlast } from '../../contract/retries.ts';
-import { fillTables } from '../../scenarios/start/local-events.ts';
+import { fillTables } from '../../scenarios/fill-tables.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { startStack } from '../fixtures/running-stack.ts';
 

@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { synthesize } from '@order-fan-out/local-run/synthesize';
 import { temporaryFolder } from '@order-fan-out/local-run/test/temporary';
 import { generateEvents } from '../../cli/publishing/test-events.ts';
-import { fillTables } from '../../scenarios/start/local-events.ts';
+import { fillTables } from '../../scenarios/fill-tables.ts';
 import { bundleHolding } from '../fixtures/changed-assembly.ts';
 import { PROJECT } from '../fixtures/project.ts';
 import { startStack } from '../fixtures/running-stack.ts';

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { digestOf } from '../../../../cli/outcomes/follow.ts';
 import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { type ChaosFindings, chaosResult } from '../../../../scenarios/chaos/report.ts';
+import { readBody } from '../../../../scenarios/reconciliation/reconcile.ts';
 import { emptyLedger, type Snapshot } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const [order] = generateEvents({ count: 1, seed: 1 }) as [TestMessage];
 
 function look(letters: Snapshot['letters'], isRecorded: boolean): Snapshot {
   const ledger = emptyLedger(['billing']);
-  if (isRecorded) ledger.records.get('billing')?.set(order.id, digestOf(order.body) ?? '');
+  if (isRecorded) ledger.records.get('billing')?.set(order.id, readBody(order.body)?.digest ?? '');
   return { ledger, letters };
 }
 

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { digestOf } from '../../../../cli/outcomes/follow.ts';
 import { generateEvents, type TestMessage } from '../../../../cli/publishing/test-events.ts';
 import { rewritten, tallyOf } from '../../../../scenarios/chaos/tally.ts';
-import { reconcile } from '../../../../scenarios/reconciliation/reconcile.ts';
+import { readBody, reconcile } from '../../../../scenarios/reconciliation/reconcile.ts';
 import { emptyLedger, type Ledger, type Letters } from '../../../../scenarios/reconciliation/snapshot.ts';
 
 const messages = generateEvents({ count: 30, seed: 5, duplicates: 4, poison: 6 });
@@ -24,7 +23,7 @@ function settled(): State {
     const records = ledger.records.get(consumer) ?? new Map();
     const bodies = new Map<string, string[]>();
     for (const message of messages.filter((each) => takes(consumer, each))) {
-      const digest = digestOf(message.body);
+      const digest = readBody(message.body)?.digest;
       const recorded = records.get(message.id);
       if (!digest) bodies.set(message.body, [ERRORS[message.poison ?? ''] ?? 'SchemaViolation']);
       else if (recorded && recorded !== digest) bodies.set(message.body, ['OrderConflict']);
